@@ -1,0 +1,2 @@
+//! gate
+fn main(){}
