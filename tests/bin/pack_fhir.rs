@@ -30,6 +30,7 @@ use serde_json::Value;
 const FHIR_VERSION: &str = "4.0.1";
 const DEFINITION_PREFIX: &str = "http://hl7.org/fhir/StructureDefinition/";
 const FHIR_TYPE_EXTENSION: &str = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type";
+const SYSTEM_STRING: &str = "http://hl7.org/fhirpath/System.String";
 const INPUTS: [&str; 7] = [
     "profiles-types.json",
     "profiles-resources.json",
@@ -175,6 +176,7 @@ fn type_text(definition: &Value) -> String {
         .iter()
         .find(|extension| string(extension, "url") == FHIR_TYPE_EXTENSION)
         .map_or(string(definition, "code"), |extension| string(extension, "valueUrl"));
+    let code = if code == SYSTEM_STRING { "string" } else { code };
     let targets: Vec<&str> = list(definition, "targetProfile")
         .iter()
         .filter_map(Value::as_str)

@@ -1,0 +1,308 @@
+//! Decodes the definitions pack. Its format stands at the head of the tool that writes it, `tests/bin/pack_fhir.rs`.
+//!
+//! The unpacked text stays in memory for the life of the process and the tables borrow from it.
+
+use std::io::Read as _;
+
+use crate::definitions::{Binding, CodeEntry, Definitions, Element, Node, Slot, Strength, TypeKind, TypeRef};
+use crate::error::Error;
+use crate::hash::Table;
+use crate::search::{SearchComponent, SearchKind, SearchParameter};
+
+const HEADER: &str = "tidegate-r4\t1\t4.0.1";
+/// The largest text a pack may unpack to.
+const UNPACKED_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// Unpacks and indexes the definitions.
+///
+/// # Errors
+/// [`Error::Pack`] when the bytes are not a pack of this format.
+pub(crate) fn decode(pack: &[u8]) -> Result<Definitions, Error> {
+    let mut text = String::new();
+    flate2::read::ZlibDecoder::new(pack)
+        .take(UNPACKED_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(|_| Error::Pack { line: 0, problem: "not zlib data of UTF-8 text" })?;
+    let text: &'static str = String::leak(text);
+    let mut decoder = Decoder::default();
+    for (index, line) in text.lines().enumerate() {
+        decoder.line(index, line).map_err(|problem| Error::Pack { line: index + 1, problem })?;
+    }
+    decoder.finish()
+}
+
+type Step = Result<(), &'static str>;
+
+#[derive(Default)]
+struct Decoder {
+    definitions: Definitions,
+    elements: Vec<Element>,
+    bases: Table<&'static str>,
+    value_set: &'static str,
+    system: &'static str,
+    parameters: Vec<ParameterRecord>,
+}
+
+struct ParameterRecord {
+    id: &'static str,
+    code: &'static str,
+    kind: SearchKind,
+    bases: &'static str,
+    targets: &'static [&'static str],
+    expression: &'static str,
+    components: Vec<(&'static str, &'static str)>,
+}
+
+impl Decoder {
+    fn line(&mut self, index: usize, line: &'static str) -> Step {
+        if index == 0 {
+            return if line == HEADER { Ok(()) } else { Err("unknown header") };
+        }
+        let (tag, rest) = line.split_once('\t').ok_or("no columns")?;
+        match tag {
+            "T" => self.type_record(columns(rest)?),
+            "E" => self.element_record(columns(rest)?),
+            "V" => {
+                self.value_set = rest;
+                self.definitions.code_sets.entry(rest).or_default();
+                Ok(())
+            }
+            "S" => {
+                self.system = rest;
+                Ok(())
+            }
+            "C" => self.code_record(columns(rest)?),
+            "P" => self.parameter_record(columns(rest)?),
+            "K" => {
+                let [definition, expression] = columns(rest)?;
+                let parameter = self.parameters.last_mut().ok_or("component without parameter")?;
+                parameter.components.push((definition, expression));
+                Ok(())
+            }
+            "M" => {
+                let [resource, parameters] = columns(rest)?;
+                self.definitions.compartment.insert(resource, parameters.split(',').collect());
+                Ok(())
+            }
+            _ => Err("unknown record"),
+        }
+    }
+
+    fn type_record(&mut self, [name, kind, is_abstract, base]: [&'static str; 4]) -> Step {
+        let kind = match (kind, is_abstract) {
+            ("resource", "0") => TypeKind::Resource,
+            ("resource", _) => TypeKind::AbstractResource,
+            ("complex-type", _) => TypeKind::Complex,
+            ("primitive-type", _) => TypeKind::Primitive,
+            _ => return Err("unknown kind"),
+        };
+        if kind == TypeKind::Resource {
+            self.definitions.resources.push(name);
+        }
+        self.definitions.types.insert(name, kind);
+        self.bases.insert(name, base);
+        Ok(())
+    }
+
+    fn element_record(&mut self, record: [&'static str; 7]) -> Step {
+        let [path, min, max, flags, types, binding, content] = record;
+        let (_, name) = path.rsplit_once('.').ok_or("element path without parent")?;
+        self.elements.push(Element {
+            path,
+            name,
+            min: min.parse().map_err(|_| "min is no number")?,
+            max: if max == "*" { None } else { Some(max.parse().map_err(|_| "max is no number")?) },
+            types: type_refs(types)?,
+            binding: binding_of(binding)?,
+            is_modifier: flags.contains('M'),
+            is_summary: flags.contains('S'),
+            content_reference: Some(content).filter(|path| !path.is_empty()),
+        });
+        Ok(())
+    }
+
+    fn code_record(&mut self, [code, display]: [&'static str; 2]) -> Step {
+        let set = self.definitions.code_sets.get_mut(self.value_set).ok_or("code without value set")?;
+        let entries = set.entries.entry(code).or_default();
+        if entries.is_empty() {
+            set.order.push(code);
+        }
+        entries.push(CodeEntry { system: self.system, display });
+        Ok(())
+    }
+
+    fn parameter_record(&mut self, record: [&'static str; 7]) -> Step {
+        let [id, code, kind, bases, targets, expression, ..] = record;
+        let kind = SearchKind::parse(kind).ok_or("unknown search parameter type")?;
+        let targets = names(targets);
+        self.parameters.push(ParameterRecord {
+            id,
+            code,
+            kind,
+            bases,
+            targets,
+            expression,
+            components: Vec::new(),
+        });
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Definitions, Error> {
+        self.resolve_content_types();
+        let elements: &'static [Element] = Vec::leak(std::mem::take(&mut self.elements));
+        for element in elements {
+            self.definitions.elements.insert(element.path, element);
+        }
+        self.definitions.resources.sort_unstable();
+        self.index_nodes(elements);
+        self.index_search_parameters();
+        Ok(self.definitions)
+    }
+
+    /// An element that shares another's children has that one's types too.
+    fn resolve_content_types(&mut self) {
+        let types: Table<&'static [TypeRef]> = self.elements.iter().map(|e| (e.path, e.types)).collect();
+        for element in &mut self.elements {
+            if let Some(shared) = element.content_reference.and_then(|target| types.get(target)) {
+                element.types = shared;
+            }
+        }
+    }
+
+    fn index_nodes(&mut self, elements: &'static [Element]) {
+        let definitions = &mut self.definitions;
+        let mut paths: Vec<&'static str> = definitions.types.keys().copied().collect();
+        paths.sort_unstable();
+        for path in paths {
+            definitions.node_index.insert(path, definitions.nodes.len());
+            definitions.nodes.push(Node { path, ..Node::default() });
+        }
+        for element in elements {
+            let parent = parent_path(element.path);
+            let at = *definitions.node_index.entry(parent).or_insert_with(|| {
+                definitions.nodes.push(Node { path: parent, ..Node::default() });
+                definitions.nodes.len() - 1
+            });
+            if let Some(node) = definitions.nodes.get_mut(at) {
+                node.children.push(element);
+            }
+        }
+        for element in elements {
+            if let Some(at) = element.content_reference.and_then(|target| definitions.node_index.get(target))
+            {
+                let at = *at;
+                definitions.node_index.insert(element.path, at);
+            }
+        }
+        let Definitions { nodes, node_index, types, .. } = definitions;
+        for node in nodes {
+            for (position, element) in node.children.iter().enumerate() {
+                for type_ref in element.types {
+                    node.properties.insert(json_name(element, type_ref.code), {
+                        let child_path = match element.content_reference {
+                            Some(target) => target,
+                            None if node_index.contains_key(element.path) => element.path,
+                            None => type_ref.code,
+                        };
+                        Slot {
+                            element,
+                            type_ref: *type_ref,
+                            child_path,
+                            child: node_index.get(child_path).copied(),
+                            primitive: types.get(type_ref.code) == Some(&TypeKind::Primitive),
+                            position,
+                        }
+                    });
+                }
+            }
+        }
+    }
+
+    fn index_search_parameters(&mut self) {
+        let kinds: Table<(&'static str, SearchKind)> =
+            self.parameters.iter().map(|record| (record.id, (record.code, record.kind))).collect();
+        for record in &self.parameters {
+            let components: Vec<SearchComponent> = record
+                .components
+                .iter()
+                .filter_map(|(definition, expression)| {
+                    let (code, kind) = *kinds.get(definition)?;
+                    Some(SearchComponent { code, kind, expression })
+                })
+                .collect();
+            let components: &'static [SearchComponent] = Vec::leak(components);
+            for resource in &self.definitions.resources {
+                let direct_base = self.bases.get(resource).copied().unwrap_or_default();
+                let bears = |base| base == *resource || base == "Resource" || base == direct_base;
+                if !record.bases.split(',').any(bears) {
+                    continue;
+                }
+                let parameter = SearchParameter::new(record.code, record.kind, record.expression)
+                    .with_targets(record.targets)
+                    .with_components(components);
+                self.definitions.search_parameters.entry(resource).or_default().push(parameter);
+            }
+        }
+        for parameters in self.definitions.search_parameters.values_mut() {
+            parameters.sort_by_key(|parameter| parameter.code);
+        }
+    }
+}
+
+/// Exactly `N` columns.
+fn columns<const N: usize>(line: &'static str) -> Result<[&'static str; N], &'static str> {
+    let mut found = line.split('\t');
+    let mut out = [""; N];
+    for slot in &mut out {
+        *slot = found.next().unwrap_or_default();
+    }
+    if found.next().is_some() { Err("too many columns") } else { Ok(out) }
+}
+
+fn names(list: &'static str) -> &'static [&'static str] {
+    if list.is_empty() { &[] } else { Vec::leak(list.split(',').collect()) }
+}
+
+fn type_refs(list: &'static str) -> Result<&'static [TypeRef], &'static str> {
+    if list.is_empty() {
+        return Ok(&[]);
+    }
+    let mut types = Vec::new();
+    for item in list.split('|') {
+        let (code, targets) = match item.split_once('(') {
+            Some((code, targets)) => {
+                (code, names(targets.strip_suffix(')').ok_or("target list not closed")?))
+            }
+            None => (item, names("")),
+        };
+        types.push(TypeRef { code, targets });
+    }
+    Ok(Vec::leak(types))
+}
+
+fn binding_of(text: &'static str) -> Result<Option<Binding>, &'static str> {
+    let strength = match text.get(..1) {
+        None => return Ok(None),
+        Some("r") => Strength::Required,
+        Some("x") => Strength::Extensible,
+        Some("p") => Strength::Preferred,
+        Some("e") => Strength::Example,
+        Some(_) => return Err("unknown binding strength"),
+    };
+    Ok(Some(Binding { strength, value_set: text.get(1..).unwrap_or_default() }))
+}
+
+fn parent_path(path: &'static str) -> &'static str {
+    path.rsplit_once('.').map_or(path, |(parent, _)| parent)
+}
+
+/// `valueQuantity` for `value[x]` of type `Quantity`.
+fn json_name(element: &Element, type_code: &str) -> &'static str {
+    let Some(base) = element.name.strip_suffix("[x]") else { return element.name };
+    let mut name = String::with_capacity(base.len() + type_code.len());
+    name.push_str(base);
+    let mut letters = type_code.chars();
+    name.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+    name.push_str(letters.as_str());
+    String::leak(name)
+}
