@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use crate::hash::Table;
 use crate::pack;
+use crate::primitive::Primitive;
 use crate::search::SearchParameter;
 
 const PACK: &[u8] = include_bytes!("../data/r4.pack");
@@ -37,12 +38,20 @@ pub(crate) enum TypeKind {
     Primitive,
 }
 
+impl TypeKind {
+    pub(crate) fn is_resource(self) -> bool {
+        matches!(self, Self::Resource | Self::AbstractResource)
+    }
+}
+
 /// A type or backbone element with its children.
 #[derive(Default)]
 pub(crate) struct Node {
     pub(crate) path: &'static str,
     pub(crate) children: Vec<&'static Element>,
     pub(crate) properties: Table<Slot>,
+    /// A bit for each child that has to be there, by position.
+    pub(crate) required: u128,
 }
 
 /// One JSON property of a [`Node`].
@@ -53,7 +62,7 @@ pub(crate) struct Slot {
     pub(crate) child_path: &'static str,
     /// Index of the node of `child_path`.
     pub(crate) child: Option<usize>,
-    pub(crate) primitive: bool,
+    pub(crate) primitive: Option<Primitive>,
     /// Position of the element among its siblings, in specification order.
     pub(crate) position: usize,
 }

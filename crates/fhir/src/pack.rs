@@ -7,7 +7,9 @@ use std::io::Read as _;
 use crate::definitions::{Binding, CodeEntry, Definitions, Element, Node, Slot, Strength, TypeKind, TypeRef};
 use crate::error::Error;
 use crate::hash::Table;
+use crate::primitive::Primitive;
 use crate::search::{SearchComponent, SearchKind, SearchParameter};
+use crate::validate::position_bit;
 
 const HEADER: &str = "tidegate-r4\t1\t4.0.1";
 /// The largest text a pack may unpack to.
@@ -194,9 +196,12 @@ impl Decoder {
                 definitions.node_index.insert(element.path, at);
             }
         }
-        let Definitions { nodes, node_index, types, .. } = definitions;
+        let Definitions { nodes, node_index, .. } = definitions;
         for node in nodes {
             for (position, element) in node.children.iter().enumerate() {
+                if element.min > 0 {
+                    node.required |= position_bit(position);
+                }
                 for type_ref in element.types {
                     node.properties.insert(json_name(element, type_ref.code), {
                         let child_path = match element.content_reference {
@@ -209,7 +214,7 @@ impl Decoder {
                             type_ref: *type_ref,
                             child_path,
                             child: node_index.get(child_path).copied(),
-                            primitive: types.get(type_ref.code) == Some(&TypeKind::Primitive),
+                            primitive: Primitive::parse(type_ref.code),
                             position,
                         }
                     });

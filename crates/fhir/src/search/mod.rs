@@ -101,3 +101,49 @@ impl SearchKind {
         }
     }
 }
+
+/// One value of a resource for the index of a search parameter.
+#[derive(Clone, PartialEq)]
+pub enum IndexValue {
+    /// A code and the system that defines it.
+    Token {
+        /// Code system or identifier system.
+        system: Option<String>,
+        /// Code, identifier value, `true`, phone number.
+        code: String,
+    },
+    /// The target of a reference.
+    Reference {
+        /// Type of the target, where the reference names it.
+        resource_type: Option<String>,
+        /// Id of a target on this server; the whole URL of another, a canonical or a `urn:`.
+        id: String,
+    },
+    /// Text as received.
+    String(String),
+    /// Half-open interval of microseconds since 1970 in UTC; an open end is `i64::MIN` or `i64::MAX`.
+    Date {
+        /// First microsecond.
+        low_us: i64,
+        /// The microsecond after the last.
+        high_us: i64,
+    },
+    /// A number with its unit; the number in the digits received.
+    Quantity {
+        /// Digits.
+        value: String,
+        /// System of the unit.
+        system: Option<String>,
+        /// Code of the unit, or its text where there is no code.
+        code: Option<String>,
+    },
+    /// A URI.
+    Uri(String),
+    /// A number in the digits received.
+    Number(String),
+}
+
+/// Values of one search parameter, extracted for the index.
+pub fn extract(_resource: &serde_json::Value, _parameter: &SearchParameter) -> Vec<IndexValue> {
+    vec![]
+}
