@@ -8,7 +8,7 @@ use crate::definitions::{Binding, CodeEntry, Definitions, Element, Node, Slot, S
 use crate::error::Error;
 use crate::hash::Table;
 use crate::primitive::Primitive;
-use crate::search::{SearchComponent, SearchKind, SearchParameter};
+use crate::search::{Expression, SearchComponent, SearchKind, SearchParameter, parse};
 use crate::validate::position_bit;
 
 const HEADER: &str = "tidegate-r4\t1\t4.0.1";
@@ -32,6 +32,8 @@ pub(crate) fn decode(pack: &[u8]) -> Result<Definitions, Error> {
     }
     decoder.finish()
 }
+
+const UNKNOWN_COMPONENT: Error = Error::Pack { line: 0, problem: "component of an unknown search parameter" };
 
 type Step = Result<(), &'static str>;
 
@@ -157,7 +159,7 @@ impl Decoder {
         }
         self.definitions.resources.sort_unstable();
         self.index_nodes(elements);
-        self.index_search_parameters();
+        self.index_search_parameters()?;
         Ok(self.definitions)
     }
 
@@ -223,34 +225,31 @@ impl Decoder {
         }
     }
 
-    fn index_search_parameters(&mut self) {
+    fn index_search_parameters(&mut self) -> Result<(), Error> {
         let kinds: Table<(&'static str, SearchKind)> =
             self.parameters.iter().map(|record| (record.id, (record.code, record.kind))).collect();
         for record in &self.parameters {
-            let components: Vec<SearchComponent> = record
-                .components
-                .iter()
-                .filter_map(|(definition, expression)| {
-                    let (code, kind) = *kinds.get(definition)?;
-                    Some(SearchComponent { code, kind, expression })
-                })
-                .collect();
-            let components: &'static [SearchComponent] = Vec::leak(components);
+            let mut components = Vec::new();
+            for (definition, expression) in &record.components {
+                let (code, kind) = *kinds.get(definition).ok_or(UNKNOWN_COMPONENT)?;
+                let program: &'static Expression = Box::leak(Box::new(parse(expression)?));
+                components.push(SearchComponent { code, kind, expression, program });
+            }
+            let mut parameter = SearchParameter::parse(record.code, record.kind, record.expression)?;
+            parameter.targets = record.targets;
+            parameter.components = Vec::leak(components);
             for resource in &self.definitions.resources {
                 let direct_base = self.bases.get(resource).copied().unwrap_or_default();
                 let bears = |base| base == *resource || base == "Resource" || base == direct_base;
-                if !record.bases.split(',').any(bears) {
-                    continue;
+                if record.bases.split(',').any(bears) {
+                    self.definitions.search_parameters.entry(resource).or_default().push(parameter);
                 }
-                let parameter = SearchParameter::new(record.code, record.kind, record.expression)
-                    .with_targets(record.targets)
-                    .with_components(components);
-                self.definitions.search_parameters.entry(resource).or_default().push(parameter);
             }
         }
         for parameters in self.definitions.search_parameters.values_mut() {
             parameters.sort_by_key(|parameter| parameter.code);
         }
+        Ok(())
     }
 }
 

@@ -1,9 +1,19 @@
 //! Search parameters and what they extract from a resource.
 
-use std::sync::OnceLock;
+mod evaluate;
+mod expression;
+mod values;
 
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use crate::error::Error;
+use evaluate::{Found, Item, elements, evaluate};
+pub(crate) use expression::{Expression, parse};
+use values::{index_values, token};
 /// A search parameter of one resource type.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct SearchParameter {
     /// Name in a query (`birthdate`).
     pub code: &'static str,
@@ -15,11 +25,11 @@ pub struct SearchParameter {
     pub targets: &'static [&'static str],
     /// Parts of a composite parameter; empty for the others.
     pub components: &'static [SearchComponent],
-    program: OnceLock<()>,
+    pub(crate) program: Option<&'static Expression>,
 }
 
 /// One part of a composite search parameter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct SearchComponent {
     /// Code of the parameter it stands for.
     pub code: &'static str,
@@ -27,22 +37,20 @@ pub struct SearchComponent {
     pub kind: SearchKind,
     /// Expression relative to the composite's element.
     pub expression: &'static str,
+    pub(crate) program: &'static Expression,
 }
 
 impl SearchParameter {
-    /// A parameter without targets or components.
-    pub fn new(code: &'static str, kind: SearchKind, expression: &'static str) -> Self {
-        Self { code, kind, expression, targets: &[], components: &[], program: OnceLock::new() }
-    }
-
-    pub(crate) fn with_targets(mut self, targets: &'static [&'static str]) -> Self {
-        self.targets = targets;
-        self
-    }
-
-    pub(crate) fn with_components(mut self, components: &'static [SearchComponent]) -> Self {
-        self.components = components;
-        self
+    /// A parameter of one's own. It lives as long as the process, as those of R4 do.
+    ///
+    /// # Errors
+    /// [`Error::Expression`] when the expression is outside the subset of FHIRPath that R4's own parameters use.
+    pub fn parse(code: &'static str, kind: SearchKind, expression: &'static str) -> Result<Self, Error> {
+        let program: Option<&'static Expression> = match expression {
+            "" => None,
+            text => Some(Box::leak(Box::new(parse(text)?))),
+        };
+        Ok(Self { code, kind, expression, targets: &[], components: &[], program })
     }
 }
 
@@ -103,7 +111,7 @@ impl SearchKind {
 }
 
 /// One value of a resource for the index of a search parameter.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum IndexValue {
     /// A code and the system that defines it.
     Token {
@@ -143,7 +151,67 @@ pub enum IndexValue {
     Number(String),
 }
 
-/// Values of one search parameter, extracted for the index.
-pub fn extract(_resource: &serde_json::Value, _parameter: &SearchParameter) -> Vec<IndexValue> {
-    vec![]
+impl std::fmt::Debug for IndexValue {
+    /// Names the kind only: index values are content of a resource.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Token { .. } => "Token",
+            Self::Reference { .. } => "Reference",
+            Self::String(_) => "String",
+            Self::Date { .. } => "Date",
+            Self::Quantity { .. } => "Quantity",
+            Self::Uri(_) => "Uri",
+            Self::Number(_) => "Number",
+        })
+    }
+}
+
+/// Values of one search parameter, extracted for the index; in document order, equal ones once. Nothing for composite
+/// parameters (see [`extract_composite`]) and for those without an expression.
+pub fn extract(resource: &Value, parameter: &SearchParameter) -> Vec<IndexValue> {
+    match (Found::resource(resource), parameter.program) {
+        (Some(resource), Some(program)) => values(program, parameter.kind, resource, resource),
+        _ => Vec::new(),
+    }
+}
+
+/// Values of a composite parameter: for each element it applies to, the values of each component in turn. Elements
+/// that lack a component are left out.
+pub fn extract_composite(resource: &Value, parameter: &SearchParameter) -> Vec<Vec<Vec<IndexValue>>> {
+    let (Some(resource), Some(program)) = (Found::resource(resource), parameter.program) else {
+        return Vec::new();
+    };
+    let mut rows = Vec::new();
+    for element in elements(evaluate(program, resource, resource)) {
+        let parts: Vec<Vec<IndexValue>> = parameter
+            .components
+            .iter()
+            .map(|component| values(component.program, component.kind, element, resource))
+            .collect();
+        if !parts.is_empty() && parts.iter().all(|part| !part.is_empty()) {
+            rows.push(parts);
+        }
+    }
+    rows
+}
+
+fn values<'a>(
+    program: &Expression,
+    kind: SearchKind,
+    context: Found<'a>,
+    resource: Found<'a>,
+) -> Vec<IndexValue> {
+    let mut found = Vec::new();
+    for item in evaluate(program, context, resource) {
+        match item {
+            Item::Element(element) => index_values(kind, element, &mut found),
+            Item::Truth(is) if kind == SearchKind::Token => {
+                found.push(token(None, if is { "true" } else { "false" }))
+            }
+            Item::Truth(_) | Item::Target(_) => {}
+        }
+    }
+    let mut seen = HashSet::with_capacity(found.len());
+    found.retain(|value| seen.insert(value.clone()));
+    found
 }
