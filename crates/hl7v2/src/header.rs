@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::dictionary;
+use crate::timestamp::{Offset, Timestamp};
 use crate::{Part, SegmentRef};
 
 /// A view of MSH; `Copy`, borrows the message.
@@ -178,6 +179,18 @@ impl<'a> Header<'a> {
     #[must_use]
     pub fn is_enhanced_mode(&self) -> bool {
         self.accept_acknowledgment().is_some() || self.application_acknowledgment().is_some()
+    }
+
+    /// True for an acknowledgment (`ACK`, `MCF`), which is never acknowledged itself.
+    #[must_use]
+    pub fn is_acknowledgment(&self) -> bool {
+        matches!(self.code().trim(), "ACK" | "MCF")
+    }
+
+    /// The offset of MSH-7: the default for times of the message sent without one.
+    #[must_use]
+    pub fn offset(&self) -> Option<Offset> {
+        self.time().component(1).text().parse::<Timestamp>().ok()?.offset()
     }
 
     /// MSH-18 as sent.

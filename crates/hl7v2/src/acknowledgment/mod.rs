@@ -1,0 +1,11 @@
+//! Acknowledgments (HL7 v2.5.1 section 2.9): building one, reading one, and the checks made before one is given.
+
+mod build;
+mod check;
+mod code;
+mod read;
+
+pub use build::{AckError, Location, Reply, Severity, acknowledge, acknowledge_unreadable};
+pub use check::{HeaderRefusal, check_header};
+pub use code::{AckCode, ErrorCode};
+pub use read::{Acknowledgment, NoAcknowledgment};
