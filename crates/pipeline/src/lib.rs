@@ -1,1 +1,71 @@
-//! pipeline
+//! One message's life after the journal: translate, apply, release, quarantine, reprocess.
+//!
+//! The pipeline follows the journal in `seq` order. Translation is pure and runs on several threads; applying is
+//! serial, because what a message means depends on what stands. One message is one [`store::WriteSet`]: resources,
+//! business keys, deliveries, pseudonyms and its ledger record are written in one transaction, or none of them.
+//!
+//! What this crate must never do: open a socket, read a clock or a random source of its own (both are arguments, see
+//! [`Environment`]), put message content into an error, an event or a message row, or apply an old message over
+//! newer state: a reprocess re-derives the whole patient from the journal (see [`reprocess`]).
+
+pub mod derive;
+mod events;
+mod follow;
+mod identifiers;
+mod merge;
+mod release;
+mod reprocess;
+mod row;
+mod state;
+mod translate;
+
+pub use follow::Pipeline;
+pub use release::Release;
+pub use translate::{Translated, translate};
+
+use std::sync::Arc;
+
+/// What the shell lends the pipeline: clock, randomness, the site's secret namespace, and the audit token key.
+#[derive(Clone)]
+pub struct Environment {
+    /// Microseconds since the epoch, UTC.
+    pub now_us: fn() -> i64,
+    /// Fills the buffer from the system's random source.
+    pub fill_random: fn(&mut [u8]),
+    /// This node's name, as it stands in the ledger.
+    pub node: String,
+    /// Secret UUIDv5 namespace of the site.
+    pub namespace: uuid::Uuid,
+    /// Makes the tokens under which the ledger knows patients.
+    pub patient_token: Arc<dyn Fn(&str) -> String + Send + Sync>,
+}
+
+/// The ports the pipeline stands on.
+#[derive(Clone)]
+pub struct Ports {
+    /// Where messages come from.
+    pub journal: Arc<dyn store::Journal>,
+    /// Where their effects go.
+    pub apply: Arc<dyn store::Apply>,
+    /// Current state.
+    pub resources: Arc<dyn store::Resources>,
+    /// Message rows and reprocess requests.
+    pub messages: Arc<dyn store::Messages>,
+}
+
+/// Why the pipeline had to stop and start again from what is durable.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store did not take or give a row.
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+    /// A stored resource is not JSON.
+    #[error("a stored resource cannot be read")]
+    Body(#[source] serde_json::Error),
+    /// A translation thread died; the message is quarantined, the thread is not the message's fault.
+    #[error("a translation did not finish")]
+    Translation,
+    /// A record could not be built from codes (a defect, not data).
+    #[error("a ledger record was refused")]
+    Record(#[from] audit::Error),
+}

@@ -1,0 +1,251 @@
+//! From what a message says and what stands to what is written: pure once the state is loaded.
+
+use std::collections::{BTreeMap, HashMap};
+
+use mapping::{Change, PatientMerge, ReplacedSet, ResourceSet};
+use serde_json::Value;
+use store::ResourceKey;
+
+use crate::merge::merge;
+use crate::state::{Current, State, permit};
+use crate::{Error, Ports};
+
+/// One new version of a resource; `body` is `None` for a deletion.
+pub struct Write {
+    /// Which resource.
+    pub key: ResourceKey,
+    /// Its new version.
+    pub version: u32,
+    /// Its owner from now on.
+    pub patient: Option<String>,
+    /// Content, without `meta`; `None`: deleted.
+    pub body: Option<Value>,
+}
+
+/// Elements of a message under a retired number that may not overwrite the survivor's.
+const SURVIVOR_KEEPS: [&str; 3] = ["identifier", "active", "link"];
+
+/// Points a change at survivors: a message that still uses a number merged away belongs to the survivor.
+pub async fn follow_merges(state: &mut State, ports: &Ports, change: &mut Change) -> Result<(), Error> {
+    let retired_here: Vec<&str> = change.merges.iter().map(|merge| merge.retired.as_str()).collect();
+    let mut moves: HashMap<String, String> = HashMap::new();
+    for patient in change.sets.iter().filter_map(|set| set.patient.as_deref()) {
+        if retired_here.contains(&patient) || moves.contains_key(patient) {
+            continue;
+        }
+        let survivor = state.survivor(ports, patient).await?;
+        if survivor != patient {
+            moves.insert(patient.to_owned(), survivor);
+        }
+    }
+    if !moves.is_empty() {
+        change.sets.iter_mut().for_each(|set| move_set(set, &moves));
+        for replaced in &mut change.replaced {
+            if let Some(survivor) = moves.get(&replaced.patient) {
+                survivor.clone_into(&mut replaced.patient);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn move_set(set: &mut ResourceSet, moves: &HashMap<String, String>) {
+    retarget(&mut set.resource, moves);
+    let Some(survivor) = set.patient.as_ref().and_then(|patient| moves.get(patient)) else { return };
+    if set.resource_type.as_str() == "Patient" && moves.contains_key(&set.id) {
+        survivor.clone_into(&mut set.id);
+        if let Value::Object(map) = &mut set.resource {
+            map.insert("id".to_owned(), Value::String(survivor.clone()));
+            map.retain(|name, _| !SURVIVOR_KEEPS.contains(&name.as_str()));
+        }
+    }
+    set.patient = Some(survivor.clone());
+}
+
+fn retarget(resource: &mut Value, moves: &HashMap<String, String>) {
+    fhir::for_each_reference(resource, &mut |_, reference| {
+        if let Some(survivor) = reference.strip_prefix("Patient/").and_then(|id| moves.get(id)) {
+            *reference = format!("Patient/{survivor}");
+        }
+    });
+}
+
+/// Loads everything `derive` will look at.
+pub async fn load(state: &mut State, ports: &Ports, change: &Change) -> Result<(), Error> {
+    for set in &change.sets {
+        state.load(ports, &key_of(set)).await?;
+    }
+    for replaced in &change.replaced {
+        state.load_compartment(ports, &replaced.patient).await?;
+    }
+    for merge in &change.merges {
+        state.load_compartment(ports, &merge.retired).await?;
+    }
+    Ok(())
+}
+
+/// The writes of one change over the loaded state; resources that would not change are left out.
+pub fn derive(state: &State, change: &Change) -> Vec<Write> {
+    let mut draft = Draft { state, writes: BTreeMap::new(), order: Vec::new() };
+    change.sets.iter().for_each(|set| draft.set(set));
+    change.replaced.iter().for_each(|replaced| draft.replace(replaced));
+    change.merges.iter().for_each(|merge| draft.move_compartment(merge));
+    draft.finish()
+}
+
+struct Next {
+    patient: Option<String>,
+    body: Option<Value>,
+}
+
+struct Draft<'s> {
+    state: &'s State,
+    writes: BTreeMap<ResourceKey, Next>,
+    order: Vec<ResourceKey>,
+}
+
+impl Draft<'_> {
+    fn standing(&self, key: &ResourceKey) -> Option<&Value> {
+        match self.writes.get(key) {
+            Some(next) => next.body.as_ref(),
+            None => self.state.peek(key).and_then(|current| current.exposed(&permit())),
+        }
+    }
+
+    fn put(&mut self, key: ResourceKey, next: Next) {
+        if self.writes.insert(key.clone(), next).is_none() {
+            self.order.push(key);
+        }
+    }
+
+    fn set(&mut self, set: &ResourceSet) {
+        let key = key_of(set);
+        let body = merge(self.standing(&key), set);
+        self.put(key, Next { patient: set.patient.clone(), body: Some(body) });
+    }
+
+    /// v2 snapshot mode. An empty set deletes nothing: absent keeps.
+    fn replace(&mut self, replaced: &ReplacedSet) {
+        if replaced.keep.is_empty() {
+            return;
+        }
+        for key in self.state.owned(&replaced.patient, replaced.resource_type) {
+            let is_in_scope = match (&replaced.encounter, self.standing(&key)) {
+                (_, None) => false,
+                (None, Some(_)) => true,
+                (Some(encounter), Some(body)) => refers_to_encounter(body, encounter),
+            };
+            if is_in_scope && !replaced.keep.contains(&key.id) {
+                self.put(key, Next { patient: Some(replaced.patient.clone()), body: None });
+            }
+        }
+    }
+
+    /// A40: what the retired patient owned belongs to the survivor; the retired Patient itself stays, inactive.
+    fn move_compartment(&mut self, merge: &PatientMerge) {
+        if merge.survivor == merge.retired {
+            return;
+        }
+        let moves = HashMap::from([(merge.retired.clone(), merge.survivor.clone())]);
+        for (key, current) in self.state.all_owned(&merge.retired) {
+            if key.resource_type.as_str() == "Patient" {
+                continue;
+            }
+            let standing = self.standing(&key).or_else(|| current.exposed(&permit()));
+            let Some(mut body) = standing.cloned() else { continue };
+            retarget(&mut body, &moves);
+            self.put(key, Next { patient: Some(merge.survivor.clone()), body: Some(body) });
+        }
+    }
+
+    fn finish(mut self) -> Vec<Write> {
+        let order = std::mem::take(&mut self.order);
+        order.into_iter().filter_map(|key| self.finish_one(key)).collect()
+    }
+
+    fn finish_one(&mut self, key: ResourceKey) -> Option<Write> {
+        let Next { patient, body } = self.writes.remove(&key)?;
+        let (version, standing) = match self.state.peek(&key) {
+            Some(current) => (current.version, current.exposed(&permit())),
+            None => (0, None),
+        };
+        let unchanged = body.as_ref() == standing;
+        (!unchanged).then(|| Write { key, version: version + 1, patient, body })
+    }
+}
+
+/// Notes writes in the state, as current from now on.
+pub fn note(state: &mut State, writes: &[Write]) {
+    for write in writes {
+        let body = write.body.clone().map(|body| std::sync::Arc::new(residency::Clinical::new(body)));
+        state.put(write.key.clone(), Current { version: write.version, patient: write.patient.clone(), body });
+    }
+}
+
+fn key_of(set: &ResourceSet) -> ResourceKey {
+    ResourceKey { resource_type: set.resource_type, id: set.id.clone() }
+}
+
+fn refers_to_encounter(body: &Value, encounter: &str) -> bool {
+    let reference = body.pointer("/encounter/reference").and_then(Value::as_str);
+    reference.and_then(|reference| reference.strip_prefix("Encounter/")) == Some(encounter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mapping::Mode;
+    use serde_json::json;
+
+    fn set(resource_type: &str, id: &str, mut resource: Value) -> ResourceSet {
+        resource["resourceType"] = json!(resource_type);
+        resource["id"] = json!(id);
+        let resource_type = fhir::ResourceType::parse(resource_type).expect("a type of R4");
+        let (handle, patient) = (String::new(), Some("p".to_owned()));
+        ResourceSet { handle, resource_type, id: id.into(), resource, removals: Vec::new(), mode: Mode::Merge, patient }
+    }
+
+    fn state_with(sets: &[ResourceSet]) -> State {
+        let mut state = State::default();
+        let change = Change { sets: sets.to_vec(), ..Change::default() };
+        let writes = derive(&state, &change);
+        note(&mut state, &writes);
+        state
+    }
+
+    #[test]
+    fn a_message_that_says_nothing_new_writes_nothing() {
+        let state = state_with(&[set("Patient", "p", json!({"gender": "male"}))]);
+        let again = Change { sets: vec![set("Patient", "p", json!({"gender": "male"}))], ..Change::default() };
+        assert!(derive(&state, &again).is_empty());
+        let other = Change { sets: vec![set("Patient", "p", json!({"gender": "female"}))], ..Change::default() };
+        assert_eq!(derive(&state, &other).first().map(|write| write.version), Some(2));
+    }
+
+    #[test]
+    fn a_snapshot_deletes_what_it_does_not_name_and_an_empty_one_nothing() {
+        let state = state_with(&[set("AllergyIntolerance", "a", json!({})), set("AllergyIntolerance", "b", json!({}))]);
+        let replaced = |keep: &[&str]| {
+            let resource_type = fhir::ResourceType::parse("AllergyIntolerance").expect("a type of R4");
+            let keep = keep.iter().map(|id| (*id).to_owned()).collect();
+            Change {
+                replaced: vec![ReplacedSet { resource_type, patient: "p".into(), encounter: None, keep }],
+                ..Change::default()
+            }
+        };
+        let writes = derive(&state, &replaced(&["a"]));
+        assert!(matches!(writes.as_slice(), [write] if write.key.id == "b" && write.body.is_none()));
+        assert!(derive(&state, &replaced(&[])).is_empty());
+    }
+
+    #[test]
+    fn a_merge_moves_what_the_retired_patient_owned() {
+        let observation = set("Observation", "o", json!({"subject": {"reference": "Patient/p"}}));
+        let state = state_with(&[set("Patient", "p", json!({})), observation]);
+        let merges = vec![PatientMerge { survivor: "s".into(), retired: "p".into() }];
+        let writes = derive(&state, &Change { merges, ..Change::default() });
+        assert_eq!(writes.len(), 1);
+        assert_eq!(writes[0].patient.as_deref(), Some("s"));
+        assert_eq!(writes[0].body.as_ref().map(|b| b["subject"]["reference"].clone()), Some(json!("Patient/s")));
+    }
+}

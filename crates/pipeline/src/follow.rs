@@ -1,0 +1,274 @@
+//! The loop: follow the journal, translate in parallel, apply in order, commit in groups.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mapping::{Package, Translation};
+use store::{Cause, Entry, MessageState, PatientAlias, Seq, WriteSet};
+use tokio::sync::watch;
+
+use crate::derive::{self, Write};
+use crate::release::{Outcome, Release};
+use crate::row::{self, Heading};
+use crate::state::State;
+use crate::translate::{Translated, translate};
+use crate::{Environment, Error, Ports, events};
+
+/// Journal entries translated and applied between two looks at reprocess requests.
+pub const BATCH_ENTRIES_MAX: usize = 256;
+/// Entries one translation thread takes at a time.
+const CHUNK_ENTRIES: usize = 32;
+/// Pause before the pipeline starts again after the store failed.
+const RESTART_PAUSE: Duration = Duration::from_millis(500);
+
+/// A commit that was handed to the store and is not durable yet.
+type Commit = Pin<Box<dyn Future<Output = store::Result<()>> + Send>>;
+
+/// The pipeline of one node; there is one, since applying is serial.
+pub struct Pipeline {
+    pub(crate) ports: Ports,
+    pub(crate) environment: Environment,
+    pub(crate) package: Arc<Package>,
+    pub(crate) release: Release,
+    pub(crate) state: State,
+}
+
+impl Pipeline {
+    /// A pipeline that has not started; see [`Pipeline::run`].
+    pub fn new(ports: Ports, environment: Environment, package: Arc<Package>, release: Release) -> Self {
+        Self { ports, environment, package, release, state: State::default() }
+    }
+
+    /// Runs until `stop` turns true. A failing store is retried from what is durable, for ever, and says so.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            if let Err(error) = self.follow(&mut stop).await {
+                let applied = self.ports.apply.applied_through().await.ok();
+                events::restarted(&error, applied);
+                self.forget();
+                tokio::time::sleep(RESTART_PAUSE).await;
+            }
+        }
+    }
+
+    /// Applies what is in the journal and every open reprocess request, then returns. For commands and tests.
+    pub async fn catch_up(&mut self) -> Result<(), Error> {
+        let mut cursor = self.ports.apply.applied_through().await?;
+        while self.step(&mut cursor).await? {}
+        Ok(())
+    }
+
+    async fn follow(&mut self, stop: &mut watch::Receiver<bool>) -> Result<(), Error> {
+        let mut appended = self.ports.journal.appended();
+        let mut cursor = self.ports.apply.applied_through().await?;
+        while !*stop.borrow() {
+            appended.borrow_and_update();
+            if !self.step(&mut cursor).await? {
+                tokio::select! {
+                    _ = appended.changed() => {}
+                    _ = stop.changed() => {}
+                    // Reprocess requests have no bell of their own; a second is soon enough for a person.
+                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One batch; `false` when there was nothing to do.
+    async fn step(&mut self, cursor: &mut Seq) -> Result<bool, Error> {
+        let reprocessed = self.reprocess_requests().await?;
+        let entries = self.ports.journal.after(*cursor, BATCH_ENTRIES_MAX).await?;
+        let Some(last) = entries.last().map(|entry| entry.seq) else { return Ok(reprocessed) };
+        let entries = Arc::new(entries);
+        let translated = self.translate_all(&entries).await?;
+        self.apply_all(&entries, translated).await?;
+        *cursor = last;
+        if self.state.is_full() {
+            self.state.clear();
+        }
+        Ok(true)
+    }
+
+    async fn translate_all(&self, entries: &Arc<Vec<Entry>>) -> Result<Vec<Translated>, Error> {
+        let mut chunks = Vec::new();
+        for start in (0..entries.len()).step_by(CHUNK_ENTRIES) {
+            let (entries, package) = (Arc::clone(entries), Arc::clone(&self.package));
+            let namespace = self.environment.namespace;
+            chunks.push(tokio::task::spawn_blocking(move || {
+                let end = entries.len().min(start + CHUNK_ENTRIES);
+                let chunk = entries.get(start..end).unwrap_or_default();
+                chunk.iter().map(|entry| translate_safely(&package, namespace, entry)).collect::<Vec<_>>()
+            }));
+        }
+        let mut all = Vec::with_capacity(entries.len());
+        for chunk in chunks {
+            all.extend(chunk.await.map_err(|_| Error::Translation)?);
+        }
+        Ok(all)
+    }
+
+    /// Applies in journal order; commits overlap, and the first failure is returned after all have ended.
+    async fn apply_all(&mut self, entries: &[Entry], translated: Vec<Translated>) -> Result<(), Error> {
+        let mut commits: Vec<Commit> = Vec::new();
+        for (entry, translated) in entries.iter().zip(translated) {
+            if is_merge(&translated) {
+                // A merge reads the store's compartments, so nothing may be on its way there.
+                settle(&mut commits).await?;
+                self.state.clear();
+            }
+            let set = self.write_set(entry, translated).await?;
+            let apply = Arc::clone(&self.ports.apply);
+            let mut commit: Commit = Box::pin(async move { apply.commit(set).await });
+            // The first poll hands the set to the writer, so sets stand in its queue in journal order.
+            match futures_poll_once(&mut commit).await {
+                Some(done) => done?,
+                None => commits.push(commit),
+            }
+        }
+        settle(&mut commits).await
+    }
+
+    async fn write_set(&mut self, entry: &Entry, translated: Translated) -> Result<WriteSet, Error> {
+        let package = Arc::clone(&self.package);
+        let heading = |message_type, sender| Heading { entry, message_type, sender, package_hash: package.hash() };
+        match translated {
+            Translated::Quarantined { reason, message_type, sender, keys } => {
+                let mut set = self.quarantine(&heading(message_type, sender), reason, None);
+                set.keys = keys;
+                Ok(set)
+            }
+            Translated::Message { mut translation, known, message_type, sender } => {
+                let heading = heading(message_type, sender);
+                derive::follow_merges(&mut self.state, &self.ports, &mut translation.change).await?;
+                derive::load(&mut self.state, &self.ports, &translation.change).await?;
+                let writes = derive::derive(&self.state, &translation.change);
+                if let Some(reason) = first_invalid(&writes) {
+                    let mut set = self.quarantine(&heading, reason, Some(&translation));
+                    set.keys = row::keys(&translation);
+                    return Ok(set);
+                }
+                self.applied(&heading, Cause::Applied(entry.seq), &translation, known, writes).await
+            }
+        }
+    }
+
+    /// The write set of valid writes: released, recorded, and noted as current.
+    pub(crate) async fn applied(
+        &mut self,
+        heading: &Heading<'_>,
+        cause: Cause,
+        translation: &Translation,
+        mut known: verifier::KnownIdentifiers,
+        writes: Vec<Write>,
+    ) -> Result<WriteSet, Error> {
+        // The merged resources carry identifiers that earlier messages brought.
+        writes.iter().filter_map(|write| write.body.as_ref()).for_each(|body| known.add_resource(body));
+        let outcome = self.release.release(&self.ports, &self.environment, &writes, &known).await?;
+        derive::note(&mut self.state, &writes);
+        let now_us = (self.environment.now_us)();
+        let record = row::applied_record(
+            &self.environment,
+            heading,
+            cause,
+            &writes,
+            &outcome,
+            self.release.policy_hash(),
+        )?;
+        let (state, reason) = state_of(&outcome);
+        if let Some(reason) = &reason {
+            events::quarantined(heading.entry.id, reason);
+        }
+        for merge in &translation.change.merges {
+            self.state.alias(&merge.retired, &merge.survivor);
+        }
+        let aliases = translation.change.merges.iter();
+        Ok(WriteSet {
+            cause,
+            message: row::message_row(heading, state, reason, Some(translation), now_us),
+            versions: writes.iter().map(|write| row::resource_version(write, heading.package_hash, now_us)).collect(),
+            keys: row::keys(translation),
+            aliases: aliases
+                .map(|merge| PatientAlias { alias: merge.retired.clone(), patient: merge.survivor.clone() })
+                .collect(),
+            deliveries: outcome.deliveries,
+            pseudonyms: outcome.pseudonyms,
+            records: vec![record],
+        })
+    }
+
+    fn quarantine(&self, heading: &Heading<'_>, reason: String, translation: Option<&Translation>) -> WriteSet {
+        events::quarantined(heading.entry.id, &reason);
+        let now_us = (self.environment.now_us)();
+        let state = MessageState::Quarantined;
+        WriteSet {
+            cause: Cause::Applied(heading.entry.seq),
+            message: row::message_row(heading, state, Some(reason), translation, now_us),
+            versions: Vec::new(),
+            keys: Vec::new(),
+            aliases: Vec::new(),
+            deliveries: Vec::new(),
+            pseudonyms: Vec::new(),
+            records: vec![row::quarantined_record(&self.environment, heading)],
+        }
+    }
+
+    /// Drops all that is not known to be durable.
+    pub(crate) fn forget(&mut self) {
+        self.state.clear();
+        self.release.clear();
+    }
+}
+
+/// Stored, and routed when something was decided to leave; quarantined when a release was refused.
+fn state_of(outcome: &Outcome) -> (MessageState, Option<String>) {
+    match &outcome.refused {
+        Some(reason) => (MessageState::Quarantined, Some(format!("release:{reason}"))),
+        None if outcome.deliveries.is_empty() => (MessageState::Stored, None),
+        None => (MessageState::Routed, None),
+    }
+}
+
+fn is_merge(translated: &Translated) -> bool {
+    matches!(translated, Translated::Message { translation, .. } if !translation.change.merges.is_empty())
+}
+
+/// A panic in parser or mapping is a defect of ours; it costs one message its translation, never the pipeline.
+pub(crate) fn translate_safely(package: &Package, namespace: uuid::Uuid, entry: &Entry) -> Translated {
+    catch_unwind(AssertUnwindSafe(|| translate(package, namespace, entry))).unwrap_or_else(|_| {
+        let reason = "translator-panic".to_owned();
+        Translated::Quarantined { reason, message_type: String::new(), sender: String::new(), keys: Vec::new() }
+    })
+}
+
+/// The first resource that is not valid R4, as a quarantine reason: type, issue code and element, no value.
+pub(crate) fn first_invalid(writes: &[Write]) -> Option<String> {
+    writes.iter().filter_map(|write| write.body.as_ref()).find_map(|body| {
+        let issues = fhir::validate(body);
+        let issue = issues.iter().find(|issue| issue.severity <= fhir::Severity::Error)?;
+        Some(format!("invalid:{:?}:{}", issue.code, issue.location))
+    })
+}
+
+async fn settle(commits: &mut Vec<Commit>) -> Result<(), Error> {
+    let mut first = Ok(());
+    for commit in commits.drain(..) {
+        let done = commit.await;
+        if first.is_ok() {
+            first = done;
+        }
+    }
+    Ok(first?)
+}
+
+/// Polls once; `None` when it is not ready yet.
+async fn futures_poll_once(commit: &mut Commit) -> Option<store::Result<()>> {
+    std::future::poll_fn(|context| match commit.as_mut().poll(context) {
+        std::task::Poll::Ready(done) => std::task::Poll::Ready(Some(done)),
+        std::task::Poll::Pending => std::task::Poll::Ready(None),
+    })
+    .await
+}

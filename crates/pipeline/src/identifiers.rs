@@ -1,0 +1,44 @@
+//! The identifiers a message names, collected for the verifier: none of them may stand in what leaves.
+
+use hl7v2::{Message, Part};
+use mapping::Translation;
+use verifier::{IdentifierKind, KnownIdentifiers};
+
+/// Segments that speak about people (the patient, relatives, guarantors, insured persons).
+const PERSONAL: [&str; 7] = ["PID", "PD1", "NK1", "GT1", "IN1", "IN2", "MRG"];
+
+/// From the raw person segments, whether mapped or not, and from every resource that was made.
+pub fn known(message: &Message<'_>, translation: &Translation) -> KnownIdentifiers {
+    let mut known = KnownIdentifiers::default();
+    for set in &translation.change.sets {
+        known.add_resource(&set.resource);
+    }
+    for segment in message.segments().filter(|segment| PERSONAL.contains(&segment.name())) {
+        let Some(fields) = hl7v2::dictionary::segment(segment.name()) else { continue };
+        for (number, definition) in (1..).zip(fields) {
+            let field = segment.field(number);
+            for repetition in 0..field.repetition_count() {
+                add(&mut known, definition.datatype, field.repetition(repetition));
+            }
+        }
+    }
+    known
+}
+
+fn add(known: &mut KnownIdentifiers, datatype: &str, part: Part<'_>) {
+    let components: &[(usize, IdentifierKind)] = match datatype {
+        "XPN" => &[(1, IdentifierKind::Name), (2, IdentifierKind::Name), (3, IdentifierKind::Name)],
+        "XCN" => &[(2, IdentifierKind::Name), (3, IdentifierKind::Name)],
+        "CX" => &[(1, IdentifierKind::Number)],
+        "XTN" => &[(1, IdentifierKind::Phone), (4, IdentifierKind::Email), (12, IdentifierKind::Phone)],
+        "XAD" => &[(1, IdentifierKind::Street)],
+        _ => &[],
+    };
+    for (number, kind) in components {
+        // A name or street may come in subcomponents (FN, SAD): its first one is the name itself.
+        let text = part.component(*number).subcomponent(1).text();
+        if !text.is_empty() {
+            known.add(*kind, &text);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The rows that a processed message leaves: message row, business keys, resource versions, ledger record.
+
+use audit::{Kind, Record};
+use mapping::{KeyKind, LeafFate, Translation};
+use serde_json::{Value, json};
+use store::{Cause, Entry, IndexEntry, Key, MessageRow, MessageState, ResourceBody, ResourceVersion};
+
+use crate::derive::Write;
+use crate::release::{Outcome, new_id};
+use crate::{Environment, Error};
+
+/// `MessageRow::flags`: the same control id came with other bytes inside the duplicate window.
+pub const FLAG_CONTROL_ID_REUSED: u32 = 1;
+
+/// Search parameters indexed on the clinical role.
+pub const INDEXED: [&str; 4] = ["identifier", "patient", "subject", "code"];
+
+/// What heads a message row.
+pub struct Heading<'a> {
+    /// The journal entry.
+    pub entry: &'a Entry,
+    /// `ADT^A01`.
+    pub message_type: String,
+    /// `APP|FACILITY`.
+    pub sender: String,
+    /// Content hash of the mapping package.
+    pub package_hash: &'a str,
+}
+
+/// The row of a message in `state`.
+pub fn message_row(
+    heading: &Heading<'_>,
+    state: MessageState,
+    reason: Option<String>,
+    translation: Option<&Translation>,
+    now_us: i64,
+) -> MessageRow {
+    let leaves = translation.map_or(&[][..], |translation| &translation.coverage.leaves);
+    let mapped = leaves.iter().filter(|leaf| matches!(leaf.fate, LeafFate::Mapped | LeafFate::Lossy)).count();
+    MessageRow {
+        id: heading.entry.id,
+        seq: heading.entry.seq,
+        channel: heading.entry.channel.clone(),
+        received_us: heading.entry.received_us,
+        processed_us: now_us,
+        state,
+        message_type: heading.message_type.clone(),
+        sender: heading.sender.clone(),
+        reason,
+        issues: issues_json(translation),
+        package_hash: heading.package_hash.to_owned(),
+        flags: if heading.entry.control_id_reused { FLAG_CONTROL_ID_REUSED } else { 0 },
+        leaves_mapped: u32::try_from(mapped).unwrap_or(u32::MAX),
+        leaves_total: u32::try_from(leaves.len()).unwrap_or(u32::MAX),
+        parent: None,
+    }
+}
+
+fn issues_json(translation: Option<&Translation>) -> String {
+    let issues = translation.map_or(&[][..], |translation| &translation.issues);
+    let rows: Vec<Value> = issues
+        .iter()
+        .map(|issue| {
+            json!({"severity": format!("{:?}", issue.severity), "code": format!("{:?}", issue.code),
+                "path": issue.path, "rule": issue.rule.as_deref().unwrap_or(""), "text": issue.text})
+        })
+        .collect();
+    Value::Array(rows).to_string()
+}
+
+/// Business keys of a translation, as the store names their kinds.
+pub fn keys(translation: &Translation) -> Vec<Key> {
+    let rows = translation.keys.iter();
+    rows.map(|key| Key { kind: key_name(key.kind), value: key.value.clone(), system: key.system.clone() }).collect()
+}
+
+fn key_name(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::PatientId => "patient-id",
+        KeyKind::VisitNumber => "visit-number",
+        KeyKind::PlacerOrder => "placer-order",
+        KeyKind::FillerOrder => "filler-order",
+        KeyKind::ControlId => "control-id",
+        KeyKind::Sender => "sender",
+        KeyKind::MessageType => "message-type",
+        KeyKind::MessageTime => "message-time",
+    }
+}
+
+/// The stored form of one write.
+pub fn resource_version(write: &Write, package_hash: &str, now_us: i64) -> ResourceVersion {
+    let (body, index) = match &write.body {
+        Some(body) => (fhir::canonical_json(body), index_of(write, body)),
+        None => (Vec::new(), Vec::new()),
+    };
+    ResourceVersion {
+        key: write.key.clone(),
+        version: write.version,
+        updated_us: now_us,
+        patient: write.patient.clone(),
+        deleted: write.body.is_none(),
+        body: ResourceBody::new(body),
+        index,
+        package_hash: package_hash.to_owned(),
+    }
+}
+
+fn index_of(write: &Write, body: &Value) -> Vec<IndexEntry> {
+    let parameters = fhir::r4().search_parameters(write.key.resource_type.as_str());
+    let indexed = parameters.iter().filter(|parameter| INDEXED.contains(&parameter.code));
+    indexed
+        .flat_map(|parameter| {
+            let values = fhir::extract(body, parameter);
+            values.into_iter().map(|value| IndexEntry { parameter: parameter.code.to_owned(), value })
+        })
+        .collect()
+}
+
+/// The ledger record of a message that was applied, with what was decided for each destination.
+pub fn applied_record(
+    environment: &Environment,
+    heading: &Heading<'_>,
+    cause: Cause,
+    writes: &[Write],
+    outcome: &Outcome,
+    policy_hash: &str,
+) -> Result<Record, Error> {
+    let kind = match cause {
+        Cause::Applied(_) => Kind::MessageApplied,
+        Cause::Reprocessed(_) => Kind::MessageReprocessed,
+    };
+    let code = if outcome.refused.is_some() { "release-refused" } else { "applied" };
+    let mut record = Record::new(kind, new_id(environment), &environment.node, (environment.now_us)())
+        .message(heading.entry.id.0)
+        .outcome(code)
+        .object("package", heading.package_hash)?
+        .object("policy", policy_hash)?
+        .object("resources", &writes.len().to_string())?;
+    if let Some(patient) = writes.iter().find_map(|write| write.patient.as_deref()) {
+        record = record.patient_token(&(environment.patient_token)(patient));
+    }
+    for (destination, decision, number) in &outcome.decisions {
+        record = record.object("decision", &format!("{destination}|{decision}|{number}"))?;
+    }
+    for delivery in &outcome.deliveries {
+        record = record.object("delivery", &delivery.id.to_string())?;
+    }
+    Ok(record)
+}
+
+/// The ledger record of a message that went to quarantine.
+pub fn quarantined_record(environment: &Environment, heading: &Heading<'_>) -> Record {
+    Record::new(Kind::MessageQuarantined, new_id(environment), &environment.node, (environment.now_us)())
+        .message(heading.entry.id.0)
+        .outcome("quarantined")
+}

@@ -1,0 +1,142 @@
+//! Current state of resources as the next message must see it: the store, plus what is on its way there.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use fhir::ResourceType;
+use residency::{Clinical, OnPrem, Permit, Purpose};
+use serde_json::Value;
+use store::{ResourceKey, Stored};
+
+use crate::{Error, Ports};
+
+/// Cached resources before the cache is emptied (at a moment when nothing in it is uncommitted).
+pub const CACHED_RESOURCES_MAX: usize = 50_000;
+
+/// One resource as it stands.
+#[derive(Clone)]
+pub struct Current {
+    /// Version of the last write; 0 when the resource was never written.
+    pub version: u32,
+    /// Owner; `None` for shared entities.
+    pub patient: Option<String>,
+    /// `None`: never written, or deleted.
+    pub body: Option<Arc<Clinical<Value>>>,
+}
+
+impl Current {
+    const ABSENT: Self = Self { version: 0, patient: None, body: None };
+
+    /// The body, for code of this zone.
+    pub fn exposed<'a>(&'a self, permit: &Permit<OnPrem>) -> Option<&'a Value> {
+        self.body.as_deref().map(|body| body.expose(permit))
+    }
+}
+
+/// Resources by key, including writes that are not durable yet.
+#[derive(Default)]
+pub struct State {
+    resources: HashMap<ResourceKey, Current>,
+    aliases: HashMap<String, Option<String>>,
+}
+
+impl State {
+    /// What is known of `key`; `None`: not loaded.
+    pub fn peek(&self, key: &ResourceKey) -> Option<&Current> {
+        self.resources.get(key)
+    }
+
+    /// Notes a write that was handed to the store.
+    pub fn put(&mut self, key: ResourceKey, current: Current) {
+        self.resources.insert(key, current);
+    }
+
+    /// Forgets everything; the store is the truth again.
+    pub fn clear(&mut self) {
+        self.resources.clear();
+        self.aliases.clear();
+    }
+
+    /// Is the cache due to be emptied?
+    pub fn is_full(&self) -> bool {
+        self.resources.len() > CACHED_RESOURCES_MAX
+    }
+
+    /// Loads `key` unless it is there.
+    pub async fn load(&mut self, ports: &Ports, key: &ResourceKey) -> Result<(), Error> {
+        if !self.resources.contains_key(key) {
+            let current = match ports.resources.read(key).await? {
+                Some(stored) => to_current(&stored)?,
+                None => Current::ABSENT,
+            };
+            self.resources.insert(key.clone(), current);
+        }
+        Ok(())
+    }
+
+    /// The patient under whose id `patient` is kept since a merge; itself when it was never merged away.
+    pub async fn survivor(&mut self, ports: &Ports, patient: &str) -> Result<String, Error> {
+        if let Some(known) = self.aliases.get(patient) {
+            return Ok(known.clone().unwrap_or_else(|| patient.to_owned()));
+        }
+        let alias = ports.apply.alias(patient).await?;
+        self.aliases.insert(patient.to_owned(), alias.clone());
+        Ok(alias.unwrap_or_else(|| patient.to_owned()))
+    }
+
+    /// From here on `retired` is kept under `survivor`.
+    pub fn alias(&mut self, retired: &str, survivor: &str) {
+        for target in self.aliases.values_mut().flatten() {
+            if target == retired {
+                survivor.clone_into(target);
+            }
+        }
+        self.aliases.insert(retired.to_owned(), Some(survivor.to_owned()));
+    }
+
+    /// Keys of loaded, live resources of one type and owner.
+    pub fn owned(&self, patient: &str, resource_type: ResourceType) -> Vec<ResourceKey> {
+        let is_owned = |(key, current): &(&ResourceKey, &Current)| {
+            key.resource_type == resource_type && current.body.is_some() && current.patient.as_deref() == Some(patient)
+        };
+        let mut keys: Vec<_> = self.resources.iter().filter(is_owned).map(|(key, _)| key.clone()).collect();
+        keys.sort();
+        keys
+    }
+
+    /// Loaded, live resources of an owner, with their keys, in key order.
+    pub fn all_owned(&self, patient: &str) -> Vec<(ResourceKey, Current)> {
+        let is_owned = |current: &Current| current.body.is_some() && current.patient.as_deref() == Some(patient);
+        let owned = self.resources.iter().filter(|(_, current)| is_owned(current));
+        let mut owned: Vec<_> = owned.map(|(key, current)| (key.clone(), current.clone())).collect();
+        owned.sort_by(|(a, _), (b, _)| a.cmp(b));
+        owned
+    }
+
+    /// Loads every live resource of a patient; what is loaded already is newer and stays.
+    pub async fn load_compartment(&mut self, ports: &Ports, patient: &str) -> Result<(), Error> {
+        for stored in ports.apply.compartment(patient).await? {
+            if !self.resources.contains_key(&stored.key) {
+                let current = to_current(&stored)?;
+                self.resources.insert(stored.key, current);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads a stored row.
+pub fn to_current(stored: &Stored) -> Result<Current, Error> {
+    let body = if stored.deleted {
+        None
+    } else {
+        let value = serde_json::from_slice(stored.body.expose()).map_err(Error::Body)?;
+        Some(Arc::new(Clinical::new(value)))
+    };
+    Ok(Current { version: stored.version, patient: stored.patient.clone(), body })
+}
+
+/// Leave to look at clinical content while applying.
+pub fn permit() -> Permit<OnPrem> {
+    Permit::on_prem(Purpose::Translate)
+}

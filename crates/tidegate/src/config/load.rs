@@ -1,0 +1,136 @@
+//! From a file to a [`Config`], or to what is wrong with it: file, line, column, cause and fix.
+
+use std::path::{Path, PathBuf};
+
+use super::{Config, Role, binds};
+
+/// What is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where (`file:line:column` when known, else the file or key).
+    pub place: String,
+    /// What is wrong.
+    pub cause: String,
+    /// What to do.
+    pub fix: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}\n  fix: {}", self.place, self.cause, self.fix)
+    }
+}
+
+/// Reads, resolves paths against the file's folder, and checks what needs no other file.
+pub fn load(file: &Path) -> Result<Config, Vec<Problem>> {
+    let place = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let fix = "name a readable file; `tidegate init DIR` makes a working pair".to_owned();
+        vec![Problem { place: place.clone(), cause: format!("cannot be read: {error}"), fix }]
+    })?;
+    let mut config = parse(&text, &place).map_err(|problem| vec![problem])?;
+    resolve(&mut config, file.parent().unwrap_or(Path::new(".")));
+    let problems = check(&config, &place);
+    if problems.is_empty() { Ok(config) } else { Err(problems) }
+}
+
+fn parse(text: &str, place: &str) -> Result<Config, Problem> {
+    serde_saphyr::from_str(text).map_err(|error| {
+        let at = error.location().map(|at| format!(":{}:{}", at.line(), at.column())).unwrap_or_default();
+        let rendered = error.to_string();
+        let cause = rendered.lines().next().unwrap_or_default().to_owned();
+        let fix = "the keys and their meaning are in deploy/onprem.yaml and deploy/cloud.yaml".to_owned();
+        Problem { place: format!("{place}{at}"), cause, fix }
+    })
+}
+
+fn resolve(config: &mut Config, folder: &Path) {
+    let mut paths: Vec<&mut PathBuf> = vec![&mut config.data, &mut config.keys, &mut config.profiles];
+    paths.extend(config.mappings.as_mut());
+    let tls = config.mllp.iter_mut().filter_map(|mllp| mllp.tls.as_mut()).chain(config.http.tls.as_mut());
+    for tls in tls {
+        paths.extend([&mut tls.certificate, &mut tls.key]);
+        paths.extend(tls.client_ca.as_mut());
+    }
+    for path in paths {
+        *path = folder.join(&*path);
+    }
+}
+
+fn check(config: &Config, place: &str) -> Vec<Problem> {
+    let mut problems = binds::check(config, place);
+    let mut wrong = |key: &str, cause: &str, fix: &str| {
+        let place = format!("{place}: {key}");
+        problems.push(Problem { place, cause: cause.to_owned(), fix: fix.to_owned() });
+    };
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if !is_name(&config.node) {
+        wrong("node", "is no name", "use letters, digits and `-`");
+    }
+    match config.role {
+        Role::Clinical => {
+            if config.mappings.is_none() {
+                wrong("mappings", "is missing", "name the folder of the mapping package");
+            }
+            if config.link.is_some() {
+                wrong("link", "belongs to the portal role", "remove it: nothing dials in to an on-prem node");
+            }
+        }
+        Role::Portal => {
+            if config.link.is_none() {
+                wrong("link", "is missing", "add `link: {listen: …, destination: …, region: …}`");
+            }
+            if !config.mllp.is_empty() {
+                wrong("mllp", "belongs to the clinical role", "remove it: a cloud node takes no HL7 v2");
+            }
+            if !config.destinations.is_empty() {
+                wrong("destinations", "belongs to the clinical role", "remove it: a cloud node dials nobody");
+            }
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLINICAL: &str = "role: clinical\nnode: onprem\ndata: d\nkeys: k\nhttp: {listen: 127.0.0.1:8080}\n\
+                            mappings: m\nprofiles: p\n";
+
+    fn problems(text: &str) -> Vec<Problem> {
+        match parse(text, "f.yaml") {
+            Ok(config) => check(&config, "f.yaml"),
+            Err(problem) => vec![problem],
+        }
+    }
+
+    #[test]
+    fn a_plain_configuration_is_right() {
+        assert_eq!(problems(CLINICAL), []);
+    }
+
+    #[test]
+    fn an_unknown_key_names_its_line() {
+        let found = problems(&CLINICAL.replace("node:", "nodde: x\nnode:"));
+        assert!(matches!(found.as_slice(), [p] if p.place.starts_with("f.yaml:2") && p.cause.contains("nodde")), "{found:?}");
+    }
+
+    #[test]
+    fn listeners_beyond_loopback_need_tls_or_a_reason() {
+        let bare = CLINICAL.replace("127.0.0.1:8080", "0.0.0.0:8080");
+        assert!(problems(&bare).iter().any(|p| p.place.contains("http")));
+        let mllp = format!("{CLINICAL}mllp: [{{name: emr, listen: 0.0.0.0:2575}}]\n");
+        assert!(problems(&mllp).iter().any(|p| p.place.contains("mllp")));
+        let allowed = format!(
+            "{CLINICAL}mllp: [{{name: emr, listen: 0.0.0.0:2575, plaintext: {{allow: [10.0.0.0/8], reason: ward VLAN}}}}]\n"
+        );
+        assert_eq!(problems(&allowed), []);
+    }
+
+    #[test]
+    fn each_role_has_its_own_keys() {
+        let portal = CLINICAL.replace("clinical", "portal");
+        assert!(problems(&portal).iter().any(|p| p.place.contains("link")));
+    }
+}

@@ -1,0 +1,183 @@
+//! One node's configuration: one YAML file, parsed whole into types before any port opens; unknown keys are errors.
+
+mod binds;
+mod load;
+
+pub use load::{Problem, load};
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// A node. Paths are relative to the file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Which side of the boundary this node is.
+    pub role: Role,
+    /// Name in the ledger, in receipts and in metrics: letters, digits, `-`.
+    pub node: String,
+    /// Folder of the stores; made when absent.
+    pub data: PathBuf,
+    /// Folder that `tidegate init` made; user-only.
+    pub keys: PathBuf,
+    /// FHIR REST, console, health and metrics.
+    pub http: Http,
+    /// HL7 v2 listeners (clinical role).
+    #[serde(default)]
+    pub mllp: Vec<Mllp>,
+    /// Mapping package (clinical role).
+    #[serde(default)]
+    pub mappings: Option<PathBuf>,
+    /// De-identification profiles, residency policy.
+    pub profiles: PathBuf,
+    /// Where each cloud destination of the policy is dialled (clinical role).
+    #[serde(default)]
+    pub destinations: BTreeMap<String, Dial>,
+    /// The listener that on-prem nodes dial (portal role).
+    #[serde(default)]
+    pub link: Option<LinkListener>,
+    /// Logging.
+    #[serde(default)]
+    pub log: Log,
+}
+
+/// Which side of the boundary a node is; two roles are two processes with two databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// On-prem: holds PHI.
+    Clinical,
+    /// Cloud: never holds PHI.
+    Portal,
+}
+
+/// The HTTP listener.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// Address; beyond loopback it needs `tls`.
+    pub listen: SocketAddr,
+    /// Server certificate.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+}
+
+/// PEM files.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// Certificate chain.
+    pub certificate: PathBuf,
+    /// Private key.
+    pub key: PathBuf,
+    /// CA that client certificates must come from; absent: no client certificate is asked for.
+    #[serde(default)]
+    pub client_ca: Option<PathBuf>,
+}
+
+/// One MLLP listener.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mllp {
+    /// Channel name, as the console shows it.
+    pub name: String,
+    /// Address; beyond loopback it needs `tls` or `plaintext`.
+    pub listen: SocketAddr,
+    /// Server certificate, and the CA of senders.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// Leave to listen without TLS beyond loopback.
+    #[serde(default)]
+    pub plaintext: Option<Plaintext>,
+    /// Longest frame, in bytes.
+    #[serde(default = "default_frame_bytes_max")]
+    pub frame_bytes_max: usize,
+    /// Connections at once.
+    #[serde(default = "default_connections_max")]
+    pub connections_max: usize,
+}
+
+/// Why a listener may go without TLS, and for whom.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plaintext {
+    /// Networks (`10.1.2.0/24`) that may connect.
+    pub allow: Vec<String>,
+    /// Why; stands in the console and the ledger.
+    pub reason: String,
+}
+
+/// A cloud node, from here.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dial {
+    /// `host:port` of its link listener.
+    pub address: String,
+}
+
+/// The link listener; always mutual TLS with the keys of `init`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkListener {
+    /// Address.
+    pub listen: SocketAddr,
+    /// Destination id under which the on-prem policy knows this node.
+    pub destination: String,
+    /// Region in which this node stores.
+    pub region: String,
+}
+
+/// Logging: to stderr, route templates and ids only.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// One JSON object a line, or text.
+    #[serde(default)]
+    pub format: LogFormat,
+    /// Least level.
+    #[serde(default)]
+    pub level: LogLevel,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: LogLevel::Info }
+    }
+}
+
+/// Form of log lines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// Text.
+    #[default]
+    Text,
+}
+
+/// Least level that is logged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Only errors.
+    Error,
+    /// And warnings.
+    Warn,
+    /// And events.
+    #[default]
+    Info,
+    /// And details.
+    Debug,
+}
+
+fn default_frame_bytes_max() -> usize {
+    16 << 20
+}
+
+fn default_connections_max() -> usize {
+    1_000
+}

@@ -1,0 +1,154 @@
+//! `tidegate init`: a pair of nodes that know each other's public keys, each with keys of its own.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+
+use crate::clock;
+use crate::keys::{self, KeyError};
+
+/// Where the nodes will listen.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// On-prem HTTP.
+    pub http: SocketAddr,
+    /// Cloud HTTP.
+    pub cloud_http: SocketAddr,
+    /// On-prem MLLP.
+    pub mllp: SocketAddr,
+    /// Cloud link listener.
+    pub link: SocketAddr,
+}
+
+/// Secrets that are shown once and stored only as hashes.
+#[derive(Debug)]
+pub struct Shown {
+    /// Bearer token of the clinical role.
+    pub onprem_token: String,
+    /// Bearer token of the portal role.
+    pub cloud_token: String,
+    /// Code of the one-time console link.
+    pub login_code: String,
+}
+
+/// Why a pair could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    /// A file could not be written.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A certificate could not be made.
+    #[error("certificate cannot be made")]
+    Certificate(#[from] rcgen::Error),
+    /// A signing key could not be made.
+    #[error("signing key cannot be made")]
+    Signing(#[from] audit::Error),
+    /// A path that YAML cannot carry.
+    #[error("path is not text")]
+    Path,
+}
+
+/// Name under which the policy knows the cloud node that `init` makes.
+pub const DESTINATION: &str = "cloud";
+/// Region of the cloud node that `init` makes.
+pub const REGION: &str = "us-east";
+
+/// Makes `DIR/onprem.yaml`, `DIR/cloud.yaml` and both nodes' key folders; refuses to overwrite any.
+pub fn init(folder: &Path, addresses: &Addresses, mappings: &Path, profiles: &Path) -> Result<Shown, InitError> {
+    let (onprem, cloud) = (folder.join("onprem/keys"), folder.join("cloud/keys"));
+    keys::make_folder(&onprem)?;
+    keys::make_folder(&cloud)?;
+    link_certificates(&onprem, &cloud, addresses)?;
+    signing_keys(&onprem, &cloud)?;
+    keys::write_new(&onprem, keys::NAMESPACE, uuid::Uuid::new_v4().to_string().as_bytes())?;
+    for name in [keys::SEALING, keys::PATIENT_TOKEN, keys::CURSOR] {
+        keys::write_new(&onprem, name, clock::random_hex(32).as_bytes())?;
+    }
+    keys::write_new(&cloud, keys::CURSOR, clock::random_hex(32).as_bytes())?;
+    let shown = Shown {
+        onprem_token: clock::random_hex(24),
+        cloud_token: clock::random_hex(24),
+        login_code: clock::random_hex(24),
+    };
+    keys::write_new(&onprem, keys::TOKENS, token_line("demo", &shown.onprem_token).as_bytes())?;
+    keys::write_new(&cloud, keys::TOKENS, token_line("demo", &shown.cloud_token).as_bytes())?;
+    keys::write_new(&onprem, keys::LOGIN, keys::sha256_hex(&shown.login_code).as_bytes())?;
+    configurations(folder, addresses, mappings, profiles)?;
+    Ok(shown)
+}
+
+fn token_line(client: &str, token: &str) -> String {
+    format!("{client} {}\n", keys::sha256_hex(token))
+}
+
+/// A CA of the link's own; one certificate for each end, each good for its direction only.
+fn link_certificates(onprem: &Path, cloud: &Path, addresses: &Addresses) -> Result<(), InitError> {
+    let ca_key = KeyPair::generate()?;
+    let mut ca = CertificateParams::new(Vec::new())?;
+    ca.distinguished_name.push(DnType::CommonName, "Tidegate link CA");
+    ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let ca_certificate = ca.self_signed(&ca_key)?;
+    keys::write_new(onprem, keys::LINK_CA_KEY, ca_key.serialize_pem().as_bytes())?;
+    for folder in [onprem, cloud] {
+        keys::write_new(folder, keys::LINK_CA, ca_certificate.pem().as_bytes())?;
+    }
+    let issuer = Issuer::new(ca, ca_key);
+    let server_names = vec![addresses.link.ip().to_string(), "localhost".to_owned()];
+    let ends = [
+        (onprem, "onprem", vec!["onprem".to_owned()], ExtendedKeyUsagePurpose::ClientAuth),
+        (cloud, "cloud", server_names, ExtendedKeyUsagePurpose::ServerAuth),
+    ];
+    for (folder, name, names, usage) in ends {
+        let key = KeyPair::generate()?;
+        let mut end = CertificateParams::new(names)?;
+        end.distinguished_name.push(DnType::CommonName, name);
+        end.extended_key_usages = vec![usage];
+        end.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        let certificate = end.signed_by(&key, &issuer)?;
+        keys::write_new(folder, keys::LINK_CERTIFICATE, certificate.pem().as_bytes())?;
+        keys::write_new(folder, keys::LINK_KEY, key.serialize_pem().as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Ledger keys of both, the receipt key of the cloud; each side pins the other's public half.
+fn signing_keys(onprem: &Path, cloud: &Path) -> Result<(), InitError> {
+    let onprem_ledger = audit::SigningKey::generate("onprem")?;
+    let cloud_ledger = audit::SigningKey::generate("cloud")?;
+    let receipt = audit::SigningKey::generate("cloud-receipt")?;
+    keys::write_new(onprem, keys::LEDGER, onprem_ledger.to_file_text().as_bytes())?;
+    keys::write_new(onprem, keys::LEDGER_PUBLIC, onprem_ledger.public().to_text().as_bytes())?;
+    keys::write_new(cloud, keys::PEER_LEDGER_PUBLIC, onprem_ledger.public().to_text().as_bytes())?;
+    keys::write_new(cloud, keys::LEDGER, cloud_ledger.to_file_text().as_bytes())?;
+    keys::write_new(cloud, keys::LEDGER_PUBLIC, cloud_ledger.public().to_text().as_bytes())?;
+    keys::write_new(cloud, keys::RECEIPT, receipt.to_file_text().as_bytes())?;
+    keys::write_new(onprem, keys::RECEIPT_PUBLIC, receipt.public().to_text().as_bytes())?;
+    Ok(())
+}
+
+fn configurations(folder: &Path, addresses: &Addresses, mappings: &Path, profiles: &Path) -> Result<(), InitError> {
+    let (mappings, profiles) = (yaml_path(mappings)?, yaml_path(profiles)?);
+    let Addresses { http, cloud_http, mllp, link } = addresses;
+    let onprem = format!(
+        "# On-prem node: holds identified data, dials out, is dialled by nobody beyond this network.\n\
+         role: clinical\nnode: onprem\ndata: onprem/data\nkeys: onprem/keys\nhttp:\n  listen: \"{http}\"\nmllp:\n\
+         \x20 - name: emr\n    listen: \"{mllp}\"\nmappings: {mappings}\nprofiles: {profiles}\ndestinations:\n\
+         \x20 {DESTINATION}:\n    address: \"{link}\"\n"
+    );
+    let cloud = format!(
+        "# Cloud node: takes what an on-prem node releases, never identified data.\n\
+         role: portal\nnode: cloud\ndata: cloud/data\nkeys: cloud/keys\nhttp:\n  listen: \"{cloud_http}\"\n\
+         profiles: {profiles}\nlink:\n  listen: \"{link}\"\n  destination: {DESTINATION}\n  region: {REGION}\n"
+    );
+    keys::write_new(folder, "onprem.yaml", onprem.as_bytes())?;
+    keys::write_new(folder, "cloud.yaml", cloud.as_bytes())?;
+    Ok(())
+}
+
+/// A path as a double-quoted YAML scalar.
+fn yaml_path(path: &Path) -> Result<String, InitError> {
+    let text = path.to_str().ok_or(InitError::Path)?;
+    Ok(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
+}
