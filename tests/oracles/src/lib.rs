@@ -1,1 +1,22 @@
-//! oracles
+//! Other people's parsers and models as judges of ours. Test-only: nothing ships from here.
+//!
+//! - `hl7_readers` compares the reader of `hl7v2` with er7 and hl7-parser, leaf by leaf.
+//! - `corpora` translates every message of a folder and compares the counts with a committed table.
+//!
+//! Both run over the project's fixtures, and over a folder of messages when `TIDEGATE_CORPORA` names one.
+
+pub mod files;
+
+pub mod readers;
+
+use std::path::PathBuf;
+
+/// The root of the workspace.
+pub fn workspace() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The folder of messages named by `TIDEGATE_CORPORA`, if any.
+pub fn corpora() -> Option<PathBuf> {
+    std::env::var_os("TIDEGATE_CORPORA").map(PathBuf::from)
+}
