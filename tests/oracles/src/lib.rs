@@ -6,6 +6,7 @@
 //! Both run over the project's fixtures, and over a folder of messages when `TIDEGATE_CORPORA` names one.
 
 pub mod files;
+pub mod measure;
 
 pub mod readers;
 

@@ -1,1 +1,191 @@
-//! x
+//! Counts of what becomes of every message of a folder.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use mapping::{Context, LeafFate, Package, Rejection};
+use uuid::Uuid;
+
+use crate::files;
+
+/// The message types the package promises to cover.
+pub const COVERED: [(&str, &str); 6] =
+    [("ADT", "A01"), ("ADT", "A03"), ("ADT", "A04"), ("ADT", "A08"), ("ADT", "A40"), ("ORU", "R01")];
+
+/// A namespace for ids that no site uses.
+const NAMESPACE: Uuid = Uuid::from_u128(0x7d1e_6a7e_0000_5000_8000_0000_0000_0001);
+
+/// What became of the messages of one folder.
+#[derive(Default, Clone, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages of the covered types.
+    pub messages: usize,
+    /// Of those, rejected as a whole.
+    pub rejected: usize,
+    /// Populated leaves of the translated messages, by fate.
+    pub fates: [usize; 5],
+    /// Resources that `fhir::validate` or fhirkit finds an error in.
+    pub invalid: usize,
+    /// Resources by type.
+    pub resources: BTreeMap<String, usize>,
+}
+
+/// One run over one folder.
+#[derive(Default)]
+pub struct Run {
+    /// The counts.
+    pub counts: Counts,
+    /// Where leaves were left unmapped: field and component, how often.
+    pub unmapped: BTreeMap<String, usize>,
+    /// Why messages were rejected or resources invalid: file, number and reason, no values.
+    pub complaints: Vec<String>,
+}
+
+impl Counts {
+    /// Populated leaves.
+    pub fn leaves(&self) -> usize {
+        self.fates.iter().sum()
+    }
+
+    /// Leaves that are mapped or lossy, in hundredths of a percent.
+    pub fn mapped_share(&self) -> usize {
+        share(self.fates[0] + self.fates[1], self.leaves())
+    }
+
+    /// Leaves that are ignored, in hundredths of a percent.
+    pub fn ignored_share(&self) -> usize {
+        share(self.fates[2], self.leaves())
+    }
+
+    /// Adds another folder's counts.
+    pub fn add(&mut self, other: &Counts) {
+        self.messages += other.messages;
+        self.rejected += other.rejected;
+        self.invalid += other.invalid;
+        self.fates.iter_mut().zip(other.fates).for_each(|(sum, more)| *sum += more);
+        for (name, count) in &other.resources {
+            *self.resources.entry(name.clone()).or_default() += count;
+        }
+    }
+
+    /// The line of the table.
+    pub fn line(&self, folder: &str) -> String {
+        let mut line = format!("{folder}\t{}\t{}", self.messages, self.rejected);
+        for count in self.fates.iter().chain([&self.invalid]) {
+            let _ = write!(line, "\t{count}");
+        }
+        let types: Vec<String> = self.resources.iter().map(|(name, count)| format!("{name}={count}")).collect();
+        format!("{line}\t{}", types.join(" "))
+    }
+
+    /// Reads a line of the table.
+    pub fn parse(line: &str) -> Option<(String, Counts)> {
+        let mut cells = line.split('\t');
+        let folder = cells.next()?.to_owned();
+        let mut number = || cells.next()?.parse().ok();
+        let (messages, rejected) = (number()?, number()?);
+        let fates = [number()?, number()?, number()?, number()?, number()?];
+        let invalid = number()?;
+        let types = cells.next().unwrap_or_default().split_whitespace();
+        let resources = types.filter_map(|cell| cell.split_once('=')).filter_map(|(name, count)| {
+            Some((name.to_owned(), count.parse().ok()?))
+        });
+        Some((folder, Counts { messages, rejected, fates, invalid, resources: resources.collect() }))
+    }
+}
+
+/// The head of the table.
+pub const HEAD: &str = "folder\tmessages\trejected\tmapped\tlossy\tignored\tunmapped\trejected_leaves\tinvalid\tresources";
+
+fn share(part: usize, whole: usize) -> usize {
+    if whole == 0 { 0 } else { part * 10_000 / whole }
+}
+
+/// Translates every message below `root`; counts those of the covered types, and demands of the others that they are refused as unsupported.
+pub fn run(package: &Package, root: &Path) -> std::io::Result<Run> {
+    let mut run = Run::default();
+    for found in files::messages(root)? {
+        let Ok(message) = hl7v2::Message::read(&found.bytes) else { continue };
+        let place = format!("{}#{}", found.file, found.ordinal);
+        measure(package, &message, &place, &mut run);
+    }
+    Ok(run)
+}
+
+fn measure(package: &Package, message: &hl7v2::Message<'_>, place: &str, run: &mut Run) {
+    let Some(header) = message.segment(0) else { return };
+    let kind = (header.field(9).component(1).text(), header.field(9).component(2).text());
+    let covered = COVERED.iter().any(|(code, event)| kind.0 == *code && kind.1 == *event);
+    let translation = package.translate(message, &Context { namespace: NAMESPACE, site: None, trace: false });
+    if !covered {
+        if !matches!(translation, Err(Rejection::UnsupportedType { .. })) {
+            run.complaints.push(format!("{place}: a type without a map was not refused"));
+        }
+        return;
+    }
+    run.counts.messages += 1;
+    match translation {
+        Err(rejection) => {
+            run.counts.rejected += 1;
+            run.complaints.push(format!("{place}: {rejection}"));
+        }
+        Ok(translation) => {
+            for leaf in &translation.coverage.leaves {
+                run.counts.fates[position(leaf.fate)] += 1;
+                if leaf.fate == LeafFate::Unmapped {
+                    *run.unmapped.entry(component_of(&leaf.path)).or_default() += 1;
+                }
+            }
+            for set in &translation.change.sets {
+                *run.counts.resources.entry(set.resource_type.as_str().to_owned()).or_default() += 1;
+                let complaints = judge(&set.resource);
+                run.counts.invalid += usize::from(!complaints.is_empty());
+                run.complaints.extend(complaints.iter().map(|complaint| format!("{place}: {complaint}")));
+            }
+        }
+    }
+}
+
+fn position(fate: LeafFate) -> usize {
+    match fate {
+        LeafFate::Mapped => 0,
+        LeafFate::Lossy => 1,
+        LeafFate::Ignored => 2,
+        LeafFate::Unmapped => 3,
+        LeafFate::Rejected => 4,
+    }
+}
+
+/// `PID[1]-3~2.4.1` without occurrence and repetition.
+fn component_of(path: &str) -> String {
+    let mut kept = String::new();
+    let mut skipping = false;
+    for character in path.chars() {
+        match character {
+            '[' | '~' => skipping = true,
+            ']' => skipping = false,
+            '.' | '-' => {
+                skipping = false;
+                kept.push(character);
+            }
+            other if !skipping => kept.push(other),
+            _ => {}
+        }
+    }
+    kept
+}
+
+/// What our validator and fhirkit say against a resource: locations, never values.
+pub fn judge(resource: &serde_json::Value) -> Vec<String> {
+    let ours = fhir::validate(resource).into_iter().filter(|issue| issue.severity <= fhir::Severity::Error);
+    let mut complaints: Vec<String> = ours.map(|issue| format!("validate: {} {}", issue.location, issue.text)).collect();
+    match fhirkit::from_json::<fhirkit::r4::Resource>(&resource.to_string()) {
+        Err(_) => complaints.push("fhirkit: not JSON".to_owned()),
+        Ok((_, issues)) => {
+            let errors = issues.into_iter().filter(|issue| issue.severity == fhirkit::Severity::Error);
+            complaints.extend(errors.map(|issue| format!("fhirkit: {}", issue.path)));
+        }
+    }
+    complaints
+}
