@@ -217,7 +217,8 @@ fn classify(rest: &[u8]) -> (Content, usize) {
     if rest.starts_with(b"\xEF\xBB\xBF") {
         return (Content::Blank, 3);
     }
-    let text = memchr::memchr3(b'\r', b'\n', FRAME_END, rest).unwrap_or(rest.len());
+    let text = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
+    let text = frame_end(rest.get(..text).unwrap_or(rest), rest).unwrap_or(text);
     // A frame that starts inside a line: its sender broke off and began again.
     let line = rest.get(..text).unwrap_or(rest);
     let restart = memchr::memmem::find(line, &[FRAME_START, b'M', b'S', b'H']);
@@ -226,6 +227,12 @@ fn classify(rest: &[u8]) -> (Content, usize) {
         + rest.get(text..).and_then(|tail| count_while(tail, |b| matches!(b, b'\r' | b'\n'))).unwrap_or(0);
     let line = rest.get(..text).unwrap_or(rest);
     (content(line), end)
+}
+
+/// The byte that ends a frame inside a line: only when a line end, another frame or nothing follows.
+fn frame_end(line: &[u8], rest: &[u8]) -> Option<usize> {
+    let ends = |at: &usize| matches!(rest.get(at + 1), None | Some(b'\r' | b'\n' | &FRAME_START));
+    memchr::memchr_iter(FRAME_END, line).find(ends)
 }
 
 fn content(line: &[u8]) -> Content {

@@ -197,15 +197,18 @@ impl<'m> Message<'m> {
     /// A header inside a segment: a send that broke off and was repeated on the same connection.
     fn find_spliced_header(&mut self) {
         let start = self.index.segments.get(self.index.header).map_or(0, |entry| index(entry.span.start));
-        let Some(mark) = self.bytes.get(start..start + SPLICE_MARK_LENGTH) else { return };
-        let at_line_start = |at: &usize| {
-            self.index.segments.binary_search_by_key(&offset(*at), |entry| entry.span.start).is_ok()
+        let syntax = self.syntax();
+        let Some(mark) = syntax.get(start..start + SPLICE_MARK_LENGTH) else { return };
+        let at_line_start = |at: usize| {
+            self.index.segments.binary_search_by_key(&offset(at), |entry| entry.span.start).is_ok()
         };
-        let found =
-            memchr::memmem::find_iter(self.syntax(), mark).find(|at| *at > start && !at_line_start(at));
-        if let Some(at) = found {
-            self.issues
-                .push(ReadIssue { kind: IssueKind::SecondHeader, span: Span::new(at, at + mark.len()) });
+        // The name alone is rarer in text than the delimiters behind it, so it is the quicker thing to look for.
+        let mut found = memchr::memmem::find_iter(syntax, b"MSH").filter(|at| {
+            *at > start && syntax.get(*at..at + SPLICE_MARK_LENGTH) == Some(mark) && !at_line_start(*at)
+        });
+        if let Some(at) = found.next() {
+            let span = Span::new(at, at + SPLICE_MARK_LENGTH);
+            self.issues.push(ReadIssue { kind: IssueKind::SecondHeader, span });
         }
     }
 

@@ -85,20 +85,22 @@ impl LeafPath {
         let at = usize::try_from(self.segment).unwrap_or(usize::MAX);
         let name = message.segment(at).map_or("", |segment| segment.name());
         let before = message.segments().take(at).filter(|segment| segment.name() == name).count();
-        let repetition = message
-            .segment(at)
-            .map(|segment| segment.field(usize::from(self.field)).repetition(usize::from(self.repetition)));
+        let field = message.segment(at).map(|segment| segment.field(usize::from(self.field)));
+        let repetition = field.map(|field| field.repetition(usize::from(self.repetition)));
         let component = repetition.map(|part| part.component(usize::from(self.component)));
         let has_subcomponents =
             component.is_some_and(|part| part.subcomponent_count() > 1) || self.subcomponent > 1;
         let has_components = has_subcomponents
             || repetition.is_some_and(|part| part.component_count() > 1)
             || self.component > 1;
+        // A component alone is one of the first repetition; a field alone is the whole field.
+        let has_repetitions =
+            self.repetition > 0 || !has_components && field.is_some_and(|field| field.repetition_count() > 1);
         Path {
             segment: name.as_bytes().try_into().unwrap_or(STRAY),
             occurrence: u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1),
             field: self.field,
-            repetition: (self.repetition > 0).then(|| self.repetition.saturating_add(1)),
+            repetition: has_repetitions.then(|| self.repetition.saturating_add(1)),
             component: has_components.then_some(self.component),
             subcomponent: has_subcomponents.then_some(self.subcomponent),
         }
@@ -142,20 +144,14 @@ impl FromStr for Path {
             None => (1, rest),
         };
         let (field, rest) = number_after(rest, '-')?;
+        let field = field.ok_or(PathError::Field)?;
         let (repetition, rest) = number_after(rest, '~')?;
         let (component, rest) = number_after(rest, '.')?;
         let (subcomponent, rest) = if component.is_some() { number_after(rest, '.')? } else { (None, rest) };
         if !rest.is_empty() {
             return Err(PathError::Trailing);
         }
-        Ok(Self {
-            segment,
-            occurrence,
-            field: field.ok_or(PathError::Field)?,
-            repetition,
-            component,
-            subcomponent,
-        })
+        Ok(Self { segment, occurrence, field, repetition, component, subcomponent })
     }
 }
 
