@@ -1,29 +1,103 @@
-//! Re-check what is about to leave. CONTRACT. Imports `fhir` only; shares no code with `residency`.
-#![allow(missing_docs, clippy::all)]
-use serde_json::Value;
-use std::collections::BTreeMap;
+//! Re-checks what is about to leave, from the profile's tables alone.
+//!
+//! It shares no code with the transformer and must never depend on it: what one misreads the other should not. Three
+//! checks: **structure** (every leaf of the output is explained by a row of the profile), **known identifiers** (none of
+//! the source's names and numbers is there in any spelling or encoding), **patterns** (nothing looks like a number, date,
+//! phone, address of the net). A leaf that none explains is a leak.
+//!
+//! It must never know where bytes go or come from. Findings and errors name elements and checks, never values.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! let files = BTreeMap::from([
+//!     ("fhir.tsv".to_owned(), "resource\tpath\ttype\toperation\nPatient\tPatient.id\tid\trekey\n".to_owned()),
+//!     ("codes.tsv".to_owned(), "system\tmatch\tshape\n".to_owned()),
+//!     ("extensions.tsv".to_owned(), "url\tresource\tpart\ttype\toperation\n".to_owned()),
+//! ]);
+//! let grammar = verifier::Grammar::compile("example", &files).expect("the tables are well-formed");
+//! let found = verifier::verify_arrival(br#"{"resourceType":"Patient"}"#, &grammar).unwrap_err();
+//! assert!(found.iter().all(|finding| finding.check == "meta"));
+//! ```
 
-/// The output grammar of one profile, read by this crate's own reader from the profile's files.
-pub struct Grammar {}
-#[derive(Debug, thiserror::Error)] #[error("{file}:{line}: {text}")] pub struct GrammarError { pub file: String, pub line: usize, pub text: String }
-impl Grammar {
-    /// `files`: name -> text of a profile folder (profile.yaml's machine part is not needed; `fhir.tsv`, `codes.tsv`, ...).
-    pub fn compile(_profile_id: &str, _files: &BTreeMap<String, String>) -> Result<Self, GrammarError> { unimplemented!() }
+mod decode;
+mod fold;
+mod grammar;
+mod known;
+mod patterns;
+mod structure;
+mod table;
+
+use aws_lc_rs::digest;
+use serde_json::Value;
+
+pub use grammar::{Grammar, GrammarError};
+pub use known::{IdentifierKind, KnownIdentifiers};
+
+/// Proof that these exact bytes passed under one profile; only this crate makes it.
+///
+/// ```compile_fail
+/// let pass = verifier::Pass { content_hash: [0; 32], profile_id: String::new() };
+/// ```
+#[derive(Debug, Clone)]
+pub struct Pass {
+    content_hash: [u8; 32],
+    profile_id: String,
 }
-/// Identifiers that must not come out: of the source message, the patient and relatives. Debug prints counts.
-#[derive(Default)] pub struct KnownIdentifiers {}
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)] pub enum IdentifierKind { Name, Number, Phone, Email, Street, Date, Other }
-impl KnownIdentifiers {
-    pub fn add(&mut self, _kind: IdentifierKind, _text: &str) { unimplemented!() }
-    /// Collects names, identifiers, telecoms, addresses, birth dates from a clinical resource.
-    pub fn add_resource(&mut self, _resource: &Value) { unimplemented!() }
+
+impl Pass {
+    /// SHA-256 of the bytes that passed.
+    pub fn content_hash(&self) -> [u8; 32] {
+        self.content_hash
+    }
+
+    /// The profile whose grammar they passed under.
+    pub fn profile_id(&self) -> &str {
+        &self.profile_id
+    }
 }
-/// Proof that these exact bytes passed; only this crate makes it. Binds content hash and profile.
-#[derive(Debug, Clone)] pub struct Pass { _p: () }
-impl Pass { pub fn content_hash(&self) -> [u8; 32] { unimplemented!() } pub fn profile_id(&self) -> &str { unimplemented!() } }
-/// Element path and rule, never the value.
-#[derive(Debug, Clone, PartialEq, Eq)] pub struct Finding { pub check: &'static str, pub location: String }
-/// V1 structure, V2 known identifiers, V3 patterns. `bytes` = canonical JSON about to leave.
-pub fn verify(_bytes: &[u8], _grammar: &Grammar, _known: &KnownIdentifiers) -> Result<Pass, Vec<Finding>> { unimplemented!() }
-/// V1 and V3, for the cloud's intake.
-pub fn verify_arrival(_bytes: &[u8], _grammar: &Grammar) -> Result<Pass, Vec<Finding>> { unimplemented!() }
+
+/// One reason why bytes may not leave: the check and the element, never the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// `json`, `canonical`, `structure`, `meta`, `known-identifier`, `pattern`.
+    pub check: &'static str,
+    /// Element path; an unknown property is named by its parent.
+    pub location: String,
+}
+
+/// Checks structure, known identifiers and patterns of canonical JSON that is about to leave.
+///
+/// # Errors
+/// Every [`Finding`].
+pub fn verify(bytes: &[u8], grammar: &Grammar, known: &KnownIdentifiers) -> Result<Pass, Vec<Finding>> {
+    check(bytes, grammar, Some(known))
+}
+
+/// Checks structure and patterns, for the cloud's intake, which knows no identifiers.
+///
+/// # Errors
+/// Every [`Finding`].
+pub fn verify_arrival(bytes: &[u8], grammar: &Grammar) -> Result<Pass, Vec<Finding>> {
+    check(bytes, grammar, None)
+}
+
+fn check(bytes: &[u8], grammar: &Grammar, known: Option<&KnownIdentifiers>) -> Result<Pass, Vec<Finding>> {
+    let at_root = |check| Finding { check, location: String::new() };
+    let Ok(value) = serde_json::from_slice::<Value>(bytes) else {
+        return Err(vec![at_root("json")]);
+    };
+    let mut found = structure::check(&value, grammar, known);
+    // A second key of the same name, or text between values, is not in the parsed value.
+    if found.is_empty() && fhir::canonical_json(&value) != bytes {
+        found.push(at_root("canonical"));
+    }
+    if known.is_some_and(|known| known.in_bytes(bytes)) {
+        found.push(at_root("known-identifier"));
+    }
+    if !found.is_empty() {
+        return Err(found);
+    }
+    let mut content_hash = [0; 32];
+    content_hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    Ok(Pass { content_hash, profile_id: grammar.profile_id().to_owned() })
+}
