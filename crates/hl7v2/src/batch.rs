@@ -136,7 +136,7 @@ impl Iterator for Pieces<'_> {
     fn next(&mut self) -> Option<BatchPiece> {
         let first = self.next.take().or_else(|| self.lines.next())?;
         let mut piece = BatchPiece { kind: first.kind(), start: first.start, end: first.end };
-        while let Some(line) = self.lines.next() {
+        for line in self.lines.by_ref() {
             if !piece.takes(&line) {
                 self.next = Some(line);
                 break;

@@ -40,7 +40,14 @@ pub(crate) fn is_padding(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0x00 | 0x0B | 0x1C)
 }
 
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+/// The mark of UTF-8 that Windows programs put before a file.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// Two-byte text, with or without its byte order mark: every delimiter would stand beside a zero.
+pub(crate) fn is_utf_16(bytes: &[u8]) -> bool {
+    let marks: [&[u8]; 4] = [b"\xFF\xFE", b"\xFE\xFF", b"M\0S\0H\0", b"\0M\0S\0H"];
+    marks.iter().any(|mark| bytes.starts_with(mark))
+}
 
 /// Start of the first line that is an MSH with a field separator, and that separator.
 pub(crate) fn find_header(bytes: &[u8]) -> Option<(usize, u8)> {
@@ -87,9 +94,11 @@ impl Index {
         until: Option<&[u8; NAME_LENGTH]>,
         issues: &mut Vec<ReadIssue>,
     ) -> Result<Self, Unreadable> {
+        // A guess that suits most messages; a peek reads their beginning only.
+        let expected = if until.is_some() { syntax.len().min(1_024) } else { syntax.len() };
         let mut index = Self {
-            segments: Vec::with_capacity(syntax.len() / 128 + 4),
-            separators: Vec::with_capacity(syntax.len() / 8 + 8),
+            segments: Vec::with_capacity(expected / 128 + 4),
+            separators: Vec::with_capacity(expected / 8 + 8),
             header: usize::MAX,
         };
         let limit = syntax
@@ -102,9 +111,8 @@ impl Index {
             let start = line_start(syntax, at, end);
             if start < end && !syntax.get(start..end).unwrap_or_default().iter().all(|b| is_padding(*b)) {
                 index.add_line(syntax, Span::new(start, end), delimiters.field, issues)?;
-                if until.is_some_and(|name| syntax.get(start..).unwrap_or_default().starts_with(name))
-                    && index.header != usize::MAX
-                {
+                let is_last = |name: &[u8; NAME_LENGTH]| index.ends_with(syntax, name);
+                if index.header != usize::MAX && until.is_some_and(is_last) {
                     break;
                 }
             }
@@ -129,8 +137,7 @@ impl Index {
         if form == Form::Stray {
             issues.push(ReadIssue { kind: IssueKind::StrayLine, span });
         } else {
-            let base = span.start;
-            self.separators.extend(memchr::memchr_iter(separator, line).map(|at| base + offset(at)));
+            push_positions(line, separator, span.start, &mut self.separators);
         }
         let count = self.separators.len() - first;
         if count > MAX_FIELDS {
@@ -153,10 +160,36 @@ impl Index {
         Ok(())
     }
 
+    /// The line added last is a segment of this name.
+    fn ends_with(&self, syntax: &[u8], name: &[u8; NAME_LENGTH]) -> bool {
+        let last = self.segments.last();
+        last.is_some_and(|entry| entry.form == Form::Plain && entry.span.of(syntax).starts_with(name))
+    }
+
     pub fn separators_of(&self, segment: &SegmentEntry) -> &[u32] {
         let first = index(segment.first);
         self.separators.get(first..first + index(segment.count)).unwrap_or_default()
     }
+}
+
+/// Appends the offsets at which `byte` stands in `line`. Fields are short, so eight bytes are looked at together here:
+/// a search that starts anew at each hit costs twice as much.
+fn push_positions(line: &[u8], byte: u8, base: u32, out: &mut Vec<u32>) {
+    const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
+    let pattern = u64::from_le_bytes([byte; 8]);
+    let (words, tail) = line.as_chunks::<8>();
+    let mut at = base;
+    for word in words {
+        let difference = u64::from_le_bytes(*word) ^ pattern;
+        // The high bit of each byte that is zero in `difference`.
+        let mut hits = !(((difference & LOW) + LOW) | difference | LOW);
+        while hits != 0 {
+            out.push(at + hits.trailing_zeros() / 8);
+            hits &= hits - 1;
+        }
+        at += 8;
+    }
+    out.extend((at..).zip(tail).filter(|(_, b)| **b == byte).map(|(at, _)| at));
 }
 
 fn form_of(line: &[u8], separator: u8) -> Form {

@@ -9,6 +9,9 @@ pub enum Unreadable {
     /// No line starts with `MSH` and a field separator.
     #[error("no MSH segment")]
     NoHeader,
+    /// Two-byte text: no character set of MSH-18 that ER7 can be written in.
+    #[error("message is UTF-16")]
+    Utf16,
     /// Longer than [`crate::limits::MAX_MESSAGE_BYTES`].
     #[error("message longer than the limit of {} bytes", crate::limits::MAX_MESSAGE_BYTES)]
     TooLong,

@@ -7,7 +7,7 @@ pub use crate::span::{Delimiters, Span};
 
 use crate::charset::Charset;
 use crate::header::Header;
-use crate::index::{Index, NAME_LENGTH, find_header};
+use crate::index::{BYTE_ORDER_MARK, Index, NAME_LENGTH, find_header, is_utf_16};
 use crate::limits::{MAX_MESSAGE_BYTES, MAX_REPETITIONS};
 use crate::span::{index, offset};
 
@@ -53,7 +53,7 @@ impl<'m> Message<'m> {
         if bytes.len() > MAX_MESSAGE_BYTES {
             return Err(Unreadable::TooLong);
         }
-        let (start, separator) = find_header(bytes).ok_or(Unreadable::NoHeader)?;
+        let (start, separator) = find_header(bytes).ok_or_else(|| no_header(bytes))?;
         let mut issues = Vec::new();
         let header = header_fields(bytes, start, separator);
         let encoding = header.clone().nth(1).unwrap_or_default();
@@ -67,8 +67,8 @@ impl<'m> Message<'m> {
         let charset = match Charset::declared(labels) {
             Ok(charset) => charset.unwrap_or(default),
             Err(_) => {
-                // `declared` is a slice of `bytes`, so the difference of the addresses is its offset.
-                let at = declared.as_ptr().addr() - bytes.as_ptr().addr();
+                let before: usize = header.take(CHARSET_FIELD - 1).map(|field| field.len() + 1).sum();
+                let at = start + NAME_LENGTH + before;
                 issues.push(ReadIssue {
                     kind: IssueKind::UnknownCharset,
                     span: Span::new(at, at + declared.len()),
@@ -214,8 +214,10 @@ impl<'m> Message<'m> {
 
     fn find_charset_violation(&mut self) {
         // A byte order mark is not part of the text.
-        let Some(range) = self.charset.first_violation(self.bytes) else { return };
-        let span = Span::new(range.start, range.end);
+        let text = self.bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(self.bytes);
+        let before = self.bytes.len() - text.len();
+        let Some(range) = self.charset.first_violation(text) else { return };
+        let span = Span::new(before + range.start, before + range.end);
         self.violation = Some(span);
         self.issues.push(ReadIssue { kind: IssueKind::CharsetViolation, span });
     }
@@ -297,6 +299,10 @@ impl std::fmt::Debug for Message<'_> {
             .field("issues", &self.issues.len())
             .finish_non_exhaustive()
     }
+}
+
+fn no_header(bytes: &[u8]) -> Unreadable {
+    if is_utf_16(bytes) { Unreadable::Utf16 } else { Unreadable::NoHeader }
 }
 
 /// Fields of the header line: MSH-1 as an empty slice, MSH-2, and so on.

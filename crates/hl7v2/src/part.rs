@@ -56,7 +56,9 @@ pub(crate) enum Level {
     Repetition,
     Component,
     Subcomponent,
-    /// MSH-1, MSH-2, a stray line: never divided.
+    /// A line that is no segment: never divided.
+    Line,
+    /// MSH-1, MSH-2: never divided, never unescaped.
     Literal,
 }
 
@@ -133,7 +135,7 @@ impl<'a> Part<'a> {
         let raw = self.raw();
         let raw = if raw == NULL { &[] } else { raw };
         let mut delimiters = self.message.delimiters();
-        if self.level == Level::Literal && self.path.field <= 2 {
+        if self.level == Level::Literal {
             delimiters.escape = None;
         }
         let syntax = self.span.of(self.message.syntax());
@@ -290,7 +292,7 @@ impl Leaves<'_> {
         let delimiters = self.part.message.delimiters();
         let rest = Span { start, end }.of(self.part.message.syntax());
         let found = match self.part.level {
-            Level::Literal | Level::Subcomponent => None,
+            Level::Literal | Level::Line | Level::Subcomponent => None,
             Level::Component => memchr::memchr(delimiters.subcomponent, rest),
             Level::Repetition => memchr::memchr2(delimiters.subcomponent, delimiters.component, rest),
             Level::Field => {

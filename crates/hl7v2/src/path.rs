@@ -79,7 +79,8 @@ impl Path {
 }
 
 impl LeafPath {
-    /// The shortest path, for people, that leads to this place of the message.
+    /// The shortest path, for people, that leads to this place of the message. It counts the segments
+    /// before it, so it is for showing single places, not for walking a message.
     #[must_use]
     pub fn describe(&self, message: &Message<'_>) -> Path {
         let at = usize::try_from(self.segment).unwrap_or(usize::MAX);

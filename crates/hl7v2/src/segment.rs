@@ -47,8 +47,11 @@ impl<'a> SegmentRef<'a> {
         let path = LeafPath::of_field(self.index, n);
         match self.field_span(n) {
             Some(span) => {
-                let literal = self.is_stray() || self.entry.form == Form::Header && n <= 2;
-                let level = if literal { Level::Literal } else { Level::Field };
+                let level = match self.entry.form {
+                    Form::Stray => Level::Line,
+                    Form::Header if n <= 2 => Level::Literal,
+                    Form::Header | Form::Plain => Level::Field,
+                };
                 Part::new(self.message, span, level, path)
             }
             None => Part::absent_at(self.message, self.entry.span.end, path),

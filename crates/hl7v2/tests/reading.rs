@@ -118,10 +118,10 @@ fn odd_line_ends_and_lines_lose_nothing() {
 
 #[test]
 fn a_stray_line_is_one_leaf_of_its_own() {
-    let message = Message::read(b"MSH|^~\\&|A\rNTE|1||x\nfree^text | more").expect("readable");
+    let message = Message::read(b"MSH|^~\\&|A\rNTE|1||x\nfree^text \\T\\ | more").expect("readable");
     let stray = message.segment(2).expect("stray line");
     assert!(stray.is_stray());
-    assert_eq!(stray.field(1).text(), "free^text | more");
+    assert_eq!(stray.field(1).text(), "free^text & | more");
     assert_eq!(stray.leaves().count(), 1);
 }
 
@@ -212,10 +212,20 @@ fn multibyte_characters_hide_no_delimiters() {
 }
 
 #[test]
+fn a_byte_order_mark_breaks_no_charset() {
+    let message = Message::read_with(b"\xEF\xBB\xBFMSH|^~\\&|A\rPID|\xC3", Charset::ASCII).expect("readable");
+    assert_eq!(message.charset_violation().map(|span| (span.start, span.end)), Some((18, 19)));
+    let utf16: Vec<u8> = "MSH|^~\\&|A".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(Message::read(&utf16).err(), Some(hl7v2::Unreadable::Utf16));
+}
+
+#[test]
 fn peek_reads_header_and_patient() {
     let peek = Peek::read(ADT, Charset::UTF_8).expect("readable");
     assert_eq!(peek.header().event(), "A08");
     assert_eq!(peek.patient(3).component(1).raw(), b"77");
+    let stray = Peek::read(b"MSH|^~\\&|A\rPIDX|1|2|0\rPID|1|2|3", Charset::UTF_8).expect("readable");
+    assert_eq!(stray.patient(3).raw(), b"3");
     let without = Peek::read(b"MSH|^~\\&|A\rEVN|1", Charset::UTF_8).expect("readable");
     assert_eq!(without.patient(3).presence(), Presence::Absent);
 }

@@ -27,15 +27,15 @@ impl HeaderRefusal {
 
 impl From<Unreadable> for HeaderRefusal {
     fn from(unreadable: Unreadable) -> Self {
-        let (code, reason) = match unreadable {
-            Unreadable::NoHeader => (AckCode::ApplicationReject, "no MSH segment"),
-            Unreadable::TooLong => (AckCode::ApplicationReject, "message too long"),
-            Unreadable::TooManySegments => (AckCode::ApplicationReject, "too many segments"),
-            Unreadable::TooManyFields { .. } => (AckCode::ApplicationReject, "too many fields in a segment"),
-            Unreadable::TooManyRepetitions { .. } => {
-                (AckCode::ApplicationReject, "too many repetitions in a field")
-            }
+        let reason = match unreadable {
+            Unreadable::NoHeader => "no MSH segment",
+            Unreadable::Utf16 => "UTF-16 is not supported, send UTF-8",
+            Unreadable::TooLong => "message too long",
+            Unreadable::TooManySegments => "too many segments",
+            Unreadable::TooManyFields { .. } => "too many fields in a segment",
+            Unreadable::TooManyRepetitions { .. } => "too many repetitions in a field",
         };
+        let code = AckCode::ApplicationReject;
         Self { code, error: ErrorCode::SegmentSequence, location: None, reason }
     }
 }
