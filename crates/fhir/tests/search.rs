@@ -175,7 +175,7 @@ fn every_parameter_with_an_expression_runs_on_its_resource() {
         }
     }
     // Parsing happens when the pack is decoded and fails there; these have nothing to parse.
-    assert_eq!(without.into_iter().collect::<Vec<_>>(), ["_content", "_query", "_text"]);
+    assert_eq!(without.into_iter().collect::<Vec<_>>(), ["_content", "_filter", "_query", "_text"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::expression::{Expression, Literal};
-use crate::definitions::{Element, Node, r4};
+use crate::definitions::{Element, Node, Slot, r4};
 use crate::reference::Reference;
 use crate::resource_type::ResourceType;
 
@@ -94,25 +94,35 @@ pub(super) fn elements(items: Vec<Item<'_>>) -> Vec<Found<'_>> {
 
 fn children<'a>(parent: Found<'a>, name: &str, out: &mut Vec<Item<'a>>) {
     let (Some(node), Value::Object(object)) = (parent.node, parent.value) else { return };
-    for (json_name, value) in object {
-        if !json_name.starts_with(name) {
-            continue;
+    match node.properties.get(name) {
+        Some(slot) => {
+            if let Some(value) = object.get(name) {
+                child(value, slot, out);
+            }
         }
-        let Some(slot) = node.properties.get(json_name.as_str()) else { continue };
-        if slot.element.base_name() != name {
-            continue;
+        // A choice: its JSON name carries the type.
+        None => {
+            for (json_name, value) in object.iter().filter(|(json_name, _)| json_name.starts_with(name)) {
+                if let Some(slot) =
+                    node.properties.get(json_name.as_str()).filter(|slot| slot.element.base_name() == name)
+                {
+                    child(value, slot, out);
+                }
+            }
         }
-        let child = slot.child.and_then(|child| r4().nodes.get(child));
-        let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-        for value in values.iter().filter(|value| !value.is_null()) {
-            let found =
-                Found { value, type_code: slot.type_ref.code, node: child, element: Some(slot.element) };
-            let found = match slot.type_ref.code {
-                "Resource" => Found::resource(value).unwrap_or(found),
-                _ => found,
-            };
-            out.push(Item::Element(found));
-        }
+    }
+}
+
+fn child<'a>(value: &'a Value, slot: &'static Slot, out: &mut Vec<Item<'a>>) {
+    let node = slot.child.and_then(|child| r4().nodes.get(child));
+    let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    for value in values.iter().filter(|value| !value.is_null()) {
+        let found = Found { value, type_code: slot.type_ref.code, node, element: Some(slot.element) };
+        let found = match slot.type_ref.code {
+            "Resource" => Found::resource(value).unwrap_or(found),
+            _ => found,
+        };
+        out.push(Item::Element(found));
     }
 }
 

@@ -38,6 +38,40 @@ pub(crate) enum Expression {
     Union(Vec<Self>),
 }
 
+impl Expression {
+    /// The expression without the branches of a union that begin at a type other than these.
+    pub(crate) fn restricted(&self, types: &[&str]) -> Self {
+        match self {
+            Self::Union(branches) => {
+                let begins_here = |branch: &&Self| branch.root().is_none_or(|root| types.contains(&root));
+                let mut kept: Vec<Self> = branches.iter().filter(begins_here).cloned().collect();
+                match kept.len() {
+                    1 => kept.swap_remove(0),
+                    _ => Self::Union(kept),
+                }
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// The type name a path begins with.
+    fn root(&self) -> Option<&'static str> {
+        match self {
+            Self::Root(name) => Some(name),
+            Self::Context | Self::Resource | Self::And(..) | Self::Union(_) => None,
+            Self::Child(left, _)
+            | Self::Index(left, _)
+            | Self::OfType(left, _)
+            | Self::Is(left, _)
+            | Self::Where(left, _)
+            | Self::Exists(left)
+            | Self::Resolve(left)
+            | Self::Equals(left, _)
+            | Self::NotEquals(left, _) => left.root(),
+        }
+    }
+}
+
 /// A constant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Literal {
