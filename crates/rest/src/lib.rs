@@ -1,1 +1,52 @@
-//! rest
+//! The HTTP surfaces of a node: FHIR R4 REST on both roles, the cloud's intake, health and metrics.
+//!
+//! It must never know HL7v2, mappings or how a resource is de-identified, and the portal build has no clinical router.
+//!
+//! Invariants:
+//! - A read or search answers only after its audit record is committed; when that fails there is no data.
+//! - Every error is an OperationOutcome that repeats nothing of the request or of a resource.
+//! - Spans, logs and metrics carry route templates and request ids, never a path, a query or a body.
+//! - Links carry no identifier: self and paging links are sealed where a parameter could name a person.
+//! - Search is strict: what is not supported is refused, never ignored, whatever `Prefer` says.
+//! - The portal tells time to the year and has no parameter that could test a removed element.
+//! - Intake stores exactly the bytes that this node's own verifier passed.
+//!
+//! ```no_run
+//! # fn example(fhir: rest::Fhir, health: rest::Health) -> axum::Router {
+//! rest::portal(fhir).merge(rest::health(health)).fallback(rest::unknown_route)
+//! # }
+//! ```
+
+mod audit;
+mod auth;
+mod capacity;
+mod edge;
+mod error;
+mod headers;
+mod health;
+mod interaction;
+mod metrics;
+mod negotiation;
+mod outcome;
+mod paging;
+mod query;
+mod server;
+mod serve;
+mod time;
+
+pub mod intake;
+
+pub use crate::auth::{Client, TokenSet, token_hash};
+pub use crate::capacity::{
+    CONCURRENT_REQUESTS_MAX, CONNECTIONS_MAX, HEADER_TIMEOUT, REQUEST_TIMEOUT, SEARCH_FORM_BYTES_MAX,
+};
+pub use crate::edge::unknown_route;
+pub use crate::error::Error;
+pub use crate::health::{Gate, Health, Readiness, health};
+pub use crate::interaction::search::{PAGE_DEFAULT, PAGE_MAX};
+pub use crate::metrics::Metrics;
+pub use crate::paging::CursorKey;
+pub use crate::serve::{PeerCertificate, serve_plain, serve_tls};
+#[cfg(feature = "clinical")]
+pub use crate::server::clinical;
+pub use crate::server::{Fhir, PatientToken, every_type, portal};

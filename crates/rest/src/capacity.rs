@@ -1,0 +1,32 @@
+//! The limits of the HTTP surfaces, by name.
+
+use std::time::Duration;
+
+/// Connections open at once on one listener; more wait in the accept queue.
+pub const CONNECTIONS_MAX: usize = 1_024;
+/// Requests in work at once on one surface; more are answered 503 with `Retry-After`.
+pub const CONCURRENT_REQUESTS_MAX: usize = 256;
+/// Longest a request may take until its response head.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest a client may take to send the head of a request.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest a TLS handshake may take.
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest that open requests may go on after shutdown begins.
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pause after a failed accept (out of file descriptors).
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Bytes of a request head.
+pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of the form of `POST [type]/_search`.
+pub const SEARCH_FORM_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of all names and values of one search, after decoding.
+pub(crate) const SEARCH_BYTES_MAX: usize = 8 * 1024;
+/// Parameters of one request.
+pub(crate) const PARAMETERS_MAX: usize = 64;
+/// Values in the OR-list of one parameter.
+pub(crate) const OR_VALUES_MAX: usize = 100;
+/// Characters of a sealed cursor.
+pub(crate) const CURSOR_CHARS_MAX: usize = 32 * 1024;
+/// Seconds in `Retry-After`.
+pub(crate) const RETRY_AFTER_SECONDS: &str = "1";

@@ -1,0 +1,79 @@
+//! The interactions of the RESTful API (R4, http §3.1.0), one file each.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde_json::{Map, Value};
+use store::Stored;
+
+use crate::headers::Validators;
+use crate::negotiation::Format;
+use crate::outcome::Failure;
+use crate::query::Parameters;
+use crate::server::{Role, Server};
+use crate::time::{Precision, fhir_instant, instant};
+
+pub(crate) mod capabilities;
+pub(crate) mod parameters;
+pub(crate) mod read;
+pub(crate) mod search;
+pub(crate) mod vread;
+
+mod pretty;
+
+pub(crate) type Shared = axum::extract::State<Arc<Server>>;
+
+/// Form of the answer, from the query and the headers; other parameters are refused.
+fn presentation(query: Option<&str>, headers: &HeaderMap) -> Result<(Format, bool), Failure> {
+    let mut parameters = Parameters::default();
+    parameters.decode(query.unwrap_or_default())?;
+    let presentation = parameters.take_presentation()?;
+    parameters.expect_none()?;
+    Ok((Format::negotiate(headers, presentation.format.as_deref())?, presentation.pretty))
+}
+
+/// A stored resource as it goes out: with `meta.versionId` and `meta.lastUpdated`, which are not stored in the body.
+fn outward(stored: &Stored, role: &Role) -> Result<Value, Failure> {
+    let unreadable = || {
+        tracing::error!("a stored resource cannot be read");
+        Failure::internal()
+    };
+    let mut resource: Value = serde_json::from_slice(stored.body.expose()).map_err(|_| unreadable())?;
+    let members = resource.as_object_mut().ok_or_else(unreadable)?;
+    let meta = members.entry("meta").or_insert_with(|| Value::Object(Map::new()));
+    let meta = meta.as_object_mut().ok_or_else(unreadable)?;
+    meta.insert("versionId".to_owned(), Value::String(stored.version.to_string()));
+    let updated = fhir_instant(instant(stored.updated_us, role.precision));
+    meta.insert("lastUpdated".to_owned(), Value::String(updated));
+    Ok(resource)
+}
+
+fn validators(stored: &Stored, role: &Role) -> Validators {
+    Validators {
+        tag: stored.version.to_string(),
+        modified: Some(instant(stored.updated_us, role.precision)),
+        answers_modified_since: role.precision == Precision::Exact,
+    }
+}
+
+/// 200 with a JSON body.
+fn ok(json: Vec<u8>, (format, pretty): (Format, bool), validators: Option<&Validators>) -> Response {
+    let body = if pretty { pretty::pretty(&json) } else { json };
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, format.content_type());
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    if let Some(validators) = validators {
+        validators.write(response.headers_mut());
+    }
+    response
+}
+
+/// 304: the client has it.
+fn not_modified(validators: &Validators) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    validators.write(response.headers_mut());
+    response
+}

@@ -1,0 +1,65 @@
+//! `GET [base]/[type]/[id]` (R4, http §3.1.0.2).
+
+use axum::Extension;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use fhir::{IssueCode, ResourceType, is_resource_id};
+use store::{ResourceKey, Stored};
+
+use super::{Shared, not_modified, ok, outward, presentation, validators};
+use crate::audit::Access;
+use crate::auth::Client;
+use crate::edge::Id;
+use crate::negotiation::Format;
+use crate::outcome::Failure;
+use crate::server::Server;
+
+pub(crate) async fn read(
+    State(server): Shared,
+    Extension(client): Extension<Client>,
+    Extension(request): Id,
+    Path((name, id)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let resource_type = server.resource_type(&name)?;
+    let form = presentation(query.as_deref(), &headers)?;
+    let access = Access { client: &client, request, resource_type };
+    let stored = match key(resource_type, id) {
+        Some(key) => server.fhir.resources.read(&key).await?,
+        None => None,
+    };
+    answer(&server, &access, stored, form, &headers).await
+}
+
+/// The key of an id that can exist.
+pub(super) fn key(resource_type: ResourceType, id: String) -> Option<ResourceKey> {
+    is_resource_id(&id).then_some(ResourceKey { resource_type, id })
+}
+
+/// Records the access, then answers: 200, 304, 404 or 410.
+pub(super) async fn answer(
+    server: &Server,
+    access: &Access<'_>,
+    stored: Option<Stored>,
+    form: (Format, bool),
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
+    let Some(stored) = stored else {
+        access.read(server, "not-found", None).await?;
+        return Err(Failure::not_found("there is no such resource or version"));
+    };
+    if stored.deleted {
+        access.read(server, "deleted", Some(&stored)).await?;
+        return Err(Failure::new(StatusCode::GONE, IssueCode::Deleted, "the resource is deleted"));
+    }
+    let validators = validators(&stored, server.role);
+    if validators.unchanged(headers) {
+        access.read(server, "not-modified", Some(&stored)).await?;
+        return Ok(not_modified(&validators));
+    }
+    let json = fhir::canonical_json(&outward(&stored, server.role)?);
+    access.read(server, "ok", Some(&stored)).await?;
+    Ok(ok(json, form, Some(&validators)))
+}

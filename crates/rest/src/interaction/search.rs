@@ -1,0 +1,153 @@
+//! `GET [base]/[type]?…` and `POST [base]/[type]/_search` (R4, http §3.1.0.9).
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+use fhir::{IssueCode, ResourceType};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::{Value, json};
+use store::{Page, Search};
+
+use super::parameters::Query;
+use super::{Shared, ok, outward};
+use crate::audit::Access;
+use crate::auth::Client;
+use crate::capacity::SEARCH_FORM_BYTES_MAX;
+use crate::edge::{Id, RequestId};
+use crate::negotiation::Format;
+use crate::outcome::Failure;
+use crate::paging::Cursor;
+use crate::query::{Parameters, percent_encode};
+use crate::server::Server;
+
+/// Matches on a page when the client does not say.
+pub const PAGE_DEFAULT: usize = 50;
+/// Most matches on a page; a greater `_count` is cut to it and the self link says so.
+pub const PAGE_MAX: usize = 200;
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+pub(crate) async fn by_get(
+    State(server): Shared,
+    Extension(client): Extension<Client>,
+    Extension(request): Id,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let resource_type = server.resource_type(&name)?;
+    let mut parameters = Parameters::default();
+    parameters.decode(query.as_deref().unwrap_or_default())?;
+    search(&server, (&client, request), resource_type, parameters, &headers).await
+}
+
+pub(crate) async fn by_post(
+    State(server): Shared,
+    Extension(client): Extension<Client>,
+    Extension(request): Id,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    let resource_type = server.resource_type(&name)?;
+    let mut parameters = Parameters::default();
+    parameters.decode(query.as_deref().unwrap_or_default())?;
+    parameters.decode(&form(&headers, body).await?)?;
+    search(&server, (&client, request), resource_type, parameters, &headers).await
+}
+
+/// The text of a form body; no body is an empty form.
+async fn form(headers: &HeaderMap, body: Body) -> Result<String, Failure> {
+    let bytes = Limited::new(body, SEARCH_FORM_BYTES_MAX).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            Failure::new(StatusCode::PAYLOAD_TOO_LARGE, IssueCode::TooLong, "the form is over its limit")
+        } else {
+            Failure::bad_request(IssueCode::Incomplete, "the form was not received whole")
+        }
+    })?;
+    let bytes = bytes.to_bytes();
+    let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media = media.split(';').next().unwrap_or_default().trim();
+    if !bytes.is_empty() && !media.eq_ignore_ascii_case(FORM) {
+        let text = "a search is posted as application/x-www-form-urlencoded";
+        return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, IssueCode::NotSupported, text));
+    }
+    String::from_utf8(bytes.to_vec()).map_err(|_| Failure::bad_request(IssueCode::Invalid, "the form is not UTF-8"))
+}
+
+async fn search(
+    server: &Server,
+    (client, request): (&Client, RequestId),
+    resource_type: ResourceType,
+    mut parameters: Parameters,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
+    let presentation = parameters.take_presentation()?;
+    let format = Format::negotiate(headers, presentation.format.as_deref())?;
+    let cursor = continued(server, resource_type, parameters)?;
+    let executed = Parameters(cursor.parameters.clone());
+    let query = Query::parse(&executed, resource_type, server.role, &server.fhir.base_url)?;
+    let asked =
+        Search { resource_type, clauses: query.clauses.clone(), count: query.count, after: cursor.after };
+    let page = server.fhir.resources.search(&asked).await?;
+    let bundle = bundle(server, resource_type, &query, &cursor, &page)?;
+    let access = Access { client, request, resource_type };
+    let shown = if query.count == 0 { &[] } else { page.matches.as_slice() };
+    access.searched(server, &query.names, shown).await?;
+    Ok(ok(fhir::canonical_json(&bundle), (format, presentation.pretty), None))
+}
+
+/// The search to run: that of `_cursor`, or a new one from its start.
+fn continued(server: &Server, of: ResourceType, mut parameters: Parameters) -> Result<Cursor, Failure> {
+    match parameters.take_one("_cursor")? {
+        None => Ok(Cursor { parameters: parameters.0, after: None }),
+        Some(sealed) if parameters.0.is_empty() => server.fhir.cursor_key.open(&sealed, server.role.name, of),
+        Some(_) => {
+            Err(Failure::bad_request(IssueCode::Invalid, "_cursor goes with _format and _pretty alone"))
+        }
+    }
+}
+
+/// A searchset (R4, search §3.1.1.6); `entry` is absent when there is none.
+fn bundle(server: &Server, of: ResourceType, query: &Query, cursor: &Cursor, page: &Page) -> Result<Value, Failure> {
+    let mut links = vec![json!({"relation": "self", "url": self_link(server, of, query, cursor)?})];
+    if let Some(next) = page.next.filter(|_| query.count > 0) {
+        let after = Cursor { parameters: cursor.parameters.clone(), after: Some(next) };
+        links.push(json!({"relation": "next", "url": sealed_link(server, of, &after)?}));
+    }
+    let mut bundle = json!({"resourceType": "Bundle", "type": "searchset", "link": links});
+    if let Some(total) = page.total {
+        bundle["total"] = json!(total);
+    }
+    if query.count > 0 && !page.matches.is_empty() {
+        let entries = page.matches.iter().map(|stored| {
+            let url = format!("{}/{}/{}", server.fhir.base_url, stored.key.resource_type, stored.key.id);
+            let resource = outward(stored, server.role)?;
+            Ok(json!({"fullUrl": url, "resource": resource, "search": {"mode": "match"}}))
+        });
+        bundle["entry"] = Value::Array(entries.collect::<Result<_, Failure>>()?);
+    }
+    Ok(bundle)
+}
+
+/// What was executed: in clear where it is ids and codes, sealed where a value can name a person or the page is not the
+/// first.
+fn self_link(server: &Server, of: ResourceType, query: &Query, cursor: &Cursor) -> Result<String, Failure> {
+    if query.confidential || cursor.after.is_some() {
+        return sealed_link(server, of, cursor);
+    }
+    let base = &server.fhir.base_url;
+    let clear = cursor.parameters.iter().filter(|(name, _)| name != "_count" && name != "_summary");
+    let mut pairs: Vec<String> =
+        clear.map(|(name, value)| format!("{}={}", percent_encode(name), percent_encode(value))).collect();
+    pairs.push(format!("_count={}", query.count));
+    Ok(format!("{base}/{of}?{}", pairs.join("&")))
+}
+
+fn sealed_link(server: &Server, of: ResourceType, cursor: &Cursor) -> Result<String, Failure> {
+    let sealed = server.fhir.cursor_key.seal(cursor, server.role.name, of)?;
+    Ok(format!("{}/{of}?_cursor={sealed}", server.fhir.base_url))
+}

@@ -1,0 +1,130 @@
+//! Sealed cursors: a link that continues a search without telling what was searched.
+//!
+//! A cursor is AES-256-GCM over the search, its page size and the position, bound to the role and the resource type. It
+//! keeps no state in the server, so a link works as long as the cursor key does.
+
+use std::sync::Arc;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fhir::{IssueCode, ResourceType};
+use serde::{Deserialize, Serialize};
+
+use crate::capacity::CURSOR_CHARS_MAX;
+use crate::error::Error;
+use crate::outcome::Failure;
+
+/// Version of the sealed form; a cursor of another version is refused.
+const VERSION: &str = "cursor/1";
+
+/// The key that seals cursors (32 random bytes, one for each node). Debug is redacted.
+#[derive(Clone)]
+pub struct CursorKey(Arc<RandomizedNonceKey>);
+
+impl CursorKey {
+    /// # Errors
+    /// [`Error::CursorKey`] when there are not 32 bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        RandomizedNonceKey::new(&AES_256_GCM, bytes).map(|key| Self(Arc::new(key))).map_err(|_| Error::CursorKey)
+    }
+
+    /// # Errors
+    /// 500 when the cipher refuses, which its key and lengths rule out.
+    pub(crate) fn seal(&self, cursor: &Cursor, role: &str, of: ResourceType) -> Result<String, Failure> {
+        let mut sealed = serde_json::to_vec(cursor).map_err(|_| Failure::internal())?;
+        let nonce = self
+            .0
+            .seal_in_place_append_tag(Aad::from(bound_to(role, of)), &mut sealed)
+            .map_err(|_| Failure::internal())?;
+        let mut bytes = nonce.as_ref().to_vec();
+        bytes.append(&mut sealed);
+        Ok(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// # Errors
+    /// 400 when the cursor was not sealed by this key for this role and resource type.
+    pub(crate) fn open(&self, text: &str, role: &str, of: ResourceType) -> Result<Cursor, Failure> {
+        self.try_open(text, role, of)
+            .ok_or_else(|| Failure::bad_request(IssueCode::Value, "_cursor is not a link of this server"))
+    }
+
+    fn try_open(&self, text: &str, role: &str, of: ResourceType) -> Option<Cursor> {
+        if text.len() > CURSOR_CHARS_MAX {
+            return None;
+        }
+        let mut bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let opened = self.0.open_in_place(nonce, Aad::from(bound_to(role, of)), sealed).ok()?;
+        serde_json::from_slice(opened).ok()
+    }
+}
+
+impl std::fmt::Debug for CursorKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("CursorKey([redacted])")
+    }
+}
+
+/// A search to run again from a position. It can carry identifiers, so it has no Debug.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Cursor {
+    /// Parameters as the first request gave them, those of presentation left out.
+    #[serde(rename = "q")]
+    pub(crate) parameters: Vec<(String, String)>,
+    /// Position after the last match of the page before; none for the first page.
+    #[serde(rename = "a")]
+    pub(crate) after: Option<i64>,
+}
+
+fn bound_to(role: &str, of: ResourceType) -> Vec<u8> {
+    format!("{VERSION}|{role}|{of}").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cursor() -> Cursor {
+        Cursor { parameters: vec![("identifier".to_owned(), "A1".to_owned())], after: Some(7) }
+    }
+
+    #[test]
+    fn a_cursor_opens_only_where_it_was_sealed_for() {
+        let key = CursorKey::from_bytes(&[7; 32]).expect("32 bytes");
+        let other = CursorKey::from_bytes(&[8; 32]).expect("32 bytes");
+        let patient = ResourceType::parse("Patient").expect("a type");
+        let encounter = ResourceType::parse("Encounter").expect("a type");
+        let sealed = key.seal(&cursor(), "clinical", patient).expect("seals");
+        assert!(key.open(&sealed, "clinical", patient).expect("opens") == cursor());
+        assert!(key.open(&sealed, "portal", patient).is_err());
+        assert!(key.open(&sealed, "clinical", encounter).is_err());
+        assert!(other.open(&sealed, "clinical", patient).is_err());
+        assert!(key.open("", "clinical", patient).is_err());
+        assert!(key.open(&"A".repeat(CURSOR_CHARS_MAX + 1), "clinical", patient).is_err());
+    }
+
+    #[test]
+    fn every_changed_character_is_noticed() {
+        let key = CursorKey::from_bytes(&[7; 32]).expect("32 bytes");
+        let patient = ResourceType::parse("Patient").expect("a type");
+        let sealed = key.seal(&cursor(), "clinical", patient).expect("seals");
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone().into_bytes();
+            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).expect("ASCII");
+            assert!(key.open(&changed, "clinical", patient).is_err(), "character {at}");
+        }
+    }
+
+    #[test]
+    fn two_cursors_of_one_search_differ() {
+        let key = CursorKey::from_bytes(&[7; 32]).expect("32 bytes");
+        let patient = ResourceType::parse("Patient").expect("a type");
+        let seal = || key.seal(&cursor(), "clinical", patient).expect("seals");
+        assert_ne!(seal(), seal());
+        assert!(CursorKey::from_bytes(&[7; 31]).is_err());
+        assert_eq!(format!("{key:?}"), "CursorKey([redacted])");
+    }
+}

@@ -1,0 +1,132 @@
+//! The FHIR routers of the two roles and what they need.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use bytes::Bytes;
+use fhir::ResourceType;
+use store::{Access, Micros, Resources};
+
+use crate::auth::{TokenSet, require};
+use crate::edge;
+use crate::interaction::{capabilities, read, search, vread};
+use crate::metrics::Metrics;
+use crate::outcome::Failure;
+use crate::paging::CursorKey;
+use crate::time::Precision;
+
+/// Turns a patient id into its audit token (an HMAC under a key of the node).
+pub type PatientToken = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
+/// What the FHIR surface of one node is made of.
+#[derive(Clone)]
+pub struct Fhir {
+    /// Where resources come from.
+    pub resources: Arc<dyn Resources>,
+    /// Where access records go; an answer waits for their commit.
+    pub access: Arc<dyn Access>,
+    /// Who may ask: the tokens of this role.
+    pub tokens: TokenSet,
+    /// Seals paging links.
+    pub cursor_key: CursorKey,
+    /// Address of the surface as clients see it, `http://127.0.0.1:8080/fhir`, without a slash at its end; the `Host` of
+    /// a request is never used.
+    pub base_url: String,
+    /// This node's name in audit records.
+    pub node: String,
+    /// Resource types served, in any order; see [`every_type`].
+    pub types: Vec<ResourceType>,
+    /// The clock: µs since the epoch, UTC.
+    pub now_us: fn() -> Micros,
+    /// Audit token of a patient.
+    pub patient_token: PatientToken,
+    /// Where requests are counted.
+    pub metrics: Arc<Metrics>,
+}
+
+impl std::fmt::Debug for Fhir {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Fhir").field("node", &self.node).field("types", &self.types.len()).finish_non_exhaustive()
+    }
+}
+
+/// How the roles differ.
+#[derive(Debug)]
+pub(crate) struct Role {
+    pub(crate) name: &'static str,
+    /// Search parameters beside `_id`, where the resource type has them.
+    pub(crate) parameters: &'static [&'static str],
+    pub(crate) precision: Precision,
+    pub(crate) description: &'static str,
+}
+
+#[cfg(feature = "clinical")]
+static CLINICAL: Role = Role {
+    name: "clinical",
+    parameters: &["code", "identifier", "patient", "subject"],
+    precision: Precision::Exact,
+    description: "Tidegate, on-prem node: identified resources",
+};
+
+pub(crate) static PORTAL: Role = Role {
+    name: "portal",
+    parameters: &["code", "patient"],
+    precision: Precision::Year,
+    description: "Tidegate, cloud node: de-identified resources; instants are told to the year",
+};
+
+/// State of the handlers.
+pub(crate) struct Server {
+    pub(crate) fhir: Fhir,
+    pub(crate) role: &'static Role,
+    pub(crate) capabilities: Bytes,
+}
+
+impl Server {
+    /// The served type of this name.
+    ///
+    /// # Errors
+    /// 404 when R4 has no such type or it is not served.
+    pub(crate) fn resource_type(&self, name: &str) -> Result<ResourceType, Failure> {
+        ResourceType::parse(name)
+            .filter(|known| self.fhir.types.binary_search(known).is_ok())
+            .ok_or_else(Failure::unknown_type)
+    }
+}
+
+/// Every resource type of R4, for [`Fhir::types`].
+pub fn every_type() -> Vec<ResourceType> {
+    fhir::r4().resource_names().filter_map(ResourceType::parse).collect()
+}
+
+/// `/fhir` of the clinical role: identified resources, search by `_id code identifier patient subject`.
+#[cfg(feature = "clinical")]
+pub fn clinical(fhir: Fhir) -> Router {
+    router(fhir, &CLINICAL)
+}
+
+/// `/fhir` of the portal role: de-identified resources, search by `_id code patient`, time to the year.
+pub fn portal(fhir: Fhir) -> Router {
+    router(fhir, &PORTAL)
+}
+
+fn router(mut fhir: Fhir, role: &'static Role) -> Router {
+    fhir.types.sort_unstable();
+    fhir.types.dedup();
+    let (tokens, metrics) = (fhir.tokens.clone(), fhir.metrics.clone());
+    let capabilities = capabilities::statement(&fhir, role);
+    let server = Arc::new(Server { fhir, role, capabilities });
+    let guarded = Router::new()
+        .route("/{type}", get(search::by_get))
+        .route("/{type}/_search", post(search::by_post))
+        .route("/{type}/{id}", get(read::read))
+        .route("/{type}/{id}/_history/{version}", get(vread::vread))
+        .route_layer(from_fn_with_state(tokens, require));
+    let routes = guarded
+        .route("/metadata", get(capabilities::capabilities))
+        .fallback(|| async { Failure::unknown_route() })
+        .with_state(server);
+    Router::new().nest("/fhir", edge::around(routes, metrics))
+}
