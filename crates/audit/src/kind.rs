@@ -1,0 +1,111 @@
+//! The acts that are recorded, and their stable texts.
+
+/// What was done. The texts of [`Kind::as_str`] are stored and never change; variants are only added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A message was written to the journal.
+    MessageReceived,
+    /// A message's resources were stored.
+    MessageApplied,
+    /// A message, or what came of it, was set aside.
+    MessageQuarantined,
+    /// A message was processed again.
+    MessageReprocessed,
+    /// A residency decision was taken for one destination.
+    Decided,
+    /// A destination took a release.
+    Delivered,
+    /// A destination refused a release, or the release was withheld at send.
+    DeliveryRefused,
+    /// A destination's signed receipt was entered.
+    ReceiptEntered,
+    /// A resource was read.
+    ResourceRead,
+    /// Resources were searched.
+    ResourceSearched,
+    /// A message's content was shown to a person.
+    MessageViewed,
+    /// A person or client signed in, or failed to.
+    SignIn,
+    /// The node started.
+    NodeStarted,
+    /// The node stopped in order.
+    NodeStopped,
+    /// Configuration, mappings, profiles or keys changed.
+    ConfigurationChanged,
+    /// An operator released something from quarantine.
+    ReleasedFromQuarantine,
+    /// A release arrived at this node and was stored.
+    Arrived,
+    /// A release arrived at this node and was refused.
+    ArrivalRefused,
+}
+
+impl Kind {
+    /// Every kind, in declaration order.
+    pub const ALL: [Self; 18] = [
+        Self::MessageReceived,
+        Self::MessageApplied,
+        Self::MessageQuarantined,
+        Self::MessageReprocessed,
+        Self::Decided,
+        Self::Delivered,
+        Self::DeliveryRefused,
+        Self::ReceiptEntered,
+        Self::ResourceRead,
+        Self::ResourceSearched,
+        Self::MessageViewed,
+        Self::SignIn,
+        Self::NodeStarted,
+        Self::NodeStopped,
+        Self::ConfigurationChanged,
+        Self::ReleasedFromQuarantine,
+        Self::Arrived,
+        Self::ArrivalRefused,
+    ];
+
+    /// The stored text, `object.act`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MessageReceived => "message.received",
+            Self::MessageApplied => "message.applied",
+            Self::MessageQuarantined => "message.quarantined",
+            Self::MessageReprocessed => "message.reprocessed",
+            Self::Decided => "release.decided",
+            Self::Delivered => "release.delivered",
+            Self::DeliveryRefused => "release.refused",
+            Self::ReceiptEntered => "receipt.entered",
+            Self::ResourceRead => "resource.read",
+            Self::ResourceSearched => "resource.searched",
+            Self::MessageViewed => "message.viewed",
+            Self::SignIn => "user.signed-in",
+            Self::NodeStarted => "node.started",
+            Self::NodeStopped => "node.stopped",
+            Self::ConfigurationChanged => "configuration.changed",
+            Self::ReleasedFromQuarantine => "quarantine.released",
+            Self::Arrived => "arrival.stored",
+            Self::ArrivalRefused => "arrival.refused",
+        }
+    }
+
+    /// The kind with this stored text.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_one_text_and_comes_back() {
+        let texts: std::collections::BTreeSet<_> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+        assert_eq!(texts.len(), Kind::ALL.len());
+        for kind in Kind::ALL {
+            assert_eq!(Kind::parse(kind.as_str()), Some(kind));
+            assert!(crate::is_code(kind.as_str()));
+        }
+        assert_eq!(Kind::parse("message.Received"), None);
+    }
+}
