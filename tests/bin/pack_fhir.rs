@@ -74,7 +74,8 @@ fn pack(package: &Package) -> Outcome<String> {
         pack_search_parameter(&mut text, parameter, &types, &mut counts)?;
     }
     let patient = |definition: &&Value| string(definition, "url") == PATIENT_COMPARTMENT;
-    let compartment = package.resources("CompartmentDefinition").find(patient).ok_or("no Patient compartment")?;
+    let compartment =
+        package.resources("CompartmentDefinition").find(patient).ok_or("no Patient compartment")?;
     for member in list(compartment, "resource") {
         let parameters: Vec<&str> = list(member, "param").iter().filter_map(Value::as_str).collect();
         if !parameters.is_empty() {
@@ -108,10 +109,15 @@ impl Package {
                 break;
             }
             let size = usize::from_str_radix(&field(124, 136), 8)?;
-            let (content, after) = content.split_at_checked(size.next_multiple_of(TAR_BLOCK)).ok_or("tar file ends early")?;
-            let file = name.strip_prefix("package/").filter(|file| file.ends_with(".json") && !file.contains('/'));
+            let (content, after) =
+                content.split_at_checked(size.next_multiple_of(TAR_BLOCK)).ok_or("tar file ends early")?;
+            let file =
+                name.strip_prefix("package/").filter(|file| file.ends_with(".json") && !file.contains('/'));
             if let (Some(file), Some(json)) = (file, content.get(..size)) {
-                files.insert(file.to_owned(), serde_json::from_slice(json).map_err(|error| format!("{file}: {error}"))?);
+                files.insert(
+                    file.to_owned(),
+                    serde_json::from_slice(json).map_err(|error| format!("{file}: {error}"))?,
+                );
             }
             rest = after;
         }
@@ -160,7 +166,12 @@ fn pack_type(
     Ok(())
 }
 
-fn pack_element(text: &mut String, element: &Value, kind: &str, value_sets: &mut BTreeSet<String>) -> Outcome<()> {
+fn pack_element(
+    text: &mut String,
+    element: &Value,
+    kind: &str,
+    value_sets: &mut BTreeSet<String>,
+) -> Outcome<()> {
     let path = string(element, "path");
     let flag = |name: &str, letter| if element[name] == true { letter } else { "" };
     let flags = format!("{}{}", flag("isModifier", "M"), flag("isSummary", "S"));
@@ -219,7 +230,8 @@ struct Terminology<'a> {
 
 impl<'a> Terminology<'a> {
     fn of(package: &'a Package) -> Self {
-        let by_url = |kind| package.resources(kind).map(|resource| (string(resource, "url"), resource)).collect();
+        let by_url =
+            |kind| package.resources(kind).map(|resource| (string(resource, "url"), resource)).collect();
         Self { value_sets: by_url("ValueSet"), code_systems: by_url("CodeSystem") }
     }
 
@@ -241,7 +253,9 @@ impl<'a> Terminology<'a> {
                 (string(definition, "content") == "complete", codes)
             });
             let codes = match include.get("concept").and_then(Value::as_array) {
-                Some(chosen) => chosen.iter().map(|concept| named(concept, all.as_ref().map(|(_, c)| c))).collect(),
+                Some(chosen) => {
+                    chosen.iter().map(|concept| named(concept, all.as_ref().map(|(_, c)| c))).collect()
+                }
                 None => all.filter(|(complete, _)| *complete)?.1,
             };
             systems.push((system, codes));

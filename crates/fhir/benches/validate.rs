@@ -21,7 +21,7 @@ fn main() {
     let validate = best(|| drop(black_box(fhir::validate(black_box(&value)))));
     let canonical = best(|| drop(black_box(fhir::canonical_json(black_box(&value)))));
     let extract = best(|| {
-        for resource in fhir::entries(&value) {
+        for resource in fhir::bundle::entries(&value) {
             let name = resource["resourceType"].as_str().unwrap_or_default();
             for parameter in fhir::r4().search_parameters(name) {
                 black_box(fhir::extract(resource, parameter));

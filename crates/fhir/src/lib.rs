@@ -36,7 +36,7 @@
 //! # Ok::<(), &str>(())
 //! ```
 
-mod bundle;
+pub mod bundle;
 mod canonical;
 mod date;
 mod definitions;
@@ -51,7 +51,6 @@ mod resource_type;
 mod search;
 mod validate;
 
-pub use bundle::{Method, SearchMode, TransactionEntry, entries, searchset, transaction};
 pub use canonical::canonical_json;
 pub use date::{DateInterval, Precision, date_interval};
 pub use definitions::{Binding, CodeSet, Definitions, Element, Property, Strength, TypeRef, r4};

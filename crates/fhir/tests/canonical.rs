@@ -1,9 +1,7 @@
 //! Canonical JSON, bundles, outcomes, and that no input makes any of it panic.
 
-use fhir::{
-    IssueCode, Method, SearchMode, TransactionEntry, canonical_json, entries, extract, for_each_reference,
-    http_status, r4, searchset, transaction, validate,
-};
+use fhir::bundle::{Method, SearchMode, TransactionEntry, entries, searchset, transaction};
+use fhir::{IssueCode, canonical_json, extract, for_each_reference, http_status, r4, validate};
 use proptest::prelude::{Strategy, any, prop, prop_oneof, proptest};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Mutations of valid resources: each breaks one rule, and the issue names the place and the kind, never the value.
 
 use fhir::IssueCode::{
-    CodeInvalid, Invariant, NotSupported, Required, Structure, TooCostly, Value as BadValue,
+    CodeInvalid, Invalid, Invariant, NotSupported, Required, Structure, TooCostly, Value as BadValue,
 };
 use fhir::{ISSUES_MAX, IssueCode, operation_outcome, r4, validate};
 use serde_json::{Value, json};
@@ -147,21 +147,21 @@ fn each_mutation_gives_its_issue() {
             patient,
             "/generalPractitioner/0/reference",
             json!("Patient/Zz9secret"),
-            BadValue,
+            Invalid,
             "Patient.generalPractitioner[0]",
         ),
         (
             patient,
             "/generalPractitioner/0/reference",
             json!("https://x.org/fhir/Device/1/_history/2"),
-            BadValue,
+            Invalid,
             "Patient.generalPractitioner[0]",
         ),
         (
             patient,
             "/generalPractitioner/0",
             json!({"type": "Device", "display": SECRET}),
-            BadValue,
+            Invalid,
             "Patient.generalPractitioner[0]",
         ),
         (
@@ -175,7 +175,7 @@ fn each_mutation_gives_its_issue() {
             patient,
             "/contained/0",
             json!({"resourceType": "Device", "id": "o"}),
-            BadValue,
+            Invalid,
             "Patient.managingOrganization",
         ),
         // extensions, contained, nested

@@ -20,7 +20,8 @@ pub const ISSUES_MAX: usize = 200;
 
 /// Validates a resource: structure, JSON types, primitive formats, cardinality, choice, required bindings, reference
 /// targets; contained resources and bundle entries included. An empty list means that nothing was found. Issues are all
-/// errors, they carry FHIRPath locations and never a value.
+/// errors, they carry FHIRPath locations and never a value. [`IssueCode::Invalid`] says one thing only: a reference to a
+/// type that its element does not allow.
 pub fn validate(resource: &Value) -> Vec<Issue> {
     let mut walk = Walk { issues: Vec::new() };
     let name = ResourceType::of(resource).map_or("Resource", ResourceType::as_str);
@@ -29,7 +30,7 @@ pub fn validate(resource: &Value) -> Vec<Issue> {
     walk.issues
 }
 
-/// Whether a JSON property of an object repeats or stands alone, and what it holds.
+/// The walk over one resource, with what it found.
 struct Walk {
     issues: Vec<Issue>,
 }

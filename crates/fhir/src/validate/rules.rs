@@ -75,7 +75,7 @@ impl Walk {
         let is_target =
             |name: &str| targets.is_empty() || targets.contains(&"Resource") || targets.contains(&name);
         if !from_text.is_none_or(is_target) || !stated.is_none_or(is_target) {
-            self.error(IssueCode::Value, at, "a reference to this type of resource is not allowed here");
+            self.error(IssueCode::Invalid, at, "a reference to this type of resource is not allowed here");
         }
     }
 
