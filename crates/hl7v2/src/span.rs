@@ -83,6 +83,13 @@ impl Delimiters {
     /// Delimiters from MSH-1 and the bytes of MSH-2. The flag is false when MSH-2 is not of the usual form:
     /// shorter than four or longer than five characters, or one character in two roles.
     pub(crate) fn from_header(field: u8, encoding: &[u8]) -> (Self, bool) {
+        // `^~\\&`: a program escaped the escape character on its way.
+        if let [component, repetition, escape, again, subcomponent] = *encoding
+            && escape == again
+        {
+            let (delimiters, _) = Self::from_header(field, &[component, repetition, escape, subcomponent]);
+            return (delimiters, false);
+        }
         let mut used = vec![field];
         used.extend_from_slice(encoding.get(..MAX_ENCODING_CHARACTERS).unwrap_or(encoding));
         let or_default = |at: usize, usual: u8| {

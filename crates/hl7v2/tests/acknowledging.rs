@@ -2,8 +2,8 @@
 
 use hl7v2::Message;
 use hl7v2::acknowledgment::{
-    AckCode, AckError, Acknowledgment, ErrorCode, Location, NoAcknowledgment, Reply, Severity, acknowledge,
-    acknowledge_unreadable, check_header,
+    AckCode, AckError, Acknowledgment, ErrorCode, HeaderRules, Location, NoAcknowledgment, Reply, Severity,
+    acknowledge, acknowledge_unreadable, check_header, check_header_by,
 };
 
 fn accept() -> Reply<'static> {
@@ -173,4 +173,26 @@ fn headers_are_refused_with_code_and_place() {
         check_header(&two).err().map(|refusal| (refusal.code, refusal.error.code())),
         Some((AE, "100"))
     );
+}
+
+#[test]
+fn a_node_may_demand_less_or_more_of_a_header() {
+    let read = |tail: &str| format!("MSH|^~\\&|A|B|C|D|1||ADT^A01|1|{tail}\rPID|1");
+    let lenient =
+        HeaderRules { requires_processing_id: false, requires_version: false, ..HeaderRules::STANDARD };
+    let production = HeaderRules { processing_ids: &["P"], ..HeaderRules::STANDARD };
+    for (tail, rules, expected) in [
+        ("|", lenient, None),
+        ("|9", lenient, Some("203")),
+        ("T|2.5", HeaderRules::STANDARD, None),
+        ("T|2.5", production, Some("202")),
+    ] {
+        let bytes = read(tail);
+        let message = Message::read(bytes.as_bytes()).expect("readable");
+        assert_eq!(
+            check_header_by(&message, &rules).err().map(|refusal| refusal.error.code()),
+            expected,
+            "{tail}"
+        );
+    }
 }

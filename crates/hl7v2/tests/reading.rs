@@ -131,6 +131,7 @@ fn encoding_characters_of_any_number_are_read() {
         (b"MSH|^~\\&|A|B\rPID|1|a^b&c~d", true, "c"),
         (b"MSH|^~\\&#|A|B\rPID|1|a^b&c~d", true, "c"),
         (b"MSH|^~\\|A|B\rPID|1|a^b&c~d", false, "c"),
+        (b"MSH|^~\\\\&|A|B\rPID|1|a^b&c~d", false, "c"),
         (b"MSH|^~&|A|B\rPID|1|a^b&c~d", false, "c"),
         (b"MSH|^~|A|B\rPID|1|a^b&c~d", false, "c"),
         (b"MSH|^|A|B\rPID|1|a^b&c~d", false, "c"),

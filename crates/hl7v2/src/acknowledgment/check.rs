@@ -40,56 +40,79 @@ impl From<Unreadable> for HeaderRefusal {
     }
 }
 
-/// Checks what must hold before a message is accepted: one MSH only, MSH-9 and MSH-10 filled, MSH-11 a code of table
-/// 0103, MSH-12 a version 2.1 to 2.9, MSH-18 a known character set.
+/// What a node demands of a header beyond MSH-9 and MSH-10.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeaderRules<'r> {
+    /// MSH-11.1 codes (table 0103) that are accepted; a production node may leave out `T` and `D`.
+    pub processing_ids: &'r [&'r str],
+    /// Refuse an empty MSH-11, as the standard does. A feed in five leaves it empty.
+    pub requires_processing_id: bool,
+    /// Refuse an empty MSH-12, as the standard does.
+    pub requires_version: bool,
+}
+
+impl HeaderRules<'_> {
+    /// The demands of the standard.
+    pub const STANDARD: Self =
+        Self { processing_ids: &["P", "T", "D"], requires_processing_id: true, requires_version: true };
+}
+
+/// Checks what must hold before a message is accepted, by the demands of the standard.
+///
+/// # Errors
+/// As [`check_header_by`].
+pub fn check_header<'a>(message: &'a Message<'_>) -> Result<Header<'a>, HeaderRefusal> {
+    check_header_by(message, &HeaderRules::STANDARD)
+}
+
+/// Checks what must hold before a message is accepted: one MSH only, MSH-9 and MSH-10 filled, MSH-11 an accepted code,
+/// MSH-12 a version 2.1 to 2.9, MSH-18 a known character set.
 ///
 /// # Errors
 /// [`HeaderRefusal`] with the acknowledgment code, the code of table 0357 and the place.
-pub fn check_header<'a>(message: &'a Message<'_>) -> Result<Header<'a>, HeaderRefusal> {
+pub fn check_header_by<'a>(
+    message: &'a Message<'_>,
+    rules: &HeaderRules<'_>,
+) -> Result<Header<'a>, HeaderRefusal> {
     use AckCode::{ApplicationError, ApplicationReject};
-    let header = message.header();
-    let refuse =
-        |code, error, location, reason| Err(HeaderRefusal { code, error, location: Some(location), reason });
-    let missing = |field, reason| {
-        refuse(ApplicationReject, ErrorCode::RequiredFieldMissing, Location::of_header(field), reason)
-    };
     if message.second_header().is_some() {
-        let second = Location::of_segment(*b"MSH", 2);
-        return refuse(
-            ApplicationError,
-            ErrorCode::SegmentSequence,
-            second,
-            "more than one MSH in one message",
-        );
+        let location = Some(Location::of_segment(*b"MSH", 2));
+        let reason = "more than one MSH in one message";
+        return Err(HeaderRefusal {
+            code: ApplicationError,
+            error: ErrorCode::SegmentSequence,
+            location,
+            reason,
+        });
     }
-    if header.code().trim().is_empty() {
-        return missing(9, "message type missing");
-    }
-    if header.control_id().is_empty() {
-        return missing(10, "message control id missing");
-    }
-    let processing_id = header.processing_id();
-    match processing_id.trim() {
-        "" => return missing(11, "processing id missing"),
-        "P" | "T" | "D" => {}
-        _ => {
-            let code = ErrorCode::UnsupportedProcessingId;
-            return refuse(ApplicationReject, code, Location::of_header(11), "unknown processing id");
+    let header = message.header();
+    let (processing_id, version) = (header.processing_id(), header.version());
+    let (processing_id, version) = (processing_id.trim(), version.trim());
+    let reject = |error, field, reason| (ApplicationReject, error, field, reason);
+    let missing = |field, reason| reject(ErrorCode::RequiredFieldMissing, field, reason);
+    let fault = if header.code().trim().is_empty() {
+        Some(missing(9, "message type missing"))
+    } else if header.control_id().is_empty() {
+        Some(missing(10, "message control id missing"))
+    } else if processing_id.is_empty() && rules.requires_processing_id {
+        Some(missing(11, "processing id missing"))
+    } else if !processing_id.is_empty() && !rules.processing_ids.contains(&processing_id) {
+        Some(reject(ErrorCode::UnsupportedProcessingId, 11, "processing id not accepted"))
+    } else if version.is_empty() && rules.requires_version {
+        Some(missing(12, "version missing"))
+    } else if !version.is_empty() && !is_supported(version) {
+        Some(reject(ErrorCode::UnsupportedVersion, 12, "unsupported version"))
+    } else if message.issues().iter().any(|issue| issue.kind == IssueKind::UnknownCharset) {
+        Some((ApplicationError, ErrorCode::TableValueNotFound, 18, "unknown character set"))
+    } else {
+        None
+    };
+    match fault {
+        None => Ok(header),
+        Some((code, error, field, reason)) => {
+            Err(HeaderRefusal { code, error, location: Some(Location::of_header(field)), reason })
         }
     }
-    let version = header.version();
-    if version.trim().is_empty() {
-        return missing(12, "version missing");
-    }
-    if !is_supported(version.trim()) {
-        let code = ErrorCode::UnsupportedVersion;
-        return refuse(ApplicationReject, code, Location::of_header(12), "unsupported version");
-    }
-    if message.issues().iter().any(|issue| issue.kind == IssueKind::UnknownCharset) {
-        let code = ErrorCode::TableValueNotFound;
-        return refuse(ApplicationError, code, Location::of_header(18), "unknown character set");
-    }
-    Ok(header)
 }
 
 /// `2.1` to `2.9`, with the third number of `2.5.1`.

@@ -6,6 +6,6 @@ mod code;
 mod read;
 
 pub use build::{AckError, Location, Reply, Severity, acknowledge, acknowledge_unreadable};
-pub use check::{HeaderRefusal, check_header};
+pub use check::{HeaderRefusal, HeaderRules, check_header, check_header_by};
 pub use code::{AckCode, ErrorCode};
 pub use read::{Acknowledgment, NoAcknowledgment};

@@ -146,3 +146,60 @@ fn occurrence(word: &'static str) -> (&'static str, bool, bool) {
     let name = word.trim_end_matches(['?', '*', '+']);
     (name, word.ends_with(['?', '*']), word.ends_with(['*', '+']))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        DATATYPES, EVENTS, Line, SEGMENTS, STRUCTURES, datatypes, events, line, rows, segments, structures,
+    };
+    use crate::dictionary::{Group, Member};
+
+    fn assert_is_read(text: &'static str) {
+        let Line { name, datatype, repeats, table } = line(text);
+        let sign = if repeats { "*" } else { "" };
+        let table = table.map(|table| format!(":{table}")).unwrap_or_default();
+        assert_eq!(format!(" {datatype}{sign}{table} {name}"), text);
+        assert!(datatypes().contains_key(datatype), "{text}");
+    }
+
+    #[test]
+    fn every_field_and_component_is_read_and_has_a_known_type() {
+        for text in rows(SEGMENTS).chain(rows(DATATYPES)).filter(|row| row.starts_with(' ')) {
+            assert_is_read(text);
+        }
+        let headings = |text| rows(text).filter(|row| !row.starts_with(' ')).count();
+        assert_eq!(segments().len(), headings(SEGMENTS));
+        assert_eq!(datatypes().len(), headings(DATATYPES) + 1, "and `varies`");
+    }
+
+    #[test]
+    fn every_structure_is_read_to_its_last_word() {
+        for row in rows(STRUCTURES) {
+            let (name, grammar) = row.split_once(' ').expect("a name and its grammar");
+            assert_eq!(written(structures().get(name).expect("known")), grammar);
+        }
+    }
+
+    #[test]
+    fn every_event_leads_to_a_structure() {
+        let unknown: Vec<_> = events().values().filter(|id| !structures().contains_key(*id)).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+        assert!(events().len() > rows(EVENTS).count() / 2);
+    }
+
+    fn written(group: &Group) -> String {
+        let sign = |optional, repeats| match (optional, repeats) {
+            (false, false) => "",
+            (false, true) => "+",
+            (true, false) => "?",
+            (true, true) => "*",
+        };
+        let members = group.members.iter().map(|member| match member {
+            Member::Segment { name, optional, repeats } => format!("{name}{}", sign(*optional, *repeats)),
+            Member::Group(inner) => {
+                format!("{}( {} ){}", inner.name, written(inner), sign(inner.optional, inner.repeats))
+            }
+        });
+        members.collect::<Vec<_>>().join(" ")
+    }
+}
