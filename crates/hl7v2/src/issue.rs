@@ -24,11 +24,8 @@ pub enum Unreadable {
         /// 0-based index of the segment.
         segment: u32,
     },
-    /// A field with more repetitions, components or subcomponents than [`crate::limits::MAX_REPETITIONS`].
-    #[error(
-        "segment {segment} field {field} has more parts than the limit of {}",
-        crate::limits::MAX_REPETITIONS
-    )]
+    /// A field with more repetitions, components or subcomponents than [`crate::limits`] allow.
+    #[error("segment {segment} field {field} has more repetitions or components than the limit")]
     TooManyRepetitions {
         /// 0-based index of the segment.
         segment: u32,

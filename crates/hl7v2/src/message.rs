@@ -8,7 +8,8 @@ pub use crate::span::{Delimiters, Span};
 use crate::charset::Charset;
 use crate::header::Header;
 use crate::index::{BYTE_ORDER_MARK, Index, NAME_LENGTH, find_header, is_utf_16};
-use crate::limits::{MAX_MESSAGE_BYTES, MAX_REPETITIONS};
+use crate::limits::{MAX_COMPONENTS, MAX_MESSAGE_BYTES, MAX_REPETITIONS};
+use crate::part::Level;
 use crate::span::{index, offset};
 
 /// A message read leniently. It borrows the bytes it was read from; `Debug` prints sizes only.
@@ -146,6 +147,13 @@ impl<'m> Message<'m> {
         repetition.component(usize::from(path.component)).subcomponent(usize::from(path.subcomponent))
     }
 
+    /// The part of a leaf of this message, without the search that [`Message::at`] does.
+    #[must_use]
+    pub fn part_of(&self, leaf: Leaf) -> Part<'_> {
+        let is_line = self.segment(index(leaf.path.segment)).is_some_and(|segment| segment.is_stray());
+        Part::new(self, leaf.span, if is_line { Level::Line } else { Level::Subcomponent }, leaf.path)
+    }
+
     /// What was odd while reading, in the order met.
     #[must_use]
     pub fn issues(&self) -> &[ReadIssue] {
@@ -224,10 +232,16 @@ impl<'m> Message<'m> {
 
     /// Places are numbered in 16 bits; a field with more parts than that cannot be addressed.
     fn check_part_counts(&self) -> Result<(), Unreadable> {
-        let marks = [self.delimiters.repetition, self.delimiters.component, self.delimiters.subcomponent];
+        let marks = [
+            (self.delimiters.repetition, MAX_REPETITIONS),
+            (self.delimiters.component, MAX_COMPONENTS),
+            (self.delimiters.subcomponent, MAX_COMPONENTS),
+        ];
         let crowded = |bytes: &[u8]| {
-            bytes.len() > MAX_REPETITIONS
-                && marks.iter().any(|mark| memchr::memchr_iter(*mark, bytes).count() >= MAX_REPETITIONS)
+            let exceeds = |(mark, limit): &(u8, usize)| {
+                bytes.len() >= *limit && memchr::memchr_iter(*mark, bytes).count() >= *limit
+            };
+            marks.iter().any(exceeds)
         };
         if !crowded(self.syntax()) {
             return Ok(());

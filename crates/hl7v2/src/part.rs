@@ -162,7 +162,19 @@ impl<'a> Part<'a> {
     /// The repetitions of a field with bytes, in order.
     pub fn repetitions(&self) -> impl Iterator<Item = Part<'a>> + use<'a> {
         let field = *self;
-        (0..field.repetition_count()).map(move |i| field.repetition(i))
+        let mut at = Some(field.span.start).filter(|_| !field.span.is_empty());
+        (0..).map_while(move |i| {
+            let rest = Span { start: at?, end: field.span.end };
+            let delimiter = field.message.delimiters().repetition;
+            let found = memchr::memchr(delimiter, rest.of(field.message.syntax()))
+                .filter(|_| field.level == Level::Field);
+            let end = found.map_or(rest.end, |length| rest.start + offset(length));
+            at = found.map(|_| end + 1);
+            let path = LeafPath { repetition: number(i), ..field.path };
+            let level = field.level.max(Level::Repetition);
+            let path = if field.level == Level::Field { path } else { field.path };
+            Some(Part::new(field.message, Span { start: rest.start, end }, level, path))
+        })
     }
 
     /// 1-based component. On a field: of its first repetition. A part without components is its own component 1.

@@ -91,7 +91,19 @@ proptest! {
             let path = leaf.path.describe(&message);
             prop_assert_eq!(path.resolve(&message).span(), leaf.span);
             prop_assert_eq!(path.to_string().parse::<Path>(), Ok(path));
-            let _ = message.at(leaf.path).text();
+            prop_assert_eq!(message.at(leaf.path).text(), message.part_of(leaf).text());
+        }
+    }
+
+    #[test]
+    fn repetitions_are_the_same_by_walk_and_by_number(bytes in bytes(), charset in charset()) {
+        let Ok(message) = Message::read_with(&bytes, charset) else { return Ok(()) };
+        for segment in message.segments() {
+            for field in (1..=segment.field_count()).map(|n| segment.field(n)) {
+                let walked: Vec<_> = field.repetitions().map(|part| (part.span(), part.path(), part.component_count())).collect();
+                let counted: Vec<_> = (0..field.repetition_count()).map(|i| field.repetition(i)).map(|part| (part.span(), part.path(), part.component_count())).collect();
+                prop_assert_eq!(walked, counted);
+            }
         }
     }
 
