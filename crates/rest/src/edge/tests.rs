@@ -9,7 +9,7 @@ use tower::ServiceExt;
 fn router(requests_max: usize) -> (Router, Arc<Metrics>) {
     let metrics = Arc::new(Metrics::new("portal"));
     let routes = Router::new()
-        .route("/panic/{secret}", get(|| async { panic!("Eve Everywoman") }))
+        .route("/panic/{secret}", get(panics))
         .route("/slow", get(|| async { tokio::time::sleep(Duration::from_secs(3600)).await }))
         .route("/fine", get(|| async { "fine" }));
     (around_with_limit(routes, metrics.clone(), requests_max), metrics)
@@ -50,4 +50,8 @@ async fn one_request_too_many_is_told_to_come_back() {
     let (status, body) = ask(router, "/fine").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(body.contains("\"throttled\""), "{body}");
+}
+
+async fn panics() -> &'static str {
+    panic!("Eve Everywoman")
 }

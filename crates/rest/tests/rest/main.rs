@@ -1,0 +1,13 @@
+//! The HTTP surfaces over ports in memory.
+
+mod answer;
+mod fake;
+
+mod access;
+mod capabilities;
+mod health;
+mod portal;
+#[cfg(feature = "clinical")]
+mod read;
+#[cfg(feature = "clinical")]
+mod search;

@@ -1,0 +1,65 @@
+//! What the portal role leaves out.
+
+use crate::answer::{get, send};
+use crate::fake::{BASE, node};
+
+const REFUSED: &[&str] = &[
+    "Patient?identifier=A",
+    "Patient?name=x",
+    "Patient?family=x",
+    "Patient?given=x",
+    "Patient?birthdate=1980",
+    "Patient?address=x",
+    "Patient?telecom=x",
+    "Patient?_lastUpdated=ge2026",
+    "Observation?identifier=x",
+    "Observation?subject=Patient/p1",
+    "Observation?date=2026-09",
+    "Observation?_sort=-_lastUpdated",
+];
+
+#[tokio::test]
+async fn a_parameter_that_could_test_a_removed_element_is_not_there() {
+    let router = rest::portal(node().fhir);
+    for query in REFUSED {
+        let answer = get(&router, &format!("/fhir/{query}"), &[]).await;
+        assert_eq!((answer.status.as_u16(), answer.issue().as_str()), (400, "not-supported"), "{query}");
+        let valid = if query.starts_with("Patient") { "valid: _id, _count" } else { "valid: _id, code, patient, _count" };
+        assert!(answer.body.contains(valid), "{query}: {}", answer.body);
+        let headers = [("authorization", "Bearer good"), ("content-type", "application/x-www-form-urlencoded")];
+        let (of, form) = query.split_once('?').expect("a query");
+        let posted = send(&router, "POST", &format!("/fhir/{of}/_search"), &headers, form).await;
+        assert_eq!(posted.status.as_u16(), 400, "posted {query}");
+    }
+    for (query, ids) in [
+        ("Patient?_id=p1", vec!["p1"]),
+        ("Observation?patient=p2", vec!["o4", "o5"]),
+        ("Observation?code=x", vec!["o5"]),
+        ("Observation?patient=p2&_count=1", vec!["o4"]),
+    ] {
+        assert_eq!(get(&router, &format!("/fhir/{query}"), &[]).await.ids(), ids, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn time_is_told_to_the_year() {
+    let router = rest::portal(node().fhir);
+    let read = get(&router, "/fhir/Patient/p1", &[]).await;
+    assert_eq!(read.json()["meta"]["lastUpdated"], "2026-01-01T00:00:00Z");
+    assert_eq!(read.header("last-modified"), "Thu, 01 Jan 2026 00:00:00 GMT");
+    let since = [("if-modified-since", "Mon, 21 Sep 2026 14:13:20 GMT")];
+    let conditional = get(&router, "/fhir/Patient/p1", &since).await;
+    assert_eq!(conditional.status.as_u16(), 200, "a coarse instant cannot say that nothing changed");
+    assert_eq!(get(&router, "/fhir/Patient/p1", &[("if-none-match", "W/\"2\"")]).await.status.as_u16(), 304);
+    for path in ["/fhir/Patient/p1", "/fhir/Patient/p1/_history/1", "/fhir/Patient", "/fhir/Observation?patient=p1"] {
+        let answer = get(&router, path, &[]).await;
+        assert_eq!(answer.status.as_u16(), 200, "{path}");
+        assert!(fhir::validate(&answer.json()).is_empty(), "{path}");
+        let told = format!("{:?}{}", answer.headers, answer.body);
+        for leak in ["14:13", "09-21", "21 Sep"] {
+            assert!(!told.contains(leak), "{path}: {told}");
+        }
+    }
+    let page = get(&router, "/fhir/Observation?patient=p1&_count=1", &[]).await;
+    assert!(page.link("next").expect("a next link").starts_with(&format!("{BASE}/Observation?_cursor=")));
+}

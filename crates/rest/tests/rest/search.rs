@@ -1,0 +1,215 @@
+//! Search of the clinical role: parameters, strictness, paging, links.
+
+use crate::answer::{Answer, get, send};
+use crate::fake::{BASE, node, stored};
+use serde_json::json;
+use std::sync::Arc;
+
+/// query, ids found
+const FOUND: &[(&str, &[&str])] = &[
+    ("Patient", &["p1", "p2"]),
+    ("Patient?_id=p1", &["p1"]),
+    ("Patient?_id=p1,p2,p2", &["p1", "p2"]),
+    ("Patient?_id=p1&_id=p2", &[]),
+    ("Patient?_id=gone", &[]),
+    ("Patient?identifier=A%5C,1", &["p1", "p2"]),
+    ("Patient?identifier=urn:mrn%7CA%5C,1", &["p1", "p2"]),
+    ("Patient?identifier=urn:other%7CA%5C,1", &[]),
+    ("Patient?identifier=%7Cnosystem", &["p1", "p2"]),
+    ("Patient?identifier=%7CA%5C,1", &[]),
+    ("Patient?identifier=urn:mrn%7C", &["p1", "p2"]),
+    ("Patient?identifier=A", &[]),
+    ("Observation?code=8480-6", &["o1", "o3", "o4"]),
+    ("Observation?code=http://loinc.org%7C8480-6", &["o1", "o3", "o4"]),
+    ("Observation?code=8462-4,x", &["o2", "o5"]),
+    ("Observation?patient=p1", &["o1", "o2", "o3"]),
+    ("Observation?patient=Patient/p1", &["o1", "o2", "o3"]),
+    ("Observation?patient=http://node.example/fhir/Patient/p1", &["o1", "o2", "o3"]),
+    ("Observation?patient=Patient/p1/_history/2", &["o1", "o2", "o3"]),
+    ("Observation?patient=p1,p2", &["o1", "o2", "o3", "o4", "o5"]),
+    ("Observation?subject=Patient/p2", &["o4", "o5"]),
+    ("Observation?subject=p2", &["o4", "o5"]),
+    ("Observation?subject=Group/p2", &[]),
+    ("Observation?patient=p1&code=8480-6", &["o1", "o3"]),
+    ("Observation?patient=p1&_count=2", &["o1", "o2"]),
+    ("Observation?patient=p1&_count=0", &[]),
+    ("Observation?patient=p1&_summary=count", &[]),
+    ("Observation?patient=p1&_summary=false&_format=json&_pretty=true", &["o1", "o2", "o3"]),
+];
+
+#[tokio::test]
+async fn searches_find_as_the_table_says() {
+    let router = rest::clinical(node().fhir);
+    for (query, ids) in FOUND {
+        let answer = get(&router, &format!("/fhir/{query}"), &[]).await;
+        assert_eq!(answer.status.as_u16(), 200, "{query}: {}", answer.body);
+        assert_eq!(answer.ids(), *ids, "{query}");
+        assert!(fhir::validate(&answer.json()).is_empty(), "{query}: {:?}", fhir::validate(&answer.json()));
+        assert!(!ids.is_empty() || answer.json().get("entry").is_none(), "{query}: entry is absent, not empty");
+    }
+}
+
+/// query, issue code
+const REFUSED: &[(&str, &str)] = &[
+    ("Patient?family=Everywoman", "not-supported"),
+    ("Patient?famly=Everywoman", "not-supported"),
+    ("Patient?birthdate=1980", "not-supported"),
+    ("Patient?patient=p1", "not-supported"),
+    ("Patient?code=x", "not-supported"),
+    ("Patient?_lastUpdated=gt2020", "not-supported"),
+    ("Patient?_sort=_id", "not-supported"),
+    ("Patient?_include=Patient:organization", "not-supported"),
+    ("Patient?_elements=name", "not-supported"),
+    ("Patient?_total=accurate", "not-supported"),
+    ("Patient?_summary=true", "not-supported"),
+    ("Patient?_summary=bogus", "not-supported"),
+    ("Patient?identifier:not=A", "not-supported"),
+    ("Patient?_id:exact=p1", "not-supported"),
+    ("Observation?patient.identifier=A", "not-supported"),
+    ("Observation?subject:Patient=p1", "not-supported"),
+    ("Observation?_has:Observation:patient:code=x", "not-supported"),
+    ("Observation?value-quantity=gt100", "not-supported"),
+    ("Patient?_count=abc", "value"),
+    ("Patient?_count=-1", "value"),
+    ("Patient?_count=", "value"),
+    ("Patient?_count=1&_count=2", "invalid"),
+    ("Patient?_id=", "value"),
+    ("Patient?_id", "value"),
+    ("Patient?_id=p1,", "value"),
+    ("Patient?_id=bad_id!", "value"),
+    ("Patient?identifier=", "value"),
+    ("Patient?identifier=%7C", "value"),
+    ("Patient?identifier=a%7Cb%7Cc", "value"),
+    ("Patient?identifier=a%5Cb", "value"),
+    ("Patient?identifier=a%5C", "value"),
+    ("Observation?patient=http://other.example/fhir/Patient/p1", "value"),
+    ("Observation?patient=Nonsense/p1", "value"),
+    ("Observation?patient=a/b/c", "value"),
+    ("Patient?_cursor=AAAA", "value"),
+    ("Patient?_cursor=", "value"),
+    ("Patient?_cursor=AAAA&_id=p1", "invalid"),
+];
+
+#[tokio::test]
+async fn what_is_not_supported_is_refused_never_ignored() {
+    let router = rest::clinical(node().fhir);
+    for (query, issue) in REFUSED {
+        for prefer in ["", "handling=strict", "handling=lenient"] {
+            let answer = get(&router, &format!("/fhir/{query}"), &[("prefer", prefer)]).await;
+            let row = format!("{query} {prefer}: {}", answer.body);
+            assert_eq!((answer.status.as_u16(), answer.issue().as_str()), (400, *issue), "{row}");
+            assert!(!answer.body.contains("Everywoman") && !answer.body.contains("famly"), "{row}");
+        }
+    }
+    let answer = get(&router, "/fhir/Observation?nosuch=1", &[]).await;
+    assert!(answer.body.contains("valid: _id, code, identifier, patient, subject, _count"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn limits_are_refused_by_name() {
+    let router = rest::clinical(node().fhir);
+    let many = vec!["p1"; 101].join(",");
+    let rows = [
+        (format!("_id={many}"), "too-costly"),
+        (format!("identifier={}", "a".repeat(8 * 1024)), "too-long"),
+        ("_id=p1&".repeat(65), "too-costly"),
+        (format!("_cursor={}", "A".repeat(8 * 1024)), "too-long"),
+    ];
+    for (query, issue) in rows {
+        let answer = get(&router, &format!("/fhir/Patient?{query}"), &[]).await;
+        assert_eq!((answer.status.as_u16(), answer.issue().as_str()), (400, issue), "{}", answer.body);
+    }
+    let headers = [("authorization", "Bearer good"), ("content-type", "application/x-www-form-urlencoded")];
+    let form = "a".repeat(rest::SEARCH_FORM_BYTES_MAX + 1);
+    let answer = send(&router, "POST", "/fhir/Patient/_search", &headers, &form).await;
+    assert_eq!((answer.status.as_u16(), answer.issue().as_str()), (413, "too-long"));
+}
+
+#[tokio::test]
+async fn a_page_knows_its_total_and_addresses() {
+    let router = rest::clinical(node().fhir);
+    let answer = get(&router, "/fhir/Observation?patient=p1&code=http://loinc.org%7C8480-6", &[]).await;
+    let bundle = answer.json();
+    assert_eq!((&bundle["type"], &bundle["total"]), (&json!("searchset"), &json!(2)));
+    assert_eq!(bundle["entry"][0]["fullUrl"], format!("{BASE}/Observation/o1"));
+    assert_eq!(bundle["entry"][0]["search"]["mode"], "match");
+    assert_eq!(bundle["entry"][0]["resource"]["meta"]["versionId"], "1");
+    let executed = format!("{BASE}/Observation?patient=p1&code=http%3A%2F%2Floinc.org%7C8480-6&_count=50");
+    assert_eq!(answer.link("self"), Some(executed));
+    assert_eq!(answer.link("next"), None);
+    let count = get(&router, "/fhir/Observation?patient=p1&_count=0", &[]).await;
+    assert_eq!((count.json()["total"].clone(), count.link("next")), (json!(3), None));
+    let capped = get(&router, "/fhir/Observation?_count=99999999999999999999999", &[]).await;
+    assert_eq!(capped.link("self"), Some(format!("{BASE}/Observation?_count=200")));
+}
+
+#[tokio::test]
+async fn a_posted_search_is_the_same_search() {
+    let router = rest::clinical(node().fhir);
+    let headers = [("authorization", "Bearer good"), ("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
+    let answer = send(&router, "POST", "/fhir/Observation/_search?code=8480-6", &headers, "patient=p1&_count=1").await;
+    assert_eq!(answer.ids(), ["o1"], "{}", answer.body);
+    assert_eq!(answer.json()["total"], 2);
+    let empty = send(&router, "POST", "/fhir/Patient/_search", &[("authorization", "Bearer good")], "").await;
+    assert_eq!(empty.ids(), ["p1", "p2"]);
+}
+
+/// The pages of a search, walked by their links.
+async fn walk(router: &axum::Router, first: &str) -> (Vec<String>, Vec<Answer>) {
+    let (mut ids, mut pages) = (Vec::new(), Vec::new());
+    let mut next = Some(first.to_owned());
+    while let Some(url) = next {
+        assert!(pages.len() < 50, "the pages end");
+        let page = get(router, &url, &[]).await;
+        assert_eq!(page.status.as_u16(), 200, "{}", page.body);
+        ids.extend(page.ids());
+        next = page.link("next").map(|url| url.strip_prefix("http://node.example").expect("ours").to_owned());
+        pages.push(page);
+    }
+    (ids, pages)
+}
+
+#[tokio::test]
+async fn walking_the_pages_finds_all_once() {
+    let mut node = node();
+    let mut memory = crate::fake::memory();
+    for number in 0..250 {
+        let code = json!({"coding": [{"code": "many"}]});
+        let observation = json!({"resourceType": "Observation", "id": format!("m{number}"), "status": "final", "code": code});
+        memory.versions.push(stored(&observation, 1));
+    }
+    node.fhir.resources = Arc::new(memory);
+    let router = rest::clinical(node.fhir);
+    let expected: Vec<String> = (0..250).map(|number| format!("m{number}")).collect();
+    for (query, pages_expected) in [("", 5), ("&_count=200", 2), ("&_count=1000", 2), ("&_count=7", 36)] {
+        let (ids, pages) = walk(&router, &format!("/fhir/Observation?code=many{query}")).await;
+        assert_eq!((ids, pages.len()), (expected.clone(), pages_expected), "{query}");
+        for page in &pages {
+            assert_eq!(page.json()["total"], 250);
+            let url = page.link("self").expect("a self link");
+            let again = get(&router, url.strip_prefix("http://node.example").expect("ours"), &[]).await;
+            assert_eq!(again.ids(), page.ids(), "the self link gives the same page");
+        }
+    }
+}
+
+#[tokio::test]
+async fn links_never_carry_an_identifier() {
+    let router = rest::clinical(node().fhir);
+    let first = get(&router, "/fhir/Patient?identifier=urn:mrn%7C&_count=1", &[]).await;
+    let (own, next) = (first.link("self").expect("self"), first.link("next").expect("next"));
+    for url in [&own, &next] {
+        assert!(!url.contains("mrn") && !url.contains("identifier"), "{url}");
+    }
+    let path = |url: &str| url.strip_prefix("http://node.example").expect("ours").to_owned();
+    assert_eq!(get(&router, &path(&own), &[]).await.ids(), ["p1"]);
+    assert_eq!(get(&router, &path(&next), &[]).await.ids(), ["p2"]);
+    let pretty = get(&router, &format!("{}&_pretty=true&_format=json", path(&next)), &[]).await;
+    assert_eq!(pretty.ids(), ["p2"], "a link may be asked for in another form");
+    let tampered = format!("{}A", path(&next));
+    assert_eq!(get(&router, &tampered, &[]).await.status.as_u16(), 400);
+    let elsewhere = path(&next).replace("/Patient?", "/Observation?");
+    assert_eq!(get(&router, &elsewhere, &[]).await.status.as_u16(), 400);
+    let portal = rest::portal(node().fhir);
+    assert_eq!(get(&portal, &path(&next), &[]).await.status.as_u16(), 400, "a link of one role is refused by the other");
+}
