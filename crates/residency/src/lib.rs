@@ -7,8 +7,8 @@
 //!
 //! Invariants:
 //! - [`Clinical`] has no `Serialize`, `Display` or `AsRef`; its `Debug` prints `[phi]`.
-//! - [`Released`] has two makers, [`release`] (with a [`verifier::Pass`] over the same bytes) and [`reopen`] (with the
-//!   seal of an earlier one).
+//! - [`Released`] has three makers: [`release`] (with a [`verifier::Pass`] over the same bytes), [`release_deletion`] (type
+//!   and released id, no content) and [`reopen`] (with the seal of an earlier one).
 //! - A profile loads only when every element it can reach has exactly one decision; what has none never leaves.
 //! - Errors, diagnostics of resources and actions name elements, never values.
 //!
@@ -31,6 +31,7 @@
 
 mod clinical;
 mod deidentify;
+mod deletion;
 mod diagnostic;
 mod policy;
 mod profile;
@@ -39,6 +40,7 @@ mod release;
 
 pub use clinical::{Clinical, Cloud, OnPrem, Permit, Purpose};
 pub use deidentify::{Deidentified, ElementAction, Refusal};
+pub use deletion::{deletion, release_deletion};
 pub use diagnostic::Diagnostic;
 pub use policy::{Decision, Destination, IDENTIFIED, LABEL_NORMAL, Labels, Policy, label};
 pub use profile::Profile;

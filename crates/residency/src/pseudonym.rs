@@ -44,6 +44,11 @@ impl Pseudonym {
         secret.copy_from_slice(rest);
         Self { released_id: hex(id), secret }
     }
+
+    /// Released id of a resource that belongs to this patient.
+    pub(crate) fn dependent_id(&self, resource_type: fhir::ResourceType, clinical_id: &str) -> String {
+        dependent_id(&hmac::Key::new(hmac::HMAC_SHA256, &self.secret), resource_type.as_str(), clinical_id)
+    }
 }
 
 impl Drop for Pseudonym {
@@ -76,6 +81,11 @@ pub(crate) fn dependent_id(key: &hmac::Key, resource_type: &str, clinical_id: &s
     context.update(clinical_id.as_bytes());
     let tag = context.sign();
     hex(tag.as_ref().get(..RELEASED_ID_BYTES).unwrap_or_default())
+}
+
+/// Does `id` have the form of a released id: 32 lowercase hexadecimal digits?
+pub(crate) fn is_released_id(id: &str) -> bool {
+    id.len() == 2 * RELEASED_ID_BYTES && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Lowercase hexadecimal.

@@ -26,8 +26,8 @@ impl fmt::Debug for SealingKey {
     }
 }
 
-/// Bytes that may go to a zone. Made only by [`release`], which needs a [`verifier::Pass`] over the same bytes, and by
-/// [`reopen`], which needs the seal of an earlier one.
+/// Bytes that may go to a zone. Made only by [`release`], which needs a [`verifier::Pass`] over the same bytes, by
+/// [`crate::release_deletion`], which takes no content, and by [`reopen`], which needs the seal of an earlier one.
 ///
 /// ```compile_fail
 /// let made: residency::Released<residency::Cloud> = residency::Released::new(b"{}".to_vec());
@@ -72,6 +72,13 @@ impl<Zone> Released<Zone> {
             bytes: self.bytes.clone(),
             mac,
         }
+    }
+}
+
+impl Released<Cloud> {
+    /// For [`crate::release_deletion`], which has checked decision, destination and id.
+    pub(crate) fn of_deletion(destination: &Destination, decision_id: Uuid, bytes: Vec<u8>) -> Self {
+        Self { destination: destination.id.clone(), decision_id, bytes, zone: PhantomData }
     }
 }
 
