@@ -1,0 +1,15 @@
+//! Records of reads and searches, in a file of their own so that no read waits for a write.
+
+use async_trait::async_trait;
+
+use crate::Result;
+
+/// Keeps records of access.
+#[async_trait]
+pub trait Access: Send + Sync {
+    /// One record of a read or search into `access.db`; returns after its commit (own group commit).
+    ///
+    /// # Errors
+    /// The response must not be sent then.
+    async fn record(&self, record: audit::Record) -> Result<()>;
+}

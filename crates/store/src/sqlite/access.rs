@@ -1,0 +1,123 @@
+//! `access.db`: its writer, with a group commit of its own.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Connection, SqliteConnection};
+use tokio::sync::mpsc;
+
+use super::Sqlite;
+use super::checkpoint::{Checkpointer, Load};
+use super::fault::{again, is_fatal, unavailable};
+use super::file::{ACCESS, Settings, open_writer, read_pool};
+use super::node::prepare::PreparedRecord;
+use super::queue::{Queue, Reply, Weighted, answer, fill};
+use super::rows::{Rows, run};
+use crate::{Access, Error, Result};
+
+/// The open file.
+#[derive(Debug)]
+pub(super) struct AccessWriter {
+    /// Its readers; the ledger reads it too.
+    pub pool: SqlitePool,
+    queue: Queue<Request>,
+    checkpointer: Mutex<Option<Checkpointer>>,
+}
+
+#[derive(Debug)]
+struct Request {
+    record: PreparedRecord,
+    reply: Reply<()>,
+}
+
+impl Weighted for Request {
+    fn weight(&self) -> (usize, usize) {
+        (1, self.record.bytes.len())
+    }
+}
+
+impl AccessWriter {
+    /// Opens it.
+    pub async fn open(path: &Path, settings: Settings) -> Result<Self> {
+        let mut connection = open_writer(path, ACCESS, settings).await?;
+        let last: Option<i64> =
+            sqlx::query_scalar("SELECT max(record) FROM records").fetch_one(&mut connection).await?;
+        let load = Arc::new(Load::default());
+        let checkpointer = Checkpointer::start(path.to_owned(), settings, Arc::clone(&load)).await?;
+        let writer = Writer { connection, last: last.unwrap_or(0), load, failed: false };
+        Ok(Self {
+            pool: read_pool(path, settings, None),
+            queue: Queue::start(|receiver| writer.run(receiver)),
+            checkpointer: Mutex::new(Some(checkpointer)),
+        })
+    }
+
+    /// Commits what is queued, and closes.
+    pub async fn close(&self) -> Result<()> {
+        self.pool.close().await;
+        let checkpointer = self.checkpointer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(checkpointer) = checkpointer {
+            checkpointer.stop().await;
+        }
+        self.queue.close().await
+    }
+}
+
+#[async_trait]
+impl Access for Sqlite {
+    async fn record(&self, record: audit::Record) -> Result<()> {
+        let record = PreparedRecord::new(&record);
+        self.access.queue.ask(|reply| Request { record, reply }).await
+    }
+}
+
+struct Writer {
+    connection: SqliteConnection,
+    last: i64,
+    load: Arc<Load>,
+    /// After a failed write or sync nothing more is acknowledged by this process.
+    failed: bool,
+}
+
+impl Writer {
+    async fn run(mut self, mut receiver: mpsc::Receiver<Request>) {
+        while let Some(first) = receiver.recv().await {
+            let mut batch = vec![first];
+            fill(&mut batch, &mut receiver);
+            let outcome = self.write(&batch).await;
+            for request in batch {
+                answer(request.reply, outcome.as_ref().map(|()| ()).map_err(again));
+            }
+        }
+        if let Err(error) = self.connection.close().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "access.db did not close cleanly");
+        }
+    }
+
+    async fn write(&mut self, batch: &[Request]) -> Result<()> {
+        if self.failed {
+            return Err(unavailable("access.db failed to write; restart after its disk is checked"));
+        }
+        if let Err(error) = self.load.catch_up(&mut self.connection).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "checkpoint failed; tried again");
+        }
+        let mut rows = Rows::insert("INSERT INTO records (record, at_us, bytes)", 3);
+        let mut last = self.last;
+        for Request { record, .. } in batch {
+            last += 1;
+            rows.push([last.into(), record.at_us.into(), record.bytes.clone().into()]);
+        }
+        // A batch is one statement, which is a transaction: it closes at no more rows than a statement holds.
+        for (sql, values) in rows.into_statements() {
+            if let Err(error) = run(&mut self.connection, sql, values).await {
+                self.failed |= is_fatal(&error);
+                return Err(Error::from(error));
+            }
+        }
+        self.load.add(batch.iter().map(|request| request.weight().1).sum());
+        self.last = last;
+        Ok(())
+    }
+}

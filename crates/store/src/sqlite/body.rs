@@ -1,0 +1,68 @@
+//! The frame of a stored body: one format byte, then the bytes as they are or as a zlib stream (RFC 1950), so that any
+//! language's standard library reads it back.
+
+use std::io::{Read, Write};
+
+use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
+
+use crate::{Error, Result};
+
+/// Bodies longer than this are compressed.
+const COMPRESSED_FROM: usize = 512;
+/// Largest body that is unpacked; a longer one was not written by this store.
+pub(super) const BODY_BYTES_MAX: u64 = 256 << 20;
+const RAW: u8 = 0;
+const ZLIB: u8 = 1;
+
+/// The stored form.
+pub(super) fn pack(body: &[u8]) -> Result<Vec<u8>> {
+    let mut packed = Vec::with_capacity(body.len() / 3 + 64);
+    if body.len() <= COMPRESSED_FROM {
+        packed.push(RAW);
+        packed.extend_from_slice(body);
+        return Ok(packed);
+    }
+    packed.push(ZLIB);
+    let mut encoder = ZlibEncoder::new(packed, Compression::fast());
+    encoder.write_all(body).map_err(super::fault::of_io)?;
+    encoder.finish().map_err(super::fault::of_io)
+}
+
+/// The body of a stored form.
+pub(super) fn unpack(packed: &[u8]) -> Result<Vec<u8>> {
+    match packed.split_first() {
+        Some((&RAW, body)) => Ok(body.to_vec()),
+        Some((&ZLIB, stream)) => {
+            let mut body = Vec::with_capacity(stream.len() * 4);
+            let read = ZlibDecoder::new(stream).take(BODY_BYTES_MAX).read_to_end(&mut body);
+            read.map(|_| body).map_err(|_| Error::Corrupt("a compressed body"))
+        }
+        _ => Err(Error::Corrupt("the format of a body")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{pack, unpack};
+
+    #[test]
+    fn bodies_come_back_and_long_ones_are_smaller() {
+        for size in [0, 1, 512, 513, 40_000] {
+            let body = vec![b'x'; size];
+            let packed = pack(&body).unwrap();
+            assert_eq!(unpack(&packed).unwrap(), body);
+            assert_eq!(packed.first(), Some(&u8::from(size > 512)));
+        }
+        assert!(pack(&[b'x'; 40_000]).unwrap().len() < 4_000);
+    }
+
+    #[test]
+    fn a_damaged_body_is_reported() {
+        let mut packed = pack(&[b'x'; 4_000]).unwrap();
+        let last = packed.len() - 1;
+        packed[last] ^= 1;
+        assert!(unpack(&packed).is_err());
+        assert!(unpack(&[7, 1, 2]).is_err());
+        assert!(unpack(&[]).is_err());
+    }
+}

@@ -1,0 +1,90 @@
+//! The journal in monthly files: one writer over all of them, readers of each.
+
+mod duplicates;
+mod files;
+mod marks;
+mod month_writer;
+mod read;
+mod write;
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use self::files::Files;
+use self::marks::Salt;
+use self::write::{Request, Writer};
+use super::Sqlite;
+use super::fault::unavailable;
+use super::file::Settings;
+use super::queue::Queue;
+use crate::{AckOutcome, Appended, Arrival, Entry, Journal, JournalId, Micros, Result, Seq};
+
+/// The journal of an open store.
+#[derive(Debug)]
+pub(super) struct JournalFiles {
+    files: Files,
+    salt: Salt,
+    queue: Queue<Request>,
+    appended: watch::Receiver<Seq>,
+}
+
+impl JournalFiles {
+    /// Opens every monthly file of the folder.
+    pub async fn open(folder: &Path, settings: Settings) -> Result<Self> {
+        let (files, salt) = Files::open(folder, settings).await?;
+        let last = files.last();
+        let (sender, appended) = watch::channel(last);
+        let writer = Writer::new(files.clone(), salt, settings, sender);
+        Ok(Self { files, salt, queue: Queue::start(|receiver| writer.run(receiver)), appended })
+    }
+
+    /// Writes what is queued, and closes.
+    pub async fn close(&self) -> Result<()> {
+        self.queue.close().await?;
+        self.files.close().await;
+        Ok(())
+    }
+}
+
+impl Sqlite {
+    fn journal(&self) -> Result<&JournalFiles> {
+        self.journal.as_ref().ok_or_else(|| unavailable("this role has no journal"))
+    }
+}
+
+#[async_trait]
+impl Journal for Sqlite {
+    async fn append(&self, arrival: Arrival) -> Result<Appended> {
+        let journal = self.journal()?;
+        let marks = journal.salt.marks(&arrival);
+        journal.queue.ask(|reply| Request::Append { arrival, marks, reply }).await
+    }
+
+    async fn settle(&self, id: JournalId, outcome: AckOutcome) -> Result<()> {
+        self.journal()?.queue.tell(Request::Settle { id, outcome }).await
+    }
+
+    async fn read(&self, id: JournalId) -> Result<Option<Entry>> {
+        let journal = self.journal()?;
+        journal.files.read(id, &journal.salt).await
+    }
+
+    async fn after(&self, seq: Seq, limit: usize) -> Result<Vec<Entry>> {
+        let journal = self.journal()?;
+        journal.files.window(Micros::MIN, Micros::MAX, seq, limit, &journal.salt).await
+    }
+
+    async fn window(&self, from_us: Micros, until_us: Micros, after: Seq, limit: usize) -> Result<Vec<Entry>> {
+        let journal = self.journal()?;
+        journal.files.window(from_us, until_us, after, limit, &journal.salt).await
+    }
+
+    fn appended(&self) -> watch::Receiver<Seq> {
+        match &self.journal {
+            Some(journal) => journal.appended.clone(),
+            None => watch::channel(Seq::default()).1,
+        }
+    }
+}

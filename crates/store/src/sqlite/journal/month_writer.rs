@@ -1,0 +1,69 @@
+//! One monthly file open for writing, with its checkpointer.
+
+use std::sync::Arc;
+
+use sqlx::{Connection, SqliteConnection};
+
+use super::files::MonthFile;
+use crate::Result;
+use crate::sqlite::checkpoint::{Checkpointer, Load};
+use crate::sqlite::file::Settings;
+use crate::sqlite::month::Month;
+use crate::sqlite::rows::{Rows, run};
+
+/// The writing connection of a month.
+pub(super) struct MonthWriter {
+    month: Month,
+    connection: SqliteConnection,
+    load: Arc<Load>,
+    checkpointer: Checkpointer,
+}
+
+impl MonthWriter {
+    /// Takes the connection and starts the checkpointer.
+    pub async fn start(connection: SqliteConnection, file: &MonthFile, settings: Settings) -> Result<Self> {
+        let load = Arc::new(Load::default());
+        let checkpointer = Checkpointer::start(file.path.clone(), settings, Arc::clone(&load)).await?;
+        Ok(Self { month: file.month, connection, load, checkpointer })
+    }
+
+    /// Which month.
+    pub fn month(&self) -> Month {
+        self.month
+    }
+
+    /// The connection, for reading what is committed.
+    pub fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+
+    /// One transaction of these rows, sent to SQLite as one text so that a commit costs one hand-over.
+    pub async fn commit(&mut self, tables: [Rows; 3], size: usize) -> Result<(), sqlx::Error> {
+        if let Err(error) = self.load.catch_up(&mut self.connection).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "checkpoint failed; tried again");
+        }
+        let (mut script, mut values) = (String::from("BEGIN IMMEDIATE;"), Vec::new());
+        for (sql, arguments) in tables.into_iter().flat_map(Rows::into_statements) {
+            script.push_str(&sql);
+            script.push(';');
+            values.extend(arguments);
+        }
+        script.push_str("COMMIT");
+        let committed = run(&mut self.connection, script, values).await;
+        if committed.is_err() {
+            // Most errors end the transaction themselves; then there is nothing to roll back, which is an error too.
+            let rolled_back = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
+            tracing::debug!(was_open = rolled_back.is_ok(), "a commit failed");
+        }
+        self.load.add(size);
+        committed.map(|_| ())
+    }
+
+    /// Stops the checkpointer and closes the file.
+    pub async fn close(self) {
+        self.checkpointer.stop().await;
+        if let Err(error) = self.connection.close().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a journal file did not close cleanly");
+        }
+    }
+}

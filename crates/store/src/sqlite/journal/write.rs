@@ -1,0 +1,337 @@
+//! The writer: what is queued becomes one transaction of the month it belongs to.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::duplicates::{self, Verdict};
+use super::files::Files;
+use super::marks::{Marks, Salt};
+use super::month_writer::MonthWriter;
+use super::read::outcome_number;
+use crate::sqlite::fault::{again, is_fatal, unavailable};
+use crate::sqlite::file::Settings;
+use crate::sqlite::month::Month;
+use crate::sqlite::queue::{Reply, Weighted, answer, fill};
+use crate::sqlite::rows::Rows;
+use crate::{AckOutcome, Appended, Arrival, Disposition, Error, JournalId, Result, Seq};
+
+/// How long an outcome waits for a commit to join.
+const OUTCOME_DELAY: Duration = Duration::from_millis(200);
+/// Entries whose place is remembered for their outcome.
+const RECENT_MAX: usize = 16_384;
+/// Outcomes kept while they cannot be written; older ones are dropped with a warning.
+const OUTCOMES_MAX: usize = 65_536;
+/// Months open for writing: the current, and its neighbour at the turn.
+const MONTHS_OPEN_MAX: usize = 2;
+
+const INSERT_ENTRIES: &str =
+    "INSERT INTO entries (seq, id, received_us, channel, peer, refused, reused, sender, digest, bytes)";
+const INSERT_ACKNOWLEDGMENTS: &str = "INSERT INTO acknowledgments (seq, code, bytes)";
+const INSERT_OUTCOMES: &str = "INSERT INTO acknowledgment_outcomes (seq, outcome)";
+const REPLACE_OUTCOME: &str = "ON CONFLICT (seq) DO UPDATE SET outcome = excluded.outcome";
+
+/// What the writer is asked for.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// Append an entry.
+    Append { arrival: Arrival, marks: Marks, reply: Reply<Appended> },
+    /// Note the outcome of an acknowledgment.
+    Settle { id: JournalId, outcome: AckOutcome },
+}
+
+impl Weighted for Request {
+    fn weight(&self) -> (usize, usize) {
+        match self {
+            Self::Append { arrival, .. } => (1, arrival.bytes.len()),
+            Self::Settle { .. } => (1, 0),
+        }
+    }
+}
+
+/// An arrival that waits for its commit.
+#[derive(Debug)]
+pub(super) struct Append {
+    pub arrival: Arrival,
+    pub marks: Marks,
+    pub reply: Reply<Appended>,
+}
+
+/// The state of the one writer.
+pub(super) struct Writer {
+    files: Files,
+    salt: Salt,
+    settings: Settings,
+    /// Open months, the one used last at the end.
+    months: Vec<MonthWriter>,
+    next: i64,
+    recent: Recent,
+    outcomes: Vec<(Month, i64, AckOutcome)>,
+    flush_at: Option<Instant>,
+    appended: watch::Sender<Seq>,
+    /// After a failed write or sync nothing more is acknowledged by this process.
+    failed: bool,
+}
+
+impl Writer {
+    /// A writer that goes on after what the files hold.
+    pub fn new(files: Files, salt: Salt, settings: Settings, appended: watch::Sender<Seq>) -> Self {
+        let next = files.last().0 + 1;
+        let recent = Recent::default();
+        let (months, outcomes) = (Vec::new(), Vec::new());
+        Self { files, salt, settings, months, next, recent, outcomes, flush_at: None, appended, failed: false }
+    }
+
+    /// Serves requests until the queue is closed and empty.
+    pub async fn run(mut self, mut receiver: mpsc::Receiver<Request>) {
+        loop {
+            let first = match self.flush_at {
+                None => receiver.recv().await,
+                Some(at) => match tokio::time::timeout_at(at, receiver.recv()).await {
+                    Ok(first) => first,
+                    Err(_) => {
+                        self.flush().await;
+                        continue;
+                    }
+                },
+            };
+            let Some(first) = first else { break };
+            let mut batch = vec![first];
+            fill(&mut batch, &mut receiver);
+            self.serve(batch).await;
+        }
+        self.flush().await;
+        for month in self.months {
+            month.close().await;
+        }
+    }
+
+    async fn serve(&mut self, batch: Vec<Request>) {
+        let mut appends = Vec::with_capacity(batch.len());
+        for request in batch {
+            match request {
+                Request::Append { arrival, marks, reply } => appends.push(Append { arrival, marks, reply }),
+                Request::Settle { id, outcome } => self.settle(id, outcome).await,
+            }
+        }
+        while let Some(first) = appends.first() {
+            let month = Month::of(first.arrival.received_us);
+            let same = appends.iter().take_while(|append| Month::of(append.arrival.received_us) == month).count();
+            let rest = appends.split_off(same);
+            self.append(month, std::mem::replace(&mut appends, rest)).await;
+        }
+    }
+
+    async fn settle(&mut self, id: JournalId, outcome: AckOutcome) {
+        let place = match self.recent.get(id) {
+            Some(place) => Ok(Some(place)),
+            None => self.files.locate(id).await,
+        };
+        match place {
+            Ok(Some((month, seq))) => self.outcomes.push((month, seq, outcome)),
+            Ok(None) => tracing::warn!(entry = %id.0, "the outcome of an acknowledgment names no entry"),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(entry = %id.0, error, "the outcome of an acknowledgment found no entry");
+            }
+        }
+        self.flush_at.get_or_insert_with(|| Instant::now() + OUTCOME_DELAY);
+    }
+
+    /// Commits arrivals of one month and answers them.
+    async fn append(&mut self, month: Month, appends: Vec<Append>) {
+        let verdicts = match self.judge(month, &appends).await {
+            Ok(verdicts) => verdicts,
+            Err(error) => return refuse(appends, &error),
+        };
+        match self.write(month, &appends, &verdicts).await {
+            Ok(()) => self.answer(month, appends, verdicts),
+            Err(Error::Conflict(_)) if appends.len() > 1 => {
+                for append in appends {
+                    Box::pin(self.append(month, vec![append])).await;
+                }
+            }
+            Err(error) => refuse(appends, &error),
+        }
+    }
+
+    async fn judge(&mut self, month: Month, appends: &[Append]) -> Result<Vec<Verdict>> {
+        if self.failed {
+            return Err(unavailable("the journal failed to write; restart after its disk is checked"));
+        }
+        let files = self.files.clone();
+        let open = self.month(month).await?;
+        duplicates::judge(appends, open.connection(), month, &files).await
+    }
+
+    async fn write(&mut self, month: Month, appends: &[Append], verdicts: &[Verdict]) -> Result<()> {
+        let first = self.next;
+        let mut entries = Rows::insert(INSERT_ENTRIES, 10);
+        let mut acknowledgments = Rows::insert(INSERT_ACKNOWLEDGMENTS, 3);
+        let mut seq = first;
+        let mut size = 0;
+        for (append, verdict) in appends.iter().zip(verdicts) {
+            if let Verdict::New { reused } = verdict {
+                size += append.arrival.bytes.len();
+                push(&mut entries, &mut acknowledgments, seq, append, *reused);
+                seq += 1;
+            }
+        }
+        let outcomes = self.outcomes_of(month);
+        if entries.is_empty() && outcomes.is_empty() {
+            return Ok(());
+        }
+        let open = self.month(month).await?;
+        let committed = open.commit([entries, acknowledgments, outcomes], size).await;
+        self.outcomes.retain(|(of, ..)| committed.is_err() || *of != month);
+        if self.outcomes.is_empty() {
+            self.flush_at = None;
+        }
+        committed.map_err(|error| self.judge_fault(error))?;
+        if seq > first {
+            self.next = seq;
+            if let Some(file) = self.files.get(month) {
+                file.extend(first, seq - 1);
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, month: Month, appends: Vec<Append>, verdicts: Vec<Verdict>) {
+        let mut seq = self.next - verdicts.iter().map(|verdict| i64::from(verdict.is_new())).sum::<i64>();
+        self.appended.send_if_modified(|last| {
+            let new = Seq(self.next - 1);
+            let grown = *last < new;
+            *last = new;
+            grown
+        });
+        let firsts: Vec<(JournalId, Option<bytes::Bytes>)> = appends
+            .iter()
+            .map(|append| {
+                let acknowledgment = append.arrival.acknowledgment.as_ref().map(|given| given.bytes.clone());
+                (append.arrival.id, acknowledgment)
+            })
+            .collect();
+        for (append, verdict) in appends.into_iter().zip(verdicts) {
+            let appended = match verdict {
+                Verdict::New { reused } => {
+                    self.recent.put(append.arrival.id, (month, seq));
+                    seq += 1;
+                    Ok(Appended::New { seq: Seq(seq - 1), control_id_reused: reused })
+                }
+                Verdict::Stored { of, acknowledgment } => Ok(Appended::Duplicate { of, acknowledgment }),
+                Verdict::SameBatch { at } => match firsts.get(at) {
+                    Some((of, given)) => Ok(Appended::Duplicate { of: *of, acknowledgment: given.clone() }),
+                    None => Err(unavailable("the first of two duplicates is not in its batch")),
+                },
+            };
+            answer(append.reply, appended);
+        }
+    }
+
+    /// Writes outcomes that no commit came by for.
+    async fn flush(&mut self) {
+        self.flush_at = None;
+        let mut months: Vec<Month> = self.outcomes.iter().map(|(month, ..)| *month).collect();
+        months.dedup();
+        for month in months {
+            if let Err(error) = self.write(month, &[], &[]).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "outcomes of acknowledgments wait");
+                self.flush_at = Some(Instant::now() + OUTCOME_DELAY);
+            }
+        }
+        if self.outcomes.len() > OUTCOMES_MAX {
+            let dropped = self.outcomes.len() - OUTCOMES_MAX;
+            self.outcomes.drain(..dropped);
+            tracing::warn!(dropped, "outcomes of acknowledgments were dropped");
+        }
+    }
+
+    fn outcomes_of(&self, month: Month) -> Rows {
+        let mut rows = Rows::statement(INSERT_OUTCOMES, REPLACE_OUTCOME, 2);
+        for (_, seq, outcome) in self.outcomes.iter().filter(|(of, ..)| *of == month) {
+            rows.push([(*seq).into(), outcome_number(*outcome).into()]);
+        }
+        rows
+    }
+
+    async fn month(&mut self, month: Month) -> Result<&mut MonthWriter> {
+        match self.months.iter().position(|open| open.month() == month) {
+            Some(at) => {
+                let open = self.months.remove(at);
+                self.months.push(open);
+            }
+            None => {
+                if self.months.len() >= MONTHS_OPEN_MAX {
+                    self.months.remove(0).close().await;
+                }
+                let (connection, file) = self.files.open_writer(month, self.salt).await?;
+                self.months.push(MonthWriter::start(connection, &file, self.settings).await?);
+            }
+        }
+        self.months.last_mut().ok_or_else(|| unavailable("no month is open"))
+    }
+
+    fn judge_fault(&mut self, error: sqlx::Error) -> Error {
+        if is_fatal(&error) {
+            self.failed = true;
+            tracing::error!("the journal failed to write and takes nothing more");
+        }
+        error.into()
+    }
+}
+
+fn push(entries: &mut Rows, acknowledgments: &mut Rows, seq: i64, append: &Append, reused: bool) {
+    let Append { arrival, marks, .. } = append;
+    let refused = match arrival.disposition {
+        Disposition::Accepted => None,
+        Disposition::Refused(code) => Some(code),
+    };
+    entries.push([
+        seq.into(),
+        arrival.id.0.as_bytes().to_vec().into(),
+        arrival.received_us.into(),
+        arrival.channel.as_str().into(),
+        arrival.peer.as_str().into(),
+        refused.into(),
+        reused.into(),
+        marks.sender.into(),
+        marks.digest.to_vec().into(),
+        arrival.bytes.to_vec().into(),
+    ]);
+    if let Some(given) = &arrival.acknowledgment {
+        acknowledgments.push([seq.into(), given.code.as_str().into(), given.bytes.to_vec().into()]);
+    }
+}
+
+fn refuse(appends: Vec<Append>, error: &Error) {
+    for append in appends {
+        answer(append.reply, Err(again(error)));
+    }
+}
+
+/// Where the last entries are.
+#[derive(Debug, Default)]
+struct Recent {
+    places: HashMap<Uuid, (Month, i64)>,
+    order: VecDeque<Uuid>,
+}
+
+impl Recent {
+    fn get(&self, id: JournalId) -> Option<(Month, i64)> {
+        self.places.get(&id.0).copied()
+    }
+
+    fn put(&mut self, id: JournalId, place: (Month, i64)) {
+        if self.order.len() >= RECENT_MAX {
+            if let Some(oldest) = self.order.pop_front() {
+                self.places.remove(&oldest);
+            }
+        }
+        self.places.insert(id.0, place);
+        self.order.push_back(id.0);
+    }
+}

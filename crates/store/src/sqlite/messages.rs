@@ -1,0 +1,212 @@
+//! The message list, and requests to reprocess.
+
+use async_trait::async_trait;
+use fhir::ResourceType;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use tokio::sync::watch;
+
+use super::Sqlite;
+use super::codes::{bytes32, limit as bounded, message_state, message_state_number, small, unsigned, uuid};
+use super::node::entries::fold;
+use super::node::state::State;
+use super::node::writer::Job;
+use super::outbox::{DELIVERY_COLUMNS, delivery_row};
+use super::queue::{Reply, answer};
+use super::rows::{Value, arguments};
+use crate::{
+    Error, JournalId, LedgerRow, MessageDetail, MessageFilter, MessageRow, MessageState, Messages, Micros, ResourceKey,
+    Result, Seq,
+};
+
+const COLUMNS: &str = "SELECT m.seq, m.id, m.channel, m.received_us, m.processed_us, m.state, m.message_type, m.sender,
+    m.reason, m.issues, m.package_hash, m.flags, m.leaves_mapped, m.leaves_total, m.parent FROM messages m";
+
+#[async_trait]
+impl Messages for Sqlite {
+    async fn list(&self, filter: &MessageFilter, before: Option<Seq>, limit: usize) -> Result<Vec<MessageRow>> {
+        let mut sql = format!("{COLUMNS} WHERE m.seq < ?");
+        let mut values: Vec<Value> = vec![before.map_or(i64::MAX, |seq| seq.0).into()];
+        if let Some(key) = &filter.key {
+            sql.push_str(" AND m.seq IN (SELECT seq FROM message_keys WHERE value = ?)");
+            values.push(fold(key).into());
+        }
+        if let Some(state) = filter.state {
+            sql.push_str(" AND m.state = ?");
+            values.push(message_state_number(state).into());
+        }
+        if let Some(channel) = &filter.channel {
+            sql.push_str(" AND m.channel = ?");
+            values.push(channel.as_str().into());
+        }
+        sql.push_str(" ORDER BY m.seq DESC LIMIT ?");
+        values.push(bounded(limit).into());
+        let rows = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?).fetch_all(&self.node).await?;
+        rows.iter().map(message_row).collect()
+    }
+
+    async fn detail(&self, id: JournalId) -> Result<Option<MessageDetail>> {
+        let mut connection = self.node.begin().await?;
+        let row = sqlx::query(AssertSqlSafe(format!("{COLUMNS} WHERE m.id = ?")))
+            .bind(id.0.as_bytes().to_vec())
+            .fetch_optional(&mut *connection)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let row = message_row(&row)?;
+        let resources = resources(row.seq, &mut connection).await?;
+        let deliveries = sqlx::query(AssertSqlSafe(format!("{DELIVERY_COLUMNS} WHERE seq = ? ORDER BY number")))
+            .bind(row.seq.0)
+            .fetch_all(&mut *connection)
+            .await?;
+        let deliveries = deliveries.iter().map(delivery_row).collect::<Result<_>>()?;
+        let records = records(id, &mut connection).await?;
+        connection.rollback().await?;
+        Ok(Some(MessageDetail { row, resources, deliveries, records }))
+    }
+
+    async fn counts(&self) -> Result<Vec<(MessageState, u64)>> {
+        let rows: Vec<(i64, i64)> =
+            sqlx::query_as("SELECT state, count(*) FROM messages GROUP BY state ORDER BY state")
+                .fetch_all(&self.node)
+                .await?;
+        rows.into_iter().map(|(state, count)| Ok((message_state(state)?, unsigned(count)?))).collect()
+    }
+
+    fn processed(&self) -> watch::Receiver<Seq> {
+        self.published.processed.clone()
+    }
+
+    async fn request_reprocess(&self, ids: &[JournalId], requested_by: &str, at_us: Micros) -> Result<u64> {
+        let (ids, requested_by) = (ids.to_vec(), requested_by.to_owned());
+        self.job(|reply| RequestReprocess { ids, requested_by, at_us, made: 0, reply }).await
+    }
+
+    async fn claim_reprocess(&self, limit: usize) -> Result<Vec<(i64, JournalId)>> {
+        let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+            "SELECT request, message FROM reprocess_requests WHERE outcome IS NULL ORDER BY request LIMIT ?",
+        )
+        .bind(bounded(limit))
+        .fetch_all(&self.node)
+        .await?;
+        rows.into_iter().map(|(request, id)| Ok((request, JournalId(uuid(&id)?)))).collect()
+    }
+
+    async fn settle_reprocess(&self, request: i64, outcome: &str) -> Result<()> {
+        let outcome = outcome.to_owned();
+        self.job(|reply| SettleReprocess { request, outcome, reply }).await
+    }
+}
+
+fn message_row(row: &SqliteRow) -> Result<MessageRow> {
+    let id = |bytes: Vec<u8>| uuid(&bytes).map(JournalId);
+    Ok(MessageRow {
+        seq: Seq(row.try_get(0)?),
+        id: id(row.try_get(1)?)?,
+        channel: row.try_get(2)?,
+        received_us: row.try_get(3)?,
+        processed_us: row.try_get(4)?,
+        state: message_state(row.try_get(5)?)?,
+        message_type: row.try_get(6)?,
+        sender: row.try_get(7)?,
+        reason: row.try_get(8)?,
+        issues: row.try_get(9)?,
+        package_hash: row.try_get(10)?,
+        flags: small(row.try_get(11)?)?,
+        leaves_mapped: small(row.try_get(12)?)?,
+        leaves_total: small(row.try_get(13)?)?,
+        parent: row.try_get::<Option<Vec<u8>>, _>(14)?.map(id).transpose()?,
+    })
+}
+
+async fn resources(seq: Seq, connection: &mut SqliteConnection) -> Result<Vec<(ResourceKey, u32)>> {
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT t.name, r.id, m.version FROM message_resources m JOIN resources r ON r.rid = m.rid
+         JOIN resource_types t ON t.tid = r.tid WHERE m.seq = ? ORDER BY t.name, r.id, m.version",
+    )
+    .bind(seq.0)
+    .fetch_all(connection)
+    .await?;
+    let key = |(name, id, version): (String, String, i64)| {
+        let resource_type = ResourceType::parse(&name).ok_or(Error::Corrupt("the name of a resource type"))?;
+        Ok((ResourceKey { resource_type, id }, small(version)?))
+    };
+    rows.into_iter().map(key).collect()
+}
+
+async fn records(message: JournalId, connection: &mut SqliteConnection) -> Result<Vec<LedgerRow>> {
+    let rows: Vec<(Option<i64>, Option<Vec<u8>>, Vec<u8>)> = sqlx::query_as(
+        "SELECT l.leaf, l.hash, r.bytes FROM records r LEFT JOIN leaves l ON l.file = 0 AND l.record = r.record
+         WHERE r.message = ? ORDER BY r.record",
+    )
+    .bind(message.0.as_bytes().to_vec())
+    .fetch_all(connection)
+    .await?;
+    let row = |(leaf, hash, record): (Option<i64>, Option<Vec<u8>>, Vec<u8>)| {
+        let (leaf, hash) = (leaf.map(unsigned).transpose()?, hash.map(bytes32).transpose()?);
+        Ok(LedgerRow { leaf, hash, record })
+    };
+    rows.into_iter().map(row).collect()
+}
+
+struct RequestReprocess {
+    ids: Vec<JournalId>,
+    requested_by: String,
+    at_us: Micros,
+    made: u64,
+    reply: Reply<u64>,
+}
+
+#[async_trait]
+impl Job for RequestReprocess {
+    async fn run(&mut self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+        self.made = 0;
+        for id in &self.ids {
+            let made = sqlx::query(
+                "INSERT INTO reprocess_requests (message, requested_by, requested_us)
+                 SELECT id, ?2, ?3 FROM messages WHERE id = ?1
+                 ON CONFLICT (message) WHERE outcome IS NULL DO NOTHING",
+            )
+            .bind(id.0.as_bytes().to_vec())
+            .bind(&self.requested_by)
+            .bind(self.at_us)
+            .execute(&mut *connection)
+            .await?;
+            self.made += made.rows_affected();
+        }
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<()>) {
+        answer(self.reply, outcome.map(|()| self.made));
+    }
+
+    fn weight(&self) -> (usize, usize) {
+        (self.ids.len(), 0)
+    }
+}
+
+struct SettleReprocess {
+    request: i64,
+    outcome: String,
+    reply: Reply<()>,
+}
+
+#[async_trait]
+impl Job for SettleReprocess {
+    async fn run(&mut self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+        let done = sqlx::query("UPDATE reprocess_requests SET outcome = ? WHERE request = ? AND outcome IS NULL")
+            .bind(&self.outcome)
+            .bind(self.request)
+            .execute(connection)
+            .await?;
+        if done.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<()>) {
+        answer(self.reply, outcome);
+    }
+
+    fn weight(&self) -> (usize, usize) {
+        (1, self.outcome.len())
+    }
+}

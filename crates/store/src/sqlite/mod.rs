@@ -1,0 +1,167 @@
+//! The SQLite adapter: [`Sqlite::open`] gives an object that implements every port of its role.
+
+mod access;
+#[cfg(feature = "clinical")]
+mod apply;
+mod body;
+mod checkpoint;
+mod codes;
+mod fault;
+mod file;
+mod intake;
+#[cfg(feature = "clinical")]
+mod journal;
+mod ledger;
+#[cfg(feature = "clinical")]
+mod messages;
+mod month;
+mod node;
+#[cfg(feature = "clinical")]
+mod outbox;
+mod queue;
+mod resources;
+mod rows;
+mod search;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sqlx::sqlite::SqlitePool;
+
+use self::access::AccessWriter;
+use self::checkpoint::{Checkpointer, Load};
+use self::file::Settings;
+use self::node::writer::{Job, Published, Request, Writer};
+use self::queue::{Queue, Reply};
+use crate::{Micros, Result};
+
+/// Which node a folder belongs to. Portal folders have no journal, no pseudonyms and no outbox, and are refused by a
+/// clinical node; so are clinical ones by a portal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The on-prem node.
+    Clinical,
+    /// The cloud node.
+    Portal,
+}
+
+/// How a store is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `false` is for the power-loss test's negative control only.
+    pub synchronous_full: bool,
+    /// Most connections that read one file at a time.
+    pub read_connections: u32,
+    /// The clock. No port reads it: instants are arguments.
+    pub now_us: fn() -> Micros,
+}
+
+/// An open store.
+#[derive(Debug)]
+pub struct Sqlite {
+    role: Role,
+    node: SqlitePool,
+    published: Published,
+    writer: Queue<Request>,
+    access: AccessWriter,
+    #[cfg(feature = "clinical")]
+    journal: Option<journal::JournalFiles>,
+    checkpointer: Mutex<Option<Checkpointer>>,
+    /// Keeps a second process out for as long as this lives.
+    _lock: std::fs::File,
+}
+
+impl Sqlite {
+    /// Opens the files of a folder, making what is missing.
+    ///
+    /// # Errors
+    /// [`crate::Error::NewerSchema`]; [`crate::Error::Corrupt`] when a file is of another kind or role;
+    /// [`crate::Error::Unavailable`] when another process has the folder open.
+    pub async fn open(folder: &Path, role: Role, options: Options) -> Result<Arc<Self>> {
+        Self::open_limited(folder, role, options, None).await
+    }
+
+    /// As [`Sqlite::open`], with files that cannot grow beyond so many pages of 4 KiB: a full disk for tests.
+    ///
+    /// # Errors
+    /// As [`Sqlite::open`].
+    #[doc(hidden)]
+    pub async fn open_limited(
+        folder: &Path,
+        role: Role,
+        options: Options,
+        pages_max: Option<u32>,
+    ) -> Result<Arc<Self>> {
+        let Options { synchronous_full, read_connections, now_us: _ } = options;
+        let settings = Settings { synchronous_full, pages_max, read_connections };
+        file::make_folder(folder)?;
+        let lock = file::lock(folder)?;
+        let path = folder.join("node.db");
+        let connection = file::open_writer(&path, schema(role)?, settings).await?;
+        let load = Arc::new(Load::default());
+        let checkpointer = Checkpointer::start(path.clone(), settings, Arc::clone(&load)).await?;
+        let (writer, published) = Writer::new(connection, role == Role::Clinical, load).await?;
+        let access = AccessWriter::open(&folder.join("access.db"), settings).await?;
+        #[cfg(feature = "clinical")]
+        let journal = match role {
+            Role::Clinical => Some(journal::JournalFiles::open(&folder.join("journal"), settings).await?),
+            Role::Portal => None,
+        };
+        Ok(Arc::new(Self {
+            role,
+            node: file::read_pool(&path, settings, None),
+            published,
+            writer: Queue::start(|receiver| writer.run(receiver)),
+            access,
+            #[cfg(feature = "clinical")]
+            journal,
+            checkpointer: Mutex::new(Some(checkpointer)),
+            _lock: lock,
+        }))
+    }
+
+    /// Commits what is queued, moves the WALs into their databases, and closes. Later calls fail.
+    ///
+    /// # Errors
+    /// When a writer ended before.
+    pub async fn close(&self) -> Result<()> {
+        #[cfg(feature = "clinical")]
+        if let Some(journal) = &self.journal {
+            journal.close().await?;
+        }
+        self.access.close().await?;
+        // The connection that closes last moves the WAL, and it must be one that may write.
+        self.node.close().await;
+        let checkpointer = self.checkpointer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(checkpointer) = checkpointer {
+            checkpointer.stop().await;
+        }
+        self.writer.close().await
+    }
+
+    /// The role it was opened in.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Queues a job of the writer of `node.db` and waits for its commit.
+    async fn job<T, J: Job + 'static>(&self, job: impl FnOnce(Reply<T>) -> J) -> Result<T> {
+        self.writer.ask(|reply| Request::Job(Box::new(job(reply)))).await
+    }
+}
+
+#[cfg(feature = "clinical")]
+fn schema(role: Role) -> Result<file::Schema> {
+    Ok(match role {
+        Role::Clinical => file::CLINICAL,
+        Role::Portal => file::PORTAL,
+    })
+}
+
+#[cfg(not(feature = "clinical"))]
+fn schema(role: Role) -> Result<file::Schema> {
+    match role {
+        Role::Clinical => Err(fault::unavailable("this build has no clinical role")),
+        Role::Portal => Ok(file::PORTAL),
+    }
+}

@@ -1,0 +1,149 @@
+//! Index rows of one version: made from extracted values, kept with the resource so that the next version can take out
+//! exactly these.
+
+use crate::{Error, Result};
+
+/// Longest key text of the index, in characters; longer values are found by their beginning.
+pub(in crate::sqlite) const KEY_CHARS_MAX: usize = 256;
+
+/// One row of an index table, without the resource's own number.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::sqlite) enum IndexRow {
+    /// `comp`: (patient, newness)
+    Compartment { patient: i64, newness: i64 },
+    /// `tok`
+    Token { pid: i64, code: String, sys: i64 },
+    /// `ref`
+    Reference { pid: i64, target: i64 },
+    /// `dat`
+    Date { pid: i64, low_us: i64, high_us: i64 },
+    /// `str`
+    Text { pid: i64, folded: String },
+    /// `uri`
+    Uri { pid: i64, uri: String },
+    /// `num`: the value's bits, so that rows can be compared
+    Number { pid: i64, sys: i64, unit: String, bits: i64 },
+}
+
+/// A text as it is compared: without case, and cut.
+pub(in crate::sqlite) fn fold(text: &str) -> String {
+    text.trim().chars().flat_map(char::to_lowercase).take(KEY_CHARS_MAX).collect()
+}
+
+/// The stored form: for each row a tag, then integers as LEB128 of their zigzag form and texts with their length.
+pub(in crate::sqlite) fn encode(rows: &[IndexRow]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(rows.len() * 16);
+    for row in rows {
+        let (tag, integers, text): (u8, [i64; 3], Option<&str>) = match row {
+            IndexRow::Compartment { patient, newness } => (1, [*patient, *newness, 0], None),
+            IndexRow::Token { pid, code, sys } => (2, [*pid, *sys, 0], Some(code)),
+            IndexRow::Reference { pid, target } => (3, [*pid, *target, 0], None),
+            IndexRow::Date { pid, low_us, high_us } => (4, [*pid, *low_us, *high_us], None),
+            IndexRow::Text { pid, folded } => (5, [*pid, 0, 0], Some(folded)),
+            IndexRow::Uri { pid, uri } => (6, [*pid, 0, 0], Some(uri)),
+            IndexRow::Number { pid, sys, unit, bits } => (7, [*pid, *sys, *bits], Some(unit)),
+        };
+        bytes.push(tag);
+        integers.iter().for_each(|integer| put(&mut bytes, zigzag(*integer)));
+        let text = text.unwrap_or_default();
+        put(&mut bytes, u64::try_from(text.len()).unwrap_or(u64::MAX));
+        bytes.extend_from_slice(text.as_bytes());
+    }
+    bytes
+}
+
+/// The rows of a stored form.
+pub(in crate::sqlite) fn decode(bytes: &[u8]) -> Result<Vec<IndexRow>> {
+    let mut rest = bytes;
+    let mut rows = Vec::new();
+    while let Some((tag, after)) = rest.split_first() {
+        rest = after;
+        rows.push(row(*tag, &mut rest).ok_or(Error::Corrupt("the index entries of a resource"))?);
+    }
+    Ok(rows)
+}
+
+fn row(tag: u8, rest: &mut &[u8]) -> Option<IndexRow> {
+    let [a, b, c] = [take(rest)?, take(rest)?, take(rest)?].map(unzigzag);
+    let length = usize::try_from(take(rest)?).ok()?;
+    let (text, after) = rest.split_at_checked(length)?;
+    *rest = after;
+    let text = std::str::from_utf8(text).ok()?.to_owned();
+    Some(match tag {
+        1 => IndexRow::Compartment { patient: a, newness: b },
+        2 => IndexRow::Token { pid: a, code: text, sys: b },
+        3 => IndexRow::Reference { pid: a, target: b },
+        4 => IndexRow::Date { pid: a, low_us: b, high_us: c },
+        5 => IndexRow::Text { pid: a, folded: text },
+        6 => IndexRow::Uri { pid: a, uri: text },
+        7 => IndexRow::Number { pid: a, sys: b, unit: text, bits: c },
+        _ => return None,
+    })
+}
+
+fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)).cast_unsigned()
+}
+
+fn unzigzag(value: u64) -> i64 {
+    (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
+}
+
+fn put(bytes: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        bytes.push(value.to_le_bytes()[0] | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value.to_le_bytes()[0]);
+}
+
+fn take(rest: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, after) = rest.split_first()?;
+        *rest = after;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{IndexRow, decode, encode, fold};
+
+    fn rows() -> Vec<IndexRow> {
+        vec![
+            IndexRow::Compartment { patient: 7, newness: i64::MIN },
+            IndexRow::Token { pid: 1, code: "é-1".into(), sys: 300 },
+            IndexRow::Reference { pid: 2, target: i64::MAX },
+            IndexRow::Date { pid: 3, low_us: -1, high_us: 1 },
+            IndexRow::Text { pid: 4, folded: String::new() },
+            IndexRow::Uri { pid: 5, uri: "urn:x".into() },
+            IndexRow::Number { pid: 6, sys: 0, unit: "mg".into(), bits: 81.25_f64.to_bits().cast_signed() },
+        ]
+    }
+
+    #[test]
+    fn rows_come_back() {
+        assert_eq!(decode(&encode(&rows())).unwrap(), rows());
+        assert_eq!(decode(&[]).unwrap(), Vec::new());
+    }
+
+    #[test]
+    fn what_is_cut_short_is_reported() {
+        let bytes = encode(&rows());
+        let whole = (0..bytes.len()).filter(|length| decode(&bytes[..*length]).is_ok()).count();
+        assert_eq!(whole, rows().len(), "only prefixes that end with a row can be read");
+        assert!(decode(&[9, 0, 0, 0, 0]).is_err());
+        assert!(decode(&[2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]).is_err());
+    }
+
+    #[test]
+    fn folding_ignores_case_and_edges() {
+        assert_eq!(fold(" AbÉ "), "abé");
+        assert_eq!(fold(&"x".repeat(400)).len(), 256);
+    }
+}

@@ -1,0 +1,10 @@
+//! `node.db`: its writer and what the writer knows.
+
+pub(super) mod entries;
+pub(super) mod names;
+pub(super) mod plan;
+pub(super) mod prepare;
+pub(super) mod state;
+#[cfg(feature = "clinical")]
+pub(super) mod write_set;
+pub(super) mod writer;

@@ -1,0 +1,134 @@
+//! Texts that many rows repeat, as integers: resource types, search parameters, systems, packages.
+
+use std::collections::HashMap;
+
+use fhir::ResourceType;
+use sqlx::{Row, SqliteConnection};
+
+use crate::sqlite::rows::Rows;
+use crate::{Error, Result};
+
+/// The number of "no system".
+pub(in crate::sqlite) const NO_SYSTEM: i64 = 0;
+/// The number of "any type": a reference by id alone.
+pub(in crate::sqlite) const NO_TYPE: i64 = 0;
+
+/// All names of a database. The writer adds to its own and publishes a copy with each commit that made new ones.
+#[derive(Debug, Clone, Default)]
+pub(in crate::sqlite) struct Names {
+    types: Table<String>,
+    parameters: Table<(i64, String)>,
+    systems: Table<String>,
+    packages: Table<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Table<K> {
+    numbers: HashMap<K, i64>,
+    names: HashMap<i64, K>,
+    /// Made since the last commit.
+    new: Vec<(i64, K)>,
+}
+
+impl<K> Default for Table<K> {
+    fn default() -> Self {
+        Self { numbers: HashMap::new(), names: HashMap::new(), new: Vec::new() }
+    }
+}
+
+impl<K: Clone + Eq + std::hash::Hash> Table<K> {
+    fn enter(&mut self, number: i64, name: K) {
+        self.numbers.insert(name.clone(), number);
+        self.names.insert(number, name);
+    }
+
+    fn intern(&mut self, name: K) -> i64 {
+        if let Some(number) = self.numbers.get(&name) {
+            return *number;
+        }
+        let number = i64::try_from(self.numbers.len()).unwrap_or(i64::MAX).saturating_add(1);
+        self.new.push((number, name.clone()));
+        self.enter(number, name);
+        number
+    }
+}
+
+impl Names {
+    /// Reads them all.
+    pub async fn load(connection: &mut SqliteConnection) -> Result<Self> {
+        let mut names = Self::default();
+        for row in sqlx::query("SELECT tid, name FROM resource_types").fetch_all(&mut *connection).await? {
+            names.types.enter(row.try_get(0)?, row.try_get(1)?);
+        }
+        for row in sqlx::query("SELECT pid, tid, name FROM parameters").fetch_all(&mut *connection).await? {
+            names.parameters.enter(row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?));
+        }
+        for row in sqlx::query("SELECT sys, uri FROM systems").fetch_all(&mut *connection).await? {
+            names.systems.enter(row.try_get(0)?, row.try_get(1)?);
+        }
+        for row in sqlx::query("SELECT pkg, hash FROM packages").fetch_all(&mut *connection).await? {
+            names.packages.enter(row.try_get(0)?, row.try_get(1)?);
+        }
+        Ok(names)
+    }
+
+    /// The number of a type, made when it is new.
+    pub fn intern_type(&mut self, name: &str) -> i64 {
+        self.types.intern(name.to_owned())
+    }
+
+    /// The number of a parameter of a type, made when it is new.
+    pub fn intern_parameter(&mut self, tid: i64, name: &str) -> i64 {
+        self.parameters.intern((tid, name.to_owned()))
+    }
+
+    /// The number of a system, made when it is new.
+    pub fn intern_system(&mut self, uri: Option<&str>) -> i64 {
+        uri.filter(|uri| !uri.is_empty()).map_or(NO_SYSTEM, |uri| self.systems.intern(uri.to_owned()))
+    }
+
+    /// The number of a package, made when it is new.
+    pub fn intern_package(&mut self, hash: &str) -> i64 {
+        self.packages.intern(hash.to_owned())
+    }
+
+    /// The number of a type that has rows.
+    pub fn type_number(&self, name: &str) -> Option<i64> {
+        self.types.numbers.get(name).copied()
+    }
+
+    /// The type of a number.
+    pub fn resource_type(&self, tid: i64) -> Result<ResourceType> {
+        let name = self.types.names.get(&tid).ok_or(Error::Corrupt("the number of a resource type"))?;
+        ResourceType::parse(name).ok_or(Error::Corrupt("the name of a resource type"))
+    }
+
+    /// The number of a parameter that has rows.
+    pub fn parameter_number(&self, tid: i64, name: &str) -> Option<i64> {
+        self.parameters.numbers.get(&(tid, name.to_owned())).copied()
+    }
+
+    /// The number of a system that has rows; the empty one is "no system".
+    pub fn system_number(&self, uri: &str) -> Option<i64> {
+        if uri.is_empty() { Some(NO_SYSTEM) } else { self.systems.numbers.get(uri).copied() }
+    }
+
+    /// Writes what was made new. Returns whether there was anything.
+    pub async fn save(&mut self, connection: &mut SqliteConnection) -> Result<bool> {
+        let mut types = Rows::insert("INSERT INTO resource_types (tid, name)", 2);
+        self.types.new.drain(..).for_each(|(tid, name)| types.push([tid.into(), name.into()]));
+        let mut parameters = Rows::insert("INSERT INTO parameters (pid, tid, name)", 3);
+        let new = self.parameters.new.drain(..);
+        new.for_each(|(pid, (tid, name))| parameters.push([pid.into(), tid.into(), name.into()]));
+        let mut systems = Rows::insert("INSERT INTO systems (sys, uri)", 2);
+        self.systems.new.drain(..).for_each(|(sys, uri)| systems.push([sys.into(), uri.into()]));
+        let mut packages = Rows::insert("INSERT INTO packages (pkg, hash)", 2);
+        self.packages.new.drain(..).for_each(|(pkg, hash)| packages.push([pkg.into(), hash.into()]));
+        let tables = [types, parameters, systems, packages];
+        let any = tables.iter().any(|rows| !rows.is_empty());
+        for rows in tables {
+            rows.execute(connection).await?;
+        }
+        Ok(any)
+    }
+}

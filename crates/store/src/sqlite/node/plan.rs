@@ -1,0 +1,420 @@
+//! What a run of writes does to resources, worked out in memory and then written table by table, so that the number of
+//! statements does not grow with the number of resources.
+
+use std::collections::{BTreeSet, HashMap};
+
+use fhir::IndexValue;
+use sqlx::{Row, SqliteConnection};
+
+use super::entries::{IndexRow, decode, encode, fold};
+use super::names::{NO_TYPE, Names};
+use super::prepare::PreparedVersion;
+use super::state::Counters;
+use crate::sqlite::rows::{Rows, Value};
+use crate::{Error, Result};
+
+/// The type whose compartments exist.
+const PATIENT: &str = "Patient";
+/// The parameter whose value orders a compartment.
+const DATE: &str = "date";
+
+/// (type number, id)
+pub(super) type SlotKey = (i64, String);
+
+/// Every resource that a run touches or refers to.
+#[derive(Debug, Default)]
+pub(in crate::sqlite) struct Plan {
+    slots: HashMap<SlotKey, Slot>,
+    /// Versions that were current for no longer than this run: (rid, version row).
+    passed: Vec<(i64, Current)>,
+    changes: Vec<(i64, u32)>,
+}
+
+/// One resource.
+#[derive(Debug, Default)]
+struct Slot {
+    rid: i64,
+    /// Version in the database; 0: none.
+    stored: u32,
+    stored_live: bool,
+    stored_rows: Vec<IndexRow>,
+    source_version: u32,
+    /// Whether the resource has a row at all.
+    known: bool,
+    current: Option<Current>,
+}
+
+/// The version a run leaves behind.
+#[derive(Debug)]
+struct Current {
+    version: u32,
+    updated_us: i64,
+    deleted: bool,
+    source_version: u32,
+    patient: Option<String>,
+    pkg: i64,
+    rows: Vec<IndexRow>,
+    body: Vec<u8>,
+}
+
+impl Slot {
+    fn version(&self) -> u32 {
+        self.current.as_ref().map_or(self.stored, |current| current.version)
+    }
+}
+
+impl Plan {
+    /// Reads what the database holds of every resource that these versions are of or refer to.
+    pub async fn load<'a>(
+        versions: impl Iterator<Item = &'a PreparedVersion>,
+        names: &mut Names,
+        connection: &mut SqliteConnection,
+    ) -> Result<Self> {
+        let mut plan = Self::default();
+        for version in versions {
+            plan.slots.entry(key(names, version.resource_type, &version.id)).or_default();
+            if let Some(patient) = &version.patient {
+                plan.slots.entry(key(names, PATIENT, patient)).or_default();
+            }
+            for entry in &version.index {
+                if let IndexValue::Reference { resource_type, id } = &entry.value {
+                    plan.slots.entry(target(names, resource_type.as_deref(), id)).or_default();
+                }
+            }
+        }
+        let mut asked = Rows::statement(
+            "SELECT r.id, r.tid, r.rid, r.version, r.deleted, r.source_version, r.entries FROM (",
+            ") AS asked CROSS JOIN resources r ON r.id = asked.column1 AND r.tid = asked.column2",
+            2,
+        );
+        plan.slots.keys().for_each(|(tid, id)| asked.push([id.as_str().into(), (*tid).into()]));
+        for row in asked.fetch(connection).await? {
+            let (id, tid): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+            let stored = number(row.try_get(3)?)?;
+            let slot = Slot {
+                rid: row.try_get(2)?,
+                stored,
+                stored_live: stored > 0 && !row.try_get::<bool, _>(4)?,
+                stored_rows: decode(row.try_get(6)?)?,
+                source_version: number(row.try_get(5)?)?,
+                known: true,
+                current: None,
+            };
+            plan.slots.insert((tid, id), slot);
+        }
+        Ok(plan)
+    }
+
+    /// The version that a resource has now and the source version it was made from.
+    pub fn versions(&self, names: &mut Names, resource_type: &str, id: &str) -> (u32, u32) {
+        let slot = self.slots.get(&key(names, resource_type, id));
+        slot.map_or((0, 0), |slot| (slot.version(), slot.source_version))
+    }
+
+    /// Whether these versions, in order, can follow what is there.
+    pub fn check(&self, names: &mut Names, versions: &[PreparedVersion]) -> Result<()> {
+        let mut seen: HashMap<SlotKey, u32> = HashMap::new();
+        for version in versions {
+            let key = key(names, version.resource_type, &version.id);
+            let last = match seen.get(&key) {
+                Some(last) => *last,
+                None => self.slots.get(&key).map_or(0, Slot::version),
+            };
+            if version.version <= last {
+                return Err(Error::Conflict("a version that exists"));
+            }
+            seen.insert(key, version.version);
+        }
+        Ok(())
+    }
+
+    /// Takes a version as current; returns the resource's number. `as_version` is what it is stored as.
+    pub fn put(
+        &mut self,
+        version: &PreparedVersion,
+        as_version: u32,
+        source_version: u32,
+        names: &mut Names,
+        counters: &mut Counters,
+    ) -> Result<i64> {
+        let rows = self.index_rows(version, names, counters)?;
+        let current = Current {
+            version: as_version,
+            updated_us: version.updated_us,
+            deleted: version.deleted,
+            source_version,
+            patient: version.patient.clone(),
+            pkg: names.intern_package(&version.package_hash),
+            rows,
+            body: version.body.clone(),
+        };
+        let rid = self.rid(key(names, version.resource_type, &version.id), counters);
+        let Some(slot) = self.slots.get_mut(&key(names, version.resource_type, &version.id)) else {
+            return Err(Error::NotFound);
+        };
+        slot.source_version = source_version;
+        if let Some(passed) = slot.current.replace(current) {
+            self.passed.push((rid, passed));
+        }
+        self.changes.push((rid, as_version));
+        Ok(rid)
+    }
+
+    fn index_rows(
+        &mut self,
+        version: &PreparedVersion,
+        names: &mut Names,
+        counters: &mut Counters,
+    ) -> Result<Vec<IndexRow>> {
+        let tid = names.intern_type(version.resource_type);
+        let mut rows = BTreeSet::new();
+        if version.deleted {
+            return Ok(Vec::new());
+        }
+        if let Some(patient) = &version.patient {
+            let patient = self.rid(key(names, PATIENT, patient), counters);
+            rows.insert(IndexRow::Compartment { patient, newness: newest_instant(version).saturating_neg() });
+        }
+        for entry in &version.index {
+            let pid = names.intern_parameter(tid, &entry.parameter);
+            rows.insert(match &entry.value {
+                IndexValue::Token { system, code } => {
+                    IndexRow::Token { pid, code: fold(code), sys: names.intern_system(system.as_deref()) }
+                }
+                IndexValue::Reference { resource_type, id } => {
+                    let target = target(names, resource_type.as_deref(), id);
+                    IndexRow::Reference { pid, target: self.rid(target, counters) }
+                }
+                IndexValue::String(text) => IndexRow::Text { pid, folded: fold(text) },
+                IndexValue::Date { low_us, high_us } => {
+                    IndexRow::Date { pid, low_us: *low_us, high_us: *high_us }
+                }
+                IndexValue::Quantity { value, system, code } => {
+                    let sys = names.intern_system(system.as_deref());
+                    IndexRow::Number { pid, sys, unit: code.clone().unwrap_or_default(), bits: bits(value)? }
+                }
+                IndexValue::Uri(uri) => IndexRow::Uri { pid, uri: fold_uri(uri) },
+                IndexValue::Number(value) => {
+                    IndexRow::Number { pid, sys: 0, unit: String::new(), bits: bits(value)? }
+                }
+            });
+        }
+        Ok(rows.into_iter().collect())
+    }
+
+    /// The number of a resource, given when it is new.
+    fn rid(&mut self, key: SlotKey, counters: &mut Counters) -> i64 {
+        let slot = self.slots.entry(key).or_default();
+        if slot.rid == 0 {
+            counters.rid += 1;
+            slot.rid = counters.rid;
+        }
+        slot.rid
+    }
+
+    /// Writes all of it.
+    pub async fn write(self, counters: &mut Counters, connection: &mut SqliteConnection) -> Result<()> {
+        let tables = self.tables(counters);
+        for rows in tables {
+            rows.execute(connection).await?;
+        }
+        Ok(())
+    }
+
+    /// The statements, in an order in which they can run.
+    fn tables(self, counters: &mut Counters) -> Vec<Rows> {
+        let Self { slots, passed, changes } = self;
+        let mut archive = Rows::statement(ARCHIVE_STORED, ") AND r.version > 0", 1);
+        let mut versions = Rows::insert(INSERT_VERSIONS, 8);
+        let mut resources = Rows::statement(INSERT_RESOURCES, UPSERT_RESOURCE, 11);
+        let mut live: HashMap<i64, i64> = HashMap::new();
+        let mut index = IndexChange::default();
+        for ((tid, id), slot) in slots {
+            let Slot { rid, stored, stored_live, stored_rows, known, current, .. } = slot;
+            match current {
+                Some(current) => {
+                    if stored > 0 {
+                        archive.push([rid.into()]);
+                    }
+                    *live.entry(tid).or_default() += i64::from(!current.deleted) - i64::from(stored_live);
+                    index.replace(tid, rid, stored_rows, &current.rows);
+                    resources.push(resource_row(rid, tid, id, current));
+                }
+                None if !known && rid > 0 => resources.push(unstored_row(rid, tid, id)),
+                None => {}
+            }
+        }
+        for (rid, current) in passed {
+            versions.push(version_row(rid, current));
+        }
+        let mut change_rows = Rows::insert("INSERT INTO changes (change, rid, version)", 3);
+        for (rid, version) in changes {
+            counters.change += 1;
+            change_rows.push([counters.change.into(), rid.into(), version.into()]);
+        }
+        let mut counts = Rows::statement(INSERT_COUNTS, UPSERT_COUNT, 2);
+        live.into_iter().filter(|(_, by)| *by != 0).for_each(|(tid, by)| counts.push([tid.into(), by.into()]));
+        let mut tables = vec![archive, versions, resources, change_rows, counts];
+        tables.extend(index.into_tables());
+        tables
+    }
+}
+
+const ARCHIVE_STORED: &str = "INSERT INTO resource_versions (rid, version, updated_us, deleted, source_version, patient, pkg, body)
+    SELECT r.rid, r.version, r.updated_us, r.deleted, r.source_version, r.patient, r.pkg, r.body
+    FROM resources r WHERE r.rid IN (";
+const INSERT_VERSIONS: &str =
+    "INSERT INTO resource_versions (rid, version, updated_us, deleted, source_version, patient, pkg, body)";
+const INSERT_RESOURCES: &str = "INSERT INTO resources
+    (rid, tid, id, version, updated_us, deleted, source_version, patient, pkg, entries, body)";
+const UPSERT_RESOURCE: &str = "ON CONFLICT (rid) DO UPDATE SET version = excluded.version,
+    updated_us = excluded.updated_us, deleted = excluded.deleted, source_version = excluded.source_version,
+    patient = excluded.patient, pkg = excluded.pkg, entries = excluded.entries, body = excluded.body";
+const INSERT_COUNTS: &str = "INSERT INTO type_counts (tid, live)";
+const UPSERT_COUNT: &str = "ON CONFLICT (tid) DO UPDATE SET live = live + excluded.live";
+
+fn resource_row(rid: i64, tid: i64, id: String, current: Current) -> [Value; 11] {
+    [
+        rid.into(),
+        tid.into(),
+        id.into(),
+        current.version.into(),
+        current.updated_us.into(),
+        current.deleted.into(),
+        current.source_version.into(),
+        current.patient.into(),
+        current.pkg.into(),
+        encode(&current.rows).into(),
+        current.body.into(),
+    ]
+}
+
+/// The row of a resource that others refer to before it comes, or that never will.
+fn unstored_row(rid: i64, tid: i64, id: String) -> [Value; 11] {
+    let (zero, none) = (Value::Int(0), Value::Null);
+    let empty = Value::Blob(Vec::new());
+    [
+        rid.into(),
+        tid.into(),
+        id.into(),
+        zero.clone(),
+        zero.clone(),
+        zero.clone(),
+        zero,
+        none.clone(),
+        none,
+        empty.clone(),
+        empty,
+    ]
+}
+
+fn version_row(rid: i64, current: Current) -> [Value; 8] {
+    [
+        rid.into(),
+        current.version.into(),
+        current.updated_us.into(),
+        current.deleted.into(),
+        current.source_version.into(),
+        current.patient.into(),
+        current.pkg.into(),
+        current.body.into(),
+    ]
+}
+
+/// Index rows to take out and to put in.
+struct IndexChange {
+    out: [Rows; 7],
+    put: [Rows; 7],
+}
+
+impl Default for IndexChange {
+    fn default() -> Self {
+        Self {
+            out: [
+                Rows::statement("DELETE FROM comp WHERE (patient, tid, newness, rid) IN (", ")", 4),
+                Rows::statement("DELETE FROM tok WHERE (pid, code, sys, rid) IN (", ")", 4),
+                Rows::statement("DELETE FROM ref WHERE (pid, target, rid) IN (", ")", 3),
+                Rows::statement("DELETE FROM dat WHERE (pid, low_us, high_us, rid) IN (", ")", 4),
+                Rows::statement("DELETE FROM str WHERE (pid, folded, rid) IN (", ")", 3),
+                Rows::statement("DELETE FROM uri WHERE (pid, uri, rid) IN (", ")", 3),
+                Rows::statement("DELETE FROM num WHERE (pid, sys, unit, value, rid) IN (", ")", 5),
+            ],
+            put: [
+                Rows::insert("INSERT INTO comp (patient, tid, newness, rid)", 4),
+                Rows::insert("INSERT INTO tok (pid, code, sys, rid)", 4),
+                Rows::insert("INSERT INTO ref (pid, target, rid)", 3),
+                Rows::insert("INSERT INTO dat (pid, low_us, high_us, rid)", 4),
+                Rows::insert("INSERT INTO str (pid, folded, rid)", 3),
+                Rows::insert("INSERT INTO uri (pid, uri, rid)", 3),
+                Rows::insert("INSERT INTO num (pid, sys, unit, value, rid)", 5),
+            ],
+        }
+    }
+}
+
+impl IndexChange {
+    fn replace(&mut self, tid: i64, rid: i64, old: Vec<IndexRow>, new: &[IndexRow]) {
+        let old: BTreeSet<IndexRow> = old.into_iter().collect();
+        let new: BTreeSet<IndexRow> = new.iter().cloned().collect();
+        old.difference(&new).for_each(|row| push(&mut self.out, tid, rid, row));
+        new.difference(&old).for_each(|row| push(&mut self.put, tid, rid, row));
+    }
+
+    fn into_tables(self) -> impl Iterator<Item = Rows> {
+        self.out.into_iter().chain(self.put).filter(|rows| !rows.is_empty())
+    }
+}
+
+fn push(tables: &mut [Rows; 7], tid: i64, rid: i64, row: &IndexRow) {
+    let [comp, tok, refs, dat, strs, uris, num] = tables;
+    match row.clone() {
+        IndexRow::Compartment { patient, newness } => {
+            comp.push([patient.into(), tid.into(), newness.into(), rid.into()]);
+        }
+        IndexRow::Token { pid, code, sys } => tok.push([pid.into(), code.into(), sys.into(), rid.into()]),
+        IndexRow::Reference { pid, target } => refs.push([pid.into(), target.into(), rid.into()]),
+        IndexRow::Date { pid, low_us, high_us } => {
+            dat.push([pid.into(), low_us.into(), high_us.into(), rid.into()]);
+        }
+        IndexRow::Text { pid, folded } => strs.push([pid.into(), folded.into(), rid.into()]),
+        IndexRow::Uri { pid, uri } => uris.push([pid.into(), uri.into(), rid.into()]),
+        IndexRow::Number { pid, sys, unit, bits } => {
+            let value = f64::from_bits(bits.cast_unsigned());
+            num.push([pid.into(), sys.into(), unit.into(), value.into(), rid.into()]);
+        }
+    }
+}
+
+fn key(names: &mut Names, resource_type: &str, id: &str) -> SlotKey {
+    (names.intern_type(resource_type), id.to_owned())
+}
+
+fn target(names: &mut Names, resource_type: Option<&str>, id: &str) -> SlotKey {
+    (resource_type.map_or(NO_TYPE, |name| names.intern_type(name)), id.to_owned())
+}
+
+/// URIs are compared as they are (R4, search, 3.1.1.4.13), so they are only cut.
+fn fold_uri(uri: &str) -> String {
+    uri.chars().take(super::entries::KEY_CHARS_MAX).collect()
+}
+
+fn newest_instant(version: &PreparedVersion) -> i64 {
+    let dates = version.index.iter().filter(|entry| entry.parameter == DATE);
+    let mut dates = dates.filter_map(|entry| match entry.value {
+        IndexValue::Date { low_us, .. } => Some(low_us),
+        _ => None,
+    });
+    dates.next().unwrap_or(version.updated_us)
+}
+
+/// A number as an index key; the exact decimal stays in the body.
+fn bits(value: &str) -> Result<i64> {
+    let value: f64 = value.parse().map_err(|_| Error::Conflict("an index value that is no number"))?;
+    // 0.0 and -0.0 are one key of the table.
+    let value = if value == 0.0 { 0.0 } else { value };
+    if value.is_nan() { Err(Error::Conflict("an index value that is no number")) } else { Ok(value.to_bits().cast_signed()) }
+}
+
+fn number(value: i64) -> Result<u32> {
+    u32::try_from(value).map_err(|_| Error::Corrupt("a version number"))
+}

@@ -1,0 +1,61 @@
+//! What is worked out before a request queues, so that the writer only writes: packed bodies, record bytes.
+
+use uuid::Uuid;
+
+use crate::sqlite::body::pack;
+use crate::{Error, IndexEntry, Micros, ResourceVersion, Result};
+
+/// A version ready to be written.
+#[derive(Debug)]
+pub(in crate::sqlite) struct PreparedVersion {
+    pub resource_type: &'static str,
+    pub id: String,
+    pub version: u32,
+    pub updated_us: Micros,
+    pub patient: Option<String>,
+    pub deleted: bool,
+    pub index: Vec<IndexEntry>,
+    pub package_hash: String,
+    /// The stored form of the body.
+    pub body: Vec<u8>,
+}
+
+impl PreparedVersion {
+    /// Packs a version.
+    pub fn new(version: ResourceVersion) -> Result<Self> {
+        if version.version == 0 {
+            return Err(Error::Conflict("a version number of zero"));
+        }
+        Ok(Self {
+            resource_type: version.key.resource_type.as_str(),
+            body: pack(version.body.expose())?,
+            id: version.key.id,
+            version: version.version,
+            updated_us: version.updated_us,
+            patient: version.patient,
+            deleted: version.deleted,
+            index: if version.deleted { Vec::new() } else { version.index },
+            package_hash: version.package_hash,
+        })
+    }
+
+    /// Rows and bytes of it.
+    pub fn weight(&self) -> (usize, usize) {
+        (1, self.body.len())
+    }
+}
+
+/// A record ready to be written.
+#[derive(Debug, Clone)]
+pub(in crate::sqlite) struct PreparedRecord {
+    pub at_us: Micros,
+    pub message: Option<Uuid>,
+    pub bytes: Vec<u8>,
+}
+
+impl PreparedRecord {
+    /// The row of a record.
+    pub fn new(record: &audit::Record) -> Self {
+        Self { at_us: record.at_us(), message: record.message_id(), bytes: record.to_bytes() }
+    }
+}

@@ -1,0 +1,63 @@
+//! What the writer of `node.db` knows without asking: the last number of each sequence, and the names.
+
+use sqlx::SqliteConnection;
+
+use super::names::Names;
+use super::prepare::PreparedRecord;
+use crate::Result;
+use crate::sqlite::rows::Rows;
+
+/// The last number given of each sequence; put back when a transaction is rolled back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::sqlite) struct Counters {
+    pub rid: i64,
+    pub change: i64,
+    pub record: i64,
+    pub delivery: i64,
+    /// The highest applied journal position.
+    pub applied: i64,
+}
+
+/// The writer's knowledge.
+#[derive(Debug)]
+pub(in crate::sqlite) struct State {
+    pub counters: Counters,
+    pub names: Names,
+}
+
+impl State {
+    /// Reads it from the database.
+    pub async fn load(connection: &mut SqliteConnection, clinical: bool) -> Result<Self> {
+        let names = Names::load(connection).await?;
+        let mut counters = Counters {
+            rid: last(connection, "SELECT max(rid) FROM resources").await?,
+            change: last(connection, "SELECT max(change) FROM changes").await?,
+            record: last(connection, "SELECT max(record) FROM records").await?,
+            ..Counters::default()
+        };
+        if clinical {
+            counters.delivery = last(connection, "SELECT max(number) FROM deliveries").await?;
+            counters.applied = last(connection, "SELECT max(seq) FROM messages").await?;
+        }
+        Ok(Self { counters, names })
+    }
+
+    /// Writes audit records.
+    pub async fn write_records(
+        &mut self,
+        records: impl Iterator<Item = PreparedRecord>,
+        connection: &mut SqliteConnection,
+    ) -> Result<()> {
+        let mut rows = Rows::insert("INSERT INTO records (record, at_us, message, bytes)", 4);
+        for record in records {
+            self.counters.record += 1;
+            let message = record.message.map(|id| id.as_bytes().to_vec());
+            rows.push([self.counters.record.into(), record.at_us.into(), message.into(), record.bytes.into()]);
+        }
+        Ok(rows.execute(connection).await?)
+    }
+}
+
+async fn last(connection: &mut SqliteConnection, sql: &'static str) -> Result<i64> {
+    Ok(sqlx::query_scalar::<_, Option<i64>>(sql).fetch_one(connection).await?.unwrap_or(0))
+}

@@ -1,0 +1,277 @@
+//! Write sets that follow one another, merged into one plan.
+
+use std::collections::{BTreeSet, HashMap};
+
+use sqlx::{Row, SqliteConnection};
+
+use super::entries::fold;
+use super::plan::Plan;
+use super::prepare::{PreparedRecord, PreparedVersion};
+use super::state::State;
+use crate::sqlite::codes::message_state_number;
+use crate::sqlite::rows::{Rows, run};
+use crate::{
+    Cause, Error, Key, MessageRow, NewDelivery, NewPseudonym, PATIENT_KEY, PatientAlias, Result, WriteSet,
+};
+
+const INSERT_MESSAGES: &str = "INSERT INTO messages (seq, id, channel, received_us, processed_us, state, message_type,
+    sender, reason, issues, package_hash, flags, leaves_mapped, leaves_total, parent)";
+const REPLACE_MESSAGE: &str = "ON CONFLICT (seq) DO UPDATE SET processed_us = excluded.processed_us,
+    state = excluded.state, message_type = excluded.message_type, sender = excluded.sender, reason = excluded.reason,
+    issues = excluded.issues, package_hash = excluded.package_hash, flags = excluded.flags,
+    leaves_mapped = excluded.leaves_mapped, leaves_total = excluded.leaves_total";
+const INSERT_DELIVERIES: &str = "INSERT INTO deliveries (number, id, seq, destination, lane, state, attempts, next_us,
+    queued_us, resource_type, resource_id, released_id, version, actions, sealed_for, decision_id, mac, body)";
+/// What [`crate::DeliveryState::Pending`] is stored as; the partial indexes name it too.
+const PENDING: i64 = 0;
+
+/// A write set ready to be written.
+#[derive(Debug)]
+pub(in crate::sqlite) struct PreparedSet {
+    cause: Cause,
+    message: MessageRow,
+    versions: Vec<PreparedVersion>,
+    keys: Vec<Key>,
+    aliases: Vec<PatientAlias>,
+    deliveries: Vec<NewDelivery>,
+    pseudonyms: Vec<NewPseudonym>,
+    records: Vec<PreparedRecord>,
+}
+
+impl PreparedSet {
+    /// Packs a write set.
+    pub fn new(set: WriteSet) -> Result<Self> {
+        let seq = match set.cause {
+            Cause::Applied(seq) | Cause::Reprocessed(seq) => seq,
+        };
+        if seq != set.message.seq {
+            return Err(Error::Conflict("the cause and the message of a write set differ"));
+        }
+        let own = set.message.id.0;
+        let records = set.records.iter().map(PreparedRecord::new).map(|mut record| {
+            record.message.get_or_insert(own);
+            record
+        });
+        Ok(Self {
+            records: records.collect(),
+            versions: set.versions.into_iter().map(PreparedVersion::new).collect::<Result<_>>()?,
+            cause: set.cause,
+            message: set.message,
+            keys: set.keys,
+            aliases: set.aliases,
+            deliveries: set.deliveries,
+            pseudonyms: set.pseudonyms,
+        })
+    }
+
+    /// Rows and bytes of it.
+    pub fn weight(&self) -> (usize, usize) {
+        let bytes = self.versions.iter().map(|version| version.weight().1).sum::<usize>()
+            + self.deliveries.iter().map(|delivery| delivery.sealed.bytes.len()).sum::<usize>();
+        (1 + self.versions.len() + self.deliveries.len() + self.records.len(), bytes)
+    }
+
+    /// The patients whose messages this one is among.
+    fn patients(&self) -> BTreeSet<&str> {
+        let owners = self.versions.iter().filter_map(|version| version.patient.as_deref());
+        let themselves =
+            self.versions.iter().filter(|version| version.resource_type == "Patient").map(|version| version.id.as_str());
+        let merged = self.aliases.iter().flat_map(|alias| [alias.alias.as_str(), alias.patient.as_str()]);
+        let named = self.keys.iter().filter(|key| key.kind == PATIENT_KEY).map(|key| key.value.as_str());
+        owners.chain(themselves).chain(merged).chain(named).collect()
+    }
+}
+
+/// Writes a run of sets; the outcome of each. A set that cannot follow what is there is left out whole.
+pub(super) async fn write(
+    sets: &[&PreparedSet],
+    state: &mut State,
+    connection: &mut SqliteConnection,
+) -> Result<Vec<Result<()>>> {
+    let reprocessed = reprocessed(sets, connection).await?;
+    let versions = sets.iter().flat_map(|set| &set.versions);
+    let mut plan = Plan::load(versions, &mut state.names, connection).await?;
+    let mut tables = Tables::default();
+    let mut outcomes = Vec::with_capacity(sets.len());
+    let mut written = Vec::with_capacity(sets.len());
+    for set in sets {
+        let outcome = admit(set, &reprocessed, &plan, state);
+        if outcome.is_ok() {
+            take(set, &mut plan, &mut tables, state)?;
+            written.push(*set);
+        }
+        outcomes.push(outcome);
+    }
+    plan.write(&mut state.counters, connection).await?;
+    tables.write(connection).await?;
+    aliases(&written, connection).await?;
+    let records = written.iter().flat_map(|set| set.records.iter().cloned());
+    state.write_records(records, connection).await?;
+    Ok(outcomes)
+}
+
+/// The reprocessed messages that exist: their seq and id.
+async fn reprocessed(sets: &[&PreparedSet], connection: &mut SqliteConnection) -> Result<HashMap<i64, Vec<u8>>> {
+    let mut asked = Rows::statement("SELECT seq, id FROM messages WHERE seq IN (", ")", 1);
+    let seqs = sets.iter().filter_map(|set| match set.cause {
+        Cause::Reprocessed(seq) => Some(seq.0),
+        Cause::Applied(_) => None,
+    });
+    seqs.for_each(|seq| asked.push([seq.into()]));
+    let mut found = HashMap::new();
+    for row in asked.fetch(connection).await? {
+        found.insert(row.try_get(0)?, row.try_get(1)?);
+    }
+    Ok(found)
+}
+
+fn admit(set: &PreparedSet, reprocessed: &HashMap<i64, Vec<u8>>, plan: &Plan, state: &mut State) -> Result<()> {
+    match set.cause {
+        Cause::Applied(seq) if seq.0 <= state.counters.applied => return Err(Error::AlreadyApplied(seq.0)),
+        Cause::Applied(_) => {}
+        Cause::Reprocessed(seq) => match reprocessed.get(&seq.0) {
+            // An entry applied earlier in this very run is reprocessed in the next.
+            None => return Err(Error::NotFound),
+            Some(id) if id.as_slice() != set.message.id.0.as_bytes() => {
+                return Err(Error::Conflict("a message of another id"));
+            }
+            Some(_) => {}
+        },
+    }
+    plan.check(&mut state.names, &set.versions)
+}
+
+fn take(set: &PreparedSet, plan: &mut Plan, tables: &mut Tables, state: &mut State) -> Result<()> {
+    let seq = set.message.seq.0;
+    if let Cause::Applied(seq) = set.cause {
+        state.counters.applied = seq.0;
+    }
+    tables.message(set);
+    for version in &set.versions {
+        let number = version.version;
+        let rid = plan.put(version, number, 0, &mut state.names, &mut state.counters)?;
+        tables.message_resources.push([seq.into(), rid.into(), number.into()]);
+    }
+    for key in &set.keys {
+        let system = key.system.clone().unwrap_or_default();
+        tables.keys.push([fold(&key.value).into(), seq.into(), key.kind.into(), system.into()]);
+    }
+    for patient in set.patients() {
+        tables.patients.push([patient.into(), seq.into()]);
+    }
+    for delivery in &set.deliveries {
+        state.counters.delivery += 1;
+        tables.delivery(state.counters.delivery, seq, set.message.processed_us, delivery);
+    }
+    for pseudonym in &set.pseudonyms {
+        tables.pseudonyms.push([
+            pseudonym.destination.as_str().into(),
+            pseudonym.resource_type.as_str().into(),
+            pseudonym.clinical_id.as_str().into(),
+            pseudonym.released_id.as_str().into(),
+            pseudonym.secret.to_vec().into(),
+        ]);
+    }
+    Ok(())
+}
+
+/// The rows of a run that do not belong to a resource.
+struct Tables {
+    applied: Rows,
+    reprocessed: Rows,
+    message_resources: Rows,
+    keys: Rows,
+    patients: Rows,
+    pseudonyms: Rows,
+    deliveries: Rows,
+}
+
+impl Default for Tables {
+    fn default() -> Self {
+        let ignore = "ON CONFLICT DO NOTHING";
+        let insert_pseudonyms =
+            "INSERT INTO pseudonyms (destination, resource_type, clinical_id, released_id, secret)";
+        Self {
+            applied: Rows::insert(INSERT_MESSAGES, 15),
+            reprocessed: Rows::statement(INSERT_MESSAGES, REPLACE_MESSAGE, 15),
+            message_resources: Rows::insert("INSERT INTO message_resources (seq, rid, version)", 3),
+            keys: Rows::statement("INSERT INTO message_keys (value, seq, kind, system)", ignore, 4),
+            patients: Rows::statement("INSERT INTO message_patients (patient, seq)", ignore, 2),
+            pseudonyms: Rows::insert(insert_pseudonyms, 5),
+            deliveries: Rows::insert(INSERT_DELIVERIES, 18),
+        }
+    }
+}
+
+impl Tables {
+    fn message(&mut self, set: &PreparedSet) {
+        let rows = match set.cause {
+            Cause::Applied(_) => &mut self.applied,
+            Cause::Reprocessed(_) => &mut self.reprocessed,
+        };
+        let message = &set.message;
+        rows.push([
+            message.seq.0.into(),
+            message.id.0.as_bytes().to_vec().into(),
+            message.channel.as_str().into(),
+            message.received_us.into(),
+            message.processed_us.into(),
+            message_state_number(message.state).into(),
+            message.message_type.as_str().into(),
+            message.sender.as_str().into(),
+            message.reason.as_deref().into(),
+            message.issues.as_str().into(),
+            message.package_hash.as_str().into(),
+            message.flags.into(),
+            message.leaves_mapped.into(),
+            message.leaves_total.into(),
+            message.parent.map(|parent| parent.0.as_bytes().to_vec()).into(),
+        ]);
+    }
+
+    fn delivery(&mut self, number: i64, seq: i64, queued_us: i64, delivery: &NewDelivery) {
+        self.deliveries.push([
+            number.into(),
+            delivery.id.as_bytes().to_vec().into(),
+            seq.into(),
+            delivery.destination.as_str().into(),
+            delivery.lane.as_str().into(),
+            PENDING.into(),
+            0_i64.into(),
+            0_i64.into(),
+            queued_us.into(),
+            delivery.resource.resource_type.as_str().into(),
+            delivery.resource.id.as_str().into(),
+            delivery.released_id.as_str().into(),
+            delivery.version.into(),
+            delivery.actions.as_str().into(),
+            delivery.sealed.destination.as_str().into(),
+            delivery.sealed.decision_id.as_bytes().to_vec().into(),
+            delivery.sealed.mac.to_vec().into(),
+            delivery.sealed.bytes.clone().into(),
+        ]);
+    }
+
+    async fn write(self, connection: &mut SqliteConnection) -> Result<()> {
+        let Self { applied, reprocessed, message_resources, keys, patients, pseudonyms, deliveries } = self;
+        for rows in [applied, reprocessed, message_resources, keys, patients, pseudonyms, deliveries] {
+            rows.execute(connection).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Aliases are rare and their order matters, so each is a statement.
+async fn aliases(sets: &[&PreparedSet], connection: &mut SqliteConnection) -> Result<()> {
+    for PatientAlias { alias, patient } in sets.iter().flat_map(|set| &set.aliases) {
+        let (sql, values) = if alias == patient {
+            ("DELETE FROM patient_aliases WHERE alias = ?", vec![alias.as_str().into()])
+        } else {
+            let replace = "INSERT INTO patient_aliases (alias, patient) VALUES (?, ?)
+                ON CONFLICT (alias) DO UPDATE SET patient = excluded.patient";
+            (replace, vec![alias.as_str().into(), patient.as_str().into()])
+        };
+        run(connection, sql.to_owned(), values).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,242 @@
+//! The writer of `node.db`: one connection, one transaction for all that is queued.
+//!
+//! A batch is first tried as a whole, with write sets that follow one another merged into one plan. Only when SQLite
+//! refuses something is it rolled back and written again with each request in a savepoint of its own, so that one bad
+//! request fails alone.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use sqlx::{Connection, SqliteConnection};
+use tokio::sync::{mpsc, watch};
+
+use super::names::Names;
+use super::state::State;
+use crate::sqlite::checkpoint::Load;
+use crate::sqlite::fault::{again, is_fatal_cause, is_of_one_write, unavailable};
+use crate::sqlite::queue::{Weighted, fill};
+use crate::{Result, Seq};
+
+#[cfg(feature = "clinical")]
+use super::write_set::{self, PreparedSet};
+#[cfg(feature = "clinical")]
+use crate::sqlite::queue::{Reply, answer};
+
+/// A write other than a write set. It may run twice: the first attempt is rolled back then.
+#[async_trait]
+pub(in crate::sqlite) trait Job: Send {
+    /// Writes inside the open transaction.
+    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()>;
+    /// Answers after the commit, or after what prevented it.
+    fn answer(self: Box<Self>, outcome: Result<()>);
+    /// Rows and bytes that it adds to a batch.
+    fn weight(&self) -> (usize, usize);
+}
+
+/// What the writer is asked for.
+pub(in crate::sqlite) enum Request {
+    #[cfg(feature = "clinical")]
+    Commit { set: Box<PreparedSet>, reply: Reply<()> },
+    Job(Box<dyn Job>),
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Request{:?}", self.weight())
+    }
+}
+
+impl Weighted for Request {
+    fn weight(&self) -> (usize, usize) {
+        match self {
+            #[cfg(feature = "clinical")]
+            Self::Commit { set, .. } => set.weight(),
+            Self::Job(job) => job.weight(),
+        }
+    }
+}
+
+impl Request {
+    fn answer(self, outcome: Result<()>) {
+        match self {
+            #[cfg(feature = "clinical")]
+            Self::Commit { reply, .. } => answer(reply, outcome),
+            Self::Job(job) => job.answer(outcome),
+        }
+    }
+}
+
+/// The ends of the writer that readers hold.
+#[derive(Debug, Clone)]
+pub(in crate::sqlite) struct Published {
+    /// Names of committed rows.
+    pub names: Arc<RwLock<Arc<Names>>>,
+    pub processed: watch::Receiver<Seq>,
+    pub queued: watch::Receiver<i64>,
+}
+
+impl Published {
+    /// The names as of the last commit.
+    pub fn names(&self) -> Arc<Names> {
+        Arc::clone(&self.names.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// How a batch is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    /// As a whole.
+    Together,
+    /// Each request in a savepoint.
+    Apart,
+}
+
+/// The one writer.
+pub(in crate::sqlite) struct Writer {
+    connection: SqliteConnection,
+    state: State,
+    load: Arc<Load>,
+    names: Arc<RwLock<Arc<Names>>>,
+    processed: watch::Sender<Seq>,
+    queued: watch::Sender<i64>,
+    /// After a failed write or sync nothing more is acknowledged by this process.
+    failed: bool,
+}
+
+impl Writer {
+    /// A writer that goes on after what the database holds.
+    pub async fn new(mut connection: SqliteConnection, clinical: bool, load: Arc<Load>) -> Result<(Self, Published)> {
+        let state = State::load(&mut connection, clinical).await?;
+        let names = Arc::new(RwLock::new(Arc::new(state.names.clone())));
+        let (processed, processed_receiver) = watch::channel(Seq(state.counters.applied));
+        let (queued, queued_receiver) = watch::channel(state.counters.delivery);
+        let published =
+            Published { names: Arc::clone(&names), processed: processed_receiver, queued: queued_receiver };
+        Ok((Self { connection, state, load, names, processed, queued, failed: false }, published))
+    }
+
+    /// Serves requests until the queue is closed and empty.
+    pub async fn run(mut self, mut receiver: mpsc::Receiver<Request>) {
+        while let Some(first) = receiver.recv().await {
+            let mut batch = vec![first];
+            fill(&mut batch, &mut receiver);
+            self.serve(batch).await;
+        }
+        if let Err(error) = self.connection.close().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "node.db did not close cleanly");
+        }
+    }
+
+    async fn serve(&mut self, mut batch: Vec<Request>) {
+        let outcome = match self.transaction(&mut batch, Attempt::Together).await {
+            Err(error) if is_of_one_write(&error) => self.transaction(&mut batch, Attempt::Apart).await,
+            outcome => outcome,
+        };
+        match outcome {
+            Ok(outcomes) => batch.into_iter().zip(outcomes).for_each(|(request, outcome)| request.answer(outcome)),
+            Err(error) => batch.into_iter().for_each(|request| request.answer(Err(again(&error)))),
+        }
+    }
+
+    /// One transaction; the outcome of each request, or the error that kept all of them from being written.
+    async fn transaction(&mut self, batch: &mut [Request], attempt: Attempt) -> Result<Vec<Result<()>>> {
+        if self.failed {
+            return Err(unavailable("node.db failed to write; restart after its disk is checked"));
+        }
+        if let Err(error) = self.load.catch_up(&mut self.connection).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "checkpoint failed; tried again");
+        }
+        let before = self.state.counters;
+        match self.write(batch, attempt).await {
+            Ok((outcomes, new_names)) => {
+                self.load.add(batch.iter().map(|request| request.weight().1).sum());
+                self.publish(&outcomes, new_names, before.delivery);
+                Ok(outcomes)
+            }
+            Err(error) => {
+                // Some errors end the transaction themselves; then there is nothing to roll back.
+                let rolled_back = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
+                tracing::debug!(was_open = rolled_back.is_ok(), "a transaction of node.db failed");
+                self.state.counters = before;
+                let names = Arc::clone(&self.names.read().unwrap_or_else(PoisonError::into_inner));
+                self.state.names = Names::clone(&names);
+                self.failed |= is_fatal_cause(&error);
+                Err(error)
+            }
+        }
+    }
+
+    async fn write(&mut self, batch: &mut [Request], attempt: Attempt) -> Result<(Vec<Result<()>>, bool)> {
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut self.connection).await?;
+        let outcomes = match attempt {
+            Attempt::Together => self.together(batch).await?,
+            Attempt::Apart => self.apart(batch).await?,
+        };
+        let new_names = self.state.names.save(&mut self.connection).await?;
+        sqlx::query("COMMIT").execute(&mut self.connection).await?;
+        Ok((outcomes, new_names))
+    }
+
+    async fn apart(&mut self, batch: &mut [Request]) -> Result<Vec<Result<()>>> {
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for request in batch.chunks_mut(1) {
+            let before = self.state.counters;
+            sqlx::query("SAVEPOINT one").execute(&mut self.connection).await?;
+            match self.together(request).await {
+                Ok(outcome) => outcomes.extend(outcome),
+                Err(error) if is_of_one_write(&error) => {
+                    sqlx::query("ROLLBACK TO one").execute(&mut self.connection).await?;
+                    self.state.counters = before;
+                    outcomes.push(Err(error));
+                }
+                Err(error) => return Err(error),
+            }
+            sqlx::query("RELEASE one").execute(&mut self.connection).await?;
+        }
+        Ok(outcomes)
+    }
+
+    #[cfg(feature = "clinical")]
+    async fn together(&mut self, batch: &mut [Request]) -> Result<Vec<Result<()>>> {
+        let mut outcomes = Vec::with_capacity(batch.len());
+        let mut rest = batch;
+        while !rest.is_empty() {
+            let sets: Vec<&PreparedSet> = rest
+                .iter()
+                .map_while(|request| match request {
+                    Request::Commit { set, .. } => Some(&**set),
+                    Request::Job(_) => None,
+                })
+                .collect();
+            let taken = sets.len().max(1);
+            if !sets.is_empty() {
+                outcomes.extend(write_set::write(&sets, &mut self.state, &mut self.connection).await?);
+            } else if let Some(Request::Job(job)) = rest.first_mut() {
+                job.run(&mut self.state, &mut self.connection).await?;
+                outcomes.push(Ok(()));
+            }
+            rest = rest.split_at_mut(taken).1;
+        }
+        Ok(outcomes)
+    }
+
+    #[cfg(not(feature = "clinical"))]
+    async fn together(&mut self, batch: &mut [Request]) -> Result<Vec<Result<()>>> {
+        for Request::Job(job) in batch.iter_mut() {
+            job.run(&mut self.state, &mut self.connection).await?;
+        }
+        Ok(batch.iter().map(|_| Ok(())).collect())
+    }
+
+    fn publish(&mut self, outcomes: &[Result<()>], new_names: bool, delivery_before: i64) {
+        if new_names {
+            *self.names.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(self.state.names.clone());
+        }
+        if outcomes.iter().any(Result::is_ok) && self.state.counters.applied > 0 {
+            self.processed.send_replace(Seq(self.state.counters.applied));
+        }
+        if self.state.counters.delivery > delivery_before {
+            self.queued.send_replace(self.state.counters.delivery);
+        }
+    }
+}

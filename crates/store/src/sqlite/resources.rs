@@ -1,0 +1,76 @@
+//! Reading resources.
+
+use async_trait::async_trait;
+use fhir::ResourceType;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::Sqlite;
+use super::body::unpack;
+use super::codes::{small, unsigned};
+use super::node::names::Names;
+use crate::{Page, ResourceBody, ResourceKey, Resources, Result, Search, Stored};
+
+#[async_trait]
+impl Resources for Sqlite {
+    async fn read(&self, key: &ResourceKey) -> Result<Option<Stored>> {
+        let names = self.published.names();
+        let Some(tid) = names.type_number(key.resource_type.as_str()) else { return Ok(None) };
+        let row = sqlx::query(
+            "SELECT tid, id, version, updated_us, deleted, patient, body FROM resources
+             WHERE id = ? AND tid = ? AND version > 0",
+        )
+        .bind(&key.id)
+        .bind(tid)
+        .fetch_optional(&self.node)
+        .await?;
+        row.map(|row| stored(&row, &names)).transpose()
+    }
+
+    async fn vread(&self, key: &ResourceKey, version: u32) -> Result<Option<Stored>> {
+        let names = self.published.names();
+        let Some(tid) = names.type_number(key.resource_type.as_str()) else { return Ok(None) };
+        let row = sqlx::query(
+            "SELECT r.tid, r.id, v.version, v.updated_us, v.deleted, v.patient, v.body
+             FROM resources r JOIN resource_versions v ON v.rid = r.rid AND v.version = ?3
+             WHERE r.id = ?1 AND r.tid = ?2
+             UNION ALL
+             SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body
+             FROM resources r WHERE r.id = ?1 AND r.tid = ?2 AND r.version = ?3 AND ?3 > 0",
+        )
+        .bind(&key.id)
+        .bind(tid)
+        .bind(version)
+        .fetch_optional(&self.node)
+        .await?;
+        row.map(|row| stored(&row, &names)).transpose()
+    }
+
+    async fn search(&self, search: &Search) -> Result<Page> {
+        self.page(search).await
+    }
+
+    async fn counts(&self) -> Result<Vec<(ResourceType, u64)>> {
+        let names = self.published.names();
+        let rows: Vec<(i64, i64)> =
+            sqlx::query_as("SELECT tid, live FROM type_counts WHERE live > 0").fetch_all(&self.node).await?;
+        let mut counts = Vec::with_capacity(rows.len());
+        for (tid, live) in rows {
+            counts.push((names.resource_type(tid)?, unsigned(live)?));
+        }
+        counts.sort_unstable();
+        Ok(counts)
+    }
+}
+
+/// A row of `tid, id, version, updated_us, deleted, patient, body`.
+pub(super) fn stored(row: &SqliteRow, names: &Names) -> Result<Stored> {
+    Ok(Stored {
+        key: ResourceKey { resource_type: names.resource_type(row.try_get(0)?)?, id: row.try_get(1)? },
+        version: small(row.try_get(2)?)?,
+        updated_us: row.try_get(3)?,
+        deleted: row.try_get(4)?,
+        patient: row.try_get(5)?,
+        body: ResourceBody::new(unpack(row.try_get(6)?)?),
+    })
+}

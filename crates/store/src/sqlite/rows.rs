@@ -1,0 +1,190 @@
+//! Multi-row statements: many rows for the price of one statement.
+
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments, AssertSqlSafe, SqliteConnection};
+
+use crate::Result;
+
+/// Most rows of one statement; a multiple of the columns stays below SQLite's 32,766 variables.
+const STATEMENT_ROWS_MAX: usize = 256;
+/// Statements of so few rows are prepared for their exact number.
+const EXACT_ROWS_MAX: usize = 8;
+
+/// One value of a row.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value {
+    Null,
+    Int(i64),
+    Real(f64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<u32> for Value {
+    fn from(value: u32) -> Self {
+        Self::Int(i64::from(value))
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Int(i64::from(value))
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Real(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Blob(value)
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// Rows for one statement: `head` and `tail` stand around a table of the rows, whose columns are `column1`, `column2` …
+#[derive(Debug)]
+pub(super) struct Rows {
+    head: &'static str,
+    tail: &'static str,
+    columns: usize,
+    values: Vec<Value>,
+}
+
+impl Rows {
+    /// `INSERT INTO table (columns)`.
+    pub fn insert(head: &'static str, columns: usize) -> Self {
+        Self::statement(head, "", columns)
+    }
+
+    /// A statement that reads the rows between `head` and `tail`.
+    pub fn statement(head: &'static str, tail: &'static str, columns: usize) -> Self {
+        Self { head, tail, columns, values: Vec::new() }
+    }
+
+    /// Adds a row. The first value is never null: null marks padding.
+    pub fn push<const N: usize>(&mut self, row: [Value; N]) {
+        debug_assert_eq!(N, self.columns);
+        debug_assert!(row.first() != Some(&Value::Null));
+        self.values.extend(row);
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The statements, each with its values; most often one.
+    pub fn into_statements(self) -> Vec<(String, Vec<Value>)> {
+        let Self { head, tail, columns, values } = self;
+        let mut statements = Vec::new();
+        let mut values = values.into_iter().peekable();
+        while values.peek().is_some() {
+            let mut chunk: Vec<Value> = values.by_ref().take(STATEMENT_ROWS_MAX * columns).collect();
+            let rows = padded(chunk.len() / columns);
+            chunk.resize(rows * columns, Value::Null);
+            statements.push((sql(head, tail, columns, rows), chunk));
+        }
+        statements
+    }
+
+    /// Runs the statements.
+    pub async fn execute(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        for (sql, values) in self.into_statements() {
+            run(connection, sql, values).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs the statements and returns what they read.
+    pub async fn fetch(self, connection: &mut SqliteConnection) -> Result<Vec<sqlx::sqlite::SqliteRow>> {
+        let mut found = Vec::new();
+        for (sql, values) in self.into_statements() {
+            let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?);
+            found.extend(query.fetch_all(&mut *connection).await?);
+        }
+        Ok(found)
+    }
+}
+
+/// Runs one text of statements.
+pub(super) async fn run(
+    connection: &mut SqliteConnection,
+    sql: String,
+    values: Vec<Value>,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?).execute(connection).await?;
+    Ok(done.rows_affected())
+}
+
+/// Values as arguments of a statement, in their order.
+pub(super) fn arguments(values: Vec<Value>) -> Result<SqliteArguments, sqlx::Error> {
+    let mut arguments = SqliteArguments::default();
+    arguments.reserve(values.len(), 0);
+    for value in values {
+        let added = match value {
+            Value::Null => arguments.add(None::<i64>),
+            Value::Int(value) => arguments.add(value),
+            Value::Real(value) => arguments.add(value),
+            Value::Text(value) => arguments.add(value),
+            Value::Blob(value) => arguments.add(value),
+        };
+        added.map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+/// How many rows the statement for `rows` rows has: few distinct texts, so that prepared statements are found again.
+fn padded(rows: usize) -> usize {
+    if rows <= EXACT_ROWS_MAX {
+        return rows;
+    }
+    let power = rows.next_power_of_two();
+    let between = power / 4 * 3;
+    if rows <= between { between } else { power }
+}
+
+fn sql(head: &str, tail: &str, columns: usize, rows: usize) -> String {
+    let row = format!("({})", ["?"].repeat(columns).join(","));
+    let values = vec![row; rows].join(",");
+    let names: Vec<String> = (1..=columns).map(|column| format!("column{column}")).collect();
+    format!("{head} SELECT {} FROM (VALUES {values}) WHERE column1 IS NOT NULL {tail}", names.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{STATEMENT_ROWS_MAX, padded};
+
+    #[test]
+    fn a_statement_holds_its_rows_and_few_sizes_exist() {
+        let sizes: std::collections::BTreeSet<usize> = (1..=STATEMENT_ROWS_MAX).map(padded).collect();
+        assert!((1..=STATEMENT_ROWS_MAX).all(|rows| padded(rows) >= rows && padded(rows) <= STATEMENT_ROWS_MAX));
+        assert!(sizes.len() <= 18, "{sizes:?}");
+    }
+}
