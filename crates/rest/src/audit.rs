@@ -25,7 +25,12 @@ impl Access<'_> {
     ///
     /// # Errors
     /// 503 when the record is not committed: then nothing may be answered.
-    pub(crate) async fn read(&self, server: &Server, outcome: &'static str, stored: Option<&Stored>) -> Result<(), Failure> {
+    pub(crate) async fn read(
+        &self,
+        server: &Server,
+        outcome: &'static str,
+        stored: Option<&Stored>,
+    ) -> Result<(), Failure> {
         let record = self.begin(server, Kind::ResourceRead, outcome).and_then(|record| match stored {
             Some(stored) => name(with_patients(record, server, [stored]), stored),
             None => Ok(record),
@@ -37,7 +42,12 @@ impl Access<'_> {
     ///
     /// # Errors
     /// 503 as above.
-    pub(crate) async fn searched(&self, server: &Server, parameters: &[&str], matches: &[Stored]) -> Result<(), Failure> {
+    pub(crate) async fn searched(
+        &self,
+        server: &Server,
+        parameters: &[&str],
+        matches: &[Stored],
+    ) -> Result<(), Failure> {
         let record = self.begin(server, Kind::ResourceSearched, "ok").and_then(|record| {
             let record = with_patients(record, server, matches)
                 .object("parameters", &parameters.join("|"))?

@@ -48,7 +48,8 @@ impl TokenSet {
     /// 401 when there is no bearer token, more than one, or one that is not in the set.
     pub(crate) fn authenticate(&self, headers: &HeaderMap) -> Result<&Client, Failure> {
         let token = bearer(headers).ok_or_else(|| unauthenticated("Bearer realm=\"tidegate\""))?;
-        self.client(token).ok_or_else(|| unauthenticated("Bearer realm=\"tidegate\", error=\"invalid_token\""))
+        self.client(token)
+            .ok_or_else(|| unauthenticated("Bearer realm=\"tidegate\", error=\"invalid_token\""))
     }
 }
 

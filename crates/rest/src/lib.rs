@@ -30,8 +30,8 @@ mod negotiation;
 mod outcome;
 mod paging;
 mod query;
-mod server;
 mod serve;
+mod server;
 mod time;
 
 pub mod intake;

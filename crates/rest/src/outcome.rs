@@ -32,7 +32,11 @@ impl Failure {
     }
 
     /// Adds one issue for each reason.
-    pub(crate) fn because(mut self, code: IssueCode, reasons: impl IntoIterator<Item = &'static str>) -> Self {
+    pub(crate) fn because(
+        mut self,
+        code: IssueCode,
+        reasons: impl IntoIterator<Item = &'static str>,
+    ) -> Self {
         self.issues.extend(reasons.into_iter().map(|reason| Issue {
             severity: Severity::Error,
             code,
@@ -73,7 +77,11 @@ impl Failure {
     }
 
     pub(crate) fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, IssueCode::Exception, "the request failed inside the server")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            IssueCode::Exception,
+            "the request failed inside the server",
+        )
     }
 
     fn retry_after(self) -> Self {
@@ -84,10 +92,16 @@ impl Failure {
     fn of_status(status: StatusCode) -> Self {
         let (code, text) = match status {
             StatusCode::NOT_FOUND => return Self::unknown_route(),
-            StatusCode::METHOD_NOT_ALLOWED => (IssueCode::NotSupported, "this interaction is not served here"),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                (IssueCode::NotSupported, "this interaction is not served here")
+            }
             StatusCode::PAYLOAD_TOO_LARGE => (IssueCode::TooLong, "the body is over its limit"),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => (IssueCode::NotSupported, "this Content-Type is not read here"),
-            status if status.is_server_error() => (IssueCode::Exception, "the request failed inside the server"),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                (IssueCode::NotSupported, "this Content-Type is not read here")
+            }
+            status if status.is_server_error() => {
+                (IssueCode::Exception, "the request failed inside the server")
+            }
             _ => (IssueCode::Invalid, "the request cannot be read"),
         };
         Self::new(status, code, text)
@@ -106,7 +120,9 @@ impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
         tracing::error!(error = %error, "the store did not answer");
         match error {
-            store::Error::Unavailable(_) | store::Error::Full => Self::unavailable("storage is not available"),
+            store::Error::Unavailable(_) | store::Error::Full => {
+                Self::unavailable("storage is not available")
+            }
             _ => Self::internal(),
         }
     }

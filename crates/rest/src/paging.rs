@@ -26,7 +26,9 @@ impl CursorKey {
     /// # Errors
     /// [`Error::CursorKey`] when there are not 32 bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        RandomizedNonceKey::new(&AES_256_GCM, bytes).map(|key| Self(Arc::new(key))).map_err(|_| Error::CursorKey)
+        RandomizedNonceKey::new(&AES_256_GCM, bytes)
+            .map(|key| Self(Arc::new(key)))
+            .map_err(|_| Error::CursorKey)
     }
 
     /// # Errors

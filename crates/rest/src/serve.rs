@@ -84,7 +84,8 @@ async fn serve(
     drop(listener);
     // No receiver is left when no connection is open.
     let _ = stop.send(true);
-    let drained = tokio::time::timeout(DRAIN_TIMEOUT, async { while connections.join_next().await.is_some() {} });
+    let drained =
+        tokio::time::timeout(DRAIN_TIMEOUT, async { while connections.join_next().await.is_some() {} });
     if drained.await.is_err() {
         tracing::warn!(open = connections.len(), "connections are cut off at shutdown");
     }

@@ -48,7 +48,11 @@ pub struct Fhir {
 
 impl std::fmt::Debug for Fhir {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Fhir").field("node", &self.node).field("types", &self.types.len()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Fhir")
+            .field("node", &self.node)
+            .field("types", &self.types.len())
+            .finish_non_exhaustive()
     }
 }
 

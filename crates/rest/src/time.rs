@@ -35,7 +35,11 @@ pub(crate) fn year_start(at_us: Micros) -> Micros {
 
 /// A FHIR `instant` (R4, datatypes §2.24.0.1).
 pub(crate) fn fhir_instant(at: Timestamp) -> String {
-    if at.subsec_nanosecond() == 0 { at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string() } else { format!("{at:.6}") }
+    if at.subsec_nanosecond() == 0 {
+        at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    } else {
+        format!("{at:.6}")
+    }
 }
 
 /// An HTTP date (RFC 9110 §5.6.7).

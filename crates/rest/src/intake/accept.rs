@@ -48,7 +48,9 @@ pub(super) async fn deliveries(
     let actor = Actor::Client(certificate.map_or_else(|| PEER_UNNAMED.to_owned(), |found| named(found.0)));
     let checking = state.clone();
     let checked = tokio::task::spawn_blocking(move || {
-        sent.into_iter().map(|(key, delivery)| check(&checking, &actor, key, delivery)).collect::<Result<Vec<_>, _>>()
+        sent.into_iter()
+            .map(|(key, delivery)| check(&checking, &actor, key, delivery))
+            .collect::<Result<Vec<_>, _>>()
     });
     let checked = checked.await.map_err(|_| Failure::internal())?.map_err(|error| {
         tracing::error!(error = %error, "an intake record cannot be built");
@@ -64,18 +66,28 @@ fn named(PeerCertificate(hash): PeerCertificate) -> String {
 
 /// Records what is refused, stores what is not, and answers in the order sent.
 async fn keep(state: &IntakeState, checked: Vec<Checked>) -> Result<Vec<Answer>, Failure> {
-    let (mut answers, mut places, mut writes, mut refusals) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut answers, mut places, mut writes, mut refusals) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (place, checked) in checked.into_iter().enumerate() {
         match checked {
             Checked::Kept(write) => {
-                let (idempotency_key, receipt) = (write.idempotency_key.to_string(), Some(write.receipt.clone()));
+                let (idempotency_key, receipt) =
+                    (write.idempotency_key.to_string(), Some(write.receipt.clone()));
                 answers.push(Answer { idempotency_key, receipt, refused: None });
                 places.push(place);
                 writes.push(*write);
             }
             Checked::Refused(key, refusal, record) => {
-                tracing::warn!(code = refusal.code, findings = refusal.findings.len(), "a delivery is refused");
-                answers.push(Answer { idempotency_key: key.to_string(), receipt: None, refused: Some(refusal) });
+                tracing::warn!(
+                    code = refusal.code,
+                    findings = refusal.findings.len(),
+                    "a delivery is refused"
+                );
+                answers.push(Answer {
+                    idempotency_key: key.to_string(),
+                    receipt: None,
+                    refused: Some(refusal),
+                });
                 refusals.push(record);
             }
         }
@@ -107,7 +119,8 @@ fn check(
 ) -> Result<Checked, audit::Error> {
     let at_us = (state.now_us)();
     let record = |kind, outcome: &'static str| {
-        let record = Record::new(kind, Uuid::new_v4(), &state.node, at_us).outcome(outcome).actor(actor.clone());
+        let record =
+            Record::new(kind, Uuid::new_v4(), &state.node, at_us).outcome(outcome).actor(actor.clone());
         record.object("delivery", &key.to_string())
     };
     let delivery = match delivery {
@@ -161,7 +174,13 @@ fn verified(state: &IntakeState, delivery: &Delivery) -> Result<Option<Value>, R
     Ok(Some(resource))
 }
 
-fn receipt(state: &IntakeState, key: Uuid, delivery: &Delivery, content_hash: [u8; 32], at_us: Micros) -> String {
+fn receipt(
+    state: &IntakeState,
+    key: Uuid,
+    delivery: &Delivery,
+    content_hash: [u8; 32],
+    at_us: Micros,
+) -> String {
     let text = ReceiptText {
         node: &state.node,
         region: &state.region,

@@ -30,8 +30,13 @@ pub(super) async fn keep(
     let no_note = || Failure::bad_request(IssueCode::Structure, "the body is no checkpoint");
     let note = String::from_utf8(body_bytes(body, NOTE_BYTES_MAX).await?).map_err(|_| no_note())?;
     let origin = note.lines().next().filter(|origin| !origin.is_empty()).ok_or_else(no_note)?;
-    let unsigned =
-        || Failure::new(StatusCode::FORBIDDEN, IssueCode::Security, "the checkpoint is not by a ledger witnessed here");
+    let unsigned = || {
+        Failure::new(
+            StatusCode::FORBIDDEN,
+            IssueCode::Security,
+            "the checkpoint is not by a ledger witnessed here",
+        )
+    };
     let key = state.peers.get(origin).ok_or_else(unsigned)?;
     let new = Checkpoint::from_note(&note, key).map_err(|error| match error {
         audit::Error::Signature => unsigned(),
@@ -66,7 +71,10 @@ fn contradiction(kept: &Checkpoint, new: &Checkpoint) -> Option<&'static str> {
 }
 
 /// `GET /link/v1/checkpoints/{origin}`.
-pub(super) async fn kept(State(state): State<IntakeState>, Path(origin): Path<String>) -> Result<Response, Failure> {
+pub(super) async fn kept(
+    State(state): State<IntakeState>,
+    Path(origin): Path<String>,
+) -> Result<Response, Failure> {
     let unknown = || Failure::not_found("no checkpoint of this ledger is kept");
     if !state.peers.contains_key(&origin) {
         return Err(unknown());

@@ -81,8 +81,9 @@ impl Refusal {
     }
 
     pub(super) fn verification(findings: Vec<verifier::Finding>) -> Self {
-        let findings =
-            findings.into_iter().map(|finding| RefusalFinding { check: finding.check, location: finding.location });
+        let findings = findings
+            .into_iter()
+            .map(|finding| RefusalFinding { check: finding.check, location: finding.location });
         Self { findings: findings.collect(), ..Self::new("verification") }
     }
 
@@ -164,7 +165,11 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<Sent>, F
         serde_json::from_slice(&bytes).map_err(malformed)?
     };
     if deliveries.len() > DELIVERIES_MAX {
-        return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, IssueCode::TooCostly, "there are too many deliveries"));
+        return Err(Failure::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            IssueCode::TooCostly,
+            "there are too many deliveries",
+        ));
     }
     Ok(deliveries)
 }

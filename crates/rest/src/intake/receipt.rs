@@ -59,7 +59,10 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 /// `GET /link/v1/receipts/{key}`: for a sender that lost the answer.
-pub(super) async fn stored(State(state): State<IntakeState>, Path(key): Path<String>) -> Result<Response, Failure> {
+pub(super) async fn stored(
+    State(state): State<IntakeState>,
+    Path(key): Path<String>,
+) -> Result<Response, Failure> {
     let unknown = || Failure::not_found("no such delivery is stored");
     let key = Uuid::try_parse(&key).map_err(|_| unknown())?;
     let receipt = state.intake.receipt(key).await?.ok_or_else(unknown)?;

@@ -29,7 +29,12 @@ pub(crate) async fn capabilities(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let form = presentation(query.as_deref(), &headers)?;
-    let tag = digest(&SHA256, &server.capabilities).as_ref().iter().take(TAG_BYTES).map(|b| format!("{b:02x}")).collect();
+    let tag = digest(&SHA256, &server.capabilities)
+        .as_ref()
+        .iter()
+        .take(TAG_BYTES)
+        .map(|b| format!("{b:02x}"))
+        .collect();
     let validators = Validators { tag, modified: None, answers_modified_since: false };
     if validators.unchanged(&headers) {
         return Ok(not_modified(&validators));
@@ -65,7 +70,9 @@ pub(crate) fn statement(fhir: &Fhir, role: &Role) -> Bytes {
 fn resource(of: ResourceType, role: &Role) -> Value {
     let mut parameters = vec![json!({"name": "_id", "type": "token"})];
     parameters.extend(
-        registered(of, role).iter().map(|parameter| json!({"name": parameter.code, "type": parameter.kind.as_str()})),
+        registered(of, role)
+            .iter()
+            .map(|parameter| json!({"name": parameter.code, "type": parameter.kind.as_str()})),
     );
     json!({
         "type": of.as_str(),

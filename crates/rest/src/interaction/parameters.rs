@@ -33,7 +33,12 @@ pub(super) struct Query {
 impl Query {
     /// # Errors
     /// 400 when a parameter, modifier or value is not supported.
-    pub(super) fn parse(parameters: &Parameters, of: ResourceType, role: &Role, base_url: &str) -> Result<Self, Failure> {
+    pub(super) fn parse(
+        parameters: &Parameters,
+        of: ResourceType,
+        role: &Role,
+        base_url: &str,
+    ) -> Result<Self, Failure> {
         let mut controls = parameters.clone();
         let count = controls.take_one("_count")?;
         let summary = controls.take_one("_summary")?;
@@ -50,11 +55,18 @@ impl Query {
         Ok(query)
     }
 
-    fn add(&mut self, name: &str, value: &str, registered: &[&'static SearchParameter], base_url: &str) -> Result<(), Failure> {
+    fn add(
+        &mut self,
+        name: &str,
+        value: &str,
+        registered: &[&'static SearchParameter],
+        base_url: &str,
+    ) -> Result<(), Failure> {
         let values = or_values(value)?;
         if name == "_id" {
             self.names.push("_id");
-            self.clauses.push(Clause::Id(values.iter().map(|value| resource_id(value)).collect::<Result<_, _>>()?));
+            self.clauses
+                .push(Clause::Id(values.iter().map(|value| resource_id(value)).collect::<Result<_, _>>()?));
             return Ok(());
         }
         let Some(parameter) = registered.iter().find(|parameter| parameter.code == name) else {
@@ -65,7 +77,8 @@ impl Query {
         self.confidential |= code == "identifier";
         let parameter_name = code.to_owned();
         self.clauses.push(if parameter.kind == SearchKind::Reference {
-            let values = values.iter().map(|value| reference(value, code, base_url)).collect::<Result<_, _>>()?;
+            let values =
+                values.iter().map(|value| reference(value, code, base_url)).collect::<Result<_, _>>()?;
             Clause::Reference { parameter: parameter_name, values }
         } else {
             let values = values.iter().map(|value| token(value)).collect::<Result<_, _>>()?;
@@ -87,7 +100,9 @@ fn page_size(count: Option<&str>, summary: Option<&str>) -> Result<usize, Failur
     match summary {
         None | Some("false") => Ok(counted),
         Some("count") => Ok(0),
-        Some(_) => Err(Failure::bad_request(IssueCode::NotSupported, "_summary is supported as count or false")),
+        Some(_) => {
+            Err(Failure::bad_request(IssueCode::NotSupported, "_summary is supported as count or false"))
+        }
     }
 }
 

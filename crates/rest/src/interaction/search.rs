@@ -75,7 +75,8 @@ async fn form(headers: &HeaderMap, body: Body) -> Result<String, Failure> {
         let text = "a search is posted as application/x-www-form-urlencoded";
         return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, IssueCode::NotSupported, text));
     }
-    String::from_utf8(bytes.to_vec()).map_err(|_| Failure::bad_request(IssueCode::Invalid, "the form is not UTF-8"))
+    String::from_utf8(bytes.to_vec())
+        .map_err(|_| Failure::bad_request(IssueCode::Invalid, "the form is not UTF-8"))
 }
 
 async fn search(
@@ -112,7 +113,13 @@ fn continued(server: &Server, of: ResourceType, mut parameters: Parameters) -> R
 }
 
 /// A searchset (R4, search §3.1.1.6); `entry` is absent when there is none.
-fn bundle(server: &Server, of: ResourceType, query: &Query, cursor: &Cursor, page: &Page) -> Result<Value, Failure> {
+fn bundle(
+    server: &Server,
+    of: ResourceType,
+    query: &Query,
+    cursor: &Cursor,
+    page: &Page,
+) -> Result<Value, Failure> {
     let mut links = vec![json!({"relation": "self", "url": self_link(server, of, query, cursor)?})];
     if let Some(next) = page.next.filter(|_| query.count > 0) {
         let after = Cursor { parameters: cursor.parameters.clone(), after: Some(next) };

@@ -18,7 +18,13 @@ async fn without_a_token_of_this_node_there_is_nothing() {
         &[("authorization", "Bearer good"), ("authorization", "Bearer good")],
         &[("authorization", "Bearer goo")],
     ];
-    for path in ["/fhir/Patient/p1", "/fhir/Patient/p1/_history/1", "/fhir/Patient", "/fhir/Nonsense", "/fhir/Patient/no"] {
+    for path in [
+        "/fhir/Patient/p1",
+        "/fhir/Patient/p1/_history/1",
+        "/fhir/Patient",
+        "/fhir/Nonsense",
+        "/fhir/Patient/no",
+    ] {
         for headers in rows {
             let answer = send(&router, "GET", path, headers, "").await;
             let row = format!("{path} {headers:?}");
@@ -31,7 +37,13 @@ async fn without_a_token_of_this_node_there_is_nothing() {
     let in_query = send(&router, "GET", "/fhir/Patient?access_token=good", &[], "").await;
     assert_eq!(in_query.status.as_u16(), 401, "a token in a URL ends in logs");
     assert!(node.records.texts().is_empty());
-    assert_eq!(send(&router, "GET", "/fhir/Patient/p1", &[("authorization", "bearer good")], "").await.status.as_u16(), 200);
+    assert_eq!(
+        send(&router, "GET", "/fhir/Patient/p1", &[("authorization", "bearer good")], "")
+            .await
+            .status
+            .as_u16(),
+        200
+    );
 }
 
 /// path, outcome or count in the record, further text in it
@@ -40,7 +52,10 @@ const RECORDED: &[(&str, &[&str])] = &[
     ("/fhir/Patient/p1/_history/1", &["\"outcome\":\"ok\"", "Patient/p1|1"]),
     ("/fhir/Patient/nope", &["\"outcome\":\"not-found\"", "\"Patient\""]),
     ("/fhir/Patient/gone", &["\"outcome\":\"deleted\"", "Patient/gone|2"]),
-    ("/fhir/Observation?patient=p1&code=8480-6", &["code", "patient", "Observation/o1|1", "Observation/o3|1", PATIENT_TOKEN]),
+    (
+        "/fhir/Observation?patient=p1&code=8480-6",
+        &["code", "patient", "Observation/o1|1", "Observation/o3|1", PATIENT_TOKEN],
+    ),
     ("/fhir/Observation?patient=p1&_count=0", &["patient", "\"0\""]),
     ("/fhir/Patient?_id=nope", &["_id", "\"0\""]),
 ];
@@ -71,7 +86,13 @@ async fn without_a_committed_record_there_is_no_data() {
     let node = node();
     let router = rest::portal(node.fhir);
     node.records.broken.store(true, Ordering::Relaxed);
-    for path in ["/fhir/Patient/p1", "/fhir/Patient/p1/_history/1", "/fhir/Patient", "/fhir/Patient/nope", "/fhir/Patient/gone"] {
+    for path in [
+        "/fhir/Patient/p1",
+        "/fhir/Patient/p1/_history/1",
+        "/fhir/Patient",
+        "/fhir/Patient/nope",
+        "/fhir/Patient/gone",
+    ] {
         let answer = get(&router, path, &[("if-none-match", "W/\"2\"")]).await;
         assert_eq!((answer.status.as_u16(), answer.issue().as_str()), (503, "exception"), "{path}");
         assert!(!answer.body.contains("Everywoman") && answer.header("etag").is_empty(), "{path}");

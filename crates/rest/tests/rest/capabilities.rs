@@ -25,7 +25,10 @@ fn stated(statement: &Value) -> Vec<(String, Vec<String>)> {
         let parameters = resource["searchParam"].as_array().expect("parameters");
         parameters.iter().map(|parameter| parameter["name"].as_str().expect("a name").to_owned()).collect()
     };
-    resources.iter().map(|resource| (resource["type"].as_str().expect("a type").to_owned(), names(resource))).collect()
+    resources
+        .iter()
+        .map(|resource| (resource["type"].as_str().expect("a type").to_owned(), names(resource)))
+        .collect()
 }
 
 #[tokio::test]
@@ -40,7 +43,12 @@ async fn every_stated_parameter_is_served_and_every_other_refused() {
             for name in &names {
                 let path = format!("/fhir/{of}?{name}=no-such-thing-anywhere");
                 let answer = get(&router, &path, &[]).await;
-                assert_eq!((answer.status.as_u16(), answer.ids().len()), (200, 0), "{path} filters: {}", answer.body);
+                assert_eq!(
+                    (answer.status.as_u16(), answer.ids().len()),
+                    (200, 0),
+                    "{path} filters: {}",
+                    answer.body
+                );
             }
             for parameter in fhir::r4().search_parameters(&of) {
                 let path = format!("/fhir/{of}?{}=x", parameter.code);

@@ -9,8 +9,8 @@ use fhir::{IndexValue, ResourceType};
 use rest::{CursorKey, Fhir, Metrics, TokenSet, every_type, token_hash};
 use serde_json::{Value, json};
 use store::{
-    Access, Arrived, Clause, Error, Intake, IntakeWrite, Ledger, LedgerRow, Micros, Page, ResourceBody, ResourceKey,
-    Resources, Result, Search, SealedLeaf, Stored, TokenValue, Unsealed,
+    Access, Arrived, Clause, Error, Intake, IntakeWrite, Ledger, LedgerRow, Micros, Page, ResourceBody,
+    ResourceKey, Resources, Result, SealedLeaf, Search, Stored, TokenValue, Unsealed,
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -67,9 +67,13 @@ pub fn memory() -> Memory {
         stored(&patient("gone", true), 1),
         gone,
     ];
-    for (id, of, code) in
-        [("o1", "p1", "8480-6"), ("o2", "p1", "8462-4"), ("o3", "p1", "8480-6"), ("o4", "p2", "8480-6"), ("o5", "p2", "x")]
-    {
+    for (id, of, code) in [
+        ("o1", "p1", "8480-6"),
+        ("o2", "p1", "8462-4"),
+        ("o3", "p1", "8480-6"),
+        ("o4", "p2", "8480-6"),
+        ("o5", "p2", "x"),
+    ] {
         versions.push(stored(&observation(id, of, code), 1));
     }
     Memory { versions, ..Memory::default() }
@@ -95,11 +99,14 @@ impl Memory {
 fn matches(stored: &Stored, clause: &Clause) -> bool {
     let resource: Value = serde_json::from_slice(stored.body.expose()).expect("JSON");
     let of = stored.key.resource_type.as_str();
-    let index = |name: &str| fhir::extract(&resource, fhir::r4().search_parameter(of, name).expect("a parameter"));
+    let index =
+        |name: &str| fhir::extract(&resource, fhir::r4().search_parameter(of, name).expect("a parameter"));
     match clause {
         Clause::Id(ids) => ids.contains(&stored.key.id),
         Clause::Token { parameter, values } => index(parameter).iter().any(|held| match held {
-            IndexValue::Token { system, code } => values.iter().any(|asked| token(asked, system.as_deref(), code)),
+            IndexValue::Token { system, code } => {
+                values.iter().any(|asked| token(asked, system.as_deref(), code))
+            }
             _ => false,
         }),
         Clause::Reference { parameter, values } => index(parameter).iter().any(|held| match held {

@@ -11,7 +11,11 @@ use rest::{Health, Metrics, Readiness, TokenSet, token_hash};
 fn health() -> (axum::Router, Readiness, Arc<Metrics>) {
     let (readiness, metrics) = (Readiness::default(), Arc::new(Metrics::new("portal")));
     let tokens = TokenSet::new([("prometheus".to_owned(), token_hash("good"))]);
-    (rest::health(Health { readiness: readiness.clone(), metrics: metrics.clone(), tokens }), readiness, metrics)
+    (
+        rest::health(Health { readiness: readiness.clone(), metrics: metrics.clone(), tokens }),
+        readiness,
+        metrics,
+    )
 }
 
 #[tokio::test]
@@ -63,12 +67,18 @@ async fn labels_are_templates() {
     let node = node();
     let metrics = node.fhir.metrics.clone();
     let router = rest::portal(node.fhir);
-    for path in ["/fhir/Patient/p1", "/fhir/Patient/secret", "/fhir/Patient?_id=secret", "/fhir/secret/secret/secret"] {
+    for path in
+        ["/fhir/Patient/p1", "/fhir/Patient/secret", "/fhir/Patient?_id=secret", "/fhir/secret/secret/secret"]
+    {
         crate::answer::get(&router, path, &[]).await;
     }
     send(&router, "SECRET", "/fhir/Patient/p1", &[], "").await;
     metrics.register(|registry| {
-        registry.register("example", "A metric of another part", prometheus_client::metrics::gauge::Gauge::<i64>::default());
+        registry.register(
+            "example",
+            "A metric of another part",
+            prometheus_client::metrics::gauge::Gauge::<i64>::default(),
+        );
     });
     let page = metrics.encode().expect("encodes");
     assert!(page.contains("tidegate_example 0"), "{page}");
@@ -82,7 +92,9 @@ async fn labels_are_templates() {
 async fn the_surfaces_share_one_listener_and_its_fallback() {
     let (health, _, _) = health();
     let router = rest::portal(node().fhir).merge(health).fallback(rest::unknown_route);
-    for (path, status) in [("/livez", 200), ("/fhir/metadata", 200), ("/fhir/x/y/z/v", 404), ("/nowhere", 404), ("/", 404)] {
+    for (path, status) in
+        [("/livez", 200), ("/fhir/metadata", 200), ("/fhir/x/y/z/v", 404), ("/nowhere", 404), ("/", 404)]
+    {
         let answer = send(&router, "GET", path, &[], "").await;
         assert_eq!(answer.status.as_u16(), status, "{path}");
         assert!(status == 200 || answer.issue() == "not-supported", "{path}: {}", answer.body);

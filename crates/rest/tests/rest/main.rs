@@ -6,8 +6,10 @@ mod fake;
 mod access;
 mod capabilities;
 mod health;
+mod intake;
 mod portal;
 #[cfg(feature = "clinical")]
 mod read;
 #[cfg(feature = "clinical")]
 mod search;
+mod serve;

@@ -24,9 +24,14 @@ async fn a_parameter_that_could_test_a_removed_element_is_not_there() {
     for query in REFUSED {
         let answer = get(&router, &format!("/fhir/{query}"), &[]).await;
         assert_eq!((answer.status.as_u16(), answer.issue().as_str()), (400, "not-supported"), "{query}");
-        let valid = if query.starts_with("Patient") { "valid: _id, _count" } else { "valid: _id, code, patient, _count" };
+        let valid = if query.starts_with("Patient") {
+            "valid: _id, _count"
+        } else {
+            "valid: _id, code, patient, _count"
+        };
         assert!(answer.body.contains(valid), "{query}: {}", answer.body);
-        let headers = [("authorization", "Bearer good"), ("content-type", "application/x-www-form-urlencoded")];
+        let headers =
+            [("authorization", "Bearer good"), ("content-type", "application/x-www-form-urlencoded")];
         let (of, form) = query.split_once('?').expect("a query");
         let posted = send(&router, "POST", &format!("/fhir/{of}/_search"), &headers, form).await;
         assert_eq!(posted.status.as_u16(), 400, "posted {query}");
@@ -51,7 +56,9 @@ async fn time_is_told_to_the_year() {
     let conditional = get(&router, "/fhir/Patient/p1", &since).await;
     assert_eq!(conditional.status.as_u16(), 200, "a coarse instant cannot say that nothing changed");
     assert_eq!(get(&router, "/fhir/Patient/p1", &[("if-none-match", "W/\"2\"")]).await.status.as_u16(), 304);
-    for path in ["/fhir/Patient/p1", "/fhir/Patient/p1/_history/1", "/fhir/Patient", "/fhir/Observation?patient=p1"] {
+    for path in
+        ["/fhir/Patient/p1", "/fhir/Patient/p1/_history/1", "/fhir/Patient", "/fhir/Observation?patient=p1"]
+    {
         let answer = get(&router, path, &[]).await;
         assert_eq!(answer.status.as_u16(), 200, "{path}");
         assert!(fhir::validate(&answer.json()).is_empty(), "{path}");

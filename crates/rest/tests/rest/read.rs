@@ -124,7 +124,11 @@ async fn a_resource_goes_out_with_its_version_and_instant() {
     assert!(observation.body.contains("\"value\":1.0"), "digits are kept: {}", observation.body);
     assert_eq!(observation.json()["meta"]["versionId"], "1", "meta is made where there was none");
     let pretty = get(&router, "/fhir/Patient/p1?_pretty=true", &[]).await;
-    assert!(pretty.body.starts_with("{\n  \"resourceType\": \"Patient\",\n  \"id\": \"p1\",\n"), "{}", pretty.body);
+    assert!(
+        pretty.body.starts_with("{\n  \"resourceType\": \"Patient\",\n  \"id\": \"p1\",\n"),
+        "{}",
+        pretty.body
+    );
     assert_eq!(pretty.json(), answer.json());
 }
 

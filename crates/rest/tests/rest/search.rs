@@ -45,7 +45,10 @@ async fn searches_find_as_the_table_says() {
         assert_eq!(answer.status.as_u16(), 200, "{query}: {}", answer.body);
         assert_eq!(answer.ids(), *ids, "{query}");
         assert!(fhir::validate(&answer.json()).is_empty(), "{query}: {:?}", fhir::validate(&answer.json()));
-        assert!(!ids.is_empty() || answer.json().get("entry").is_none(), "{query}: entry is absent, not empty");
+        assert!(
+            !ids.is_empty() || answer.json().get("entry").is_none(),
+            "{query}: entry is absent, not empty"
+        );
     }
 }
 
@@ -102,7 +105,11 @@ async fn what_is_not_supported_is_refused_never_ignored() {
         }
     }
     let answer = get(&router, "/fhir/Observation?nosuch=1", &[]).await;
-    assert!(answer.body.contains("valid: _id, code, identifier, patient, subject, _count"), "{}", answer.body);
+    assert!(
+        answer.body.contains("valid: _id, code, identifier, patient, subject, _count"),
+        "{}",
+        answer.body
+    );
 }
 
 #[tokio::test]
@@ -146,8 +153,12 @@ async fn a_page_knows_its_total_and_addresses() {
 #[tokio::test]
 async fn a_posted_search_is_the_same_search() {
     let router = rest::clinical(node().fhir);
-    let headers = [("authorization", "Bearer good"), ("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
-    let answer = send(&router, "POST", "/fhir/Observation/_search?code=8480-6", &headers, "patient=p1&_count=1").await;
+    let headers = [
+        ("authorization", "Bearer good"),
+        ("content-type", "application/x-www-form-urlencoded; charset=utf-8"),
+    ];
+    let answer =
+        send(&router, "POST", "/fhir/Observation/_search?code=8480-6", &headers, "patient=p1&_count=1").await;
     assert_eq!(answer.ids(), ["o1"], "{}", answer.body);
     assert_eq!(answer.json()["total"], 2);
     let empty = send(&router, "POST", "/fhir/Patient/_search", &[("authorization", "Bearer good")], "").await;
@@ -211,5 +222,9 @@ async fn links_never_carry_an_identifier() {
     let elsewhere = path(&next).replace("/Patient?", "/Observation?");
     assert_eq!(get(&router, &elsewhere, &[]).await.status.as_u16(), 400);
     let portal = rest::portal(node().fhir);
-    assert_eq!(get(&portal, &path(&next), &[]).await.status.as_u16(), 400, "a link of one role is refused by the other");
+    assert_eq!(
+        get(&portal, &path(&next), &[]).await.status.as_u16(),
+        400,
+        "a link of one role is refused by the other"
+    );
 }
