@@ -13,7 +13,12 @@ use crate::release::Released;
 
 impl Profile {
     /// Pseudonyms needed to name one resource that has no content any more.
-    pub fn needs_to_name(&self, resource_type: fhir::ResourceType, id: &str, owner: Option<&str>) -> Vec<Subject> {
+    pub fn needs_to_name(
+        &self,
+        resource_type: fhir::ResourceType,
+        id: &str,
+        owner: Option<&str>,
+    ) -> Vec<Subject> {
         self.subject_of(resource_type, id, owner).into_iter().collect()
     }
 
@@ -38,7 +43,12 @@ impl Profile {
         }
     }
 
-    fn subject_of(&self, resource_type: fhir::ResourceType, id: &str, owner: Option<&str>) -> Option<Subject> {
+    fn subject_of(
+        &self,
+        resource_type: fhir::ResourceType,
+        id: &str,
+        owner: Option<&str>,
+    ) -> Option<Subject> {
         if self.subjects.contains(&resource_type) {
             return Some(Subject { resource_type, clinical_id: id.to_owned() });
         }
@@ -92,7 +102,10 @@ mod tests {
     #[test]
     fn a_notice_is_type_and_id_and_nothing_else() {
         let id = "0123456789abcdef0123456789abcdef";
-        assert_eq!(deletion(observation(), id), format!(r#"{{"resourceType":"Observation","id":"{id}"}}"#).into_bytes());
+        assert_eq!(
+            deletion(observation(), id),
+            format!(r#"{{"resourceType":"Observation","id":"{id}"}}"#).into_bytes()
+        );
     }
 
     #[test]
@@ -101,7 +114,8 @@ mod tests {
         let deny = Decision::Deny { reason: "no-rule-permits", rules: Vec::new() };
         let id = "0123456789abcdef0123456789abcdef";
         let of = |id: &str, decision: &Decision, cloud: bool| {
-            release_deletion(observation(), id, decision, Uuid::nil(), &destination(cloud)).map_err(|r| r.code)
+            release_deletion(observation(), id, decision, Uuid::nil(), &destination(cloud))
+                .map_err(|r| r.code)
         };
         assert!(of(id, &permit, true).is_ok());
         assert_eq!(of("MRN-12345", &permit, true).err(), Some("released-id"));

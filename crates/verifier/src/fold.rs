@@ -21,6 +21,15 @@ pub(crate) fn digits(folded: &str) -> String {
     folded.chars().filter(char::is_ascii_digit).collect()
 }
 
+/// Lowercase hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|nibble| char::from_digit(u32::from(nibble), 16))
+        .collect()
+}
+
 fn push(character: char, folded: &mut String) {
     match character {
         'a'..='z' | '0'..='9' => folded.push(character),
@@ -34,13 +43,24 @@ fn push(character: char, folded: &mut String) {
         _ if character.is_ascii() || is_mark(character) => {}
         _ => match base(character) {
             Some(letters) => folded.push_str(letters),
-            None if character.is_alphanumeric() => match character.to_digit(10) {
+            None if character.is_alphanumeric() => match decimal(character) {
                 Some(digit) => folded.extend(char::from_digit(digit, 10)),
                 None => folded.extend(character.to_lowercase()),
             },
             None => {}
         },
     }
+}
+
+/// The value of an Arabic, Persian or Devanagari digit.
+fn decimal(character: char) -> Option<u32> {
+    let zero = match character {
+        '\u{660}'..='\u{669}' => '\u{660}',
+        '\u{6f0}'..='\u{6f9}' => '\u{6f0}',
+        '\u{966}'..='\u{96f}' => '\u{966}',
+        _ => return None,
+    };
+    Some(u32::from(character) - u32::from(zero))
 }
 
 /// Combining marks and characters without width.

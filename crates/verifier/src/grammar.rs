@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use aws_lc_rs::digest;
 use regex::Regex;
 
+use crate::fold::hex;
 use crate::table::rows;
 
 /// Digits of the profile's content hash in `meta.tag`.
@@ -15,6 +16,8 @@ pub struct Grammar {
     profile_id: String,
     policy_tag: String,
     forms: HashMap<String, HashMap<String, Form>>,
+    /// Resource types with rows.
+    resources: HashSet<String>,
     systems: HashMap<String, Option<Regex>>,
     system_prefixes: Vec<(String, Option<Regex>)>,
     words: HashMap<String, HashSet<String>>,
@@ -110,6 +113,7 @@ impl Grammar {
             profile_id: profile_id.to_owned(),
             policy_tag: content_tag(files),
             forms: HashMap::new(),
+            resources: HashSet::new(),
             systems: HashMap::new(),
             system_prefixes: Vec::new(),
             words: HashMap::new(),
@@ -134,10 +138,13 @@ impl Grammar {
     }
 
     fn read_forms(&mut self, files: &BTreeMap<String, String>) -> Result<(), GrammarError> {
-        for (line, [_, path, type_code, operation]) in rows::<4>(files, "fhir.tsv")? {
+        for (line, [owner, path, type_code, operation]) in rows::<4>(files, "fhir.tsv")? {
             let error =
                 |text: &str| GrammarError { file: "fhir.tsv".to_owned(), line, text: text.to_owned() };
             let form = self.form(operation).ok_or_else(|| error("unknown operation"))?;
+            if form == Form::Id {
+                self.resources.insert(owner.to_owned());
+            }
             let types = self.forms.entry(path.to_owned()).or_default();
             if types.insert(type_code.to_owned(), form).is_some() {
                 return Err(error("a second row for the same element"));
@@ -224,7 +231,7 @@ impl Grammar {
 
     /// Whether the profile has rows for a resource type.
     pub(crate) fn covers(&self, resource_type: &str) -> bool {
-        self.forms.contains_key(&format!("{resource_type}.id"))
+        self.resources.contains(resource_type)
     }
 
     pub(crate) fn has_word(&self, list: &str, word: &str) -> bool {
@@ -260,5 +267,5 @@ fn content_tag(files: &BTreeMap<String, String>) -> String {
         }
     }
     let hash = digest::digest(&digest::SHA256, &joined);
-    hash.as_ref().iter().take(TAG_DIGITS / 2).map(|byte| format!("{byte:02x}")).collect()
+    hex(hash.as_ref().get(..TAG_DIGITS / 2).unwrap_or_default())
 }

@@ -3,17 +3,16 @@
 mod collect;
 mod dates;
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::OnceLock;
+use std::collections::HashSet;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::decode;
-use crate::fold::{digits, fold, words};
+use crate::fold::{digits, fold, hex, words};
+use crate::search::Search;
 use crate::structure::Role;
 
 /// Shorter numbers are not told apart from codes and values.
@@ -49,23 +48,17 @@ pub enum IdentifierKind {
 /// Identifiers that must not come out: of the source message, the patient and relatives. Debug prints counts.
 #[derive(Default)]
 pub struct KnownIdentifiers {
-    /// Folded needle → its kind.
-    needles: BTreeMap<String, IdentifierKind>,
+    /// Folded forms.
+    needles: Search,
     /// Folded names, the short ones included.
     names: HashSet<String>,
+    /// More were added than can be kept.
     overflow: bool,
-    searcher: OnceLock<Option<Searcher>>,
-}
-
-struct Searcher {
-    automaton: AhoCorasick,
-    needles: Vec<(IdentifierKind, usize)>,
 }
 
 impl KnownIdentifiers {
     /// Adds one identifier as the source spells it; what is too short to tell apart from chance is left out.
     pub fn add(&mut self, kind: IdentifierKind, text: &str) {
-        self.searcher = OnceLock::new();
         if self.needles.len() > IDENTIFIERS_MAX {
             self.overflow = true;
             return;
@@ -167,8 +160,7 @@ impl KnownIdentifiers {
             self.code(kind, encoded.get(first..last));
         }
         for bytes in [text.as_bytes(), digest::digest(&digest::SHA256, text.as_bytes()).as_ref()] {
-            let hexadecimal: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            self.code(kind, Some(&hexadecimal));
+            self.code(kind, Some(&hex(bytes)));
         }
     }
 
@@ -182,22 +174,7 @@ impl KnownIdentifiers {
     }
 
     fn needle(&mut self, kind: IdentifierKind, folded: String) {
-        self.needles.entry(folded).or_insert(kind);
-    }
-
-    fn searcher(&self) -> Option<&Searcher> {
-        let made = self.searcher.get_or_init(|| {
-            let automaton = AhoCorasick::builder()
-                .match_kind(MatchKind::Standard)
-                .kind(Some(AhoCorasickKind::NoncontiguousNFA))
-                .build(self.needles.keys())
-                .ok()?;
-            Some(Searcher {
-                automaton,
-                needles: self.needles.iter().map(|(text, kind)| (*kind, text.len())).collect(),
-            })
-        });
-        made.as_ref()
+        self.needles.add(&folded, kind);
     }
 
     /// Whether a leaf holds an identifier, as it is or hidden.
@@ -213,18 +190,16 @@ impl KnownIdentifiers {
 
     /// Whether the bytes as a whole hold a long identifier.
     pub(crate) fn in_bytes(&self, bytes: &[u8]) -> bool {
-        let lowercase = bytes.to_ascii_lowercase();
-        let Some(searcher) = self.searcher() else { return true };
-        let long = |kind: IdentifierKind, length: usize| {
-            kind != IdentifierKind::Name && length >= INSIDE_ID_CHARS_MIN
-        };
-        searcher.find(&lowercase, &mut |kind, length| long(kind, length))
+        let long = |kind, length| kind != IdentifierKind::Name && length >= INSIDE_ID_CHARS_MIN;
+        self.needles.any(&bytes.to_ascii_lowercase(), &long)
     }
 
     fn in_text(&self, role: Role, text: &str) -> bool {
-        // A searcher that could not be made finds everything: nothing passes unchecked.
-        let Some(searcher) = self.searcher().filter(|_| !self.overflow) else { return true };
-        if matches!(role, Role::Code | Role::Unexplained) {
+        // Nothing passes unchecked.
+        if self.overflow {
+            return true;
+        }
+        if matches!(role, Role::Code | Role::Unexplained) && !self.names.is_empty() {
             let least = if role == Role::Code { NAME_CHARS_MIN } else { 2 };
             if words(text).any(|word| word.chars().count() >= least && self.names.contains(&word)) {
                 return true;
@@ -232,38 +207,29 @@ impl KnownIdentifiers {
         }
         let folded = fold(text);
         let number = digits(&folded);
-        let whole = |spelling: &str| {
-            let bare = spelling.trim_start_matches('0');
-            [spelling, bare].iter().any(|spelling| {
-                spelling.len() > NUMBER_CHARS_MIN
-                    && self
-                        .needles
-                        .get(*spelling)
-                        .is_some_and(|kind| *kind != IdentifierKind::Date && *kind != IdentifierKind::Name)
-            })
-        };
-        if role != Role::Unexplained && (whole(&folded) || whole(&number)) {
+        let digits_apart = number.len() < folded.len();
+        if role != Role::Unexplained && (self.is_whole(&folded) || (digits_apart && self.is_whole(&number))) {
             return true;
         }
-        let mut counts = |kind: IdentifierKind, length: usize| match role {
+        let counts = |kind: IdentifierKind, length: usize| match role {
             Role::Closed => false,
             Role::Code | Role::Number => {
-                let least =
-                    if kind == IdentifierKind::Date { INSIDE_ID_CHARS_MIN } else { INSIDE_CODE_CHARS_MIN };
-                kind != IdentifierKind::Name && length >= least
+                let date = kind == IdentifierKind::Date;
+                kind != IdentifierKind::Name
+                    && length >= if date { INSIDE_ID_CHARS_MIN } else { INSIDE_CODE_CHARS_MIN }
             }
             Role::Id => kind != IdentifierKind::Name && length >= INSIDE_ID_CHARS_MIN,
             Role::Unexplained => true,
         };
-        searcher.find(folded.as_bytes(), &mut counts)
-            || (number.len() < folded.len() && searcher.find(number.as_bytes(), &mut counts))
+        self.needles.any(folded.as_bytes(), &counts)
+            || (digits_apart && self.needles.any(number.as_bytes(), &counts))
     }
-}
 
-impl Searcher {
-    fn find(&self, text: &[u8], counts: &mut dyn FnMut(IdentifierKind, usize) -> bool) -> bool {
-        self.automaton.find_overlapping_iter(text).any(|hit| {
-            self.needles.get(hit.pattern().as_usize()).is_some_and(|(kind, length)| counts(*kind, *length))
+    /// Whether a text is an identifier from end to end, leading zeros aside.
+    fn is_whole(&self, spelling: &str) -> bool {
+        [spelling, spelling.trim_start_matches('0')].iter().any(|spelling| {
+            let kind = self.needles.exact(spelling).filter(|_| spelling.len() > NUMBER_CHARS_MIN);
+            kind.is_some_and(|kind| !matches!(kind, IdentifierKind::Date | IdentifierKind::Name))
         })
     }
 }

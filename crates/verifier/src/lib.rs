@@ -24,6 +24,7 @@ mod fold;
 mod grammar;
 mod known;
 mod patterns;
+mod search;
 mod structure;
 mod table;
 

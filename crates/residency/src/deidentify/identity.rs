@@ -59,6 +59,11 @@ impl<'a> Identities<'a> {
         }
     }
 
+    /// Whether the walk is after the needed pseudonyms alone.
+    pub(super) fn collects(&self) -> bool {
+        matches!(self.source, Source::Collect(..))
+    }
+
     pub(super) fn local_id(&self, id: &str) -> Option<&str> {
         self.contained.get(id).map(String::as_str)
     }

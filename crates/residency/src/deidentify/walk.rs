@@ -114,7 +114,10 @@ impl Walk<'_> {
             }
         }
         for required in &node.required {
-            let there = |name: &String| output.contains_key(name) || output.contains_key(&format!("_{name}"));
+            let there = |name: &String| {
+                output.contains_key(name)
+                    || output.keys().any(|key| key.strip_prefix('_') == Some(name.as_str()))
+            };
             if required.names.iter().any(there) {
                 continue;
             }
@@ -296,6 +299,9 @@ impl Walk<'_> {
     }
 
     pub(super) fn record(&mut self, operation: &str) {
+        if self.identities.collects() {
+            return;
+        }
         self.actions.push(ElementAction { location: self.at.clone(), operation: operation.to_owned() });
     }
 
