@@ -29,6 +29,8 @@ pub struct Destination {
     pub id: String,
     /// The zone it stands in.
     pub zone: String,
+    /// Where that zone's machines stand (ISO 3166); a receipt must name it.
+    pub region: String,
     /// Whether that zone is of kind `cloud`.
     pub cloud: bool,
     /// De-identification profile; always there when `cloud`.

@@ -26,9 +26,13 @@ struct ZonesFile {
 struct ZoneEntry {
     id: Spanned<String>,
     kind: ZoneKind,
-    /// Where the zone's machines stand (ISO 3166); shown to an officer, not compared.
-    #[serde(rename = "region")]
-    _region: String,
+    region: String,
+}
+
+/// A zone as the destinations see it.
+struct Zone {
+    kind: ZoneKind,
+    region: String,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq)]
@@ -155,10 +159,11 @@ fn at(file: &str, text: &Spanned<String>, code: &'static str, message: String) -
     Diagnostic::new(file, Place::of(text, text.value.chars().count()), code, message)
 }
 
-fn read_zones(entries: ZonesFile, found: &mut Vec<Diagnostic>) -> BTreeMap<String, ZoneKind> {
+fn read_zones(entries: ZonesFile, found: &mut Vec<Diagnostic>) -> BTreeMap<String, Zone> {
     let mut zones = BTreeMap::new();
     for entry in entries.zones {
-        if zones.insert(entry.id.value.clone(), entry.kind).is_some() {
+        let zone = Zone { kind: entry.kind, region: entry.region };
+        if zones.insert(entry.id.value.clone(), zone).is_some() {
             found.push(at(
                 ZONES,
                 &entry.id,
@@ -172,7 +177,7 @@ fn read_zones(entries: ZonesFile, found: &mut Vec<Diagnostic>) -> BTreeMap<Strin
 
 fn read_destinations(
     entries: DestinationsFile,
-    zones: &BTreeMap<String, ZoneKind>,
+    zones: &BTreeMap<String, Zone>,
     profiles: &[&str],
     found: &mut Vec<Diagnostic>,
 ) -> BTreeMap<String, Destination> {
@@ -182,13 +187,15 @@ fn read_destinations(
         if let Some(profile) = &entry.profile {
             check(DESTINATIONS, "profile", profile, profiles.iter().copied(), found);
         }
-        let cloud = zones.get(&entry.zone.value) == Some(&ZoneKind::Cloud);
+        let zone = zones.get(&entry.zone.value);
+        let cloud = zone.is_some_and(|zone| zone.kind == ZoneKind::Cloud);
         if cloud && entry.profile.is_none() {
             let message = format!("cloud destination `{}` has no de-identification profile", entry.id.value);
             found.push(at(DESTINATIONS, &entry.id, "cloud-without-profile", message).help("add `profile:`"));
         }
         let destination = Destination {
             id: entry.id.value.clone(),
+            region: zone.map(|zone| zone.region.clone()).unwrap_or_default(),
             zone: entry.zone.value,
             cloud,
             profile: entry.profile.map(|profile| profile.value),
@@ -232,7 +239,7 @@ fn read_labels(entries: LabelsFile, found: &mut Vec<Diagnostic>) -> Vec<LabelRul
 
 fn read_rules(
     entries: Vec<RuleEntry>,
-    zones: &BTreeMap<String, ZoneKind>,
+    zones: &BTreeMap<String, Zone>,
     destinations: &BTreeMap<String, Destination>,
     found: &mut Vec<Diagnostic>,
 ) -> Vec<Rule> {
