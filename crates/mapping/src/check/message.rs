@@ -1,0 +1,345 @@
+//! `messages/*.yaml`.
+
+use super::element::{Completeness, Keyed};
+use super::shape::Shape;
+use super::source::{Source, Use};
+use super::{Checker, Trees};
+use crate::Mode;
+use crate::diagnostic::Place;
+use crate::plan::{Elements, Event, Make, MessagePlan, Path, Target};
+use crate::syntax;
+use crate::yaml::{Kind, Node};
+use std::collections::{BTreeMap, BTreeSet};
+
+const MESSAGE_KEYS: &[&str] = &["message", "for", "structure", "extends", "require", "make", "join_text", "merge", "events", "ignore", "bundle", "doc"];
+
+type Triggers = BTreeMap<(String, String), usize>;
+
+impl Checker<'_> {
+    pub(super) fn messages(&mut self, trees: &Trees) -> (Vec<MessagePlan>, Triggers) {
+        let mut plans = Vec::new();
+        let mut triggers = Triggers::new();
+        let mut reached = BTreeSet::new();
+        for name in trees.messages.keys() {
+            let Some(node) = self.inherited(name, trees, &mut Vec::new()) else { continue };
+            let plan = self.message(name, &node);
+            let events = self.triggers(name, &node, plans.len(), &mut triggers);
+            self.check_handles(&plan, &node);
+            self.check_owed(&plan, &events, &node);
+            reached.extend(plan.make.iter().map(|make| make.map));
+            plans.push(plan);
+        }
+        self.check_unmade(&reached);
+        (plans, triggers)
+    }
+
+    /// The tree with everything it extends.
+    fn inherited(&mut self, name: &str, trees: &Trees, chain: &mut Vec<String>) -> Option<Node> {
+        let node = trees.messages.get(name)?;
+        let Some(base) = node.get("extends") else { return Some(node.clone()) };
+        let base_name = self.text(base)?.to_owned();
+        if chain.contains(&base_name) || base_name == name {
+            self.findings.add(base.place, "E0406", "this goes round in a circle");
+            return None;
+        }
+        if !trees.messages.contains_key(&base_name) {
+            self.findings.add_near(base.place, "E0406", format!("no message file {base_name}"), &base_name, trees.messages.keys().map(String::as_str));
+            return None;
+        }
+        chain.push(name.to_owned());
+        let parent = self.inherited(&base_name, trees, chain)?;
+        Some(merged(&parent, node))
+    }
+
+    fn message(&mut self, name: &str, node: &Node) -> MessagePlan {
+        self.only_keys(node, MESSAGE_KEYS);
+        if let Some(bundle) = node.get("bundle").filter(|bundle| bundle.scalar() != Some("transaction")) {
+            self.findings.add(bundle.place, "E0105", "bundle can only be transaction");
+        }
+        let source = Source::default();
+        let require = node.get("require").map(Node::items).unwrap_or_default().iter().filter_map(|item| self.required(item, &source)).collect();
+        let mut make = Vec::new();
+        for entry in node.get("make").map(Node::entries).unwrap_or_default() {
+            for item in entry.value.items() {
+                make.extend(self.make(&entry.key, item));
+            }
+        }
+        if make.is_empty() {
+            self.findings.add(node.place, "E0103", "the message file makes nothing");
+        }
+        let events = self.events(node, &make);
+        let ignore = self.ignored(node, &source);
+        let merge = node.get("merge").and_then(|merge| self.merge(merge, &make));
+        let join_text = match node.get("join_text") {
+            None => false,
+            Some(given) if given.scalar() == Some("OBX") => true,
+            Some(given) => {
+                self.findings.add(given.place, "E0105", "join_text can only be OBX");
+                false
+            }
+        };
+        let structure = node.get("structure").and_then(Node::scalar).map(str::to_owned);
+        if structure.as_deref().is_some_and(|id| hl7v2::dictionary::structure(id).is_none()) {
+            self.findings.add(node.place, "E0214", "no HL7 version has this message structure");
+        }
+        MessagePlan { name: name.to_owned(), structure, require, make, events, ignore, merge, join_text }
+    }
+
+    fn required(&mut self, item: &Node, source: &Source) -> Option<Path> {
+        let text = self.text(item)?;
+        let parsed = self.parsed(item.place, syntax::path(text))?;
+        let (mut path, _) = self.path(&parsed, item.place, source, Use::Any)?;
+        if let crate::plan::Root::Segment { absolute, .. } = &mut path.root {
+            *absolute = true;
+        }
+        Some(path)
+    }
+
+    fn make(&mut self, handle: &str, node: &Node) -> Option<Make> {
+        let text_node = match &node.kind {
+            Kind::Scalar(_) => node,
+            Kind::Map(_) | Kind::List(_) => {
+                self.only_keys(node, &["map", "when", "unless", "mode"]);
+                node.get("map").or_else(|| {
+                    self.findings.add(node.place, "E0103", "`map: SEGMENT -> Type` is missing");
+                    None
+                })?
+            }
+        };
+        let text = self.text(text_node)?;
+        let Some((from, target)) = text.split_once("->") else {
+            self.findings.add(text_node.place, "E0201", "`SEGMENT -> Type` is expected here");
+            return None;
+        };
+        let parsed = self.parsed(text_node.place, syntax::path(from.trim_end()))?;
+        let syntax::Root::Segment { name, groups, every, field: None, .. } = parsed.root else {
+            self.findings.add(text_node.place, "E0201", "a segment is expected before the arrow");
+            return None;
+        };
+        let map_name = format!("{name}.{}", target.trim());
+        let Some(&map) = self.map_names.get(&map_name) else {
+            let names: Vec<String> = self.map_names.keys().cloned().collect();
+            self.findings.add_near(text_node.place, "E0401", format!("no map {name} -> {}", target.trim()), &map_name, names.iter().map(String::as_str));
+            return None;
+        };
+        let source = Source { segment: Some(name.clone()), reads: None, item: None };
+        let when = if node.is_map() { self.guard(node, &source)? } else { None };
+        let mode = match node.get("mode").and_then(Node::scalar) {
+            None => None,
+            Some("merge") => Some(Mode::Merge),
+            Some("replace") => Some(Mode::Replace),
+            Some(other) => {
+                self.findings.add_help(node.place, "E0105", format!("{other} is no mode"), "merge or replace");
+                None
+            }
+        };
+        Some(Make { handle: handle.to_owned(), segment: name, groups, every, map, when, mode })
+    }
+
+    fn merge(&mut self, node: &Node, make: &[Make]) -> Option<(String, String)> {
+        self.only_keys(node, &["survivor", "retired"]);
+        let mut handle = |key: &str| {
+            let given = node.get(key)?;
+            let name = given.scalar()?.to_owned();
+            self.known_handle(&name, given.place, make).then_some(name)
+        };
+        let pair = handle("survivor").zip(handle("retired"));
+        if pair.is_none() {
+            self.findings.add(node.place, "E0103", "merge needs the handles of survivor and retired");
+        }
+        pair
+    }
+
+    fn known_handle(&mut self, name: &str, place: Place, make: &[Make]) -> bool {
+        let known = make.iter().any(|line| line.handle == name);
+        if !known {
+            self.findings.add_near(place, "E0403", format!("no handle {name}"), name, make.iter().map(|line| line.handle.as_str()));
+        }
+        known
+    }
+
+    fn events(&mut self, node: &Node, make: &[Make]) -> BTreeMap<String, Event> {
+        let mut events = BTreeMap::new();
+        for entry in node.get("events").map(Node::entries).unwrap_or_default() {
+            events.insert(entry.key.clone(), self.event(&entry.value, make));
+        }
+        events
+    }
+
+    fn event(&mut self, node: &Node, make: &[Make]) -> Event {
+        let mut event = Event::default();
+        for entry in node.entries() {
+            match entry.key.as_str() {
+                "update" | "replace" | "skip" => {
+                    let names: BTreeSet<String> = entry.value.items().iter().filter_map(|item| item.scalar().map(|name| (name.to_owned(), item.place))).filter(|(name, place)| self.known_handle(name, *place, make)).map(|(name, _)| name).collect();
+                    match entry.key.as_str() {
+                        "update" => event.update = names,
+                        "replace" => event.replace = names,
+                        _ => event.skip = names,
+                    }
+                }
+                "clear" => {
+                    for item in entry.value.items() {
+                        event.clear.extend(self.cleared(item, make));
+                    }
+                }
+                path => event.overrides.extend(self.event_override(path, entry.place, &entry.value, make)),
+            }
+        }
+        event
+    }
+
+    fn cleared(&mut self, item: &Node, make: &[Make]) -> Option<(String, Vec<String>)> {
+        let text = self.text(item)?;
+        let (handle, path) = text.split_once('.').unwrap_or((text, ""));
+        if !self.known_handle(handle, item.place, make) {
+            return None;
+        }
+        let map = make.iter().find(|line| line.handle == handle)?.map;
+        let mut shape = self.resource_shape(map)?;
+        let mut parts = Vec::new();
+        for part in path.split('.') {
+            let found = self.find(&shape, part, item.place)?;
+            parts.push(found.slot.name.clone());
+            shape = found.choices.into_iter().next()?.1;
+        }
+        Some((handle.to_owned(), parts))
+    }
+
+    fn resource_shape(&self, map: usize) -> Option<Shape> {
+        match &self.headers.get(map)?.target {
+            Target::Resource(kind) => Some(Shape::of_type(kind.as_str())),
+            Target::DataType(_) | Target::Text => None,
+        }
+    }
+
+    fn event_override(&mut self, path: &str, place: Place, value: &Node, make: &[Make]) -> Option<(String, Elements)> {
+        let Some((handle, rest)) = path.split_once('.') else {
+            self.findings.add_near(place, "E0101", format!("unknown key {path}"), path, ["update", "replace", "clear", "skip"]);
+            return None;
+        };
+        if !self.known_handle(handle, place, make) {
+            return None;
+        }
+        let line = make.iter().find(|line| line.handle == handle)?;
+        let shape = self.resource_shape(line.map)?;
+        let source = Source { segment: Some(line.segment.clone()), reads: None, item: None };
+        let keys = vec![Keyed { parts: rest.split('.').collect(), place, node: value }];
+        let fields = self.fields(keys, &shape, &source, Completeness::Partial, place);
+        Some((handle.to_owned(), Elements { each: None, when: None, fields }))
+    }
+
+    fn triggers(&mut self, name: &str, node: &Node, plan: usize, triggers: &mut Triggers) -> Vec<String> {
+        let default_code = name.split('_').next().unwrap_or(name);
+        let Some(given) = node.get("for") else {
+            self.findings.add_help(node.place, "E0103", "the message file needs `for`, its trigger events", "for: [A01]");
+            return Vec::new();
+        };
+        let mut events = Vec::new();
+        for item in given.items() {
+            let text = item.scalar().unwrap_or_default();
+            let (code, event) = text.split_once('^').unwrap_or((default_code, text));
+            if triggers.insert((code.to_owned(), event.to_owned()), plan).is_some() {
+                self.findings.add(item.place, "E0405", format!("{code}^{event} belongs to another message file already"));
+            }
+            events.push(event.to_owned());
+        }
+        events
+    }
+
+    /// Handles that the maps of this message name for their ids must stand above them.
+    fn check_handles(&mut self, plan: &MessagePlan, node: &Node) {
+        for (position, line) in plan.make.iter().enumerate() {
+            let needed: Vec<(String, Place)> = self.map_handles.get(line.map).into_iter().flatten().filter(|(_, _, for_id)| *for_id).map(|(handle, place, _)| (handle.clone(), *place)).collect();
+            for (handle, place) in needed {
+                let above = plan.make.iter().take(position).any(|other| other.handle == handle);
+                let below = plan.make.iter().skip(position).any(|other| other.handle == handle);
+                if below && !above {
+                    self.findings.add_help(place, "E0403", format!("{handle} is made after {} in {}", line.handle, plan.name), format!("move {handle} up in `make`"));
+                }
+            }
+        }
+        if plan.make.iter().any(|line| line.handle == "*" || line.handle.is_empty()) {
+            self.findings.add(node.place, "E0105", "a handle needs a name");
+        }
+        let handles: BTreeSet<&str> = plan.make.iter().map(|line| line.handle.as_str()).collect();
+        for line in &plan.make {
+            for entry in self.map_handles.get_mut(line.map).into_iter().flatten() {
+                if handles.contains(entry.0.as_str()) {
+                    // Known in at least one message: an empty name is never reported.
+                    entry.0.clear();
+                }
+            }
+        }
+    }
+
+    /// Required elements that a map leaves out must come from every event.
+    fn check_owed(&mut self, plan: &MessagePlan, events: &[String], node: &Node) {
+        for line in &plan.make {
+            let owed = self.owed.get(line.map).cloned().unwrap_or_default();
+            for (element, place) in owed {
+                let given = |event: &String| plan.events.get(event).is_some_and(|event| event.overrides.iter().any(|(handle, elements)| *handle == line.handle && elements.fields.iter().any(|field| field.slot.name == element)));
+                if let Some(missing) = events.iter().find(|event| !given(event)) {
+                    let map = self.headers.get(line.map).map(|header| header.name.clone()).unwrap_or_default();
+                    self.findings.add_help(place, "E0305", format!("{element} is required and no rule of {map} fills it"), format!("add a rule, or set {}.{element} for {missing} in {}", line.handle, plan.name));
+                }
+            }
+        }
+        if events.is_empty() && node.get("for").is_some() {
+            self.findings.add(node.place, "E0103", "`for` names no event");
+        }
+    }
+
+    /// Maps that nothing makes, and handles that no message has.
+    fn check_unmade(&mut self, made: &BTreeSet<usize>) {
+        let mut reached = made.clone();
+        let mut open: Vec<usize> = made.iter().copied().collect();
+        while let Some(index) = open.pop() {
+            for called in self.map_calls.get(index).into_iter().flatten() {
+                if reached.insert(*called) {
+                    open.push(*called);
+                }
+            }
+        }
+        for (index, header) in self.headers.iter().enumerate() {
+            if !reached.contains(&index) {
+                self.findings.add(header.place, "E0407", format!("the map {} is used nowhere", header.name));
+            }
+        }
+        for (index, handles) in self.map_handles.iter().enumerate() {
+            let is_type = self.headers.get(index).is_none_or(|header| header.is_type);
+            for (handle, place, _) in handles.iter().filter(|(handle, ..)| !handle.is_empty() && !is_type) {
+                self.findings.add(*place, "E0403", format!("no message that makes this has the handle {handle}"));
+            }
+        }
+    }
+}
+
+/// The child's keys over the parent's; `make`, `events` and `ignore` key by key; `drop` takes one away.
+fn merged(parent: &Node, child: &Node) -> Node {
+    let mut entries = parent.entries().to_vec();
+    entries.retain(|entry| entry.key != "for");
+    for entry in child.entries().iter().filter(|entry| entry.key != "extends") {
+        let by_key = matches!(entry.key.as_str(), "make" | "events" | "ignore");
+        match entries.iter_mut().find(|other| other.key == entry.key) {
+            Some(other) if by_key => other.value = merged_keys(&other.value, &entry.value),
+            Some(other) => *other = entry.clone(),
+            None => entries.push(entry.clone()),
+        }
+    }
+    Node { place: child.place, kind: Kind::Map(entries) }
+}
+
+fn merged_keys(parent: &Node, child: &Node) -> Node {
+    let mut entries = parent.entries().to_vec();
+    for entry in child.entries() {
+        if entry.value.scalar() == Some("drop") {
+            entries.retain(|other| other.key != entry.key);
+        } else if let Some(other) = entries.iter_mut().find(|other| other.key == entry.key) {
+            *other = entry.clone();
+        } else {
+            entries.push(entry.clone());
+        }
+    }
+    Node { place: child.place, kind: Kind::Map(entries) }
+}

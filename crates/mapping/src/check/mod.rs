@@ -1,0 +1,116 @@
+//! From YAML trees to the plan: every name resolved, every rule proven against the v2 dictionary and the R4 element table.
+
+mod codes;
+mod condition;
+mod element;
+mod expression;
+mod keys;
+mod map;
+mod message;
+mod registry;
+mod rule;
+mod shape;
+mod site;
+mod source;
+
+use crate::diagnostic::{Findings, Place};
+use crate::plan::{Map, Program, Target};
+use crate::syntax::{Parsed, SyntaxError};
+use crate::yaml::Node;
+use registry::Extension;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+pub(crate) use keys::{KeyList, only_keys};
+pub(crate) use site::overlay;
+
+/// The trees of one package (or package with overlay), by kind and name.
+#[derive(Default, Clone)]
+pub(crate) struct Trees {
+    pub messages: BTreeMap<String, Node>,
+    pub maps: BTreeMap<String, Node>,
+    pub codes: BTreeMap<String, Node>,
+    pub systems: Option<Node>,
+    pub extensions: Option<Node>,
+    /// Rows of `codes/*.csv`, by file name.
+    pub tables: BTreeMap<String, String>,
+}
+
+/// What the header of a map says, known before any body is compiled.
+pub(crate) struct Header {
+    pub name: String,
+    pub source: String,
+    pub target: Target,
+    pub is_type: bool,
+    pub place: Place,
+}
+
+/// Compiles trees; findings are collected, the program is whole only if there are none.
+pub(crate) struct Checker<'c> {
+    pub findings: &'c mut Findings,
+    pub site: crate::site::Site,
+    pub headers: Vec<Header>,
+    pub map_names: HashMap<String, usize>,
+    pub tables: Vec<crate::codes::CodeTable>,
+    pub table_names: HashMap<String, usize>,
+    pub used_tables: BTreeSet<usize>,
+    pub extensions: BTreeMap<String, Extension>,
+    pub systems: crate::systems::Systems,
+    /// Handles named in the map that is being compiled: name, place, whether its id is needed.
+    pub handles: Vec<(String, Place, bool)>,
+    /// The same for every map.
+    pub map_handles: Vec<Vec<(String, Place, bool)>>,
+    /// Maps reached as `as X.Y` from each map.
+    pub map_calls: Vec<BTreeSet<usize>>,
+    pub calls: BTreeSet<usize>,
+    /// Required elements a map leaves to the message: element, place.
+    pub owed: Vec<Vec<(String, Place)>>,
+}
+
+/// Compiles one set of trees.
+pub(crate) fn compile(trees: &Trees, site: crate::site::Site, findings: &mut Findings) -> Program {
+    let mut checker = Checker {
+        findings,
+        site,
+        headers: Vec::new(),
+        map_names: HashMap::new(),
+        tables: Vec::new(),
+        table_names: HashMap::new(),
+        used_tables: BTreeSet::new(),
+        extensions: BTreeMap::new(),
+        systems: crate::systems::Systems::default(),
+        handles: Vec::new(),
+        map_handles: Vec::new(),
+        map_calls: Vec::new(),
+        calls: BTreeSet::new(),
+        owed: Vec::new(),
+    };
+    checker.registries(trees);
+    checker.code_tables(trees);
+    checker.map_headers(trees);
+    let maps: Vec<Map> = checker.maps(trees);
+    let (messages, triggers) = checker.messages(trees);
+    checker.unused_tables();
+    Program { maps, tables: std::mem::take(&mut checker.tables), messages, triggers, systems: std::mem::take(&mut checker.systems), site: std::mem::take(&mut checker.site) }
+}
+
+impl Checker<'_> {
+    /// Unwraps a parse, or adds a finding at the right column.
+    pub fn parsed<T>(&mut self, place: Place, parsed: Parsed<T>) -> Option<T> {
+        match parsed {
+            Ok(value) => Some(value),
+            Err(SyntaxError { offset, length, message }) => {
+                self.findings.add(place.shifted(offset, length), "E0201", message);
+                None
+            }
+        }
+    }
+
+    /// The text of a node that must be a scalar.
+    pub fn text<'n>(&mut self, node: &'n Node) -> Option<&'n str> {
+        let text = node.scalar();
+        if text.is_none() {
+            self.findings.add(node.place, "E0104", "a single value is expected here");
+        }
+        text
+    }
+}

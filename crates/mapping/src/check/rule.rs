@@ -1,0 +1,380 @@
+//! Rules: strings, maps with `from`, element maps, dispatches, lists.
+
+use super::Checker;
+use super::element::{Completeness, Keyed};
+use super::shape::{Found, Shape};
+use super::source::{Facts, Source, Use};
+use crate::diagnostic::Place;
+use crate::plan::{Action, Coded, Convert, Elements, Into, Rule, Take, Target, Test};
+use crate::syntax::{self, Conversion};
+use crate::yaml::{Kind, Node};
+
+const RULE_KEYS: &[&str] = &["from", "as", "code", "when", "unless", "fill", "set", "join", "unit", "ref", "into", "of", "deviates", "doc"];
+
+/// What the keys of a rule map add to its `from`.
+#[derive(Default)]
+struct Extras<'n> {
+    conversion: Option<(Conversion, Place)>,
+    table: Option<(String, Place)>,
+    join: Option<String>,
+    unit: Option<&'n Node>,
+    reference: bool,
+}
+
+impl Checker<'_> {
+    /// The rules of one element.
+    pub(super) fn rules(&mut self, node: &Node, found: &Found, source: &Source) -> Vec<Rule> {
+        match &node.kind {
+            Kind::List(items) => items.iter().flat_map(|item| self.rules(item, found, source)).collect(),
+            Kind::Scalar(text) => self.rule_text(text, node.place, found, source, &Extras::default()).into_iter().collect(),
+            Kind::Map(_) if node.get("$by").is_some() => self.dispatch(node, found, source).into_iter().collect(),
+            Kind::Map(_) if node.get("from").is_some() => self.rule_map(node, found, source).into_iter().collect(),
+            Kind::Map(_) => self.build(node, found, source).into_iter().collect(),
+        }
+    }
+
+    fn dispatch(&mut self, node: &Node, found: &Found, source: &Source) -> Option<Rule> {
+        let by = node.get("$by")?;
+        let text = self.text(by)?;
+        let value = self.parsed(by.place, syntax::value(text))?;
+        let (by, _) = self.expression(&value, by.place, source, Use::First)?;
+        let mut branches = Vec::new();
+        let mut otherwise = Vec::new();
+        for entry in node.entries().iter().filter(|entry| entry.key != "$by") {
+            let rules = self.rules(&entry.value, found, source);
+            if entry.key == "else" {
+                otherwise = rules;
+            } else {
+                branches.push((entry.key.split('/').map(|key| key.trim().to_owned()).collect(), rules));
+            }
+        }
+        Some(plain(node.place, None, Action::Dispatch { by, branches, otherwise }))
+    }
+
+    /// An element map as a rule.
+    fn build(&mut self, node: &Node, found: &Found, source: &Source) -> Option<Rule> {
+        let (chosen, shape) = self.shape_for(node, found)?;
+        if shape.primitive {
+            let only_extensions = node.entries().iter().all(|entry| entry.key.starts_with("ext:") || entry.key.starts_with('$'));
+            if !only_extensions {
+                self.findings.add(node.place, "E0303", format!("{} is a {}; it has no elements", shape.shown, shape.code));
+                return None;
+            }
+        }
+        let elements = self.elements(node, &shape, source, Completeness::Whole, &[])?;
+        if elements.each.is_some() && !found.slot.repeats {
+            self.findings.add(node.place, "E0216", format!("{} holds one value; $each makes many", shape.shown));
+        }
+        Some(plain(node.place, chosen, Action::Build(elements)))
+    }
+
+    /// The shape an element map speaks of: of a choice the first type that has all its keys.
+    fn shape_for(&mut self, node: &Node, found: &Found) -> Option<(Option<String>, Shape)> {
+        if let [(chosen, shape)] = found.choices.as_slice() {
+            return Some((chosen.clone(), shape.clone()));
+        }
+        let keys: Vec<&str> = node.entries().iter().map(|entry| entry.key.split('.').next().unwrap_or_default()).filter(|key| !key.starts_with('$') && !key.starts_with("ext:")).collect();
+        let fits = |shape: &Shape| !shape.primitive && keys.iter().all(|key| fhir::r4().children(&shape.path).iter().any(|child| child.name == *key || fhir::r4().property(&shape.path, key).is_some()));
+        let fitting = found.choices.iter().find(|(_, shape)| fits(shape)).cloned();
+        if fitting.is_none() || keys.is_empty() {
+            self.findings.add(node.place, "E0302", format!("no type of {}[x] has these elements", found.slot.name));
+            return None;
+        }
+        fitting
+    }
+
+    fn rule_map(&mut self, node: &Node, found: &Found, source: &Source) -> Option<Rule> {
+        self.only_keys(node, RULE_KEYS);
+        let from = node.get("from")?;
+        let text = self.text(from)?;
+        let scalar = |key: &str| node.get(key).and_then(Node::scalar);
+        let mut extras = Extras { join: scalar("join").map(str::to_owned), unit: node.get("unit"), reference: scalar("ref") == Some("true"), ..Extras::default() };
+        if let Some(given) = node.get("as") {
+            let text = self.text(given)?;
+            extras.conversion = Some((self.parsed(given.place, syntax::conversion_of(text))?, given.place));
+        }
+        if let Some(given) = node.get("code") {
+            extras.table = Some((self.text(given)?.to_owned(), given.place));
+        }
+        let when = self.guard(node, source)?;
+        if let Some(target) = node.get("into") {
+            return self.into_rule(node, target, from, found, source, when);
+        }
+        let mut rule = self.rule_text(text, from.place, found, source, &extras)?;
+        rule.when = when;
+        let shape = self.result_shape(&rule, found);
+        let item = Source { item: Some(String::new()), ..source.clone() };
+        rule.fill = self.overlay(node.get("fill"), shape.as_ref(), &item)?;
+        rule.set = self.overlay(node.get("set"), shape.as_ref(), &item)?;
+        Some(rule)
+    }
+
+    /// `when` and `unless` together.
+    pub(super) fn guard(&mut self, node: &Node, source: &Source) -> Option<Option<Test>> {
+        let mut tests = Vec::new();
+        if let Some(when) = node.get("when") {
+            tests.push(self.condition_node(when, source)?);
+        }
+        if let Some(unless) = node.get("unless") {
+            tests.push(Test::Not(Box::new(self.condition_node(unless, source)?)));
+        }
+        Some(match tests.len() {
+            0 => None,
+            1 => tests.pop(),
+            _ => Some(Test::All(tests)),
+        })
+    }
+
+    fn result_shape(&self, rule: &Rule, found: &Found) -> Option<Shape> {
+        found.choices.iter().find(|(chosen, _)| *chosen == rule.suffix).map(|(_, shape)| shape.clone())
+    }
+
+    /// `fill` and `set`.
+    #[expect(clippy::option_option, reason = "absent key and failed check are different")]
+    fn overlay(&mut self, node: Option<&Node>, shape: Option<&Shape>, source: &Source) -> Option<Option<Elements>> {
+        let Some(node) = node else { return Some(None) };
+        let Some(shape) = shape.filter(|shape| !shape.primitive) else {
+            self.findings.add(node.place, "E0303", "a primitive has nothing to fill");
+            return None;
+        };
+        self.elements(node, shape, source, Completeness::Partial, &[]).map(Some)
+    }
+
+    fn into_rule(&mut self, node: &Node, target: &Node, from: &Node, found: &Found, source: &Source, when: Option<Test>) -> Option<Rule> {
+        let [(_, shape)] = found.choices.as_slice() else {
+            self.findings.add(node.place, "E0302", "`into` needs an element of one type");
+            return None;
+        };
+        if !found.slot.repeats {
+            self.findings.add(node.place, "E0105", "`into` adds to an item of a repeating element");
+            return None;
+        }
+        let of = node.get("of").and_then(|of| of.scalar());
+        let into = match of {
+            Some("new") => Into::New,
+            Some(text) => match text.strip_prefix(found.slot.name.as_str()).and_then(|rest| rest.strip_prefix('~')).and_then(|n| n.parse::<usize>().ok()).and_then(|n| n.checked_sub(1)) {
+                Some(index) => Into::Nth(index),
+                None => {
+                    self.findings.add_help(node.place, "E0105", format!("`of: {text}` names no item"), format!("new or {}~1", found.slot.name));
+                    return None;
+                }
+            },
+            None => {
+                self.findings.add_help(node.place, "E0103", "`into` needs `of`", format!("of: new, or of: {}~1", found.slot.name));
+                return None;
+            }
+        };
+        let path = self.text(target)?;
+        let keys = vec![Keyed { parts: path.split('.').collect(), place: target.place, node: from }];
+        let fields = self.fields(keys, &shape.clone(), source, Completeness::Partial, node.place);
+        let action = Action::Build(Elements { each: None, when: None, fields });
+        Some(Rule { into: Some(into), when, ..plain(node.place, None, action) })
+    }
+
+    fn rule_text(&mut self, text: &str, place: Place, found: &Found, source: &Source, extras: &Extras<'_>) -> Option<Rule> {
+        let alternatives = self.parsed(place, syntax::rule(text))?;
+        let count = alternatives.len();
+        let mut rules: Vec<Rule> = alternatives.into_iter().filter_map(|alternative| self.alternative(alternative, place, found, source, extras)).collect();
+        if rules.len() != count {
+            return None;
+        }
+        if count == 1 {
+            return rules.pop();
+        }
+        Some(plain(place, rules.first().and_then(|rule| rule.suffix.clone()), Action::First(rules)))
+    }
+
+    fn alternative(&mut self, rule: syntax::Rule, place: Place, found: &Found, source: &Source, extras: &Extras<'_>) -> Option<Rule> {
+        if let Some((handle, offset)) = rule.reference {
+            return self.reference(handle, place.shifted(offset, 1), place, found);
+        }
+        let value = rule.value?;
+        let conversion = rule.conversion.map(|(conversion, offset)| (conversion, place.shifted(offset, 1))).or_else(|| extras.conversion.clone());
+        let table = rule.table.map(|(table, offset)| (table, place.shifted(offset, 1))).or_else(|| extras.table.clone());
+        let reference = rule.make_reference || extras.reference;
+        let (from, facts) = self.expression(&value, place, source, Use::Value)?;
+        if facts.many && !found.slot.repeats && extras.join.is_none() {
+            self.findings.add_help(place, "E0216", format!("many values for {}, which holds one", found.slot.name), "take ~1, a filter, or `join`");
+        }
+        let (chosen, convert, coded) = self.convert(conversion.as_ref(), table.is_some(), rule.system, reference, &facts, found, place)?;
+        if let (syntax::Value::Literal { text, .. }, Convert::Code) = (&value, &convert) {
+            self.check_code_literal(text, found, place);
+        }
+        let table = match &table {
+            Some((name, at)) => {
+                let index = self.table(name, *at)?;
+                if let Some(element) = found.element {
+                    self.check_binding(index, element, *at);
+                }
+                Some(index)
+            }
+            None => None,
+        };
+        let unit = match extras.unit {
+            Some(node) => Some(self.unit(node, &convert, source)?),
+            None => None,
+        };
+        let take = Take { from, convert, table, join: extras.join.clone(), unit, coded };
+        Some(plain(place, chosen, Action::Take(Box::new(take))))
+    }
+
+    fn unit(&mut self, node: &Node, convert: &Convert, source: &Source) -> Option<crate::plan::Expression> {
+        if !matches!(convert, Convert::NmQuantity | Convert::SnQuantity | Convert::SnRange | Convert::SnRatio) {
+            self.findings.add(node.place, "E0105", "`unit` belongs to NM.Quantity and SN.Quantity, SN.Range, SN.Ratio");
+            return None;
+        }
+        let text = self.text(node)?;
+        let value = self.parsed(node.place, syntax::value(text))?;
+        self.expression(&value, node.place, source, Use::First).map(|(value, _)| value)
+    }
+
+    fn reference(&mut self, handle: String, at: Place, place: Place, found: &Found) -> Option<Rule> {
+        let Some((chosen, _)) = found.choices.iter().find(|(_, shape)| shape.code == "Reference") else {
+            self.findings.add(place, "E0303", format!("{} is no reference", found.slot.name));
+            return None;
+        };
+        if handle != "*" {
+            self.handles.push((handle.clone(), at, false));
+        }
+        Some(plain(place, chosen.clone(), Action::Refer { handle }))
+    }
+
+    fn check_code_literal(&mut self, text: &str, found: &Found, place: Place) {
+        let Some(element) = found.element else { return };
+        let Some(binding) = element.binding.filter(|binding| binding.strength == fhir::Strength::Required) else { return };
+        if let Some(set) = fhir::r4().codes(binding.value_set).filter(|set| !set.contains(text)) {
+            self.findings.add_near(place, "E0306", format!("{text} is not in the value set that {} requires", element.path), text, set.codes());
+        }
+    }
+
+    /// Chooses conversion, choice suffix, and what a translated code becomes.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one rule")]
+    fn convert(&mut self, conversion: Option<&(Conversion, Place)>, has_table: bool, system: bool, reference: bool, facts: &Facts, found: &Found, place: Place) -> Option<(Option<String>, Convert, Coded)> {
+        if system {
+            let authority = matches!(facts.datatype.as_str(), "HD" | "EI");
+            let chosen = self.primitive("uri", found, place)?;
+            return Some((chosen, if authority { Convert::Authority } else { Convert::CodeSystem }, Coded::Code));
+        }
+        match conversion {
+            Some((Conversion::Primitive(name), at)) => {
+                let convert = self.primitive_conversion(name, *at)?;
+                Some((self.primitive(name, found, *at)?, convert, Coded::Code))
+            }
+            Some((Conversion::Map { source, target }, at)) => self.map_conversion(source, target, *at, reference, found),
+            None => self.inferred(has_table, facts, found, place),
+        }
+    }
+
+    fn inferred(&mut self, has_table: bool, facts: &Facts, found: &Found, place: Place) -> Option<(Option<String>, Convert, Coded)> {
+        let [(chosen, shape)] = found.choices.as_slice() else {
+            let types: Vec<&str> = found.choices.iter().map(|(_, shape)| shape.code.as_str()).collect();
+            self.findings.add_help(place, "E0302", format!("{}[x] has several types", found.slot.name), format!("write `as` one of {}", types.join(", ")));
+            return None;
+        };
+        if shape.primitive {
+            let convert = self.primitive_conversion(&shape.code, place)?;
+            return Some((chosen.clone(), convert, Coded::Code));
+        }
+        match (has_table, shape.code.as_str()) {
+            (true, "Coding") => Some((chosen.clone(), Convert::Code, Coded::Coding)),
+            (true, "CodeableConcept") => Some((chosen.clone(), Convert::Code, Coded::Concept)),
+            _ => {
+                let from = if facts.datatype.is_empty() { "TYPE" } else { &facts.datatype };
+                self.findings.add_help(place, "E0217", format!("{} is a {}", shape.shown, shape.code), format!("write `as {from}.{}`", shape.code));
+                None
+            }
+        }
+    }
+
+    fn primitive_conversion(&mut self, name: &str, place: Place) -> Option<Convert> {
+        Some(match name {
+            "text" | "string" | "markdown" | "uri" | "url" | "canonical" | "oid" | "uuid" | "base64Binary" | "id" => Convert::Text,
+            "code" => Convert::Code,
+            "date" => Convert::Date,
+            "dateTime" => Convert::DateTime,
+            "instant" => Convert::Instant,
+            "time" => Convert::Time,
+            "boolean" => Convert::Boolean,
+            "integer" => Convert::Integer { least: i64::from(i32::MIN) },
+            "unsignedInt" => Convert::Integer { least: 0 },
+            "positiveInt" => Convert::Integer { least: 1 },
+            "decimal" => Convert::Decimal,
+            other => {
+                self.findings.add_near(place, "E0401", format!("no conversion {other}"), other, ["text", "date", "dateTime", "instant", "time", "boolean", "integer", "decimal", "code", "uri"]);
+                return None;
+            }
+        })
+    }
+
+    /// The choice a primitive conversion selects.
+    #[expect(clippy::option_option, reason = "no suffix and no fit are different")]
+    fn primitive(&mut self, name: &str, found: &Found, place: Place) -> Option<Option<String>> {
+        let fits = |code: &str| match name {
+            "text" | "string" => matches!(code, "string" | "markdown"),
+            "date" => matches!(code, "date" | "dateTime"),
+            "instant" => matches!(code, "instant" | "dateTime"),
+            "integer" => matches!(code, "integer" | "positiveInt" | "unsignedInt" | "decimal"),
+            "code" => matches!(code, "code" | "string" | "id"),
+            "uri" => matches!(code, "uri" | "url" | "canonical" | "oid" | "string"),
+            exact => code == exact,
+        };
+        let exact = found.choices.iter().find(|(_, shape)| shape.code == name);
+        if let Some((chosen, _)) = exact.or_else(|| found.choices.iter().find(|(_, shape)| fits(&shape.code))) {
+            return Some(chosen.clone());
+        }
+        let types: Vec<&str> = found.choices.iter().map(|(_, shape)| shape.code.as_str()).collect();
+        self.findings.add(place, "E0303", format!("{name} does not fit {}, which is {}", found.slot.name, types.join(" or ")));
+        None
+    }
+
+    fn map_conversion(&mut self, source: &str, target: &str, place: Place, reference: bool, found: &Found) -> Option<(Option<String>, Convert, Coded)> {
+        let built_in = match (source, target) {
+            ("NM", "Quantity") => Some(Convert::NmQuantity),
+            ("SN", "Quantity") => Some(Convert::SnQuantity),
+            ("SN", "Range") => Some(Convert::SnRange),
+            ("SN", "Ratio") => Some(Convert::SnRatio),
+            ("SN", "text") => Some(Convert::SnText),
+            _ => None,
+        };
+        let (convert, made) = match built_in {
+            Some(convert) => (convert, if target == "text" { Target::Text } else { Target::DataType(target.to_owned()) }),
+            None => {
+                let name = format!("{source}.{target}");
+                let Some(&index) = self.map_names.get(&name) else {
+                    let names: Vec<String> = self.map_names.keys().cloned().collect();
+                    self.findings.add_near(place, "E0401", format!("no map {source} -> {target}"), &name, names.iter().map(String::as_str));
+                    return None;
+                };
+                self.calls.insert(index);
+                (Convert::Map { index, reference }, self.headers.get(index)?.target.clone())
+            }
+        };
+        let wanted = match &made {
+            Target::Resource(kind) => {
+                if !reference {
+                    self.findings.add_help(place, "E0303", format!("{source} -> {target} makes a resource"), format!("write `as {source}.{target} ref`"));
+                    return None;
+                }
+                if !found.targets.is_empty() && !found.targets.contains(&kind.as_str()) {
+                    self.findings.add(place, "E0303", format!("{} refers to {}, not to {}", found.slot.name, found.targets.join(", "), kind.as_str()));
+                    return None;
+                }
+                "Reference"
+            }
+            Target::DataType(code) => code.as_str(),
+            Target::Text => return Some((self.primitive("text", found, place)?, convert, Coded::Code)),
+        };
+        let fits = |code: &str| code == wanted || (wanted == "Quantity" && matches!(code, "Age" | "Duration" | "Count" | "Distance" | "SimpleQuantity"));
+        let Some((chosen, shape)) = found.choices.iter().find(|(_, shape)| fits(&shape.code)) else {
+            let types: Vec<&str> = found.choices.iter().map(|(_, shape)| shape.code.as_str()).collect();
+            self.findings.add(place, "E0303", format!("{wanted} does not fit {}, which is {}", found.slot.name, types.join(" or ")));
+            return None;
+        };
+        let coded = if shape.code == "Coding" { Coded::Coding } else { Coded::Concept };
+        Some((chosen.clone(), convert, coded))
+    }
+}
+
+fn plain(place: Place, suffix: Option<String>, action: Action) -> Rule {
+    Rule { place, when: None, action, suffix, fill: None, set: None, into: None }
+}

@@ -1,0 +1,55 @@
+//! Conversions of single values: v2 text in, FHIR JSON out, each with what it cost.
+
+pub(crate) mod binary;
+pub(crate) mod number;
+pub(crate) mod quantity;
+pub(crate) mod time;
+
+use serde_json::Value;
+
+/// A converted value.
+pub(crate) struct Converted {
+    pub value: Value,
+    /// What was lost on the way.
+    pub lossy: Option<&'static str>,
+}
+
+impl Converted {
+    /// Nothing was lost.
+    pub fn exact(value: impl std::convert::Into<Value>) -> Self {
+        Converted { value: value.into(), lossy: None }
+    }
+}
+
+/// Why a value does not convert.
+pub(crate) type Refused = &'static str;
+
+/// `Y`/`N` (table 0136) to a boolean.
+pub(crate) fn boolean(text: &str) -> Result<Converted, Refused> {
+    match text.trim() {
+        "Y" | "y" => Ok(Converted::exact(true)),
+        "N" | "n" => Ok(Converted::exact(false)),
+        _ => Err("neither Y nor N"),
+    }
+}
+
+/// Text as a FHIR string: never empty, no characters that FHIR strings may not hold (R4 datatypes, string).
+pub(crate) fn text(text: &str) -> Result<Converted, Refused> {
+    let allowed = |c: char| c >= ' ' || matches!(c, '\t' | '\n' | '\r');
+    if text.chars().all(allowed) {
+        return if text.trim().is_empty() { Err("empty text") } else { Ok(Converted::exact(text)) };
+    }
+    let kept: String = text.chars().filter(|c| allowed(*c)).collect();
+    if kept.trim().is_empty() { Err("empty text") } else { Ok(Converted { value: kept.into(), lossy: Some("control characters dropped") }) }
+}
+
+/// Text as a FHIR code: no leading, trailing or doubled space (R4 datatypes, code).
+pub(crate) fn code(text: &str) -> Result<Converted, Refused> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let tidy = words.join(" ");
+    match (tidy.is_empty(), tidy == text) {
+        (true, _) => Err("empty code"),
+        (false, true) => Ok(Converted::exact(tidy)),
+        (false, false) => Ok(Converted { value: tidy.into(), lossy: Some("space in the code collapsed") }),
+    }
+}

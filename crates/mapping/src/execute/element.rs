@@ -1,0 +1,278 @@
+//! Objects: fields in order, choices, extensions, lists, references.
+
+use super::scope::{Level, Scope, Value as Item};
+use super::Executor;
+use crate::plan::{Action, Elements, Field, Form, Into, Path, Root, Rule, Slot};
+use serde_json::{Map, Value, json};
+
+type Object = Map<String, Value>;
+
+/// One value a rule yields, with the extension that stands beside a primitive.
+pub(super) struct Yield {
+    pub value: Value,
+    pub beside: Option<Value>,
+}
+
+impl Yield {
+    pub fn plain(value: Value) -> Self {
+        Yield { value, beside: None }
+    }
+}
+
+impl<'a> Executor<'a> {
+    /// Fills one object. `$each` is the caller's matter.
+    pub(super) fn build(&mut self, elements: &'a Elements, scope: &Scope<'a>, out: &mut Object) {
+        if elements.when.as_ref().is_some_and(|when| !self.holds(when, scope)) {
+            return;
+        }
+        for field in &elements.fields {
+            self.field(field, scope, out);
+        }
+    }
+
+    /// Fills the top of a resource and gives the removals that nulls ask for.
+    pub(super) fn build_resource(&mut self, elements: &'a Elements, scope: &Scope<'a>, out: &mut Object) -> Vec<String> {
+        let mut removals = Vec::new();
+        if elements.when.as_ref().is_some_and(|when| !self.holds(when, scope)) {
+            return removals;
+        }
+        for field in &elements.fields {
+            self.null = false;
+            self.field(field, scope, out);
+            if self.null && !is_filled(&field.slot, out) {
+                removals.extend(field.slot.removal.iter().cloned());
+            }
+        }
+        self.null = false;
+        removals
+    }
+
+    fn field(&mut self, field: &'a Field, scope: &Scope<'a>, out: &mut Object) {
+        self.rules(&field.rules, &field.slot, scope, out);
+        if let Some((suffix, elements)) = &field.nested {
+            self.nested(&field.slot, suffix.as_deref(), elements, scope, out);
+        }
+    }
+
+    /// Runs a list: all of it on a repeating element, else the first that yields.
+    fn rules(&mut self, rules: &'a [Rule], slot: &'a Slot, scope: &Scope<'a>, out: &mut Object) -> bool {
+        let mut wrote = false;
+        for rule in rules {
+            wrote |= self.rule(rule, slot, scope, out);
+            if wrote && !slot.repeats {
+                break;
+            }
+        }
+        wrote
+    }
+
+    fn rule(&mut self, rule: &'a Rule, slot: &'a Slot, scope: &Scope<'a>, out: &mut Object) -> bool {
+        if rule.when.as_ref().is_some_and(|when| !self.holds(when, scope)) {
+            return false;
+        }
+        match &rule.action {
+            Action::Take(take) => self.take(take, rule, slot, scope, out),
+            Action::Build(elements) => match &rule.into {
+                Some(into) => self.build_into(into, elements, slot, scope, out),
+                None => self.build_each(elements, rule, slot, scope, out),
+            },
+            Action::First(rules) => rules.iter().any(|rule| self.rule(rule, slot, scope, out)),
+            Action::Refer { handle } => self.refer(handle, rule, slot, scope, out),
+            Action::Dispatch { by, branches, otherwise } => {
+                let found = self.values(by, scope);
+                let key = found.first().map(|value| self.text_of(value).into_owned()).unwrap_or_default();
+                if let Some(Item::Part(part, _)) = found.first() {
+                    self.ledger.mark_first(*part, crate::LeafFate::Mapped, None);
+                }
+                let branch = branches.iter().find(|(keys, _)| keys.contains(&key)).map_or(otherwise, |(_, rules)| rules);
+                self.rules(branch, slot, scope, out)
+            }
+        }
+    }
+
+    fn build_each(&mut self, elements: &'a Elements, rule: &'a Rule, slot: &'a Slot, scope: &Scope<'a>, out: &mut Object) -> bool {
+        let Some(each) = &elements.each else { return self.build_one(elements, rule, slot, scope, out) };
+        let mut wrote = false;
+        let mut index = 0;
+        for value in self.parts(each, scope) {
+            index += 1;
+            let inner = match &value {
+                Item::Segment(segment) => Scope { bound: Some(*segment), index, group: self.groups.group_of(*segment), ..scope.clone() },
+                Item::Part(part, _) if part.presence() != hl7v2::Presence::Valued => {
+                    self.null |= part.presence() == hl7v2::Presence::Null;
+                    continue;
+                }
+                Item::Part(..) | Item::Text(_) => Scope { index, ..scope.with_item(value) },
+            };
+            wrote |= self.build_one(elements, rule, slot, &inner, out);
+        }
+        wrote
+    }
+
+    fn build_one(&mut self, elements: &'a Elements, rule: &'a Rule, slot: &'a Slot, scope: &Scope<'a>, out: &mut Object) -> bool {
+        let mut made = Object::new();
+        self.enter(slot, rule.suffix.as_deref(), out);
+        self.build(elements, scope, &mut made);
+        self.leave();
+        if made.is_empty() {
+            return false;
+        }
+        if slot.primitive {
+            beside(slot, out, made);
+        } else {
+            write(slot, rule.suffix.as_deref(), Yield::plain(Value::Object(made)), out);
+        }
+        true
+    }
+
+    fn build_into(&mut self, into: &Into, elements: &'a Elements, slot: &'a Slot, scope: &Scope<'a>, out: &mut Object) -> bool {
+        let mut made = Object::new();
+        self.enter(slot, None, out);
+        self.build(elements, scope, &mut made);
+        self.leave();
+        if made.is_empty() {
+            return false;
+        }
+        match into {
+            Into::New => {
+                write(slot, None, Yield::plain(Value::Object(made)), out);
+                true
+            }
+            Into::Nth(index) => match out.get_mut(&slot.name).and_then(|list| list.get_mut(*index)).and_then(Value::as_object_mut) {
+                Some(item) => {
+                    item.append(&mut made);
+                    true
+                }
+                None => false,
+            },
+        }
+    }
+
+    fn nested(&mut self, slot: &'a Slot, suffix: Option<&str>, elements: &'a Elements, scope: &Scope<'a>, out: &mut Object) {
+        let single = matches!(slot.form, Form::Element | Form::Choice) && !slot.repeats && !slot.primitive;
+        let name = format!("{}{}", slot.name, suffix.unwrap_or_default());
+        let mut made = match single.then(|| out.remove(&name)) {
+            Some(Some(Value::Object(made))) => made,
+            Some(Some(other)) => {
+                out.insert(name.clone(), other);
+                Object::new()
+            }
+            Some(None) | None => Object::new(),
+        };
+        self.enter(slot, suffix, out);
+        self.build(elements, scope, &mut made);
+        self.leave();
+        if made.is_empty() {
+            return;
+        }
+        if slot.primitive && matches!(slot.form, Form::Element) {
+            beside(slot, out, made);
+        } else {
+            write(slot, suffix, Yield::plain(Value::Object(made)), out);
+        }
+    }
+
+    fn refer(&mut self, handle: &str, rule: &'a Rule, slot: &'a Slot, scope: &Scope<'a>, out: &mut Object) -> bool {
+        let indices = if handle == "*" { (0..self.instances.len()).collect() } else { self.resources_in_scope(handle, scope) };
+        let limit = if slot.repeats { indices.len() } else { 1 };
+        let mut wrote = false;
+        for index in indices.into_iter().take(limit) {
+            let Some(reference) = self.instances.get(index).map(|instance| format!("{}/{}", instance.kind.as_str(), instance.id)) else { continue };
+            self.step(slot, rule, out, None, None, Some(&reference), vec![format!("ref {handle}")], None);
+            write(slot, rule.suffix.as_deref(), Yield::plain(json!({ "reference": reference })), out);
+            wrote = true;
+        }
+        wrote
+    }
+
+    /// The segments or repetitions a bare path names, for `require` and `$each`.
+    pub(super) fn is_path_valued(&mut self, path: &'a Path) -> bool {
+        let scope = Scope::root();
+        let named_segment = matches!(&path.root, Root::Segment { field: None, .. });
+        let found = self.parts(path, &scope);
+        if named_segment {
+            return !found.is_empty();
+        }
+        found.iter().any(|value| matches!(value, Item::Part(part, _) if part.presence() == hl7v2::Presence::Valued))
+    }
+}
+
+/// Whether the element has a value already.
+fn is_filled(slot: &Slot, out: &Object) -> bool {
+    match &slot.form {
+        Form::Element => out.contains_key(&slot.name) || out.contains_key(&format!("_{}", slot.name)),
+        Form::Choice => slot.removal.iter().any(|name| out.contains_key(name)),
+        Form::Extension { url, .. } => out.get("extension").and_then(Value::as_array).is_some_and(|list| list.iter().any(|one| one.get("url").and_then(Value::as_str) == Some(url))),
+    }
+}
+
+/// Writes a value where its slot says.
+pub(super) fn write(slot: &Slot, suffix: Option<&str>, made: Yield, out: &mut Object) {
+    match &slot.form {
+        Form::Extension { url, suffix: value_suffix } => {
+            let extension = match (value_suffix, made.value) {
+                (Some(suffix), value) => json!({ "url": url, (format!("value{suffix}")): value }),
+                (None, Value::Object(mut parts)) => {
+                    parts.insert("url".into(), url.clone().into());
+                    Value::Object(parts)
+                }
+                (None, _) => return,
+            };
+            push(out, "extension", extension);
+        }
+        Form::Element if slot.repeats => push(out, &slot.name, made.value),
+        Form::Element | Form::Choice => {
+            let name = format!("{}{}", slot.name, suffix.unwrap_or_default());
+            if let Some(extension) = made.beside {
+                let mut holder = Object::new();
+                push(&mut holder, "extension", extension);
+                beside(slot, out, holder);
+            }
+            if !made.value.is_null() {
+                out.insert(name, made.value);
+            }
+        }
+    }
+}
+
+/// Extensions of a primitive: `_birthDate`.
+fn beside(slot: &Slot, out: &mut Object, made: Object) {
+    let name = format!("_{}", slot.name);
+    let held = out.entry(name).or_insert_with(|| Value::Object(Object::new()));
+    let Some(held) = held.as_object_mut() else { return };
+    for (key, value) in made {
+        match (held.get_mut(&key).and_then(Value::as_array_mut), value) {
+            (Some(list), Value::Array(more)) => list.extend(more),
+            (_, value) => {
+                held.insert(key, value);
+            }
+        }
+    }
+}
+
+pub(super) fn push(out: &mut Object, name: &str, value: Value) {
+    match out.get_mut(name) {
+        Some(Value::Array(list)) => list.push(value),
+        Some(_) | None => {
+            out.insert(name.to_owned(), Value::Array(vec![value]));
+        }
+    }
+}
+
+/// Fills what is absent in `into`.
+pub(super) fn fill(into: &mut Object, from: Object) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (None, value) => {
+                into.insert(key, value);
+            }
+            (Some(Value::Object(have)), Value::Object(more)) => fill(have, more),
+            (Some(_), _) => {}
+        }
+    }
+}
+
+/// The repetition level of a field's part.
+pub(super) fn as_item(part: hl7v2::Part<'_>) -> Item<'_> {
+    Item::Part(part, Level::Repetition)
+}

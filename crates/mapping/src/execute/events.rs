@@ -1,0 +1,115 @@
+//! What trigger events change: overrides, clearing, replaced sets, patient merges.
+
+use super::resource::{mentions, push_to};
+use super::scope::Scope;
+use super::{Executor, Instance};
+use crate::plan::{Event, MessagePlan};
+use crate::{Mode, PatientMerge, ReplacedSet, ResourceSet};
+use serde_json::{Map, Value, json};
+
+impl<'a> Executor<'a> {
+    /// `visit.status: =finished`: over what the map said.
+    pub(super) fn override_elements(&mut self, event: &'a Event, handle: &str, scope: &Scope<'a>, object: &mut Map<String, Value>) {
+        for (_, elements) in event.overrides.iter().filter(|(name, _)| name == handle) {
+            let mut made = Map::new();
+            self.build(elements, scope, &mut made);
+            for (key, value) in made {
+                match (object.get_mut(&key), value) {
+                    (Some(Value::Object(have)), Value::Object(mut more)) => have.append(&mut more),
+                    (_, value) => {
+                        object.insert(key, value);
+                    }
+                }
+            }
+        }
+    }
+
+    /// `clear: visit.period.end`.
+    pub(super) fn clear(&mut self, event: &Event, handle: &str, object: &mut Map<String, Value>, removals: &mut Vec<String>) {
+        for (_, path) in event.clear.iter().filter(|(name, _)| name == handle) {
+            if !remove(object, path) {
+                removals.push(path.join("."));
+            }
+        }
+    }
+
+    /// Snapshot sets: of a kind of which the message has at least one segment, exactly what it made remains.
+    pub(super) fn replaced(&self, plan: &MessagePlan, event: Option<&Event>, sets: &[ResourceSet]) -> Vec<ReplacedSet> {
+        let Some(event) = event else { return Vec::new() };
+        let mut replaced: Vec<ReplacedSet> = Vec::new();
+        for make in plan.make.iter().filter(|make| event.replace.contains(&make.handle)) {
+            let Some(segment) = self.groups.first(&make.segment) else { continue };
+            let Some(patient) = self.patient_near(self.groups.group_of(segment)) else { continue };
+            let Some(kind) = self.program.maps.get(make.map).and_then(|map| map.target.resource()) else { continue };
+            if replaced.iter().any(|other| other.resource_type == kind && other.patient == patient) {
+                continue;
+            }
+            let of_kind = sets.iter().filter(|set| set.resource_type == kind && set.patient.as_deref() == Some(patient.as_str()));
+            let keep = of_kind.map(|set| set.id.clone()).collect();
+            let visit = sets.iter().find(|set| set.resource_type.as_str() == "Encounter" && set.patient.as_deref() == Some(patient.as_str()));
+            let encounter = visit.filter(|_| mentions(self.program, make.map, "encounter")).map(|set| set.id.clone());
+            replaced.push(ReplacedSet { resource_type: kind, patient, encounter, keep });
+        }
+        replaced
+    }
+
+    /// A40 and its like: links both ways, the retired record inactive.
+    pub(super) fn merges(&mut self, plan: &MessagePlan, sets: &mut [ResourceSet]) -> Vec<PatientMerge> {
+        let Some((survivor_handle, retired_handle)) = &plan.merge else { return Vec::new() };
+        let mut merges = Vec::new();
+        let handle_of = |instance: &Instance| plan.make.get(instance.make).map(|make| make.handle.as_str());
+        let pairs: Vec<(String, String)> = self
+            .instances
+            .iter()
+            .filter(|instance| handle_of(instance) == Some(retired_handle))
+            .filter_map(|retired| {
+                let scope = Scope { group: retired.group, ..Scope::root() };
+                let survivor = self.resources_in_scope(survivor_handle, &scope).first().and_then(|index| self.instances.get(*index))?;
+                Some((survivor.id.clone(), retired.id.clone()))
+            })
+            .collect();
+        for (survivor, retired) in pairs {
+            if survivor == retired {
+                self.report_plain(fhir::Severity::Warning, fhir::IssueCode::BusinessRule, "MRG-1", "the patient is merged with itself");
+                continue;
+            }
+            for set in sets.iter_mut().filter(|set| set.resource_type.as_str() == "Patient") {
+                link(set, &survivor, &retired);
+            }
+            merges.push(PatientMerge { survivor, retired });
+        }
+        merges
+    }
+}
+
+fn link(set: &mut ResourceSet, survivor: &str, retired: &str) {
+    let other = |id: &str, kind: &str| json!({ "other": { "reference": format!("Patient/{id}") }, "type": kind });
+    if set.id == survivor {
+        push_to(&mut set.resource, "link", other(retired, "replaces"));
+        set.mode = Mode::Merge;
+    } else if set.id == retired {
+        push_to(&mut set.resource, "link", other(survivor, "replaced-by"));
+        if let Some(object) = set.resource.as_object_mut() {
+            object.insert("active".into(), false.into());
+        }
+        set.mode = Mode::Merge;
+    }
+}
+
+/// Removes a nested element; false when it was not there.
+fn remove(object: &mut Map<String, Value>, path: &[String]) -> bool {
+    match path {
+        [] => false,
+        [last] => object.remove(last).is_some(),
+        [first, rest @ ..] => {
+            let Some(inner) = object.get_mut(first).and_then(Value::as_object_mut) else { return false };
+            remove(inner, rest);
+            if inner.is_empty() {
+                object.remove(first);
+                return false;
+            }
+            // The element that remains replaces the stored one, and with it what is cleared.
+            true
+        }
+    }
+}

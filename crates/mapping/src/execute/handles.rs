@@ -1,0 +1,127 @@
+//! Which resources are to be made, with which ids, and what a handle means at a place.
+
+use super::scope::Scope;
+use super::{Executor, Instance};
+use crate::identity::first_text;
+use crate::plan::{Event, Expression, Make, MessagePlan, Target};
+use crate::Rejection;
+use std::collections::{HashMap, HashSet};
+
+/// Field numbers of OBX that make two text results one (v2.9 §7.4.2).
+const TEXT_KEYS: [usize; 2] = [3, 4];
+
+impl<'a> Executor<'a> {
+    /// Finds the segments of every line of `make` and computes the ids.
+    pub(super) fn enumerate(&mut self, plan: &'a MessagePlan, event: Option<&'a Event>) -> Result<(), Rejection> {
+        let continued = if plan.join_text { self.continuations() } else { HashMap::new() };
+        let followers: HashSet<usize> = continued.values().flatten().copied().collect();
+        for (index, make) in plan.make.iter().enumerate() {
+            let skipped = event.is_some_and(|event| event.skip.contains(&make.handle));
+            for segment in self.segments_of(make) {
+                if followers.contains(&segment) {
+                    continue;
+                }
+                let later = continued.get(&segment).cloned().unwrap_or_default();
+                self.instance(plan, index, make, segment, later, skipped)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn segments_of(&self, make: &Make) -> Vec<usize> {
+        if !make.groups.is_empty() {
+            return self.groups.find_in_groups(&make.groups, &make.segment, make.every, 0);
+        }
+        let limit = if make.every { usize::MAX } else { 1 };
+        self.groups.all(&make.segment).take(limit).collect()
+    }
+
+    fn instance(&mut self, plan: &'a MessagePlan, index: usize, make: &'a Make, segment: usize, continued: Vec<usize>, skipped: bool) -> Result<(), Rejection> {
+        let program = self.program;
+        let Some(map) = program.maps.get(make.map) else { return Ok(()) };
+        let Target::Resource(kind) = map.target else { return Ok(()) };
+        let group = self.groups.group_of(segment);
+        let scope = Scope { group, own: Some(segment), make: Some(index), ..Scope::root() };
+        if skipped || make.when.as_ref().is_some_and(|when| !self.holds(when, &scope)) {
+            self.unmade(plan, make, segment, skipped);
+            return Ok(());
+        }
+        self.id_type = kind.as_str();
+        self.touched.clear();
+        let id = map.id.as_ref().and_then(|id| self.text(id, &scope));
+        self.id_type = "";
+        let touched = std::mem::take(&mut self.touched);
+        let Some(id) = id else {
+            let path = map.id.as_ref().and_then(first_path).unwrap_or_default();
+            if kind.as_str() == "Patient" {
+                return Err(Rejection::MissingRequired { path });
+            }
+            self.report_plain(fhir::Severity::Error, fhir::IssueCode::Required, &path, &format!("no {} is made: nothing identifies it", kind.as_str()));
+            return Ok(());
+        };
+        for part in touched {
+            self.ledger.mark_first(part, crate::LeafFate::Mapped, None);
+        }
+        let number = self.instances.len();
+        for at in self.groups.chain(group).collect::<Vec<_>>() {
+            self.by_group.entry((&make.handle, at)).or_default().push(number);
+        }
+        self.by_segment.entry((&make.handle, segment)).or_default().push(number);
+        self.instances.push(Instance { make: index, map: make.map, segment, group, id, kind, continued });
+        Ok(())
+    }
+
+    /// A segment whose condition is false is left out on purpose, unless another line reads it.
+    fn unmade(&mut self, plan: &'a MessagePlan, make: &'a Make, segment: usize, skipped: bool) {
+        let only = plan.make.iter().filter(|other| other.segment == make.segment).count() == 1;
+        if only {
+            let reason = if skipped { "not made for this event" } else { "the condition of `make` is not met" };
+            self.ignore_segment(segment, reason);
+        }
+    }
+
+    /// Text results that go on in the next OBX: head to the rest.
+    fn continuations(&self) -> HashMap<usize, Vec<usize>> {
+        let mut found: HashMap<usize, Vec<usize>> = HashMap::new();
+        let mut head: Option<usize> = None;
+        let mut last = usize::MAX;
+        for segment in self.groups.all("OBX") {
+            let continues = head.is_some_and(|head| last.checked_add(1) == Some(segment) && self.same_text_result(head, segment));
+            match (continues, head) {
+                (true, Some(head)) => found.entry(head).or_default().push(segment),
+                _ => head = Some(segment),
+            }
+            last = segment;
+        }
+        found
+    }
+
+    fn same_text_result(&self, left: usize, right: usize) -> bool {
+        let Some((left, right)) = self.message.segment(left).zip(self.message.segment(right)) else { return false };
+        let text = |segment: hl7v2::SegmentRef<'a>| matches!(first_text(segment.field(2)).as_ref(), "TX" | "FT");
+        text(left) && text(right) && TEXT_KEYS.iter().all(|field| left.field(*field).raw() == right.field(*field).raw())
+    }
+
+    /// The resources a handle means here: those of the own segment if the handle is made from such segments, else those of
+    /// the own group and below, else of the enclosing group.
+    pub(super) fn resources_in_scope(&self, handle: &str, scope: &Scope<'a>) -> Vec<usize> {
+        let own = scope.own.map(|segment| (segment, self.groups.name(segment)));
+        let plan = self.plan.map(|plan| plan.make.as_slice()).unwrap_or_default();
+        if let Some((segment, name)) = own {
+            if plan.iter().any(|make| make.handle == handle && make.segment == name) {
+                return self.by_segment.get(&(handle, segment)).cloned().unwrap_or_default();
+            }
+        }
+        self.groups.chain(scope.group).find_map(|group| self.by_group.get(&(handle, group)).cloned()).unwrap_or_default()
+    }
+}
+
+/// The first path of an id, for messages.
+fn first_path(expression: &Expression) -> Option<String> {
+    match expression {
+        Expression::Path(path) => Some(path.text.clone()),
+        Expression::First(parts) => parts.iter().find_map(first_path),
+        Expression::Call { arguments, .. } => arguments.iter().find_map(first_path),
+        Expression::Literal(_) | Expression::Absent | Expression::IdOf(_) => None,
+    }
+}

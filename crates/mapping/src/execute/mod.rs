@@ -1,0 +1,233 @@
+//! Runs a program over a message.
+
+mod element;
+mod envelope;
+mod events;
+mod handles;
+mod provenance;
+mod resource;
+mod scope;
+mod take;
+mod value;
+
+pub(crate) use scope::{Level, Scope, Value as Item, child};
+
+use crate::coverage::{Ledger, path_text};
+use crate::diagnostic::Place;
+use crate::identity::Identity;
+use crate::package::Package;
+use crate::plan::{MessagePlan, Program, Rule, Slot};
+use crate::{BusinessKey, Change, Context, Issue, LeafFate, PatientMerge, Rejection, ResourceSet, Step, Trace, Translation};
+use hl7v2::{Message, Part};
+use scope::Groups;
+use serde_json::{Map, Value};
+use std::collections::{HashMap, HashSet};
+
+/// Deepest chain of type maps that make resources which make resources.
+const DEPTH_MAX: usize = 12;
+/// Most issues kept for one message.
+const ISSUES_MAX: usize = 1000;
+
+/// One resource to be made: a line of `make` meeting a segment.
+pub(crate) struct Instance {
+    pub make: usize,
+    pub map: usize,
+    pub segment: usize,
+    pub group: usize,
+    pub id: String,
+    pub kind: fhir::ResourceType,
+    pub continued: Vec<usize>,
+}
+
+type OrdinalKey = (Option<usize>, Option<usize>, Vec<String>);
+
+/// The state of one translation.
+pub(crate) struct Executor<'a> {
+    pub program: &'a Program,
+    pub message: &'a Message<'a>,
+    pub groups: Groups<'a>,
+    pub identity: Identity<'a>,
+    pub files: &'a [String],
+    pub message_offset: Option<i32>,
+    pub instances: Vec<Instance>,
+    /// Handle and group (or any group above) to instances; built with the instances.
+    pub by_group: HashMap<(&'a str, usize), Vec<usize>>,
+    pub by_segment: HashMap<(&'a str, usize), Vec<usize>>,
+    pub plan: Option<&'a MessagePlan>,
+    pub ledger: Ledger,
+    pub issues: Vec<Issue>,
+    seen_issues: HashSet<(String, String)>,
+    /// Resources made on the way (`as XCN.Practitioner ref`), by type and id.
+    pub extras: Vec<ResourceSet>,
+    pub extra_index: HashMap<(fhir::ResourceType, String), usize>,
+    ordinals: HashMap<OrdinalKey, usize>,
+    ordinal_counts: HashMap<(Option<usize>, Vec<String>), usize>,
+    /// An HL7 null was met since this was last cleared.
+    null: bool,
+    touched: Vec<Part<'a>>,
+    refused: Option<&'static str>,
+    depth: usize,
+    /// Type of the resource whose id is computed.
+    id_type: &'a str,
+    pub trace: Option<Trace>,
+    /// `Patient/<id>` being made, and where in it.
+    resource: String,
+    location: Vec<String>,
+}
+
+/// Translates one message.
+pub(crate) fn translate(package: &Package, program: &Program, message: &Message<'_>, context: &Context<'_>) -> Result<Translation, Rejection> {
+    let (code, event) = envelope::trigger(message);
+    let plan = program.triggers.get(&(code.clone(), event.clone())).and_then(|index| program.messages.get(*index));
+    let Some(plan) = plan else { return Err(Rejection::UnsupportedType { code: envelope::shown(&code), event: envelope::shown(&event) }) };
+    let grammar = envelope::grammar(message, plan, &code, &event);
+    let mut executor = Executor::new(&package.files, program, message, context, grammar);
+    executor.plan = Some(plan);
+    executor.run(package, plan, &event)
+}
+
+impl<'a> Executor<'a> {
+    pub(crate) fn new(files: &'a [String], program: &'a Program, message: &'a Message<'a>, context: &Context<'_>, grammar: Option<&'static hl7v2::dictionary::Group>) -> Self {
+        let facility = envelope::facility(message);
+        Executor {
+            program,
+            message,
+            groups: Groups::new(message, grammar),
+            identity: Identity::new(context.namespace, &program.systems, &program.site, facility),
+            files,
+            message_offset: envelope::offset(message),
+            instances: Vec::new(),
+            by_group: HashMap::new(),
+            by_segment: HashMap::new(),
+            plan: None,
+            ledger: Ledger::new(message),
+            issues: Vec::new(),
+            seen_issues: HashSet::new(),
+            extras: Vec::new(),
+            extra_index: HashMap::new(),
+            ordinals: HashMap::new(),
+            ordinal_counts: HashMap::new(),
+            null: false,
+            touched: Vec::new(),
+            refused: None,
+            depth: 0,
+            id_type: "",
+            trace: context.trace.then(Trace::default),
+            resource: String::new(),
+            location: Vec::new(),
+        }
+    }
+
+    fn run(mut self, package: &Package, plan: &'a MessagePlan, event: &str) -> Result<Translation, Rejection> {
+        for path in &plan.require {
+            if !self.is_path_valued(path) {
+                return Err(Rejection::MissingRequired { path: path.text.clone() });
+            }
+        }
+        let event = plan.events.get(event);
+        self.enumerate(plan, event)?;
+        let mut sets = self.resources(plan, event)?;
+        let merges = self.merges(plan, &mut sets);
+        let replaced = self.replaced(plan, event, &sets);
+        sets.append(&mut self.extras);
+        let keys = self.keys();
+        self.envelope_coverage(plan);
+        if let Some(set) = self.provenance(package, &sets) {
+            sets.push(set);
+        }
+        Ok(self.finish(sets, replaced, merges, keys))
+    }
+
+    fn finish(self, sets: Vec<ResourceSet>, replaced: Vec<crate::ReplacedSet>, merges: Vec<PatientMerge>, keys: Vec<BusinessKey>) -> Translation {
+        let coverage = self.ledger.finish(self.message);
+        Translation { change: Change { sets, replaced, merges }, issues: self.issues, coverage, trace: self.trace, keys }
+    }
+
+    /// `segments/PID.Patient.yaml:21:12`.
+    fn rule_text(&self, place: Place) -> String {
+        let file = usize::try_from(place.file).ok().and_then(|index| self.files.get(index)).map(String::as_str).unwrap_or_default();
+        format!("{file}:{}:{}", place.line, place.column)
+    }
+
+    /// Adds an issue once for each path and text.
+    fn report(&mut self, severity: fhir::Severity, code: fhir::IssueCode, rule: &Rule, part: Option<Part<'a>>, text: &str) {
+        if self.issues.len() >= ISSUES_MAX {
+            return;
+        }
+        let path = part.map(|part| path_text(self.message, part.path())).unwrap_or_default();
+        if self.seen_issues.insert((path.clone(), text.to_owned())) {
+            let rule = Some(self.rule_text(rule.place));
+            self.issues.push(Issue { severity, code, path, rule, text: text.to_owned() });
+        }
+    }
+
+    /// Adds an issue that no rule of a map stands behind.
+    fn report_plain(&mut self, severity: fhir::Severity, code: fhir::IssueCode, path: &str, text: &str) {
+        if self.issues.len() < ISSUES_MAX && self.seen_issues.insert((path.to_owned(), text.to_owned())) {
+            self.issues.push(Issue { severity, code, path: path.to_owned(), rule: None, text: text.to_owned() });
+        }
+    }
+
+    /// Goes into an element, for the locations of the trace.
+    fn enter(&mut self, slot: &Slot, suffix: Option<&str>, out: &Map<String, Value>) {
+        if self.trace.is_some() {
+            let name = location(slot, suffix, out);
+            self.location.push(name);
+        }
+    }
+
+    fn leave(&mut self) {
+        self.location.pop();
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one step of the trace")]
+    fn step(&mut self, slot: &Slot, rule: &Rule, out: &Map<String, Value>, value: Option<&Item<'a>>, spread: Option<Part<'a>>, output: Option<&str>, conversions: Vec<String>, code_table: Option<(String, bool)>) {
+        if self.trace.is_none() {
+            return;
+        }
+        let part = match value {
+            Some(Item::Part(part, _)) => Some(*part),
+            Some(Item::Text(_) | Item::Segment(_)) | None => spread,
+        };
+        let kind = self.resource.split('/').next().unwrap_or_default();
+        let mut element = vec![kind.to_owned()];
+        element.extend(self.location.iter().cloned());
+        element.push(location(slot, rule.suffix.as_deref(), out));
+        let step = Step {
+            resource: self.resource.clone(),
+            element: element.join("."),
+            source_path: part.map(|part| path_text(self.message, part.path())),
+            span: part.map(|part| part.span()),
+            rule: self.rule_text(rule.place),
+            conversions,
+            code_table,
+            input: value.map(|value| self.text_of(value).into_owned()),
+            output: output.map(str::to_owned),
+        };
+        if let Some(trace) = &mut self.trace {
+            trace.steps.push(step);
+        }
+    }
+
+    /// Marks the leaves of a segment that nothing read.
+    fn ignore_segment(&mut self, segment: usize, reason: &str) {
+        self.ledger.ignore(segment, &[], reason);
+    }
+
+    fn mark_field(&mut self, segment: usize, field: usize) {
+        if let Some(segment) = self.message.segment(segment) {
+            self.ledger.mark(segment.field(field), LeafFate::Mapped, None);
+        }
+    }
+}
+
+/// FHIRPath name of an element, with its index when it repeats.
+fn location(slot: &Slot, suffix: Option<&str>, out: &Map<String, Value>) -> String {
+    let list = |name: &str| out.get(name).and_then(Value::as_array).map_or(0, Vec::len);
+    match &slot.form {
+        crate::plan::Form::Extension { .. } => format!("extension[{}]", list("extension")),
+        crate::plan::Form::Element if slot.repeats => format!("{}[{}]", slot.name, list(&slot.name)),
+        crate::plan::Form::Element => slot.name.clone(),
+        crate::plan::Form::Choice => format!("{}{}", slot.name, suffix.unwrap_or_default()),
+    }
+}

@@ -1,0 +1,217 @@
+//! Which segment a name means: the own group instance, else the enclosing one, never a sibling.
+
+use hl7v2::dictionary::{Group, GroupInstance, Member, Node};
+use hl7v2::{Message, Part};
+
+/// A value met while translating.
+#[derive(Clone)]
+pub(crate) enum Value<'a> {
+    Part(Part<'a>, Level),
+    Text(String),
+    Segment(usize),
+}
+
+/// How deep a part lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    Repetition,
+    Component,
+    Subcomponent,
+}
+
+/// Component n of a repetition, subcomponent n of a component.
+pub(crate) fn child(part: Part<'_>, level: Level, n: u16) -> Option<(Part<'_>, Level)> {
+    match level {
+        Level::Repetition => Some((part.component(usize::from(n)), Level::Component)),
+        Level::Component => Some((part.subcomponent(usize::from(n)), Level::Subcomponent)),
+        Level::Subcomponent => (n == 1).then_some((part, level)),
+    }
+}
+
+/// Where a rule runs.
+#[derive(Clone)]
+pub(crate) struct Scope<'a> {
+    pub group: usize,
+    /// The segment the map is for.
+    pub own: Option<usize>,
+    /// The segment `$each` is at.
+    pub bound: Option<usize>,
+    pub item: Option<Value<'a>>,
+    /// 1-based position in `$each`.
+    pub index: usize,
+    /// The instance that is made, for the segments that continue its own.
+    pub instance: Option<usize>,
+    /// Line of `make`, for ordinals and handles.
+    pub make: Option<usize>,
+}
+
+impl<'a> Scope<'a> {
+    /// The whole message.
+    pub fn root() -> Self {
+        Scope { group: 0, own: None, bound: None, item: None, index: 0, instance: None, make: None }
+    }
+
+    /// The same place with another current item.
+    pub fn with_item(&self, item: Value<'a>) -> Self {
+        Scope { item: Some(item), ..self.clone() }
+    }
+}
+
+/// The group instances of a message, flat. Node 0 is the message.
+pub(crate) struct Groups<'a> {
+    nodes: Vec<GroupNode>,
+    of_segment: Vec<usize>,
+    names: Vec<&'a str>,
+}
+
+struct GroupNode {
+    name: &'static str,
+    parent: Option<usize>,
+    segments: Vec<usize>,
+    groups: Vec<usize>,
+    grammar: Option<&'static Group>,
+    repeats: bool,
+}
+
+impl<'a> Groups<'a> {
+    /// Arranges a message by its grammar; without one every segment lies in the message itself.
+    pub fn new(message: &'a Message<'a>, grammar: Option<&'static Group>) -> Self {
+        let names: Vec<&'a str> = message.segments().map(|segment| segment.name()).collect();
+        let root = GroupNode { name: "", parent: None, segments: Vec::new(), groups: Vec::new(), grammar, repeats: false };
+        let mut groups = Groups { nodes: vec![root], of_segment: vec![0; names.len()], names };
+        match grammar {
+            Some(grammar) => groups.take(0, &hl7v2::dictionary::arrange(message, grammar)),
+            None => (0..groups.names.len()).for_each(|segment| groups.put(0, segment)),
+        }
+        groups
+    }
+
+    fn put(&mut self, at: usize, segment: usize) {
+        if let (Some(node), Some(slot)) = (self.nodes.get_mut(at), self.of_segment.get_mut(segment)) {
+            node.segments.push(segment);
+            *slot = at;
+        }
+    }
+
+    fn take(&mut self, at: usize, instance: &GroupInstance) {
+        for child in &instance.children {
+            match child {
+                Node::Segment(segment) => self.put(at, *segment),
+                Node::Group(inner) => {
+                    let grammar = self.nodes.get(at).and_then(|node| node.grammar).and_then(|grammar| member(grammar, inner.name));
+                    let index = self.nodes.len();
+                    self.nodes.push(GroupNode { name: inner.name, parent: Some(at), segments: Vec::new(), groups: Vec::new(), grammar, repeats: grammar.is_none_or(|group| group.repeats) });
+                    if let Some(node) = self.nodes.get_mut(at) {
+                        node.groups.push(index);
+                    }
+                    self.take(index, inner);
+                }
+            }
+        }
+    }
+
+    /// Name of a segment of the message.
+    pub fn name(&self, segment: usize) -> &'a str {
+        self.names.get(segment).copied().unwrap_or_default()
+    }
+
+    /// The group instance a segment lies in.
+    pub fn group_of(&self, segment: usize) -> usize {
+        self.of_segment.get(segment).copied().unwrap_or(0)
+    }
+
+    /// The group and all that enclose it, innermost first.
+    pub fn chain(&self, group: usize) -> impl Iterator<Item = usize> + '_ {
+        std::iter::successors(Some(group), |at| self.nodes.get(*at).and_then(|node| node.parent))
+    }
+
+    /// First segment of a name in the message.
+    pub fn first(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|other| *other == name)
+    }
+
+    /// Every segment of a name in the message.
+    pub fn all<'n>(&'n self, name: &'n str) -> impl Iterator<Item = usize> + 'n {
+        self.names.iter().enumerate().filter(move |(_, other)| **other == name).map(|(index, _)| index)
+    }
+
+    /// What a name means at a place.
+    pub fn find(&self, name: &str, every: bool, scope: &Scope<'_>) -> Vec<usize> {
+        if !every {
+            let near = [scope.bound, scope.own].into_iter().flatten().find(|segment| self.name(*segment) == name);
+            if let Some(segment) = near {
+                return vec![segment];
+            }
+            if name == "MSH" {
+                return self.first(name).into_iter().collect();
+            }
+        }
+        for at in self.chain(scope.group) {
+            let mut found = self.inside(at, name);
+            if !found.is_empty() {
+                if !every {
+                    found.truncate(1);
+                }
+                return found;
+            }
+            if self.nodes.get(at).and_then(|node| node.grammar).is_some_and(|grammar| declares(grammar, name)) {
+                return Vec::new();
+            }
+        }
+        Vec::new()
+    }
+
+    /// Segments of a name in a group: its own, else those of groups in it that do not repeat.
+    fn inside(&self, at: usize, name: &str) -> Vec<usize> {
+        let Some(node) = self.nodes.get(at) else { return Vec::new() };
+        let own: Vec<usize> = node.segments.iter().copied().filter(|segment| self.name(*segment) == name).collect();
+        if !own.is_empty() {
+            return own;
+        }
+        node.groups.iter().filter(|group| self.nodes.get(**group).is_some_and(|node| !node.repeats)).flat_map(|group| self.inside(*group, name)).collect()
+    }
+
+    /// Segments by group path below the nearest enclosing group that has such groups.
+    pub fn find_in_groups(&self, path: &[String], name: &str, every: bool, from: usize) -> Vec<usize> {
+        for at in self.chain(from) {
+            let mut groups = Vec::new();
+            self.matching(at, path, &mut groups);
+            if groups.is_empty() {
+                continue;
+            }
+            return groups.into_iter().flat_map(|group| {
+                let own = self.nodes.get(group).map(|node| node.segments.as_slice()).unwrap_or_default();
+                let limit = if every { usize::MAX } else { 1 };
+                own.iter().copied().filter(|segment| self.name(*segment) == name).take(limit).collect::<Vec<_>>()
+            }).collect();
+        }
+        Vec::new()
+    }
+
+    fn matching(&self, at: usize, path: &[String], found: &mut Vec<usize>) {
+        let Some(node) = self.nodes.get(at) else { return };
+        for group in &node.groups {
+            let chain: Vec<&str> = self.chain(*group).filter_map(|index| self.nodes.get(index)).map(|node| node.name).take(path.len()).collect();
+            if chain.iter().rev().eq(path.iter()) {
+                found.push(*group);
+            } else {
+                self.matching(*group, path, found);
+            }
+        }
+    }
+}
+
+fn member(grammar: &'static Group, name: &str) -> Option<&'static Group> {
+    grammar.members.iter().find_map(|member| match member {
+        Member::Group(group) if group.name == name => Some(*group),
+        Member::Group(_) | Member::Segment { .. } => None,
+    })
+}
+
+/// Can the group itself hold this segment (its own, or in a group that does not repeat)?
+fn declares(grammar: &Group, name: &str) -> bool {
+    grammar.members.iter().any(|member| match member {
+        Member::Segment { name: known, .. } => *known == name,
+        Member::Group(group) => !group.repeats && declares(group, name),
+    })
+}

@@ -1,0 +1,405 @@
+//! A value through conversion and code table into the element.
+
+use super::element::{Yield, fill, write};
+use super::scope::{Level, Scope, Value as Item, child};
+use super::{DEPTH_MAX, Executor};
+use crate::LeafFate;
+use crate::codes::Level as CodeLevel;
+use crate::convert::quantity::{Structured, Unit};
+use crate::convert::{self, Converted, Refused, number, quantity, time};
+use crate::identity::first_text;
+use crate::plan::{Coded, Convert, Expression, Keyed, Path, Rule, Slot, Take, Target};
+use serde_json::{Map, Value, json};
+
+type Object = Map<String, Value>;
+
+/// Name of the extension that keeps an original code beside a lossy one.
+const ALTERNATE_CODES: &str = "http://hl7.org/fhir/StructureDefinition/alternate-codes";
+
+impl<'a> Executor<'a> {
+    pub(super) fn take(&mut self, take: &'a Take, rule: &'a Rule, slot: &'a Slot, scope: &Scope<'a>, out: &mut Object) -> bool {
+        self.touched.clear();
+        self.refused = None;
+        let mut values = self.values(&take.from, scope);
+        if let Some(separator) = &take.join {
+            values = self.joined_values(values, take, separator, scope);
+        }
+        let touched = std::mem::take(&mut self.touched);
+        if let Some(reason) = self.refused.take() {
+            touched.iter().for_each(|part| self.ledger.mark_first(*part, LeafFate::Rejected, Some(reason)));
+            self.reject(rule, touched.first().copied(), reason);
+        }
+        let mut wrote = false;
+        for value in values {
+            let spread = matches!(value, Item::Text(_)).then_some(touched.as_slice()).unwrap_or_default();
+            wrote |= self.take_one(take, rule, slot, scope, &value, spread, out);
+            if wrote && !slot.repeats {
+                break;
+            }
+        }
+        wrote
+    }
+
+    /// All repetitions (and continuing segments) as one text.
+    fn joined_values(&mut self, mut values: Vec<Item<'a>>, take: &'a Take, separator: &str, scope: &Scope<'a>) -> Vec<Item<'a>> {
+        let continued = scope.instance.and_then(|index| self.instances.get(index)).map(|instance| instance.continued.clone()).unwrap_or_default();
+        for segment in continued {
+            let next = Scope { own: Some(segment), instance: None, ..scope.clone() };
+            values.extend(self.values(&take.from, &next));
+        }
+        let mut texts = Vec::new();
+        for value in &values {
+            if let Item::Part(part, _) = value {
+                self.touched.push(*part);
+            }
+            texts.push(self.text_of(value).into_owned());
+        }
+        if texts.is_empty() { Vec::new() } else { vec![Item::Text(texts.join(separator))] }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one rule, one value, one target")]
+    fn take_one(&mut self, take: &'a Take, rule: &'a Rule, slot: &'a Slot, scope: &Scope<'a>, value: &Item<'a>, spread: &[hl7v2::Part<'a>], out: &mut Object) -> bool {
+        let mut steps = Vec::new();
+        let mut hit = None;
+        let made = match &take.convert {
+            Convert::Map { index, reference } => self.mapped(*index, *reference, take, rule, slot, scope, value, out, &mut steps, &mut hit),
+            convert => self.converted(convert, take, rule, scope, value, spread, &mut steps, &mut hit),
+        };
+        let Some(mut made) = made else { return false };
+        if let Value::Object(object) = &mut made.value {
+            self.overlay(rule, slot, scope, value, object, out);
+        }
+        let leaf = !matches!(take.convert, Convert::Map { reference: false, .. });
+        if leaf || hit.is_some() {
+            let shown = made.value.as_str().map_or_else(|| made.value.to_string(), str::to_owned);
+            self.step(slot, rule, out, Some(value), spread.first().copied(), Some(&shown), steps, hit);
+        }
+        write(slot, rule.suffix.as_deref(), made, out);
+        true
+    }
+
+    /// `fill` and `set`.
+    fn overlay(&mut self, rule: &'a Rule, slot: &'a Slot, scope: &Scope<'a>, value: &Item<'a>, object: &mut Object, out: &Object) {
+        if rule.fill.is_none() && rule.set.is_none() {
+            return;
+        }
+        let inner = scope.with_item(value.clone());
+        self.enter(slot, rule.suffix.as_deref(), out);
+        if let Some(elements) = &rule.fill {
+            let mut more = Object::new();
+            self.build(elements, &inner, &mut more);
+            fill(object, more);
+        }
+        if let Some(elements) = &rule.set {
+            let mut more = Object::new();
+            self.build(elements, &inner, &mut more);
+            object.append(&mut more);
+        }
+        self.leave();
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one rule, one value")]
+    fn converted(&mut self, convert: &Convert, take: &'a Take, rule: &'a Rule, scope: &Scope<'a>, value: &Item<'a>, spread: &[hl7v2::Part<'a>], steps: &mut Vec<String>, hit: &mut Option<(String, bool)>) -> Option<Yield> {
+        let text = self.text_of(value).into_owned();
+        if let (Convert::Code, Some(table)) = (convert, take.table) {
+            return self.coded(table, take, rule, value, spread, &text, hit);
+        }
+        let result = match convert {
+            Convert::Authority | Convert::CodeSystem => self.system(convert, take, scope, value, &text),
+            Convert::NmQuantity => {
+                let unit = self.unit(take, scope);
+                quantity::of_number(&text, &unit)
+            }
+            Convert::SnQuantity | Convert::SnRange | Convert::SnRatio | Convert::SnText => {
+                let unit = self.unit(take, scope);
+                structured(convert, value, &unit)
+            }
+            simple => self.simple(simple, &text),
+        };
+        match result {
+            Ok(Converted { value: made, lossy }) => {
+                if self.trace.is_some() {
+                    steps.push(conversion_name(convert).to_owned());
+                    steps.extend(lossy.map(|lossy| format!("lossy: {lossy}")));
+                }
+                self.mark(convert, value, spread, lossy.map_or(LeafFate::Mapped, |_| LeafFate::Lossy), lossy);
+                if let Some(lossy) = lossy {
+                    self.report(fhir::Severity::Information, fhir::IssueCode::Incomplete, rule, self.part_of(value, spread), lossy);
+                }
+                Some(Yield::plain(made))
+            }
+            Err(reason) => {
+                self.mark(convert, value, spread, LeafFate::Rejected, Some(reason));
+                let tried = matches!(convert, Convert::SnQuantity | Convert::SnRange | Convert::SnRatio);
+                if !tried {
+                    self.reject(rule, self.part_of(value, spread), reason);
+                }
+                None
+            }
+        }
+    }
+
+    fn simple(&self, convert: &Convert, text: &str) -> Result<Converted, Refused> {
+        let zones = time::Zones { message_offset: self.message_offset, site: self.program.site.zone.as_ref() };
+        match convert {
+            Convert::Code => convert::code(text),
+            Convert::Date => time::date(text),
+            Convert::DateTime => time::date_time(text, zones),
+            Convert::Instant => time::instant(text, zones),
+            Convert::Time => time::time(text),
+            Convert::Boolean => convert::boolean(text),
+            Convert::Integer { least } => number::integer(text, *least),
+            Convert::Decimal => number::decimal(text),
+            Convert::Text | Convert::Authority | Convert::CodeSystem | Convert::Map { .. } | Convert::NmQuantity | Convert::SnQuantity | Convert::SnRange | Convert::SnRatio | Convert::SnText => convert::text(text),
+        }
+    }
+
+    fn system(&mut self, convert: &Convert, take: &'a Take, scope: &Scope<'a>, value: &Item<'a>, text: &str) -> Result<Converted, Refused> {
+        let identity = &self.identity;
+        let resolved = match (convert, value, path_of(&take.from)) {
+            (Convert::CodeSystem, ..) => identity.systems.code_system(identity.site, &identity.token, text.trim()),
+            (_, Item::Part(part, level), Some(path)) if path.keyed == Keyed::Ei => identity.system_of(*part, *level, Keyed::Ei),
+            (_, Item::Part(part, level), Some(path)) => {
+                let around = path.authority_of.zip(self.around(*part, *level, scope));
+                match around {
+                    Some((keyed, Item::Part(whole, level))) => identity.system_of(whole, level, keyed),
+                    Some((_, Item::Text(_) | Item::Segment(_))) | None => identity.authority(*part, *level, ""),
+                }
+            }
+            _ => None,
+        };
+        let resolved = resolved.ok_or("no authority")?;
+        let lossy = resolved.lossy.then_some("nothing declares this authority or coding system: a site-scoped URN stands for it");
+        Ok(Converted { value: resolved.uri.into(), lossy })
+    }
+
+    /// The composite that a component lies in.
+    fn around(&self, part: hl7v2::Part<'a>, level: Level, scope: &Scope<'a>) -> Option<Item<'a>> {
+        if level == Level::Component {
+            let at = part.path();
+            let segment = self.message.segment(usize::try_from(at.segment).ok()?)?;
+            return Some(super::element::as_item(segment.field(usize::from(at.field)).repetition(usize::from(at.repetition))));
+        }
+        scope.item.clone()
+    }
+
+    fn unit(&mut self, take: &'a Take, scope: &Scope<'a>) -> Unit {
+        let Some(expression) = &take.unit else { return Unit::default() };
+        let found = self.values(expression, scope);
+        let Some(Item::Part(part, level)) = found.first() else { return Unit::default() };
+        let (part, level) = (*part, *level);
+        let text = |n: u16| child(part, level, n).map(|(part, _)| first_text(part).trim().to_owned()).filter(|text| !text.is_empty());
+        let (code, words, system) = (text(1), text(2), text(3));
+        let system = system.and_then(|name| self.identity.systems.code_system(self.identity.site, &self.identity.token, &name));
+        self.ledger.mark(part, LeafFate::Mapped, None);
+        let display = words.or_else(|| code.clone());
+        let system = system.map(|resolved| resolved.uri);
+        // A code without its system says nothing (R4 qty-3 allows system without code only).
+        let code = if system.is_some() { code } else { None };
+        Unit { display, system: system.filter(|_| code.is_some()), code }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one rule, one value")]
+    fn coded(&mut self, table: usize, take: &'a Take, rule: &'a Rule, value: &Item<'a>, spread: &[hl7v2::Part<'a>], text: &str, hit: &mut Option<(String, bool)>) -> Option<Yield> {
+        let program = self.program;
+        let table = program.tables.get(table)?;
+        let code = text.trim();
+        let found = table.translate(code);
+        *hit = Some((table.name.clone(), found.hit));
+        let original = || match &table.from {
+            Some(system) => json!({ "system": system, "code": code }),
+            None => json!({ "code": code }),
+        };
+        let coding = found.target.map(|(system, code, display)| coding(system, code, display));
+        let made = match take.coded {
+            Coded::Code => {
+                let declared = program.systems.declared.contains(ALTERNATE_CODES);
+                let beside = (found.keep && declared).then(|| json!({ "url": ALTERNATE_CODES, "valueCodeableConcept": { "coding": [original()] } }));
+                found.target.map(|(_, code, _)| Yield { value: code.into(), beside })
+            }
+            Coded::Coding => coding.or_else(|| found.keep.then(original)).map(Yield::plain),
+            Coded::Concept => {
+                let kept = (found.keep || coding.is_none() && !found.hit && found.keep).then(original);
+                let all: Vec<Value> = coding.into_iter().chain(kept).collect();
+                (!all.is_empty()).then(|| Yield::plain(json!({ "coding": all })))
+            }
+        };
+        let reason = if found.hit { "the code has no exact match" } else { "the code has no row in its table" };
+        let fate = match (&made, found.lossy, found.hit) {
+            (Some(_), false, _) => LeafFate::Mapped,
+            (Some(_), true, _) => LeafFate::Lossy,
+            (None, _, true) => LeafFate::Ignored,
+            (None, _, false) => LeafFate::Rejected,
+        };
+        let note = match (fate, found.hit) {
+            (LeafFate::Mapped, _) => None,
+            (LeafFate::Ignored, _) => Some("the code table gives this code no value"),
+            _ => Some(reason),
+        };
+        self.mark(&Convert::Code, value, spread, fate, note);
+        self.report_code(found.level, rule, self.part_of(value, spread), &table.name);
+        made
+    }
+
+    fn report_code(&mut self, level: Option<CodeLevel>, rule: &'a Rule, part: Option<hl7v2::Part<'a>>, table: &str) {
+        let severity = match level {
+            None => return,
+            Some(CodeLevel::Info) => fhir::Severity::Information,
+            Some(CodeLevel::Warn) => fhir::Severity::Warning,
+            Some(CodeLevel::Error) => fhir::Severity::Error,
+        };
+        self.report(severity, fhir::IssueCode::CodeInvalid, rule, part, &format!("the code has no row in {table}"));
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one rule, one value")]
+    fn mapped(&mut self, index: usize, reference: bool, take: &'a Take, rule: &'a Rule, slot: &'a Slot, scope: &Scope<'a>, value: &Item<'a>, out: &Object, steps: &mut Vec<String>, hit: &mut Option<(String, bool)>) -> Option<Yield> {
+        if self.depth >= DEPTH_MAX {
+            return None;
+        }
+        self.depth += 1;
+        let made = self.mapped_inner(index, reference, rule, slot, scope, value, out);
+        self.depth -= 1;
+        let program = self.program;
+        let map = program.maps.get(index)?;
+        steps.push(map.name.clone());
+        let Some(mut made) = made else {
+            if let Item::Part(part, _) = value {
+                self.ledger.mark(*part, LeafFate::Rejected, Some("the map yields nothing without its main value"));
+            }
+            return None;
+        };
+        if let (Some(table), false) = (take.table, reference) {
+            self.translate_concept(table, take, rule, value, &mut made, hit);
+        }
+        if let Item::Part(part, _) = value {
+            for ignore in &map.ignore {
+                self.ledger.ignore_part(*part, &ignore.numbers, &ignore.reason);
+            }
+        }
+        Some(Yield::plain(made))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one rule, one value")]
+    fn mapped_inner(&mut self, index: usize, reference: bool, rule: &'a Rule, slot: &'a Slot, scope: &Scope<'a>, value: &Item<'a>, out: &Object) -> Option<Value> {
+        let program = self.program;
+        let map = program.maps.get(index)?;
+        let inner = Scope { instance: None, ..scope.with_item(value.clone()) };
+        if reference {
+            return self.made_reference(map, &inner);
+        }
+        let mut made = Object::new();
+        self.enter(slot, rule.suffix.as_deref(), out);
+        let null = self.null;
+        self.build(&map.body, &inner, &mut made);
+        self.null = null;
+        self.leave();
+        match map.target {
+            Target::Text => made.remove("value"),
+            Target::DataType(_) | Target::Resource(_) => (!made.is_empty()).then_some(Value::Object(made)),
+        }
+    }
+
+    /// The translated coding first, then what the type map made.
+    fn translate_concept(&mut self, table: usize, take: &'a Take, rule: &'a Rule, value: &Item<'a>, made: &mut Value, hit: &mut Option<(String, bool)>) {
+        let program = self.program;
+        let Some(table) = program.tables.get(table) else { return };
+        let Some(object) = made.as_object_mut() else { return };
+        let code = match value {
+            Item::Part(part, level) => child(*part, *level, 1).map(|(part, _)| first_text(part).trim().to_owned()).unwrap_or_default(),
+            Item::Text(text) => text.trim().to_owned(),
+            Item::Segment(_) => String::new(),
+        };
+        if code.is_empty() {
+            return;
+        }
+        let found = table.translate(&code);
+        *hit = Some((table.name.clone(), found.hit));
+        self.report_code(found.level, rule, self.part_of(value, &[]), &table.name);
+        let Some((system, code, display)) = found.target else { return };
+        let target = coding(system, code, display);
+        if take.coded == Coded::Coding {
+            *object = target.as_object().cloned().unwrap_or_default();
+            return;
+        }
+        let list = object.entry("coding").or_insert_with(|| Value::Array(Vec::new()));
+        if let Some(list) = list.as_array_mut() {
+            let same = |other: &Value| other.get("system").and_then(Value::as_str) == Some(system) && other.get("code").and_then(Value::as_str) == Some(code);
+            list.retain(|other| !same(other));
+            list.insert(0, target);
+        }
+    }
+
+    /// Marks the leaves a conversion used: composites whole, else the first subcomponent.
+    fn mark(&mut self, convert: &Convert, value: &Item<'a>, spread: &[hl7v2::Part<'a>], fate: LeafFate, reason: Option<&str>) {
+        let whole = matches!(convert, Convert::Authority | Convert::SnQuantity | Convert::SnRange | Convert::SnRatio | Convert::SnText);
+        match value {
+            Item::Part(part, _) if whole => self.ledger.mark(*part, fate, reason),
+            Item::Part(part, _) => self.ledger.mark_first(*part, fate, reason),
+            Item::Text(_) => spread.iter().for_each(|part| self.ledger.mark_first(*part, fate, reason)),
+            Item::Segment(_) => {}
+        }
+    }
+
+    fn part_of(&self, value: &Item<'a>, spread: &[hl7v2::Part<'a>]) -> Option<hl7v2::Part<'a>> {
+        match value {
+            Item::Part(part, _) => Some(*part),
+            Item::Text(_) | Item::Segment(_) => spread.first().copied(),
+        }
+    }
+
+    fn reject(&mut self, rule: &'a Rule, part: Option<hl7v2::Part<'a>>, reason: &str) {
+        self.report(fhir::Severity::Warning, fhir::IssueCode::Value, rule, part, reason);
+    }
+}
+
+fn coding(system: &str, code: &str, display: Option<&str>) -> Value {
+    match display {
+        Some(display) => json!({ "system": system, "code": code, "display": display }),
+        None => json!({ "system": system, "code": code }),
+    }
+}
+
+fn structured(convert: &Convert, value: &Item<'_>, unit: &Unit) -> Result<Converted, Refused> {
+    let texts: Vec<String> = match value {
+        Item::Part(part, level) => (1..=4).map(|n| child(*part, *level, n).map(|(part, _)| first_text(part).trim().to_owned()).unwrap_or_default()).collect(),
+        Item::Text(text) => vec![String::new(), text.clone()],
+        Item::Segment(_) => Vec::new(),
+    };
+    let text = |n: usize| texts.get(n).map(String::as_str).unwrap_or_default();
+    let sn = Structured { comparator: text(0), low: text(1), separator: text(2), high: text(3) };
+    match convert {
+        Convert::SnQuantity => sn.quantity(unit),
+        Convert::SnRange => sn.range(unit),
+        Convert::SnRatio => sn.ratio(),
+        _ => sn.text(),
+    }
+}
+
+fn path_of(expression: &Expression) -> Option<&Path> {
+    match expression {
+        Expression::Path(path) => Some(path),
+        Expression::First(alternatives) => alternatives.iter().find_map(path_of),
+        Expression::Literal(_) | Expression::Absent | Expression::Call { .. } | Expression::IdOf(_) => None,
+    }
+}
+
+fn conversion_name(convert: &Convert) -> &'static str {
+    match convert {
+        Convert::Text => "text",
+        Convert::Code => "code",
+        Convert::Date => "date",
+        Convert::DateTime => "dateTime",
+        Convert::Instant => "instant",
+        Convert::Time => "time",
+        Convert::Boolean => "boolean",
+        Convert::Integer { .. } => "integer",
+        Convert::Decimal => "decimal",
+        Convert::Authority | Convert::CodeSystem => "system",
+        Convert::Map { .. } => "map",
+        Convert::NmQuantity => "NM.Quantity",
+        Convert::SnQuantity => "SN.Quantity",
+        Convert::SnRange => "SN.Range",
+        Convert::SnRatio => "SN.Ratio",
+        Convert::SnText => "SN.text",
+    }
+}

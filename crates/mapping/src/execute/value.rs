@@ -1,0 +1,263 @@
+//! Expressions and conditions at run time.
+
+use super::Executor;
+use super::scope::{Level, Scope, Value, child};
+use crate::convert::{binary, time};
+use crate::identity::first_text;
+use crate::plan::{Expression, Function, Path, Root, Selector, Test};
+use crate::syntax::Operator;
+use hl7v2::{Part, Presence};
+use std::borrow::Cow;
+
+impl<'a> Executor<'a> {
+    /// The valued values of an expression, in order. HL7 nulls set the null mark.
+    pub(super) fn values(&mut self, expression: &'a Expression, scope: &Scope<'a>) -> Vec<Value<'a>> {
+        match expression {
+            Expression::Path(path) => {
+                let mut found = self.parts(path, scope);
+                found.retain(|value| match value {
+                    Value::Part(part, _) => self.is_valued(*part),
+                    Value::Text(text) => !text.is_empty(),
+                    Value::Segment(_) => true,
+                });
+                found
+            }
+            Expression::Literal(text) => vec![Value::Text(text.clone())],
+            Expression::Absent => Vec::new(),
+            Expression::First(alternatives) => alternatives.iter().map(|alternative| self.values(alternative, scope)).find(|found| !found.is_empty()).unwrap_or_default(),
+            Expression::Call { function, arguments } => self.call(*function, arguments, scope).map(Value::Text).into_iter().collect(),
+            Expression::IdOf(handle) => self.resources_in_scope(handle, scope).first().and_then(|index| self.instances.get(*index)).map(|instance| Value::Text(instance.id.clone())).into_iter().collect(),
+        }
+    }
+
+    /// The text of the first value.
+    pub(super) fn text(&mut self, expression: &'a Expression, scope: &Scope<'a>) -> Option<String> {
+        self.values(expression, scope).first().map(|value| self.text_of(value).into_owned())
+    }
+
+    pub(super) fn text_of<'v>(&self, value: &'v Value<'a>) -> Cow<'v, str> {
+        match value {
+            Value::Part(part, _) => first_text(*part),
+            Value::Text(text) => Cow::Borrowed(text),
+            Value::Segment(segment) => Cow::Borrowed(self.groups.name(*segment)),
+        }
+    }
+
+    fn is_valued(&mut self, part: Part<'a>) -> bool {
+        match part.presence() {
+            Presence::Absent => false,
+            Presence::Null => {
+                self.null = true;
+                false
+            }
+            Presence::Valued => {
+                let nulls = &self.program.site.nulls;
+                let null = !nulls.is_empty() && nulls.iter().any(|null| null.as_bytes() == part.raw());
+                self.null |= null;
+                !null
+            }
+        }
+    }
+
+    /// The parts a path leads to, valued or not.
+    pub(super) fn parts(&mut self, path: &'a Path, scope: &Scope<'a>) -> Vec<Value<'a>> {
+        let mut found: Vec<Value<'a>> = match &path.root {
+            Root::Item => scope.item.iter().cloned().collect(),
+            Root::Segment { name, groups, every, absolute, field, selector } => {
+                let segments = if *absolute {
+                    self.groups.first(name).into_iter().collect()
+                } else if groups.is_empty() {
+                    self.groups.find(name, *every, scope)
+                } else {
+                    self.groups.find_in_groups(groups, name, *every, scope.group)
+                };
+                match field {
+                    None => segments.into_iter().map(Value::Segment).collect(),
+                    Some(field) => segments.into_iter().flat_map(|segment| self.repetitions(segment, *field, selector, scope)).collect(),
+                }
+            }
+        };
+        for step in &path.steps {
+            found = found.into_iter().filter_map(|value| match value {
+                Value::Part(part, level) => child(part, level, *step).map(|(part, level)| Value::Part(part, level)),
+                Value::Text(text) => (*step == 1).then_some(Value::Text(text)),
+                Value::Segment(_) => None,
+            }).collect();
+        }
+        found
+    }
+
+    fn repetitions(&mut self, segment: usize, field: u16, selector: &'a Selector, scope: &Scope<'a>) -> Vec<Value<'a>> {
+        let Some(segment) = self.message.segment(segment) else { return Vec::new() };
+        let part = segment.field(usize::from(field));
+        if part.raw().is_empty() {
+            return Vec::new();
+        }
+        let at = |index: usize| Value::Part(part.repetition(index), Level::Repetition);
+        match selector {
+            Selector::First => vec![at(0)],
+            Selector::Nth(index) => vec![at(usize::from(*index))],
+            Selector::Every => (0..part.repetition_count()).map(at).collect(),
+            Selector::Where(filter) => (0..part.repetition_count()).map(at).filter(|value| self.holds(filter, &scope.with_item(value.clone()))).collect(),
+        }
+    }
+
+    fn call(&mut self, function: Function, arguments: &'a [Expression], scope: &Scope<'a>) -> Option<String> {
+        let argument = |executor: &mut Self, index: usize| -> Option<String> {
+            let found = executor.values(arguments.get(index)?, scope);
+            let first = found.first()?;
+            executor.touch(first);
+            Some(executor.text_of(first).into_owned())
+        };
+        match function {
+            Function::Count => {
+                let found = self.values(arguments.first()?, scope);
+                Some(found.len().to_string())
+            }
+            Function::Precision => argument(self, 0).and_then(|text| time::moment(&text).ok().map(|moment| moment.precision.name().to_owned())),
+            Function::Present => argument(self, 0).map(|_| "true".to_owned()),
+            Function::Lower => argument(self, 0).map(|text| text.to_lowercase()),
+            Function::Upper => argument(self, 0).map(|text| text.to_uppercase()),
+            Function::Trim => argument(self, 0).map(|text| text.trim().to_owned()),
+            Function::Strip => argument(self, 0).map(|text| text.chars().filter(|c| c.is_alphanumeric()).collect()),
+            Function::Length => argument(self, 0).map(|text| text.chars().count().to_string()),
+            Function::Index => Some(scope.index.to_string()),
+            Function::Base64 => {
+                let (data, encoding) = (argument(self, 0)?, argument(self, 1).unwrap_or_default());
+                match binary::to_base64(&data, &encoding) {
+                    Ok(packed) => Some(packed),
+                    Err(reason) => {
+                        self.refused = Some(reason);
+                        None
+                    }
+                }
+            }
+            Function::Concat | Function::Join => self.joined(function, arguments, scope),
+            Function::Uuid => self.uuid(arguments, scope),
+            Function::Ordinal => {
+                let keys: Vec<String> = arguments.iter().map(|argument| self.key(argument, scope).unwrap_or_default()).collect();
+                let seen = self.ordinals.entry((scope.make, scope.own, keys.clone())).or_default();
+                if *seen == 0 {
+                    // The same instance may ask twice; it keeps its number.
+                    let next = self.ordinal_counts.entry((scope.make, keys)).or_default();
+                    *next += 1;
+                    *seen = *next;
+                }
+                Some(seen.to_string())
+            }
+        }
+    }
+
+    fn joined(&mut self, function: Function, arguments: &'a [Expression], scope: &Scope<'a>) -> Option<String> {
+        let skip = usize::from(function == Function::Join);
+        let separator = if skip == 1 { self.text(arguments.first()?, scope).unwrap_or_default() } else { String::new() };
+        let mut texts = Vec::new();
+        let mut any = false;
+        for argument in arguments.iter().skip(skip) {
+            let literal = matches!(argument, Expression::Literal(_));
+            for value in self.values(argument, scope) {
+                any |= !literal;
+                self.touch(&value);
+                texts.push(self.text_of(&value).into_owned());
+            }
+        }
+        any.then(|| texts.join(&separator))
+    }
+
+    /// Remembers a part that went into a computed text, for coverage.
+    fn touch(&mut self, value: &Value<'a>) {
+        if let Value::Part(part, _) = value {
+            self.touched.push(*part);
+        }
+    }
+
+    fn uuid(&mut self, arguments: &'a [Expression], scope: &Scope<'a>) -> Option<String> {
+        let first = self.key(arguments.first()?, scope)?;
+        let mut parts = vec![first];
+        for argument in arguments.iter().skip(1) {
+            parts.push(self.key(argument, scope).unwrap_or_default());
+        }
+        Some(self.identity.id(self.id_type, &parts))
+    }
+
+    /// The identifying text of an argument of `uuid` or `ordinal`.
+    fn key(&mut self, argument: &'a Expression, scope: &Scope<'a>) -> Option<String> {
+        match argument {
+            Expression::Path(path) => {
+                let found = self.values(argument, scope);
+                let Some(Value::Part(part, level)) = found.first() else {
+                    return found.first().map(|value| self.text_of(value).into_owned()).filter(|text| !text.is_empty());
+                };
+                let key = self.identity.key(*part, *level, path.keyed);
+                if key.is_some() {
+                    self.touched.push(*part);
+                }
+                key
+            }
+            Expression::First(alternatives) => alternatives.iter().find_map(|alternative| self.key(alternative, scope)),
+            Expression::Literal(_) | Expression::Absent | Expression::Call { .. } | Expression::IdOf(_) => self.text(argument, scope).filter(|text| !text.is_empty()),
+        }
+    }
+
+    /// Does a condition hold? Leaves no null mark and touches nothing.
+    pub(super) fn holds(&mut self, test: &'a Test, scope: &Scope<'a>) -> bool {
+        let (null, touched) = (self.null, self.touched.len());
+        let holds = self.test(test, scope);
+        self.null = null;
+        self.touched.truncate(touched);
+        holds
+    }
+
+    fn test(&mut self, test: &'a Test, scope: &Scope<'a>) -> bool {
+        match test {
+            Test::All(parts) => parts.iter().all(|part| self.test(part, scope)),
+            Test::Any(parts) => parts.iter().any(|part| self.test(part, scope)),
+            Test::Not(inner) => !self.test(inner, scope),
+            Test::Valued(value) => !self.values(value, scope).is_empty(),
+            Test::Null(value) => {
+                self.null = false;
+                self.values(value, scope).is_empty() && self.null
+            }
+            Test::Constant(always) => *always,
+            Test::Compare { left, operator, right } => self.compares(left, *operator, right, scope),
+        }
+    }
+
+    fn compares(&mut self, left: &'a Expression, operator: Operator, right: &'a [Expression], scope: &Scope<'a>) -> bool {
+        let lefts: Vec<String> = self.values(left, scope).iter().map(|value| self.text_of(value).into_owned()).collect();
+        let wanted = if operator == Operator::NotEqual { Operator::Equal } else { operator };
+        let mut holds = false;
+        for expression in right {
+            for value in self.values(expression, scope) {
+                let value = self.text_of(&value).into_owned();
+                holds |= lefts.iter().any(|left| compare(left, wanted, &value));
+            }
+        }
+        holds != (operator == Operator::NotEqual)
+    }
+}
+
+fn compare(left: &str, operator: Operator, right: &str) -> bool {
+    if matches!(operator, Operator::Equal | Operator::NotEqual) {
+        return (left == right) == (operator == Operator::Equal);
+    }
+    let order = match (number(left), number(right), time::Precision::named(left), time::Precision::named(right)) {
+        (Some(left), Some(right), _, _) => left.partial_cmp(&right),
+        (_, _, Some(left), Some(right)) => Some(left.cmp(&right)),
+        _ => Some(left.cmp(right)),
+    };
+    let Some(order) = order else { return false };
+    match operator {
+        Operator::Equal | Operator::NotEqual => false,
+        Operator::Less => order.is_lt(),
+        Operator::LessOrEqual => order.is_le(),
+        Operator::Greater => order.is_gt(),
+        Operator::GreaterOrEqual => order.is_ge(),
+    }
+}
+
+/// A plain decimal, for comparing only; never written out.
+fn number(text: &str) -> Option<f64> {
+    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+'));
+    if plain { text.parse().ok() } else { None }
+}

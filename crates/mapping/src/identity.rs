@@ -1,0 +1,96 @@
+//! Ids: UUIDv5 of the site's secret namespace, the resource type and what identifies the thing.
+
+use crate::execute::{Level, child};
+use crate::plan::Keyed;
+use crate::site::Site;
+use crate::systems::{Resolved, Systems};
+use hl7v2::Part;
+use std::borrow::Cow;
+use uuid::Uuid;
+
+/// What an id needs to know of the node.
+pub(crate) struct Identity<'i> {
+    pub namespace: Uuid,
+    /// Part of site-scoped URNs; tells nothing about the namespace.
+    pub token: String,
+    pub systems: &'i Systems,
+    pub site: &'i Site,
+    /// MSH-4.1: scope of numbers without an authority.
+    pub facility: String,
+}
+
+/// First characters of a derived UUID that make a site token.
+const TOKEN_LENGTH: usize = 12;
+
+impl<'i> Identity<'i> {
+    pub fn new(namespace: Uuid, systems: &'i Systems, site: &'i Site, facility: String) -> Self {
+        let token: String = Uuid::new_v5(&namespace, b"site token").simple().to_string().chars().take(TOKEN_LENGTH).collect();
+        Identity { namespace, token, systems, site, facility }
+    }
+
+    /// The id of a thing.
+    pub fn id(&self, kind: &str, parts: &[String]) -> String {
+        let mut name = String::from(kind);
+        for part in parts {
+            name.push('|');
+            // The separator inside a part must not look like one between parts.
+            name.push_str(&part.replace('\\', "\\\\").replace('|', "\\p"));
+        }
+        Uuid::new_v5(&self.namespace, name.as_bytes()).to_string()
+    }
+
+    /// The identifying text of a value: `system|value` for identifiers and codes, else its text. None when absent.
+    pub fn key(&self, part: Part<'_>, level: Level, keyed: Keyed) -> Option<String> {
+        let text = |n: u16| child(part, level, n).map(|(part, _)| first_text(part)).unwrap_or_default();
+        match keyed {
+            Keyed::Plain => Some(first_text(part).into_owned()).filter(|text| !text.is_empty()),
+            Keyed::Coded => {
+                let (code, words, system) = (text(1), text(2), text(3));
+                let code = if code.is_empty() { words } else { code };
+                (!code.is_empty()).then(|| format!("{system}|{code}"))
+            }
+            Keyed::Cx | Keyed::Xcn | Keyed::Xon | Keyed::Ei => {
+                let value = match keyed {
+                    Keyed::Xon if !text(10).is_empty() => text(10),
+                    Keyed::Xon => text(3),
+                    Keyed::Cx | Keyed::Xcn | Keyed::Ei | Keyed::Plain | Keyed::Coded => text(1),
+                };
+                if value.is_empty() {
+                    return None;
+                }
+                let system = self.system_of(part, level, keyed).map(|found| found.uri).unwrap_or_else(|| format!("urn:tidegate:{}:facility:{}", self.token, self.facility));
+                Some(format!("{system}|{value}"))
+            }
+        }
+    }
+
+    /// The URI of the authority inside a composite identifier.
+    pub fn system_of(&self, part: Part<'_>, level: Level, keyed: Keyed) -> Option<Resolved> {
+        let piece = |n: u16| child(part, level, n);
+        let (authority, type_code) = match keyed {
+            Keyed::Cx => (piece(4), piece(5)),
+            Keyed::Xcn => (piece(9), piece(13)),
+            Keyed::Xon => (piece(6), piece(7)),
+            Keyed::Ei => {
+                let text = |n: u16| piece(n).map(|(part, _)| first_text(part)).unwrap_or_default();
+                return self.systems.authority(self.site, &self.token, &text(2), &text(3), &text(4), "");
+            }
+            Keyed::Plain | Keyed::Coded => return None,
+        };
+        let (authority, level) = authority?;
+        let type_code = type_code.map(|(part, _)| first_text(part)).unwrap_or_default();
+        self.authority(authority, level, &type_code)
+    }
+
+    /// The URI of an HD.
+    pub fn authority(&self, part: Part<'_>, level: Level, type_code: &str) -> Option<Resolved> {
+        let text = |n: u16| child(part, level, n).map(|(part, _)| first_text(part)).unwrap_or_default();
+        self.systems.authority(self.site, &self.token, text(1).trim(), text(2).trim(), text(3).trim(), type_code)
+    }
+}
+
+/// A part as plain text: of a composite its first subcomponent; HL7 null is empty.
+pub(crate) fn first_text(part: Part<'_>) -> Cow<'_, str> {
+    let leaf = part.component(1).subcomponent(1);
+    if leaf.raw() == b"\"\"" { Cow::Borrowed("") } else { leaf.text() }
+}

@@ -1,0 +1,264 @@
+//! The compiled form of a package: names resolved to indices, facts folded in, every rule with its place.
+
+use crate::codes::CodeTable;
+use crate::diagnostic::Place;
+use crate::site::Site;
+use crate::systems::Systems;
+use crate::syntax::Operator;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything needed to translate for one sender: the base package, or the base with a site's overlay.
+pub(crate) struct Program {
+    pub maps: Vec<Map>,
+    pub tables: Vec<CodeTable>,
+    pub messages: Vec<MessagePlan>,
+    /// (code, event) to index of the message plan.
+    pub triggers: BTreeMap<(String, String), usize>,
+    pub systems: Systems,
+    pub site: Site,
+}
+
+/// What a map makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    Resource(fhir::ResourceType),
+    DataType(String),
+    Text,
+}
+
+impl Target {
+    /// The resource type, if it is one.
+    pub fn resource(&self) -> Option<fhir::ResourceType> {
+        match self {
+            Target::Resource(kind) => Some(*kind),
+            Target::DataType(_) | Target::Text => None,
+        }
+    }
+}
+
+/// One segment or type map.
+pub(crate) struct Map {
+    /// `PID.Patient`.
+    pub name: String,
+    pub target: Target,
+    pub place: Place,
+    pub body: Elements,
+    pub id: Option<Expression>,
+    pub ignore: Vec<Ignore>,
+    pub merges: bool,
+}
+
+/// A field or part of one that is not mapped on purpose.
+pub(crate) struct Ignore {
+    /// Segment name; empty in a type map.
+    pub segment: String,
+    /// Field, component, subcomponent; empty for a whole segment.
+    pub numbers: Vec<u16>,
+    pub reason: String,
+}
+
+/// The rules of one object.
+#[derive(Default)]
+pub(crate) struct Elements {
+    pub each: Option<Path>,
+    pub when: Option<Test>,
+    pub fields: Vec<Field>,
+}
+
+/// The rules of one element.
+pub(crate) struct Field {
+    pub slot: Slot,
+    pub rules: Vec<Rule>,
+    /// Rules of dotted keys: they fill one object. With the suffix of the choice property they speak of.
+    pub nested: Option<(Option<String>, Elements)>,
+}
+
+/// Where a value goes in its parent object.
+pub(crate) struct Slot {
+    /// JSON name without the choice suffix; for extensions the registered name.
+    pub name: String,
+    pub form: Form,
+    pub repeats: bool,
+    pub primitive: bool,
+    /// Property names that a removal of this element names.
+    pub removal: Vec<String>,
+}
+
+pub(crate) enum Form {
+    Element,
+    /// `value[x]`: the rule's suffix completes the name.
+    Choice,
+    Extension { url: String, suffix: Option<String> },
+}
+
+/// One rule.
+pub(crate) struct Rule {
+    pub place: Place,
+    pub when: Option<Test>,
+    pub action: Action,
+    /// Suffix of the choice property, `DateTime`.
+    pub suffix: Option<String>,
+    pub fill: Option<Elements>,
+    pub set: Option<Elements>,
+    pub into: Option<Into>,
+}
+
+/// A rule that adds to an item of the list instead of making one.
+pub(crate) enum Into {
+    Nth(usize),
+    New,
+}
+
+pub(crate) enum Action {
+    Take(Box<Take>),
+    Build(Elements),
+    /// The first that yields.
+    First(Vec<Rule>),
+    Refer { handle: String },
+    Dispatch { by: Expression, branches: Vec<(Vec<String>, Vec<Rule>)>, otherwise: Vec<Rule> },
+}
+
+/// Value, conversion, code table.
+pub(crate) struct Take {
+    pub from: Expression,
+    pub convert: Convert,
+    pub table: Option<usize>,
+    pub join: Option<String>,
+    pub unit: Option<Expression>,
+    /// What the translated code becomes.
+    pub coded: Coded,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coded {
+    /// A bare code.
+    Code,
+    Coding,
+    Concept,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Convert {
+    Text,
+    Code,
+    Date,
+    DateTime,
+    Instant,
+    Time,
+    Boolean,
+    Integer { least: i64 },
+    Decimal,
+    /// HD, CX.4, EI: authority to URI.
+    Authority,
+    /// A coding-system name to URI.
+    CodeSystem,
+    Map { index: usize, reference: bool },
+    NmQuantity,
+    SnQuantity,
+    SnRange,
+    SnRatio,
+    SnText,
+}
+
+pub(crate) enum Expression {
+    Path(Path),
+    Literal(String),
+    Absent,
+    First(Vec<Expression>),
+    Call { function: Function, arguments: Vec<Expression> },
+    /// `id(handle)`.
+    IdOf(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Function {
+    Count,
+    Precision,
+    Present,
+    Concat,
+    Join,
+    Lower,
+    Upper,
+    Trim,
+    Strip,
+    Length,
+    Index,
+    Base64,
+    Uuid,
+    Ordinal,
+}
+
+/// How the value of a path counts in an id, by its v2 type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keyed {
+    Plain,
+    Cx,
+    Xcn,
+    Xon,
+    Ei,
+    Coded,
+}
+
+pub(crate) struct Path {
+    pub root: Root,
+    pub steps: Vec<u16>,
+    pub text: String,
+    pub keyed: Keyed,
+    /// For an authority component: what stands around it, to find the type code.
+    pub authority_of: Option<Keyed>,
+}
+
+pub(crate) enum Root {
+    Item,
+    Segment { name: String, groups: Vec<String>, every: bool, absolute: bool, field: Option<u16>, selector: Selector },
+}
+
+pub(crate) enum Selector {
+    First,
+    Every,
+    Nth(u16),
+    Where(Box<Test>),
+}
+
+pub(crate) enum Test {
+    All(Vec<Test>),
+    Any(Vec<Test>),
+    Not(Box<Test>),
+    Valued(Expression),
+    Null(Expression),
+    Compare { left: Expression, operator: Operator, right: Vec<Expression> },
+    Constant(bool),
+}
+
+/// One message file.
+pub(crate) struct MessagePlan {
+    pub name: String,
+    pub structure: Option<String>,
+    pub require: Vec<Path>,
+    pub make: Vec<Make>,
+    pub events: BTreeMap<String, Event>,
+    pub ignore: Vec<Ignore>,
+    pub merge: Option<(String, String)>,
+    pub join_text: bool,
+}
+
+/// One line of `make`.
+pub(crate) struct Make {
+    pub handle: String,
+    pub segment: String,
+    pub groups: Vec<String>,
+    pub every: bool,
+    pub map: usize,
+    pub when: Option<Test>,
+    pub mode: Option<crate::Mode>,
+}
+
+/// What a trigger event changes.
+#[derive(Default)]
+pub(crate) struct Event {
+    pub overrides: Vec<(String, Elements)>,
+    pub update: BTreeSet<String>,
+    pub replace: BTreeSet<String>,
+    pub clear: Vec<(String, Vec<String>)>,
+    pub skip: BTreeSet<String>,
+}

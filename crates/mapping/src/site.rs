@@ -1,0 +1,19 @@
+//! What a site's overlay settles beside its maps.
+
+use std::collections::BTreeMap;
+
+/// Settings of one site; the base package has the default.
+#[derive(Default, Clone)]
+pub(crate) struct Site {
+    pub name: Option<String>,
+    /// Field number of MSH and the value its first component must have.
+    pub matches: BTreeMap<u16, String>,
+    pub zone: Option<jiff::tz::TimeZone>,
+    /// Authority, `AUTHORITY^TYPE` or coding-system name to URI.
+    pub systems: BTreeMap<String, String>,
+    pub facts: BTreeMap<String, String>,
+    /// Texts that mean HL7 null at this site, beside `""`.
+    pub nulls: Vec<String>,
+    /// Data types of the fields of Z segments.
+    pub segments: BTreeMap<String, BTreeMap<u16, String>>,
+}

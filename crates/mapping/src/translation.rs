@@ -1,0 +1,227 @@
+//! What a translation gives: the change, findings, coverage, trace, business keys.
+
+use crate::{Coverage, Trace};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// What a message says, to be applied to the current state in journal order. Debug prints counts only.
+pub struct Translation {
+    /// The resources and what becomes of earlier ones.
+    pub change: Change,
+    /// Findings, in the order met.
+    pub issues: Vec<Issue>,
+    /// The fate of every populated leaf.
+    pub coverage: Coverage,
+    /// Steps, when the context asked for them.
+    pub trace: Option<Trace>,
+    /// Patient id, visit, order numbers, control id, sender, type, time. PHI.
+    pub keys: Vec<BusinessKey>,
+}
+
+impl Translation {
+    /// As a FHIR transaction Bundle: `PUT Type/id` for each resource in the order made. References between resources are
+    /// `Type/id`; `fullUrl` is `urn:uuid:<id>`.
+    pub fn bundle(&self) -> Value {
+        let entries: Vec<Value> = self
+            .change
+            .sets
+            .iter()
+            .map(|set| {
+                let url = format!("{}/{}", set.resource_type.as_str(), set.id);
+                json!({ "fullUrl": format!("urn:uuid:{}", set.id), "resource": set.resource, "request": { "method": "PUT", "url": url } })
+            })
+            .collect();
+        let mut bundle = json!({ "resourceType": "Bundle", "type": "transaction" });
+        if let (Some(object), false) = (bundle.as_object_mut(), entries.is_empty()) {
+            object.insert("entry".into(), Value::Array(entries));
+        }
+        bundle
+    }
+}
+
+impl std::fmt::Debug for Translation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Translation")
+            .field("change", &self.change)
+            .field("issues", &self.issues.len())
+            .field("leaves", &self.coverage.leaves.len())
+            .field("steps", &self.trace.as_ref().map(|trace| trace.steps.len()))
+            .field("keys", &self.keys.len())
+            .finish()
+    }
+}
+
+/// One business key of a message. PHI; Debug prints the kind only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BusinessKey {
+    /// What it is.
+    pub kind: KeyKind,
+    /// Its value as sent.
+    pub value: String,
+    /// URI of the system that gave it.
+    pub system: Option<String>,
+}
+
+impl std::fmt::Debug for BusinessKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BusinessKey").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// What a business key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyKind {
+    /// PID-3, MRG-1.
+    PatientId,
+    /// PV1-19.
+    VisitNumber,
+    /// ORC-2, OBR-2.
+    PlacerOrder,
+    /// ORC-3, OBR-3.
+    FillerOrder,
+    /// MSH-10.
+    ControlId,
+    /// MSH-3|MSH-4.
+    Sender,
+    /// MSH-9, `ADT^A01`.
+    MessageType,
+    /// MSH-7 as sent.
+    MessageTime,
+}
+
+/// What a message changes. Debug prints counts only.
+#[derive(Clone, Default)]
+pub struct Change {
+    /// Resources to set.
+    pub sets: Vec<ResourceSet>,
+    /// Sets of resources of which only these remain.
+    pub replaced: Vec<ReplacedSet>,
+    /// Patients that are one from here on.
+    pub merges: Vec<PatientMerge>,
+}
+
+impl std::fmt::Debug for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Change").field("sets", &self.sets.len()).field("replaced", &self.replaced.len()).field("merges", &self.merges.len()).finish()
+    }
+}
+
+/// One resource that a message sets.
+#[derive(Clone)]
+pub struct ResourceSet {
+    /// Handle of the message file (`patient`); of a resource made on the way its type in lower camel case.
+    pub handle: String,
+    /// Its type.
+    pub resource_type: fhir::ResourceType,
+    /// UUID text; references to it are `Type/id`.
+    pub id: String,
+    /// The resource with resourceType and id; only what this message says.
+    pub resource: Value,
+    /// Top-level elements that HL7 null removes (`birthDate`; an extension as `extension:<url>`; of a choice every property name). An event's
+    /// `clear` may name a path (`period.end`).
+    pub removals: Vec<String>,
+    /// How it meets the current state.
+    pub mode: Mode,
+    /// Owning patient (None: Practitioner, Organization, Location: shared).
+    pub patient: Option<String>,
+}
+
+impl std::fmt::Debug for ResourceSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResourceSet").field("handle", &self.handle).field("resource_type", &self.resource_type.as_str()).field("mode", &self.mode).field("removals", &self.removals.len()).finish_non_exhaustive()
+    }
+}
+
+/// How a set meets the current state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Per element: absent keeps, a value replaces the element, a removal removes.
+    Merge,
+    /// The resource is exactly this.
+    Replace,
+}
+
+/// v2 snapshot mode: of this type within this patient (and encounter, when given) exactly `keep` remain; others become
+/// entered-in-error or are deleted by apply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplacedSet {
+    /// The type that is replaced.
+    pub resource_type: fhir::ResourceType,
+    /// Patient id.
+    pub patient: String,
+    /// Encounter id, when the set belongs to a visit.
+    pub encounter: Option<String>,
+    /// Ids that remain.
+    pub keep: Vec<String>,
+}
+
+/// A40: everything known under `retired` belongs to `survivor` from here on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatientMerge {
+    /// Patient id that stays.
+    pub survivor: String,
+    /// Patient id that ends.
+    pub retired: String,
+}
+
+/// A finding while translating: v2 path and rule, never a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issue {
+    /// How grave.
+    pub severity: fhir::Severity,
+    /// Issue type for OperationOutcome.
+    pub code: fhir::IssueCode,
+    /// v2 path, `PID-7`.
+    pub path: String,
+    /// `segments/PID.Patient.yaml:21:12`.
+    pub rule: Option<String>,
+    /// What was found, without any value.
+    pub text: String,
+}
+
+/// Who translates, and how much is written down.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Secret UUIDv5 namespace of the site.
+    pub namespace: Uuid,
+    /// Force a site overlay; None: matched by MSH.
+    pub site: Option<&'a str>,
+    /// Record the steps.
+    pub trace: bool,
+}
+
+/// Why a message as a whole could not be translated; ends in quarantine. No content in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// No message file is `for` this trigger.
+    #[error("no mapping for message type {code}^{event}")]
+    UnsupportedType {
+        /// MSH-9.1, cut to what a code can be.
+        code: String,
+        /// MSH-9.2, cut likewise.
+        event: String,
+    },
+    /// A path of the message file's `require` is not valued.
+    #[error("required field {path} is not valued")]
+    MissingRequired {
+        /// The path.
+        path: String,
+    },
+    /// Two segments reach one id and the map does not say `merge`.
+    #[error("two segments lead to one {resource_type} id")]
+    IdentityClash {
+        /// The type.
+        resource_type: String,
+    },
+}
+
+impl Rejection {
+    /// HL7 table 0357 code: 200 unsupported message type (201 event), 101 required field missing, 205 duplicate key.
+    pub fn error_code(&self) -> u16 {
+        match self {
+            Rejection::UnsupportedType { .. } => 200,
+            Rejection::MissingRequired { .. } => 101,
+            Rejection::IdentityClash { .. } => 205,
+        }
+    }
+}
