@@ -118,7 +118,8 @@ impl IntoResponse for Failure {
 
 impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
-        tracing::error!(error = %error, "the store did not answer");
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        tracing::error!(error = %error, cause, "the store did not answer");
         match error {
             store::Error::Unavailable(_) | store::Error::Full => {
                 Self::unavailable("storage is not available")

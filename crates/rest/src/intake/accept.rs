@@ -34,7 +34,7 @@ struct Answers {
 /// One delivery after its check.
 enum Checked {
     Kept(Box<IntakeWrite>),
-    Refused(Uuid, Refusal, Record),
+    Refused(Uuid, Refusal, Box<Record>),
 }
 
 pub(super) async fn deliveries(
@@ -88,7 +88,7 @@ async fn keep(state: &IntakeState, checked: Vec<Checked>) -> Result<Vec<Answer>,
                     receipt: None,
                     refused: Some(refusal),
                 });
-                refusals.push(record);
+                refusals.push(*record);
             }
         }
     }
@@ -127,7 +127,7 @@ fn check(
         Ok(delivery) => delivery,
         Err(refusal) => {
             let record = record(Kind::ArrivalRefused, refusal.code)?;
-            return Ok(Checked::Refused(key, refusal, record));
+            return Ok(Checked::Refused(key, refusal, Box::new(record)));
         }
     };
     let content_hash = sha256(&delivery.body);
@@ -144,7 +144,7 @@ fn check(
     match verified(state, &delivery) {
         Err(refusal) => {
             let record = describe(record(Kind::ArrivalRefused, refusal.code)?)?;
-            Ok(Checked::Refused(key, refusal, record))
+            Ok(Checked::Refused(key, refusal, Box::new(record)))
         }
         Ok(resource) => {
             let named = format!("{}/{}|{}", delivery.resource_type, delivery.released_id, delivery.version);

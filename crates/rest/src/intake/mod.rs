@@ -22,7 +22,6 @@ mod delivery;
 mod receipt;
 
 pub use delivery::{DELIVERIES_BYTES_MAX, DELIVERIES_MAX, DELIVERY_BODY_BYTES_MAX};
-pub use receipt::ReceiptText;
 
 /// What the intake of one cloud node is made of.
 #[derive(Clone)]

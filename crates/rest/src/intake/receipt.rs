@@ -17,32 +17,32 @@ const HEADER: &str = "tidegate-receipt/v1";
 
 /// The content of a receipt. Every text is a code without spaces or line feeds, which the intake checks before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReceiptText<'a> {
+pub(super) struct ReceiptText<'a> {
     /// The node that stored it.
-    pub node: &'a str,
+    pub(super) node: &'a str,
     /// The region it stores in.
-    pub region: &'a str,
+    pub(super) region: &'a str,
     /// The destination it is.
-    pub destination: &'a str,
+    pub(super) destination: &'a str,
     /// Resource type.
-    pub resource_type: &'a str,
+    pub(super) resource_type: &'a str,
     /// Released id.
-    pub released_id: &'a str,
+    pub(super) released_id: &'a str,
     /// The on-prem version.
-    pub version: u32,
+    pub(super) version: u32,
     /// SHA-256 of the body; of no bytes for a deletion.
-    pub content_hash: [u8; 32],
+    pub(super) content_hash: [u8; 32],
     /// The delivery.
-    pub idempotency_key: Uuid,
+    pub(super) idempotency_key: Uuid,
     /// The residency decision.
-    pub decision_id: Uuid,
+    pub(super) decision_id: Uuid,
     /// When it was stored.
-    pub at_us: Micros,
+    pub(super) at_us: Micros,
 }
 
 impl ReceiptText<'_> {
     /// The signed text.
-    pub fn sign(&self, key: &SigningKey) -> String {
+    pub(super) fn sign(&self, key: &SigningKey) -> String {
         let Self { node, region, destination, resource_type, released_id, version, at_us, .. } = self;
         let (hash, delivery, decision) = (hex(&self.content_hash), self.idempotency_key, self.decision_id);
         let text = format!(

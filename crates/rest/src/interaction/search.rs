@@ -94,6 +94,10 @@ async fn search(
     let asked =
         Search { resource_type, clauses: query.clauses.clone(), count: query.count, after: cursor.after };
     let page = server.fhir.resources.search(&asked).await?;
+    if query.count == 0 && page.total.is_none() {
+        let text = "the matches are too many to be counted; narrow the search";
+        return Err(Failure::bad_request(IssueCode::TooCostly, text));
+    }
     let bundle = bundle(server, resource_type, &query, &cursor, &page)?;
     let access = Access { client, request, resource_type };
     let shown = if query.count == 0 { &[] } else { page.matches.as_slice() };

@@ -31,6 +31,8 @@ pub struct Memory {
     pub versions: Vec<Stored>,
     pub broken: AtomicBool,
     pub panics: AtomicBool,
+    /// Counting is too costly.
+    pub uncounted: AtomicBool,
 }
 
 pub fn stored(resource: &Value, version: u32) -> Stored {
@@ -150,7 +152,8 @@ impl Resources for Memory {
         let start = usize::try_from(search.after.unwrap_or(0)).expect("a position");
         let end = (start + search.count).min(found.len());
         let next = (end < found.len()).then(|| i64::try_from(end).expect("a position"));
-        let total = Some(u64::try_from(found.len()).expect("a count"));
+        let counted = u64::try_from(found.len()).expect("a count");
+        let total = (!self.uncounted.load(Ordering::Relaxed)).then_some(counted);
         Ok(Page { matches: found[start..end].iter().map(|stored| (*stored).clone()).collect(), next, total })
     }
 
@@ -193,6 +196,7 @@ impl Access for Records {
 
 /// A node over its ports.
 pub struct Node {
+    #[cfg_attr(not(feature = "clinical"), allow(dead_code))]
     pub memory: Arc<Memory>,
     pub records: Arc<Records>,
     pub fhir: Fhir,

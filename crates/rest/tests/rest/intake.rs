@@ -232,7 +232,7 @@ async fn what_must_not_be_here_is_refused_and_not_stored() {
             assert!(found.starts_with(location), "{row}");
         }
         assert!(node.cloud.writes.lock().expect("not poisoned").is_empty(), "{row}");
-        let refusals = node.cloud.refusals.lock().expect("not poisoned");
+        let refusals = node.cloud.refusals.lock().expect("not poisoned").clone();
         let [record] = refusals.as_slice() else { panic!("{row}: one record") };
         let record = String::from_utf8(record.to_bytes()).expect("UTF-8");
         assert!(record.contains(code) && !record.contains("Everywoman"), "{record}");

@@ -4,6 +4,7 @@ use crate::answer::{Answer, get, send};
 use crate::fake::{BASE, node, stored};
 use serde_json::json;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// query, ids found
 const FOUND: &[(&str, &[&str])] = &[
@@ -227,4 +228,15 @@ async fn links_never_carry_an_identifier() {
         400,
         "a link of one role is refused by the other"
     );
+}
+
+#[tokio::test]
+async fn a_total_that_costs_too_much_is_left_out_or_refused() {
+    let node = node();
+    node.memory.uncounted.store(true, Ordering::Relaxed);
+    let router = rest::clinical(node.fhir);
+    let page = get(&router, "/fhir/Patient?_count=1", &[]).await;
+    assert_eq!((page.ids(), page.json().get("total")), (vec!["p1".to_owned()], None));
+    let count = get(&router, "/fhir/Patient?_count=0", &[]).await;
+    assert_eq!((count.status.as_u16(), count.issue().as_str()), (400, "too-costly"));
 }
