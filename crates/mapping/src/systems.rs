@@ -55,7 +55,7 @@ impl Systems {
         if name.is_empty() {
             return None;
         }
-        if let Some(uri) = site.systems.get(name).or_else(|| self.codes.get(&name.to_ascii_uppercase())) {
+        if let Some(uri) = site.systems.get(name).or_else(|| self.codes.get(&name.to_ascii_uppercase())).or_else(|| self.identifiers.get(&name.to_ascii_uppercase())) {
             return Some(Resolved { uri: uri.clone(), lossy: false });
         }
         if let Some(uri) = v2_table(name).or_else(|| universal_uri(name, "")) {

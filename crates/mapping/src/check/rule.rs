@@ -5,7 +5,7 @@ use super::element::{Completeness, Keyed};
 use super::shape::{Found, Shape};
 use super::source::{Facts, Source, Use};
 use crate::diagnostic::Place;
-use crate::plan::{Action, Coded, Convert, Elements, Into, Rule, Take, Target, Test};
+use crate::plan::{Action, Coded, Convert, Elements, Expression, Into, Rule, Take, Target, Test};
 use crate::syntax::{self, Conversion};
 use crate::yaml::{Kind, Node};
 
@@ -200,6 +200,10 @@ impl Checker<'_> {
         if let (syntax::Value::Literal { text, .. }, Convert::Code) = (&value, &convert) {
             self.check_code_literal(text, found, place);
         }
+        let from = match (from, &convert) {
+            (Expression::Literal(text), Convert::Boolean) => Expression::Literal(self.boolean_literal(&text, place)?.to_owned()),
+            (from, _) => from,
+        };
         let table = match &table {
             Some((name, at)) => {
                 let index = self.table(name, *at)?;
@@ -218,7 +222,19 @@ impl Checker<'_> {
         Some(plain(place, chosen, Action::Take(Box::new(take))))
     }
 
-    fn unit(&mut self, node: &Node, convert: &Convert, source: &Source) -> Option<crate::plan::Expression> {
+    /// `=true` and `=false` as table 0136 writes them.
+    fn boolean_literal(&mut self, text: &str, place: Place) -> Option<&'static str> {
+        match text {
+            "true" => Some("Y"),
+            "false" => Some("N"),
+            _ => {
+                self.findings.add(place, "E0303", format!("{text} is neither true nor false"));
+                None
+            }
+        }
+    }
+
+    fn unit(&mut self, node: &Node, convert: &Convert, source: &Source) -> Option<Expression> {
         if !matches!(convert, Convert::NmQuantity | Convert::SnQuantity | Convert::SnRange | Convert::SnRatio) {
             self.findings.add(node.place, "E0105", "`unit` belongs to NM.Quantity and SN.Quantity, SN.Range, SN.Ratio");
             return None;

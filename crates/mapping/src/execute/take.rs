@@ -105,7 +105,8 @@ impl<'a> Executor<'a> {
             return self.coded(table, take, rule, value, spread, &text, hit);
         }
         let result = match convert {
-            Convert::Authority | Convert::CodeSystem => self.system(convert, take, scope, value, &text),
+            // Without an authority there is no system, and that is no error.
+            Convert::Authority | Convert::CodeSystem => self.system(convert, take, scope, value, &text)?,
             Convert::NmQuantity => {
                 let unit = self.unit(take, scope);
                 quantity::of_number(&text, &unit)
@@ -154,7 +155,7 @@ impl<'a> Executor<'a> {
         }
     }
 
-    fn system(&mut self, convert: &Convert, take: &'a Take, scope: &Scope<'a>, value: &Item<'a>, text: &str) -> Result<Converted, Refused> {
+    fn system(&mut self, convert: &Convert, take: &'a Take, scope: &Scope<'a>, value: &Item<'a>, text: &str) -> Option<Result<Converted, Refused>> {
         let identity = &self.identity;
         let resolved = match (convert, value, path_of(&take.from)) {
             (Convert::CodeSystem, ..) => identity.systems.code_system(identity.site, &identity.token, text.trim()),
@@ -168,9 +169,9 @@ impl<'a> Executor<'a> {
             }
             _ => None,
         };
-        let resolved = resolved.ok_or("no authority")?;
+        let resolved = resolved?;
         let lossy = resolved.lossy.then_some("nothing declares this authority or coding system: a site-scoped URN stands for it");
-        Ok(Converted { value: resolved.uri.into(), lossy })
+        Some(Ok(Converted { value: resolved.uri.into(), lossy }))
     }
 
     /// The composite that a component lies in.
@@ -315,12 +316,16 @@ impl<'a> Executor<'a> {
         let found = table.translate(&code);
         *hit = Some((table.name.clone(), found.hit));
         self.report_code(found.level, rule, self.part_of(value, &[]), &table.name);
-        let Some((system, code, display)) = found.target else { return };
+        let Some((system, code, display)) = found.target else {
+            name_original(object, &code, table.from.as_deref());
+            return;
+        };
         let target = coding(system, code, display);
         if take.coded == Coded::Coding {
             *object = target.as_object().cloned().unwrap_or_default();
             return;
         }
+        name_original(object, &code, table.from.as_deref());
         let list = object.entry("coding").or_insert_with(|| Value::Array(Vec::new()));
         if let Some(list) = list.as_array_mut() {
             let same = |other: &Value| other.get("system").and_then(Value::as_str) == Some(system) && other.get("code").and_then(Value::as_str) == Some(code);
@@ -349,6 +354,16 @@ impl<'a> Executor<'a> {
 
     fn reject(&mut self, rule: &'a Rule, part: Option<hl7v2::Part<'a>>, reason: &str) {
         self.report(fhir::Severity::Warning, fhir::IssueCode::Value, rule, part, reason);
+    }
+}
+
+/// A coding of the original code that names no system gets the table's.
+fn name_original(object: &mut Object, code: &str, from: Option<&str>) {
+    let codings = object.get_mut("coding").and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut);
+    for original in codings.filter(|one| !one.contains_key("system") && one.get("code").and_then(Value::as_str) == Some(code)) {
+        if let Some(from) = from {
+            original.insert("system".into(), from.into());
+        }
     }
 }
 

@@ -1,0 +1,93 @@
+//! Each mistake in a package is found, at its place.
+
+mod support;
+
+use mapping::{Diagnostic, Package};
+
+/// The findings after replacing `from` by `to` in one file.
+fn findings(file: &str, from: &str, to: &str) -> Vec<Diagnostic> {
+    let mut sources = support::sources();
+    let text = sources.0.get_mut(file).expect("the file is there");
+    assert!(text.contains(from), "{file} has {from}");
+    *text = text.replace(from, to);
+    Package::compile(&sources).err().unwrap_or_default()
+}
+
+fn one(file: &str, from: &str, to: &str, code: &str) -> Diagnostic {
+    let found = findings(file, from, to);
+    let hit = found.iter().find(|finding| finding.code == code && finding.file == file);
+    hit.cloned().unwrap_or_else(|| panic!("no {code} in {found:?}"))
+}
+
+const PATIENT: &str = "segments/PID.Patient.yaml";
+
+#[test]
+fn a_path_in_no_version_points_at_its_column_and_offers_the_slip() {
+    let found = one(PATIENT, "birthDate: PID-7 as", "birthDate: PID-77 as", "E0214");
+    assert_eq!((found.line, found.column, found.length), (6, 12, 6));
+    assert_eq!(found.help.as_deref(), Some("did you mean PID-7?"));
+}
+
+#[test]
+fn fhir_paths_types_and_cardinality_are_checked() {
+    assert_eq!(one(PATIENT, "birthDate:", "birthDat:", "E0301").help.as_deref(), Some("did you mean birthDate?"));
+    one(PATIENT, "- PID-29 as dateTime", "- PID-29", "E0302");
+    one(PATIENT, "PID-7 as date", "PID-7 as boolean", "E0303");
+    one(PATIENT, "identifier: PID-3* as CX.Identifier", "identifier: PID-3 as CX.Identifier", "E0216");
+    one(PATIENT, "identifier: PID-3* as CX.Identifier", "identifier: PID-3*", "E0217");
+    one(PATIENT, "identifier: PID-3* as CX.Identifier", "identifier: PID-3* as CX.Identifyer", "E0401");
+    one("segments/OBX.Observation.yaml", "status: =final", "status: =finall", "E0306");
+    one("segments/OBX.Observation.yaml", "status: =final\n", "", "E0305");
+    one("segments/OBX.Observation.yaml", "code.text: OBX-3.1", "code.text: OBX-5*", "E0216");
+    one("segments/OBX.Observation.yaml", "reads: [NTE]\n", "", "E0215");
+    one(PATIENT, "birthDate: PID-7 as date", "birthDate: PID-7 as date\nname.family: PID-5~1.1", "E0304");
+    one(PATIENT, "deceased[x]:", "deceasedBoolean: =true\ndeceased[x]:", "E0304");
+}
+
+#[test]
+fn a_required_element_may_come_from_every_event() {
+    let found = findings("messages/ADT_A01.yaml", "visit.status: =unknown, ", "");
+    assert!(found.iter().any(|finding| finding.code == "E0305" && finding.file == "segments/PV1.Encounter.yaml"), "{found:?}");
+}
+
+#[test]
+fn code_tables_urls_handles_and_keys_are_checked() {
+    let table = "codes/administrative-gender.yaml";
+    assert_eq!(one(table, "M: male", "M: mail", "E0306").help.as_deref(), Some("did you mean male?"));
+    let found = findings(table, "unmapped: {emit: unknown, level: warn}\n", "");
+    assert!(found.iter().any(|finding| finding.code == "E0307"), "{found:?}");
+    one("segments/PV1.Encounter.yaml", "=http://terminology.hl7.org/CodeSystem/v2-0004", "=http://hl7.org/fhir/sid/us-ssn.", "E0308");
+    one("segments/PV1.Encounter.yaml", "ref patient", "ref patiant", "E0403");
+    let found = findings(PATIENT, "gender: PID-8 code administrative-gender\n", "");
+    assert!(found.iter().any(|finding| finding.code == "E0404" && finding.file == table), "{found:?}");
+    one("messages/ADT_A01.yaml", "require:", "requires:", "E0101");
+    one("messages/ADT_A39.yaml", "for: [ADT^A40]", "for: [ADT^A40, ADT^A01]", "E0405");
+    one("segments/PV1.Encounter.yaml", "PV1 -> Encounter", "PV1 -> Encounters", "E0102");
+    one("sites/one/site.yaml", "maritalStatus.text:", "maritalStatu.text:", "E0502");
+    one("sites/one/site.yaml", "America/Chicago", "America/Chicag", "E0503");
+}
+
+#[test]
+fn every_finding_is_reported_at_once() {
+    let mut sources = support::sources();
+    for (file, from, to) in [(PATIENT, "birthDate:", "birthDat:"), ("segments/PV1.Encounter.yaml", "PV1-19 as", "PV1-190 as"), ("types/XPN.HumanName.yaml", "XPN.2", "XPN.99")] {
+        let text = sources.0.get_mut(file).expect("the file is there");
+        *text = text.replace(from, to);
+    }
+    let found = Package::compile(&sources).err().unwrap_or_default();
+    assert!(found.len() >= 3, "{found:?}");
+}
+
+#[test]
+fn tests_beside_maps_run_and_missing_ones_fail() {
+    let mut sources = support::sources();
+    let test = "tests:\n  - name: good\n    input: 42^^^H&1.2.3&ISO^MR\n    expect: {value: 42, system: 'urn:oid:1.2.3'}\n  - name: bad\n    input: 42\n    expect: {value: 43}\n";
+    sources.0.insert("types/CX.Identifier.test.yaml".into(), test.into());
+    let outcomes = Package::compile(&sources).expect("compiles").run_tests();
+    let failures = |name: &str| outcomes.iter().find(|outcome| outcome.name == name).map(|outcome| outcome.failures.len());
+    assert_eq!(failures("good"), Some(0));
+    assert_eq!(failures("bad"), Some(1));
+    assert_eq!(failures("PID.Patient"), Some(1));
+    sources.0.insert("types/XPN.HumanName.test.yaml".into(), "tests:\n  - {name: x, input: a, expct: {}}\n".into());
+    assert_eq!(Package::compile(&sources).err().map(|found| found[0].code), Some("E0101"));
+}

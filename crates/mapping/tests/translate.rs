@@ -1,0 +1,149 @@
+//! Messages through a small package: what is made, what is removed, what is accounted for.
+
+mod support;
+
+use mapping::{KeyKind, LeafFate, Mode, Rejection};
+use serde_json::json;
+use support::{HEADER, context, package, read, resource, translate};
+
+#[test]
+fn a_patient_and_a_visit_are_made_and_refer_to_each_other() {
+    let made = translate("ADT^A01", "PID|1||42^^^H&1.2.3&ISO^MR||Doe^Jo||197003|A\rPV1|1|I|||||||||||||||||V1^^^H&1.2.3&ISO\r");
+    let (patient, visit) = (resource(&made, "patient"), resource(&made, "visit"));
+    assert_eq!(patient["birthDate"], "1970-03");
+    assert_eq!(patient["identifier"][0]["system"], "urn:oid:1.2.3");
+    assert_eq!(patient["gender"], "other");
+    assert_eq!(visit["subject"]["reference"], json!(format!("Patient/{}", patient["id"].as_str().unwrap())));
+    assert_eq!(visit["status"], "in-progress");
+    assert_eq!(made.change.sets[1].patient.as_deref(), patient["id"].as_str());
+    assert_eq!(made.bundle()["entry"][0]["request"]["method"], "PUT");
+    for set in &made.change.sets {
+        let issues = fhir::validate(&set.resource);
+        assert!(issues.is_empty(), "{}: {issues:?}", set.handle);
+    }
+}
+
+#[test]
+fn null_removes_and_absence_keeps() {
+    let made = translate("ADT^A01", "PID|1||42^^^H^MR||Doe^Jo||\"\"|\"\"|||||||||||||||||||||\"\"\r");
+    let patient = &made.change.sets[0];
+    assert_eq!(patient.mode, Mode::Merge);
+    assert!(patient.removals.contains(&"birthDate".to_owned()), "{:?}", patient.removals);
+    assert!(patient.removals.contains(&"gender".to_owned()));
+    assert!(patient.removals.contains(&"deceasedDateTime".to_owned()) && patient.removals.contains(&"deceasedBoolean".to_owned()));
+    assert!(!patient.removals.contains(&"name".to_owned()));
+    assert!(patient.resource.get("birthDate").is_none());
+    let absent = translate("ADT^A01", "PID|1||42^^^H^MR||Doe^Jo\r");
+    assert!(absent.change.sets[0].removals.is_empty());
+}
+
+#[test]
+fn a_choice_value_takes_its_sibling_away() {
+    let made = translate("ADT^A01", "PID|1||42^^^H^MR||Doe^Jo|||||||||||||||||||||||||Y\r");
+    assert_eq!(made.change.sets[0].resource["deceasedBoolean"], true);
+    assert_eq!(made.change.sets[0].removals, ["deceasedDateTime"]);
+}
+
+#[test]
+fn notes_stay_with_their_own_result_and_text_lines_join() {
+    let body = "PID|1||42^^^H^MR\rOBR|1||F1|A\rNTE|1||of the order\rOBX|1|NM|G||1.0|||||F\rNTE|1||of the result\rOBX|2|TX|T||one|||||F\rOBX|3|TX|T||two|||||F\rOBX|4|NM|G||>2|||||F\r";
+    let made = translate("ORU^R01", body);
+    let results: Vec<_> = made.change.sets.iter().filter(|set| set.handle == "obs").map(|set| &set.resource).collect();
+    assert_eq!(results.len(), 3);
+    assert_eq!(results[0]["valueQuantity"]["value"].to_string(), "1.0");
+    assert_eq!(results[0]["note"], json!([{ "text": "of the result" }]));
+    assert!(results[1].get("note").is_none());
+    assert_eq!(results[1]["valueString"], "one\ntwo");
+    assert_eq!(results[2]["valueQuantity"]["comparator"], ">");
+    assert_ne!(results[0]["id"], results[2]["id"]);
+    assert_eq!(resource(&made, "report")["result"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn the_result_id_survives_a_correction() {
+    let first = translate("ORU^R01", "PID|1||42^^^H^MR\rOBR|1||F1|A\rOBX|1|NM|G||1.0|||||F\r");
+    let second = translate("ORU^R01", "PID|1||42^^^H^MR\rOBR|1||F1|A\rOBX|1|NM|G||1.5|||||C\r");
+    assert_eq!(resource(&first, "obs")["id"], resource(&second, "obs")["id"]);
+}
+
+#[test]
+fn a_merge_links_both_ways() {
+    let made = translate("ADT^A40", "PID|1||42^^^H^MR\rMRG|41^^^H^MR\r");
+    let (survivor, retired) = (resource(&made, "patient"), resource(&made, "retired"));
+    assert_eq!(made.change.merges.len(), 1);
+    assert_eq!(survivor["link"][0]["type"], "replaces");
+    assert_eq!(retired["link"][0]["type"], "replaced-by");
+    assert_eq!(retired["active"], false);
+    assert_eq!(made.change.merges[0].retired, retired["id"].as_str().unwrap());
+}
+
+#[test]
+fn what_cannot_be_translated_is_rejected_with_its_reason() {
+    let package = package();
+    let refused = |event: &str, body: &str| {
+        let bytes = format!("{}{body}", HEADER.replace("ADT^A01", event));
+        let message = read(bytes.as_bytes());
+        package.translate(&message, &context()).map(|_| ()).unwrap_err()
+    };
+    assert_eq!(refused("ADT^Z99", "PID|1||42\r"), Rejection::UnsupportedType { code: "ADT".into(), event: "Z99".into() });
+    assert_eq!(refused("ADT^A01", "PID|1||\r"), Rejection::MissingRequired { path: "PID-3".into() });
+    assert_eq!(refused("ADT^A01", "PID|1||42\rNK1|1|Doe\rNK1|2|Doe\r"), Rejection::IdentityClash { resource_type: "RelatedPerson".into() });
+    assert_eq!(refused("ADT^A01", "PID|1||\r").error_code(), 101);
+}
+
+#[test]
+fn the_trace_changes_nothing_and_points_at_bytes() {
+    let package = package();
+    let bytes = format!("{HEADER}PID|1||42^^^H^MR||Doe^Jo||1970|Q\r");
+    let message = read(bytes.as_bytes());
+    let plain = package.translate(&message, &context()).unwrap();
+    let traced = package.translate(&message, &mapping::Context { trace: true, ..context() }).unwrap();
+    assert_eq!(plain.bundle(), traced.bundle());
+    assert!(plain.trace.is_none());
+    let steps = traced.trace.as_ref().map(|trace| trace.steps.clone()).unwrap_or_default();
+    let birth = steps.iter().find(|step| step.element == "Patient.birthDate").expect("a step for birthDate");
+    let span = birth.span.expect("a span");
+    assert_eq!(&bytes[span.start as usize..span.end as usize], "1970");
+    assert_eq!(birth.source_path.as_deref(), Some("PID-7"));
+    assert!(birth.rule.starts_with("segments/PID.Patient.yaml:"), "{}", birth.rule);
+    let gender = steps.iter().find(|step| step.element == "Patient.gender").expect("a step for gender");
+    assert_eq!(gender.code_table, Some(("administrative-gender".to_owned(), false)));
+    assert!(steps.iter().any(|step| step.element == "Patient.name[0].family"));
+    assert!(!format!("{traced:?}{:?}{:?}", traced.change.sets, steps).contains("Doe"));
+}
+
+#[test]
+fn every_leaf_has_one_fate() {
+    let made = translate("ADT^A01", "PID|1||42^^^H^MR||Doe^Jo||20239999|Q|||||||||||9\rZZZ|x\r");
+    let fate = |path: &str| made.coverage.leaves.iter().find(|leaf| leaf.path == path).map(|leaf| leaf.fate);
+    assert_eq!(fate("PID-1"), Some(LeafFate::Ignored));
+    assert_eq!(fate("PID-3.1"), Some(LeafFate::Mapped));
+    assert_eq!(fate("PID-7"), Some(LeafFate::Rejected));
+    assert_eq!(fate("PID-8"), Some(LeafFate::Lossy));
+    assert_eq!(fate("PID-19"), Some(LeafFate::Unmapped));
+    assert_eq!(fate("ZZZ-1"), Some(LeafFate::Unmapped));
+    assert!(made.keys.iter().any(|key| key.kind == KeyKind::PatientId && key.value == "42"));
+    assert!(made.issues.iter().any(|issue| issue.path == "PID-7"));
+    assert!(made.issues.iter().all(|issue| !issue.text.contains("2023")));
+}
+
+#[test]
+fn the_site_is_found_by_its_sender() {
+    let package = package();
+    let bytes = format!("{}PID|1||42^^^H^MR||Doe^Jo||NULL|F\r", HEADER.replace("|APP|", "|SITEAPP|"));
+    let message = read(bytes.as_bytes());
+    let made = package.translate(&message, &context()).unwrap();
+    let patient = resource(&made, "patient");
+    assert_eq!(patient["identifier"][0]["system"], "https://site.example/mrn");
+    assert_eq!(patient["maritalStatus"]["text"], "patched");
+    assert!(made.change.sets[0].removals.contains(&"birthDate".to_owned()));
+}
+
+#[test]
+fn snapshot_kinds_are_replaced_when_the_message_has_them() {
+    let with = translate("ADT^A08", "PID|1||42^^^H^MR\rNK1|1|Doe\r");
+    assert_eq!(with.change.replaced.len(), 1);
+    assert_eq!(with.change.replaced[0].keep.len(), 1);
+    let without = translate("ADT^A08", "PID|1||42^^^H^MR\r");
+    assert!(without.change.replaced.is_empty());
+}
