@@ -183,7 +183,8 @@ pub trait Journal: Send + Sync {
     ///
     /// # Errors
     /// As [`Journal::read`].
-    async fn window(&self, from_us: Micros, until_us: Micros, after: Seq, limit: usize) -> Result<Vec<Entry>>;
+    async fn window(&self, from_us: Micros, until_us: Micros, after: Seq, limit: usize)
+    -> Result<Vec<Entry>>;
     /// Highest durable seq; wakes the pipeline.
     fn appended(&self) -> tokio::sync::watch::Receiver<Seq>;
 }

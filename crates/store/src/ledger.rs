@@ -49,7 +49,13 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// [`crate::Error::Conflict`] when numbers do not continue the log, or a record is left out or sealed twice;
     /// nothing is written then.
-    async fn seal(&self, leaves: Vec<SealedLeaf>, frontier: Vec<u8>, checkpoint: String, size: u64) -> Result<()>;
+    async fn seal(
+        &self,
+        leaves: Vec<SealedLeaf>,
+        frontier: Vec<u8>,
+        checkpoint: String,
+        size: u64,
+    ) -> Result<()>;
     /// The frontier stored last.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! Storage: ports, their row types, and the SQLite adapter.
 //!
 //! Every other crate reads and writes through the traits at this root; only this crate speaks SQL. A port says what is
-//! durable when a call returns; an adapter keeps that promise and passes the one conformance suite ([`suite`], feature
-//! `suite`).
+//! durable when a call returns; an adapter keeps that promise and passes the one conformance suite
+//! (`tests/conformance`).
 //!
 //! The store must never know what a message means, open a sealed release, read a clock, or put content into an error,
 //! a log or a `Debug` text.
@@ -40,20 +40,17 @@ mod messages;
 mod outbox;
 mod resources;
 pub mod sqlite;
-#[cfg(feature = "suite")]
-pub mod suite;
 
 pub use access::Access;
 #[cfg(feature = "clinical")]
-pub use apply::{
-    Apply, Cause, Key, NewDelivery, NewPseudonym, PATIENT_KEY, PatientAlias, Sealed, WriteSet,
-};
+pub use apply::{Apply, Cause, Key, NewDelivery, NewPseudonym, PATIENT_KEY, PatientAlias, Sealed, WriteSet};
 pub use error::{Error, Result};
 pub use ids::{JournalId, Micros, Seq};
 pub use intake::{Arrived, Intake, IntakeWrite};
 #[cfg(feature = "clinical")]
 pub use journal::{
-    AckOutcome, Appended, Arrival, Disposition, Entry, Journal, NewAcknowledgment, SenderKey, StoredAcknowledgment,
+    AckOutcome, Appended, Arrival, Disposition, Entry, Journal, NewAcknowledgment, SenderKey,
+    StoredAcknowledgment,
 };
 pub use ledger::{Ledger, LedgerRow, SealedLeaf, Unsealed};
 #[cfg(feature = "clinical")]
@@ -61,5 +58,6 @@ pub use messages::{MessageDetail, MessageFilter, MessageRow, MessageState, Messa
 #[cfg(feature = "clinical")]
 pub use outbox::{Delivery, DeliveryRow, DeliveryState, Outbox, Settlement};
 pub use resources::{
-    Clause, IndexEntry, Page, ResourceBody, ResourceKey, ResourceVersion, Resources, Search, Stored, TokenValue,
+    Clause, IndexEntry, Page, ResourceBody, ResourceKey, ResourceVersion, Resources, Search, Stored,
+    TokenValue,
 };

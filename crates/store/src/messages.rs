@@ -96,7 +96,12 @@ pub trait Messages: Send + Sync {
     ///
     /// # Errors
     /// When the database cannot be read.
-    async fn list(&self, filter: &MessageFilter, before: Option<Seq>, limit: usize) -> Result<Vec<MessageRow>>;
+    async fn list(
+        &self,
+        filter: &MessageFilter,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<MessageRow>>;
     /// One message; `None` when it was not processed yet.
     ///
     /// # Errors

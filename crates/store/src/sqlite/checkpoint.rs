@@ -84,7 +84,9 @@ async fn run(mut connection: SqliteConnection, load: Arc<Load>, mut stopped: one
                 done = written;
                 load.catch_up.store(left > CATCH_UP_FRAMES, Ordering::Relaxed);
             }
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "checkpoint failed; tried again"),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "checkpoint failed; tried again")
+            }
         }
     }
     if let Err(error) = connection.close().await {

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection};
 
 use super::fault::{of_io, unavailable};
@@ -32,7 +34,10 @@ pub(super) const JOURNAL: Schema =
 #[cfg(feature = "clinical")]
 pub(super) const CLINICAL: Schema = Schema {
     application_id: 0x5467_4e01,
-    migrations: &[include_str!("../migrations/node_0001.sql"), include_str!("../migrations/clinical_0002.sql")],
+    migrations: &[
+        include_str!("../migrations/node_0001.sql"),
+        include_str!("../migrations/clinical_0002.sql"),
+    ],
 };
 pub(super) const PORTAL: Schema = Schema {
     application_id: 0x5467_5001,
@@ -68,7 +73,9 @@ pub(super) async fn open_writer(path: &Path, schema: Schema, settings: Settings)
     let mut connection = options(path, settings).connect().await?;
     migrate(&mut connection, schema).await?;
     if let Some(pages) = settings.pages_max {
-        sqlx::query(AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"))).execute(&mut connection).await?;
+        sqlx::query(AssertSqlSafe(format!("PRAGMA max_page_count = {pages}")))
+            .execute(&mut connection)
+            .await?;
     }
     sync_folder(path.parent().unwrap_or(path))?;
     Ok(connection)
@@ -91,7 +98,8 @@ pub(super) fn read_pool(path: &Path, settings: Settings, idle: Option<Duration>)
 }
 
 fn options(path: &Path, settings: Settings) -> SqliteConnectOptions {
-    let synchronous = if settings.synchronous_full { SqliteSynchronous::Full } else { SqliteSynchronous::Off };
+    let synchronous =
+        if settings.synchronous_full { SqliteSynchronous::Full } else { SqliteSynchronous::Off };
     SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)

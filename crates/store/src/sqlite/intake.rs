@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
+use super::Role;
 use super::Sqlite;
 use super::fault::unavailable;
 use super::node::plan::Plan;
@@ -11,7 +12,6 @@ use super::node::prepare::{PreparedRecord, PreparedVersion};
 use super::node::state::State;
 use super::node::writer::Job;
 use super::queue::{Reply, answer};
-use super::Role;
 use crate::{Arrived, Error, Intake, IntakeWrite, Micros, Result};
 
 #[async_trait]
@@ -37,11 +37,12 @@ impl Intake for Sqlite {
 
     async fn witness(&self, origin: &str) -> Result<Option<String>> {
         self.portal()?;
-        let note =
-            sqlx::query_scalar("SELECT note FROM witnesses WHERE origin = ? ORDER BY size DESC, kept LIMIT 1")
-                .bind(origin)
-                .fetch_optional(&self.node)
-                .await?;
+        let note = sqlx::query_scalar(
+            "SELECT note FROM witnesses WHERE origin = ? ORDER BY size DESC, kept LIMIT 1",
+        )
+        .bind(origin)
+        .fetch_optional(&self.node)
+        .await?;
         Ok(note)
     }
 }

@@ -37,14 +37,21 @@ impl Ledger for Sqlite {
         Ok(found)
     }
 
-    async fn seal(&self, leaves: Vec<SealedLeaf>, frontier: Vec<u8>, checkpoint: String, size: u64) -> Result<()> {
+    async fn seal(
+        &self,
+        leaves: Vec<SealedLeaf>,
+        frontier: Vec<u8>,
+        checkpoint: String,
+        size: u64,
+    ) -> Result<()> {
         self.job(|reply| Seal { leaves, frontier, checkpoint, size, reply }).await
     }
 
     async fn frontier(&self) -> Result<Option<Vec<u8>>> {
-        let frontier = sqlx::query_scalar("SELECT frontier FROM checkpoints ORDER BY checkpoint DESC LIMIT 1")
-            .fetch_optional(&self.node)
-            .await?;
+        let frontier =
+            sqlx::query_scalar("SELECT frontier FROM checkpoints ORDER BY checkpoint DESC LIMIT 1")
+                .fetch_optional(&self.node)
+                .await?;
         Ok(frontier)
     }
 
@@ -76,7 +83,9 @@ impl Ledger for Sqlite {
     }
 
     async fn checkpoints(&self) -> Result<Vec<String>> {
-        Ok(sqlx::query_scalar("SELECT note FROM checkpoints ORDER BY checkpoint").fetch_all(&self.node).await?)
+        Ok(sqlx::query_scalar("SELECT note FROM checkpoints ORDER BY checkpoint")
+            .fetch_all(&self.node)
+            .await?)
     }
 
     async fn latest_checkpoint(&self) -> Result<Option<(u64, String)>> {
@@ -182,7 +191,12 @@ impl Job for Seal {
                 return Err(Error::Conflict("a leaf number or record that does not follow the last"));
             }
             *last = *record;
-            rows.push([signed(*leaf)?.into(), i64::from(*file).into(), (*record).into(), hash.to_vec().into()]);
+            rows.push([
+                signed(*leaf)?.into(),
+                i64::from(*file).into(),
+                (*record).into(),
+                hash.to_vec().into(),
+            ]);
             next += 1;
         }
         if self.size != next {

@@ -15,16 +15,22 @@ use super::outbox::{DELIVERY_COLUMNS, delivery_row};
 use super::queue::{Reply, answer};
 use super::rows::{Value, arguments};
 use crate::{
-    Error, JournalId, LedgerRow, MessageDetail, MessageFilter, MessageRow, MessageState, Messages, Micros, ResourceKey,
-    Result, Seq,
+    Error, JournalId, LedgerRow, MessageDetail, MessageFilter, MessageRow, MessageState, Messages, Micros,
+    ResourceKey, Result, Seq,
 };
 
-const COLUMNS: &str = "SELECT m.seq, m.id, m.channel, m.received_us, m.processed_us, m.state, m.message_type, m.sender,
+const COLUMNS: &str =
+    "SELECT m.seq, m.id, m.channel, m.received_us, m.processed_us, m.state, m.message_type, m.sender,
     m.reason, m.issues, m.package_hash, m.flags, m.leaves_mapped, m.leaves_total, m.parent FROM messages m";
 
 #[async_trait]
 impl Messages for Sqlite {
-    async fn list(&self, filter: &MessageFilter, before: Option<Seq>, limit: usize) -> Result<Vec<MessageRow>> {
+    async fn list(
+        &self,
+        filter: &MessageFilter,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<MessageRow>> {
         let mut sql = format!("{COLUMNS} WHERE m.seq < ?");
         let mut values: Vec<Value> = vec![before.map_or(i64::MAX, |seq| seq.0).into()];
         if let Some(key) = &filter.key {
@@ -54,10 +60,11 @@ impl Messages for Sqlite {
         let Some(row) = row else { return Ok(None) };
         let row = message_row(&row)?;
         let resources = resources(row.seq, &mut connection).await?;
-        let deliveries = sqlx::query(AssertSqlSafe(format!("{DELIVERY_COLUMNS} WHERE seq = ? ORDER BY number")))
-            .bind(row.seq.0)
-            .fetch_all(&mut *connection)
-            .await?;
+        let deliveries =
+            sqlx::query(AssertSqlSafe(format!("{DELIVERY_COLUMNS} WHERE seq = ? ORDER BY number")))
+                .bind(row.seq.0)
+                .fetch_all(&mut *connection)
+                .await?;
         let deliveries = deliveries.iter().map(delivery_row).collect::<Result<_>>()?;
         let records = records(id, &mut connection).await?;
         connection.rollback().await?;
@@ -127,7 +134,8 @@ async fn resources(seq: Seq, connection: &mut SqliteConnection) -> Result<Vec<(R
     .fetch_all(connection)
     .await?;
     let key = |(name, id, version): (String, String, i64)| {
-        let resource_type = ResourceType::parse(&name).ok_or(Error::Corrupt("the name of a resource type"))?;
+        let resource_type =
+            ResourceType::parse(&name).ok_or(Error::Corrupt("the name of a resource type"))?;
         Ok((ResourceKey { resource_type, id }, small(version)?))
     };
     rows.into_iter().map(key).collect()
@@ -194,11 +202,12 @@ struct SettleReprocess {
 #[async_trait]
 impl Job for SettleReprocess {
     async fn run(&mut self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
-        let done = sqlx::query("UPDATE reprocess_requests SET outcome = ? WHERE request = ? AND outcome IS NULL")
-            .bind(&self.outcome)
-            .bind(self.request)
-            .execute(connection)
-            .await?;
+        let done =
+            sqlx::query("UPDATE reprocess_requests SET outcome = ? WHERE request = ? AND outcome IS NULL")
+                .bind(&self.outcome)
+                .bind(self.request)
+                .execute(connection)
+                .await?;
         if done.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
     }
 

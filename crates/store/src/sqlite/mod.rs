@@ -14,6 +14,7 @@ mod journal;
 mod ledger;
 #[cfg(feature = "clinical")]
 mod messages;
+#[cfg(feature = "clinical")]
 mod month;
 mod node;
 #[cfg(feature = "clinical")]
@@ -67,8 +68,8 @@ pub struct Sqlite {
     #[cfg(feature = "clinical")]
     journal: Option<journal::JournalFiles>,
     checkpointer: Mutex<Option<Checkpointer>>,
-    /// Keeps a second process out for as long as this lives.
-    _lock: std::fs::File,
+    /// Keeps a second process out until this is closed.
+    lock: Mutex<Option<std::fs::File>>,
 }
 
 impl Sqlite {
@@ -116,7 +117,7 @@ impl Sqlite {
             #[cfg(feature = "clinical")]
             journal,
             checkpointer: Mutex::new(Some(checkpointer)),
-            _lock: lock,
+            lock: Mutex::new(Some(lock)),
         }))
     }
 
@@ -136,7 +137,9 @@ impl Sqlite {
         if let Some(checkpointer) = checkpointer {
             checkpointer.stop().await;
         }
-        self.writer.close().await
+        self.writer.close().await?;
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+        Ok(())
     }
 
     /// The role it was opened in.

@@ -17,7 +17,8 @@ impl Month {
     pub fn of(instant: Micros) -> Self {
         let days = instant.div_euclid(MICROS_PER_DAY) + 719_468;
         let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let shifted = (5 * day_of_year + 2) / 153;
         let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
@@ -46,8 +47,8 @@ mod tests {
         let cases = [
             (0, "1970-01.db"),
             (-1, "1969-12.db"),
-            (1_709_164_800_000_000, "2024-02.db"),  // 2024-02-29T00:00Z
-            (1_709_251_200_000_000, "2024-03.db"),  // 2024-03-01T00:00Z
+            (1_709_164_800_000_000, "2024-02.db"), // 2024-02-29T00:00Z
+            (1_709_251_200_000_000, "2024-03.db"), // 2024-03-01T00:00Z
             (1_795_478_399_999_999, "2026-11.db"),
             (4_102_444_799_999_999, "2099-12.db"),
         ];

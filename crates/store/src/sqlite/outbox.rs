@@ -14,11 +14,13 @@ use super::node::state::State;
 use super::node::writer::Job;
 use super::queue::{Reply, answer};
 use crate::{
-    Delivery, DeliveryRow, DeliveryState, Error, Micros, Outbox, ResourceBody, ResourceKey, Result, Sealed, Settlement,
+    Delivery, DeliveryRow, DeliveryState, Error, Micros, Outbox, ResourceBody, ResourceKey, Result, Sealed,
+    Settlement,
 };
 
 /// The columns of [`delivery_row`].
-pub(super) const DELIVERY_COLUMNS: &str = "SELECT id, destination, resource_type, resource_id, released_id, version,
+pub(super) const DELIVERY_COLUMNS: &str =
+    "SELECT id, destination, resource_type, resource_id, released_id, version,
     state, attempts, next_us, last_error, delivered_us, body, actions, receipt FROM deliveries";
 
 #[async_trait]
@@ -124,13 +126,18 @@ impl Job for Settle {
     }
 
     fn weight(&self) -> (usize, usize) {
-        (self.settlements.len() + self.records.len(), self.records.iter().map(|record| record.bytes.len()).sum())
+        (
+            self.settlements.len() + self.records.len(),
+            self.records.iter().map(|record| record.bytes.len()).sum(),
+        )
     }
 }
 
 async fn settle(id: Uuid, settlement: &Settlement, connection: &mut SqliteConnection) -> Result<()> {
     let (state, next_us, delivered_us, error, receipt) = match settlement {
-        Settlement::Delivered { receipt, at_us } => (DeliveryState::Delivered, 0, Some(*at_us), None, Some(receipt)),
+        Settlement::Delivered { receipt, at_us } => {
+            (DeliveryState::Delivered, 0, Some(*at_us), None, Some(receipt))
+        }
         Settlement::Retry { next_us, error } => (DeliveryState::Pending, *next_us, None, Some(error), None),
         Settlement::Dead { error } => (DeliveryState::Dead, 0, None, Some(error), None),
     };

@@ -184,7 +184,9 @@ mod tests {
     #[test]
     fn a_statement_holds_its_rows_and_few_sizes_exist() {
         let sizes: std::collections::BTreeSet<usize> = (1..=STATEMENT_ROWS_MAX).map(padded).collect();
-        assert!((1..=STATEMENT_ROWS_MAX).all(|rows| padded(rows) >= rows && padded(rows) <= STATEMENT_ROWS_MAX));
+        assert!(
+            (1..=STATEMENT_ROWS_MAX).all(|rows| padded(rows) >= rows && padded(rows) <= STATEMENT_ROWS_MAX)
+        );
         assert!(sizes.len() <= 18, "{sizes:?}");
     }
 }

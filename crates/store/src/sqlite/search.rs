@@ -72,8 +72,7 @@ async fn read(
         "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body, r.rid {from} ORDER BY r.rid LIMIT {}",
         count + 1
     );
-    let rows =
-        sqlx::query_with(AssertSqlSafe(sql), arguments(values)?).fetch_all(&mut *connection).await?;
+    let rows = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?).fetch_all(&mut *connection).await?;
     let shown = rows.get(..count).unwrap_or(&rows);
     let next = match shown.last() {
         Some(last) if rows.len() > count => Some(last.try_get(7)?),
@@ -90,7 +89,12 @@ fn matching(tid: i64, clauses: &[(i64, Sources)], after: i64) -> (String, Vec<Va
     let (mut from, mut values) = match clauses.first() {
         Some((_, driver)) => {
             let (union, values) = driver.union(" AND rid > ?", &[after.into()]);
-            (format!("FROM ({union} ORDER BY 1) AS d CROSS JOIN resources r ON r.rid = d.rid WHERE r.tid = ?"), values)
+            (
+                format!(
+                    "FROM ({union} ORDER BY 1) AS d CROSS JOIN resources r ON r.rid = d.rid WHERE r.tid = ?"
+                ),
+                values,
+            )
         }
         None => ("FROM resources r WHERE r.rid > ? AND r.tid = ?".to_owned(), vec![after.into()]),
     };
@@ -207,7 +211,8 @@ async fn token(
             if systems.len() > MERGED_MAX {
                 texts.push((BY_CODE, vec![pid.into(), code.into()]));
             } else {
-                let one = |system: i64| (BY_CODE_AND_SYSTEM, vec![pid.into(), code.as_str().into(), system.into()]);
+                let one =
+                    |system: i64| (BY_CODE_AND_SYSTEM, vec![pid.into(), code.as_str().into(), system.into()]);
                 texts.extend(systems.into_iter().map(one));
             }
         }

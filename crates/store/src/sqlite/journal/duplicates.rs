@@ -86,7 +86,9 @@ fn verdict(
         reused = true;
     }
     for &at in batch.get(&sender).into_iter().flatten() {
-        let Some(other) = appends.get(at).filter(|other| in_window(other.arrival.received_us)) else { continue };
+        let Some(other) = appends.get(at).filter(|other| in_window(other.arrival.received_us)) else {
+            continue;
+        };
         if other.marks.digest == append.marks.digest {
             return Verdict::SameBatch { at };
         }

@@ -121,7 +121,13 @@ impl Files {
         let file = months.entry(month).or_insert_with(|| {
             let path = self.folder.join(month.file_name());
             let pool = read_pool(&path, self.settings, Some(READERS_IDLE));
-            Arc::new(MonthFile { month, path, pool, last: AtomicI64::new(0), first: AtomicI64::new(i64::MAX) })
+            Arc::new(MonthFile {
+                month,
+                path,
+                pool,
+                last: AtomicI64::new(0),
+                first: AtomicI64::new(i64::MAX),
+            })
         });
         Arc::clone(file)
     }

@@ -76,7 +76,13 @@ impl Journal for Sqlite {
         journal.files.window(Micros::MIN, Micros::MAX, seq, limit, &journal.salt).await
     }
 
-    async fn window(&self, from_us: Micros, until_us: Micros, after: Seq, limit: usize) -> Result<Vec<Entry>> {
+    async fn window(
+        &self,
+        from_us: Micros,
+        until_us: Micros,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Entry>> {
         let journal = self.journal()?;
         journal.files.window(from_us, until_us, after, limit, &journal.salt).await
     }

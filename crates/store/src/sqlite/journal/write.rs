@@ -82,7 +82,18 @@ impl Writer {
         let next = files.last().0 + 1;
         let recent = Recent::default();
         let (months, outcomes) = (Vec::new(), Vec::new());
-        Self { files, salt, settings, months, next, recent, outcomes, flush_at: None, appended, failed: false }
+        Self {
+            files,
+            salt,
+            settings,
+            months,
+            next,
+            recent,
+            outcomes,
+            flush_at: None,
+            appended,
+            failed: false,
+        }
     }
 
     /// Serves requests until the queue is closed and empty.
@@ -119,7 +130,8 @@ impl Writer {
         }
         while let Some(first) = appends.first() {
             let month = Month::of(first.arrival.received_us);
-            let same = appends.iter().take_while(|append| Month::of(append.arrival.received_us) == month).count();
+            let same =
+                appends.iter().take_while(|append| Month::of(append.arrival.received_us) == month).count();
             let rest = appends.split_off(same);
             self.append(month, std::mem::replace(&mut appends, rest)).await;
         }

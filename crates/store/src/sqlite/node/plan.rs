@@ -112,6 +112,7 @@ impl Plan {
     }
 
     /// Whether these versions, in order, can follow what is there.
+    #[cfg(feature = "clinical")]
     pub fn check(&self, names: &mut Names, versions: &[PreparedVersion]) -> Result<()> {
         let mut seen: HashMap<SlotKey, u32> = HashMap::new();
         for version in versions {
@@ -253,14 +254,17 @@ impl Plan {
             change_rows.push([counters.change.into(), rid.into(), version.into()]);
         }
         let mut counts = Rows::statement(INSERT_COUNTS, UPSERT_COUNT, 2);
-        live.into_iter().filter(|(_, by)| *by != 0).for_each(|(tid, by)| counts.push([tid.into(), by.into()]));
+        live.into_iter()
+            .filter(|(_, by)| *by != 0)
+            .for_each(|(tid, by)| counts.push([tid.into(), by.into()]));
         let mut tables = vec![archive, versions, resources, change_rows, counts];
         tables.extend(index.into_tables());
         tables
     }
 }
 
-const ARCHIVE_STORED: &str = "INSERT INTO resource_versions (rid, version, updated_us, deleted, source_version, patient, pkg, body)
+const ARCHIVE_STORED: &str =
+    "INSERT INTO resource_versions (rid, version, updated_us, deleted, source_version, patient, pkg, body)
     SELECT r.rid, r.version, r.updated_us, r.deleted, r.source_version, r.patient, r.pkg, r.body
     FROM resources r WHERE r.rid IN (";
 const INSERT_VERSIONS: &str =
@@ -412,7 +416,11 @@ fn bits(value: &str) -> Result<i64> {
     let value: f64 = value.parse().map_err(|_| Error::Conflict("an index value that is no number"))?;
     // 0.0 and -0.0 are one key of the table.
     let value = if value == 0.0 { 0.0 } else { value };
-    if value.is_nan() { Err(Error::Conflict("an index value that is no number")) } else { Ok(value.to_bits().cast_signed()) }
+    if value.is_nan() {
+        Err(Error::Conflict("an index value that is no number"))
+    } else {
+        Ok(value.to_bits().cast_signed())
+    }
 }
 
 fn number(value: i64) -> Result<u32> {

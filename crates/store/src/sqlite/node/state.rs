@@ -52,7 +52,12 @@ impl State {
         for record in records {
             self.counters.record += 1;
             let message = record.message.map(|id| id.as_bytes().to_vec());
-            rows.push([self.counters.record.into(), record.at_us.into(), message.into(), record.bytes.into()]);
+            rows.push([
+                self.counters.record.into(),
+                record.at_us.into(),
+                message.into(),
+                record.bytes.into(),
+            ]);
         }
         Ok(rows.execute(connection).await?)
     }

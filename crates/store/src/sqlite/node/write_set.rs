@@ -14,7 +14,8 @@ use crate::{
     Cause, Error, Key, MessageRow, NewDelivery, NewPseudonym, PATIENT_KEY, PatientAlias, Result, WriteSet,
 };
 
-const INSERT_MESSAGES: &str = "INSERT INTO messages (seq, id, channel, received_us, processed_us, state, message_type,
+const INSERT_MESSAGES: &str =
+    "INSERT INTO messages (seq, id, channel, received_us, processed_us, state, message_type,
     sender, reason, issues, package_hash, flags, leaves_mapped, leaves_total, parent)";
 const REPLACE_MESSAGE: &str = "ON CONFLICT (seq) DO UPDATE SET processed_us = excluded.processed_us,
     state = excluded.state, message_type = excluded.message_type, sender = excluded.sender, reason = excluded.reason,
@@ -74,8 +75,11 @@ impl PreparedSet {
     /// The patients whose messages this one is among.
     fn patients(&self) -> BTreeSet<&str> {
         let owners = self.versions.iter().filter_map(|version| version.patient.as_deref());
-        let themselves =
-            self.versions.iter().filter(|version| version.resource_type == "Patient").map(|version| version.id.as_str());
+        let themselves = self
+            .versions
+            .iter()
+            .filter(|version| version.resource_type == "Patient")
+            .map(|version| version.id.as_str());
         let merged = self.aliases.iter().flat_map(|alias| [alias.alias.as_str(), alias.patient.as_str()]);
         let named = self.keys.iter().filter(|key| key.kind == PATIENT_KEY).map(|key| key.value.as_str());
         owners.chain(themselves).chain(merged).chain(named).collect()
@@ -111,7 +115,10 @@ pub(super) async fn write(
 }
 
 /// The reprocessed messages that exist: their seq and id.
-async fn reprocessed(sets: &[&PreparedSet], connection: &mut SqliteConnection) -> Result<HashMap<i64, Vec<u8>>> {
+async fn reprocessed(
+    sets: &[&PreparedSet],
+    connection: &mut SqliteConnection,
+) -> Result<HashMap<i64, Vec<u8>>> {
     let mut asked = Rows::statement("SELECT seq, id FROM messages WHERE seq IN (", ")", 1);
     let seqs = sets.iter().filter_map(|set| match set.cause {
         Cause::Reprocessed(seq) => Some(seq.0),
@@ -125,7 +132,12 @@ async fn reprocessed(sets: &[&PreparedSet], connection: &mut SqliteConnection) -
     Ok(found)
 }
 
-fn admit(set: &PreparedSet, reprocessed: &HashMap<i64, Vec<u8>>, plan: &Plan, state: &mut State) -> Result<()> {
+fn admit(
+    set: &PreparedSet,
+    reprocessed: &HashMap<i64, Vec<u8>>,
+    plan: &Plan,
+    state: &mut State,
+) -> Result<()> {
     match set.cause {
         Cause::Applied(seq) if seq.0 <= state.counters.applied => return Err(Error::AlreadyApplied(seq.0)),
         Cause::Applied(_) => {}

@@ -36,7 +36,10 @@ pub(in crate::sqlite) trait Job: Send {
 /// What the writer is asked for.
 pub(in crate::sqlite) enum Request {
     #[cfg(feature = "clinical")]
-    Commit { set: Box<PreparedSet>, reply: Reply<()> },
+    Commit {
+        set: Box<PreparedSet>,
+        reply: Reply<()>,
+    },
     Job(Box<dyn Job>),
 }
 
@@ -71,7 +74,9 @@ impl Request {
 pub(in crate::sqlite) struct Published {
     /// Names of committed rows.
     pub names: Arc<RwLock<Arc<Names>>>,
+    #[cfg_attr(not(feature = "clinical"), expect(dead_code, reason = "only the clinical ports hand it out"))]
     pub processed: watch::Receiver<Seq>,
+    #[cfg_attr(not(feature = "clinical"), expect(dead_code, reason = "only the clinical ports hand it out"))]
     pub queued: watch::Receiver<i64>,
 }
 
@@ -105,7 +110,11 @@ pub(in crate::sqlite) struct Writer {
 
 impl Writer {
     /// A writer that goes on after what the database holds.
-    pub async fn new(mut connection: SqliteConnection, clinical: bool, load: Arc<Load>) -> Result<(Self, Published)> {
+    pub async fn new(
+        mut connection: SqliteConnection,
+        clinical: bool,
+        load: Arc<Load>,
+    ) -> Result<(Self, Published)> {
         let state = State::load(&mut connection, clinical).await?;
         let names = Arc::new(RwLock::new(Arc::new(state.names.clone())));
         let (processed, processed_receiver) = watch::channel(Seq(state.counters.applied));
@@ -133,7 +142,9 @@ impl Writer {
             outcome => outcome,
         };
         match outcome {
-            Ok(outcomes) => batch.into_iter().zip(outcomes).for_each(|(request, outcome)| request.answer(outcome)),
+            Ok(outcomes) => {
+                batch.into_iter().zip(outcomes).for_each(|(request, outcome)| request.answer(outcome))
+            }
             Err(error) => batch.into_iter().for_each(|request| request.answer(Err(again(&error)))),
         }
     }

@@ -1,0 +1,31 @@
+//! What a behaviour asks of an adapter.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use store::{Access, Apply, Intake, Journal, Ledger, Messages, Outbox, Resources};
+
+/// The ports of an on-prem node.
+pub struct Clinical {
+    pub journal: Arc<dyn Journal>,
+    pub apply: Arc<dyn Apply>,
+    pub resources: Arc<dyn Resources>,
+    pub messages: Arc<dyn Messages>,
+    pub outbox: Arc<dyn Outbox>,
+    pub ledger: Arc<dyn Ledger>,
+    pub access: Arc<dyn Access>,
+}
+
+/// The ports of a cloud node.
+pub struct Portal {
+    pub resources: Arc<dyn Resources>,
+    pub intake: Arc<dyn Intake>,
+    pub ledger: Arc<dyn Ledger>,
+}
+
+/// One database, empty at first. Opening it again closes what was open.
+#[async_trait]
+pub trait Adapter: Send + Sync {
+    async fn clinical(&self) -> Clinical;
+    async fn portal(&self) -> Portal;
+}

@@ -1,0 +1,81 @@
+//! What every adapter of the ports must do. A behaviour is a function over [`Adapter`]; [`conformance!`] makes each of
+//! them a test of one adapter.
+
+#![allow(missing_docs, reason = "the names of the behaviours say what they are")]
+
+mod access;
+mod apply;
+mod harness;
+mod intake;
+mod journal;
+mod ledger;
+mod messages;
+mod outbox;
+mod resources;
+mod samples;
+mod sqlite;
+
+/// Instantiates every behaviour for the adapter that the expression makes.
+macro_rules! conformance {
+    ($adapter:expr; $($module:ident: $($behaviour:ident)+;)+) => {
+        $(mod $module {
+            $(#[tokio::test]
+            async fn $behaviour() {
+                crate::$module::$behaviour(&$adapter).await;
+            })+
+        })+
+    };
+    ($adapter:expr) => {
+        conformance! { $adapter;
+            journal:
+                an_entry_is_read_back_whole positions_ascend_from_one_without_gaps
+                positions_continue_after_a_restart concurrent_arrivals_each_get_one_position
+                a_duplicate_gets_the_stored_acknowledgment duplicates_of_one_batch_become_one_entry
+                other_bytes_with_the_same_control_id_are_new_and_flagged
+                other_senders_share_control_ids_freely a_duplicate_after_seven_days_is_new
+                a_duplicate_is_known_after_a_restart a_duplicate_is_known_across_the_turn_of_the_month
+                refused_entries_are_kept_and_never_duplicates entries_without_a_sender_are_never_duplicates
+                an_outcome_is_seen_after_a_later_commit an_outcome_survives_closing
+                a_window_has_what_was_received_in_it months_are_read_in_the_order_of_positions
+                readers_are_woken_after_the_commit an_unknown_entry_is_none an_entry_id_is_given_once;
+            apply:
+                a_set_is_written_whole entries_are_applied_once applied_through_continues_after_a_restart
+                a_set_that_fails_leaves_nothing a_bad_set_takes_no_other_with_it
+                sets_are_applied_in_the_order_of_the_calls a_version_is_written_once
+                a_reprocessed_message_replaces_its_row what_was_never_applied_is_not_reprocessed
+                aliases_lead_to_the_last_patient an_alias_is_taken_back
+                pseudonyms_are_found_by_destination_and_subject a_pseudonym_is_given_once
+                a_compartment_has_the_live_resources_of_its_patient
+                messages_of_a_patient_include_those_of_its_aliases;
+            resources:
+                old_versions_are_kept a_deletion_is_a_version_that_no_search_finds
+                tokens_match_by_code_and_system references_match_by_type_and_id
+                clauses_are_and_and_values_are_or a_new_version_replaces_its_index_entries
+                pages_follow_one_another_to_the_end counts_are_of_live_resources
+                a_search_by_id_finds_only_its_type bodies_of_all_sizes_come_back
+                a_reference_to_what_is_not_stored_is_found_and_reads_as_none
+                a_resource_may_change_twice_in_one_set totals_are_given_where_they_are_cheap;
+            messages:
+                the_list_is_newest_first_and_pages keys_are_found_whatever_their_case
+                filters_hold_together a_detail_has_all_that_came_of_a_message
+                a_reprocess_is_requested_once_and_settled_once states_are_counted;
+            outbox:
+                a_lane_is_first_in_first_out a_waiting_row_holds_its_lane_back
+                a_dead_row_does_not_block_its_lane a_settled_delivery_is_not_claimed_again
+                settling_is_all_or_nothing the_backlog_counts_what_is_pending
+                what_was_claimed_comes_again_after_a_restart destinations_do_not_mix;
+            intake:
+                an_arrival_is_stored_with_receipt_and_record a_duplicate_arrival_writes_nothing
+                versions_of_the_portal_are_consecutive an_older_version_is_acknowledged_and_not_written
+                duplicates_in_one_call_are_found the_largest_witness_is_kept
+                arrivals_survive_a_restart;
+            ledger:
+                records_are_unsealed_until_they_are_numbered leaves_of_both_files_read_back_in_order
+                numbers_have_no_gap a_record_is_sealed_once a_checkpoint_may_be_renewed
+                sealing_continues_after_a_restart the_oldest_unsealed_record_is_known;
+            access:
+                a_record_of_access_is_durable_on_return concurrent_records_are_all_kept;
+        }
+    };
+}
+use conformance;

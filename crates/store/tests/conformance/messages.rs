@@ -1,0 +1,131 @@
+//! The message list.
+
+use std::collections::HashMap;
+
+use store::{JournalId, MessageFilter, MessageState, Messages, Seq, Settlement};
+use uuid::Uuid;
+
+use crate::harness::Adapter;
+use crate::samples::{NOW_US, business_key, delivery, key, message, record, set, version};
+
+async fn seqs(
+    messages: &dyn Messages,
+    filter: &MessageFilter,
+    before: Option<i64>,
+    limit: usize,
+) -> Vec<i64> {
+    let rows = messages.list(filter, before.map(Seq), limit).await.expect("reads");
+    rows.iter().map(|row| row.seq.0).collect()
+}
+
+pub async fn the_list_is_newest_first_and_pages(adapter: &impl Adapter) {
+    let node = adapter.clinical().await;
+    for seq in 1..=5 {
+        let mut one = set(seq);
+        one.message.parent = (seq == 5).then(|| message(1).id);
+        one.message.reason = (seq == 4).then(|| "code".to_owned());
+        node.apply.commit(one).await.expect("commits");
+    }
+    let any = MessageFilter::default();
+    assert_eq!(seqs(&*node.messages, &any, None, 2).await, [5, 4]);
+    assert_eq!(seqs(&*node.messages, &any, Some(4), 2).await, [3, 2]);
+    assert_eq!(seqs(&*node.messages, &any, Some(2), 9).await, [1]);
+    let rows = node.messages.list(&any, None, 2).await.expect("reads");
+    assert_eq!((rows[0].parent, rows[1].reason.as_deref()), (Some(message(1).id), Some("code")));
+}
+
+pub async fn keys_are_found_whatever_their_case(adapter: &impl Adapter) {
+    let node = adapter.clinical().await;
+    let mut first = set(1);
+    first.keys = vec![
+        business_key("patient", " MRN-É1 "),
+        business_key("visit", "mrn-é1"),
+        business_key("order", "9"),
+    ];
+    node.apply.commit(first).await.expect("commits");
+    node.apply.commit(set(2)).await.expect("commits");
+    let by = |key: &str| MessageFilter { key: Some(key.into()), ..MessageFilter::default() };
+    assert_eq!(seqs(&*node.messages, &by("mrn-é1"), None, 9).await, [1]);
+    assert_eq!(seqs(&*node.messages, &by("MRN-É1"), None, 9).await, [1]);
+    assert!(seqs(&*node.messages, &by("MRN"), None, 9).await.is_empty());
+    assert!(seqs(&*node.messages, &by(""), None, 9).await.is_empty());
+}
+
+pub async fn filters_hold_together(adapter: &impl Adapter) {
+    let node = adapter.clinical().await;
+    for seq in 1..=8 {
+        let mut one = set(seq);
+        one.message.channel = if seq % 2 == 0 { "adt".into() } else { "oru".into() };
+        one.message.state = if seq < 5 { MessageState::Quarantined } else { MessageState::Routed };
+        one.keys = if seq > 2 { vec![business_key("patient", "k")] } else { Vec::new() };
+        node.apply.commit(one).await.expect("commits");
+    }
+    let filter = MessageFilter {
+        state: Some(MessageState::Quarantined),
+        channel: Some("adt".into()),
+        key: Some("K".into()),
+    };
+    assert_eq!(seqs(&*node.messages, &filter, None, 9).await, [4]);
+    let quarantined = MessageFilter { state: Some(MessageState::Quarantined), ..MessageFilter::default() };
+    assert_eq!(seqs(&*node.messages, &quarantined, Some(4), 9).await, [3, 2, 1]);
+}
+
+pub async fn a_detail_has_all_that_came_of_a_message(adapter: &impl Adapter) {
+    let node = adapter.clinical().await;
+    let mut one = set(1);
+    one.versions = vec![version("Patient", "p1", 1), version("Encounter", "e1", 1)];
+    one.deliveries = vec![delivery(1, "r1"), delivery(2, "r1")];
+    one.records = vec![record(audit::Kind::MessageApplied)];
+    node.apply.commit(one).await.expect("commits");
+    let settled = Settlement::Delivered { receipt: "receipt".into(), at_us: NOW_US };
+    let delivered = record(audit::Kind::Delivered).message(message(1).id.0);
+    let elsewhere = record(audit::Kind::Delivered).message(message(2).id.0);
+    let settlements = vec![(Uuid::from_u128(1), settled)];
+    node.outbox.settle(settlements, vec![delivered.clone(), elsewhere]).await.expect("settles");
+    let detail = node.messages.detail(message(1).id).await.expect("reads").expect("is there");
+    assert_eq!(detail.row, message(1));
+    assert_eq!(detail.resources, [(key("Encounter", "e1"), 1), (key("Patient", "p1"), 1)]);
+    let states: Vec<_> =
+        detail.deliveries.iter().map(|row| (row.id.as_u128(), row.state, row.attempts)).collect();
+    use store::DeliveryState::{Delivered, Pending};
+    assert_eq!(states, [(1, Delivered, 1), (2, Pending, 0)]);
+    assert_eq!(detail.deliveries[0].receipt.as_deref(), Some("receipt"));
+    assert_eq!(detail.deliveries[0].delivered_us, Some(NOW_US));
+    assert_eq!(detail.deliveries[0].body.expose(), b"released 1");
+    assert_eq!(detail.records.len(), 2);
+    assert_eq!(detail.records[1].record, delivered.to_bytes());
+    assert!(node.messages.detail(JournalId(Uuid::nil())).await.expect("reads").is_none());
+}
+
+pub async fn a_reprocess_is_requested_once_and_settled_once(adapter: &impl Adapter) {
+    let node = adapter.clinical().await;
+    for seq in 1..=3 {
+        node.apply.commit(set(seq)).await.expect("commits");
+    }
+    let ids = [message(3).id, message(1).id, JournalId(Uuid::nil()), message(3).id];
+    assert_eq!(node.messages.request_reprocess(&ids, "user-1", NOW_US).await.expect("writes"), 2);
+    assert_eq!(node.messages.request_reprocess(&ids, "user-1", NOW_US).await.expect("writes"), 0);
+    let node = adapter.clinical().await;
+    let claimed = node.messages.claim_reprocess(10).await.expect("reads");
+    assert_eq!(claimed.iter().map(|(_, id)| *id).collect::<Vec<_>>(), [message(3).id, message(1).id]);
+    assert_eq!(node.messages.claim_reprocess(1).await.expect("reads"), claimed[..1]);
+    node.messages.settle_reprocess(claimed[0].0, "done").await.expect("writes");
+    let twice = node.messages.settle_reprocess(claimed[0].0, "done").await;
+    assert!(matches!(twice, Err(store::Error::NotFound)));
+    assert_eq!(node.messages.claim_reprocess(10).await.expect("reads"), claimed[1..]);
+    assert_eq!(node.messages.request_reprocess(&ids, "user-1", NOW_US).await.expect("writes"), 1);
+}
+
+pub async fn states_are_counted(adapter: &impl Adapter) {
+    let node = adapter.clinical().await;
+    use MessageState::{Error, Filtered, Quarantined, Received, Routed, Stored, Translated};
+    let states = [Received, Translated, Stored, Routed, Filtered, Quarantined, Error, Error];
+    for (seq, state) in (1..).zip(states) {
+        let mut one = set(seq);
+        one.message.state = state;
+        node.apply.commit(one).await.expect("commits");
+    }
+    let counts: HashMap<_, _> = node.messages.counts().await.expect("reads").into_iter().collect();
+    assert_eq!(counts.len(), 7);
+    assert!(counts.iter().all(|(state, count)| *count == if *state == Error { 2 } else { 1 }), "{counts:?}");
+}
