@@ -96,7 +96,13 @@ mod tests {
     }
 
     fn destination(cloud: bool) -> Destination {
-        Destination { id: "cloud".into(), zone: "z".into(), region: "US".into(), cloud, profile: Some("p".into()) }
+        Destination {
+            id: "cloud".into(),
+            zone: "z".into(),
+            region: "US".into(),
+            cloud,
+            profile: Some("p".into()),
+        }
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl Survival {
         assert!(self.expected > 500, "too little to count: {}", self.expected);
         // Counts of a test stay far below 2^53.
         let share = self.survived as f64 / self.expected as f64;
-        println!("{} of {} leaves marked keep or code survive", self.survived, self.expected);
+        eprintln!("{} of {} leaves marked keep or code survive", self.survived, self.expected);
         assert!(share >= SURVIVAL_MIN, "{share}: {:#?}", self.lost);
     }
 }
@@ -164,7 +164,7 @@ fn no_canary_of_any_type_comes_out() {
 #[test]
 fn no_canary_of_the_corpus_comes_out() {
     let Ok(root) = std::env::var(CORPORA) else {
-        println!("{CORPORA} is not set; the generated resources above were checked");
+        eprintln!("{CORPORA} is not set; the generated resources above were checked");
         return;
     };
     let folder = std::path::Path::new(&root).join("deid-canaries");

@@ -202,7 +202,7 @@ impl Grammar {
                 _ => return Err(error("neither `exact` nor `prefix`")),
             }
         }
-        self.system_prefixes.sort_by(|left, right| right.0.len().cmp(&left.0.len()));
+        self.system_prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
         Ok(())
     }
 

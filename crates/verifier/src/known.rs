@@ -114,10 +114,9 @@ impl KnownIdentifiers {
     fn add_phone(&mut self, text: &str) {
         let number = digits(&fold(text));
         for length in [number.len(), 10, INSIDE_CODE_CHARS_MIN] {
-            if let Some(tail) = number.len().checked_sub(length).and_then(|start| number.get(start..)) {
-                if length >= INSIDE_CODE_CHARS_MIN {
-                    self.needle(IdentifierKind::Phone, tail.to_owned());
-                }
+            let tail = number.len().checked_sub(length).and_then(|start| number.get(start..));
+            if let Some(tail) = tail.filter(|tail| tail.len() >= INSIDE_CODE_CHARS_MIN) {
+                self.needle(IdentifierKind::Phone, tail.to_owned());
             }
         }
         self.encoded(IdentifierKind::Phone, text);

@@ -9,10 +9,16 @@ use crate::known::IdentifierKind;
 pub(crate) const NEEDLE_BYTES_MIN: usize = 4;
 const WORDS: usize = 1024;
 
+/// The first bytes of a needle.
+type Head = [u8; NEEDLE_BYTES_MIN];
+
+/// A needle and what it is.
+type Needle = (Box<[u8]>, IdentifierKind);
+
 /// Needles by their first bytes.
 pub(crate) struct Search {
     bitmap: Vec<u64>,
-    needles: HashMap<[u8; NEEDLE_BYTES_MIN], Vec<(Box<[u8]>, IdentifierKind)>>,
+    needles: HashMap<Head, Vec<Needle>>,
     count: usize,
 }
 

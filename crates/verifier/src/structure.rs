@@ -161,7 +161,12 @@ impl<'a> Check<'a> {
         let explained = match (form, property.type_code) {
             (Form::Coded(_) | Form::Part, "Coding") => self.coding_fits(map, inner.list),
             (Form::Coded(_), "CodeableConcept") => map.contains_key("coding"),
-            (Form::Quantity | Form::QuantityOrNumber, "Quantity" | "Duration") => self.quantity_fits(map),
+            (Form::Quantity, "Quantity" | "Duration") => self.quantity_fits(map),
+            // A value in years, months or weeks may be an age whatever the code beside it says.
+            (Form::QuantityOrNumber, "Quantity") => {
+                let age = matches!(map.get("code").and_then(Value::as_str), Some("a" | "mo" | "wk"));
+                self.quantity_fits(map) && !(age && datatype::over_age(map))
+            }
             (Form::Age, "Age") => self.quantity_fits(map) && !datatype::over_age(map),
             (Form::Age, "Range") => ["low", "high"]
                 .iter()

@@ -78,13 +78,12 @@ impl<'a> Identities<'a> {
         }
         let mut parts = reference.split('/');
         let (Some(name), Some(id)) = (parts.next(), parts.next()) else { return Ok(None) };
-        let versioned = match (parts.next(), parts.next(), parts.next()) {
-            (None, _, _) => true,
-            (Some("_history"), Some(_), None) => true,
-            _ => false,
-        };
+        let literal = matches!(
+            (parts.next(), parts.next(), parts.next()),
+            (None, _, _) | (Some("_history"), Some(_), None)
+        );
         let Some(resource_type) = fhir::ResourceType::parse(name) else { return Ok(None) };
-        if !versioned || !self.profile.covers(resource_type) || !fhir::is_resource_id(id) {
+        if !literal || !self.profile.covers(resource_type) || !fhir::is_resource_id(id) {
             return Ok(None);
         }
         let released = self.released_id(resource_type, id, location)?;

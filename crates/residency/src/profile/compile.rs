@@ -146,12 +146,12 @@ fn read_extensions(
                 continue;
             }
         };
-        let fits = match (&operation, row.cell(3)) {
-            (Operation::Code(_), "Coding" | "CodeableConcept") => true,
-            (Operation::Vocab(_), "code" | "string") => true,
-            (Operation::Keep, "boolean" | "integer" | "positiveInt" | "unsignedInt") => true,
-            _ => false,
-        };
+        let fits = matches!(
+            (&operation, row.cell(3)),
+            (Operation::Code(_), "Coding" | "CodeableConcept")
+                | (Operation::Vocab(_), "code" | "string")
+                | (Operation::Keep, "boolean" | "integer" | "positiveInt" | "unsignedInt")
+        );
         if !fits {
             let message =
                 format!("`{}` cannot stand on an extension of type {}", operation.name(), row.cell(3));
