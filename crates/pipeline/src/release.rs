@@ -120,7 +120,9 @@ impl Release {
     }
 
     fn decide(&self, destination: &Destination, write: &Write) -> Decision {
-        let labels = write.body.as_ref().map_or_else(Labels::default, |body| residency::label(&self.policy, body));
+        // A deletion notice has no content to be sensitive: what went out may always be withdrawn.
+        let normal = || Labels(vec![residency::LABEL_NORMAL.to_owned()]);
+        let labels = write.body.as_ref().map_or_else(normal, |body| residency::label(&self.policy, body));
         self.policy.decide(&destination.id, write.key.resource_type, &labels)
     }
 
@@ -136,7 +138,7 @@ impl Release {
     ) -> Result<(), Error> {
         let needs = match &write.body {
             Some(body) => profile.needs(body, write.patient.as_deref()),
-            None => residency::subjects_of(write.key.resource_type, &write.key.id, write.patient.as_deref()),
+            None => profile.needs_to_name(write.key.resource_type, &write.key.id, write.patient.as_deref()),
         };
         let cache = self.cache.entry(destination.id.clone()).or_default();
         if cache.0.len() > CACHED_PSEUDONYMS_MAX {
@@ -188,26 +190,26 @@ impl Release {
         let map = self.cache.get(&destination.id).unwrap_or(&empty);
         let owner = write.patient.as_deref();
         let decision_id = new_id(environment);
-        let (released_id, bytes, actions) = match &write.body {
+        let outgoing = |refusal: residency::Refusal| refused(refusal.code, &refusal.location);
+        let (released_id, released, actions) = match &write.body {
             Some(body) => {
-                let done = profile
-                    .deidentify(body, owner, map, year_of((environment.now_us)()))
-                    .map_err(|refusal| refused(refusal.code, &refusal.location))?;
-                (done.released_id, fhir::canonical_json(&done.resource), actions_json(&done.actions))
+                let year = year_of((environment.now_us)());
+                let done = profile.deidentify(body, owner, map, year).map_err(outgoing)?;
+                let bytes = fhir::canonical_json(&done.resource);
+                let pass = verifier::verify(&bytes, grammar, known).map_err(|findings| {
+                    let first = findings.first();
+                    refused(first.map_or("verifier", |f| f.check), first.map_or("", |f| f.location.as_str()))
+                })?;
+                let released = residency::release(bytes, &pass, decision, decision_id, destination);
+                (done.released_id, released.map_err(outgoing)?, actions_json(&done.actions))
             }
             None => {
-                let id = residency::released_id(write.key.resource_type, &write.key.id, owner, map)
-                    .map_err(|refusal| refused(refusal.code, &refusal.location))?;
-                let body = residency::deletion(write.key.resource_type, &id);
-                (id, body, "[]".to_owned())
+                let resource_type = write.key.resource_type;
+                let id = profile.released_id_of(resource_type, &write.key.id, owner, map).map_err(outgoing)?;
+                let released = residency::release_deletion(resource_type, &id, decision, decision_id, destination);
+                (id, released.map_err(outgoing)?, "[]".to_owned())
             }
         };
-        let pass = verifier::verify(&bytes, grammar, known).map_err(|findings| {
-            let first = findings.first();
-            refused(first.map_or("verifier", |f| f.check), first.map_or("", |f| f.location.as_str()))
-        })?;
-        let released = residency::release(bytes, &pass, decision, decision_id, destination)
-            .map_err(|refusal| refused(refusal.code, &refusal.location))?;
         let sealed = released.seal(&self.sealing_key);
         let lane = owner.map_or_else(|| released_id.clone(), |owner| lane_of(owner, map, &released_id));
         Ok(NewDelivery {

@@ -1,1 +1,16 @@
-//! sources
+//! What feeds the journal. Today: MLLP listeners.
+//!
+//! A listener turns frames into journal entries and answers only what is durable: the acknowledgment is written into
+//! the journal with the message, in one commit, and sent afterwards. Every byte sequence on a port ends in exactly one
+//! of {acknowledged, refused, quarantined}, with a row that an auditor can open.
+//!
+//! What this crate must never do: look at more of a message than its header, keep a message anywhere but in the
+//! journal, or log content.
+
+mod events;
+mod junk;
+mod mllp_source;
+mod receive;
+
+pub use mllp_source::{Channel, serve};
+pub use receive::{Answer, Receiver};

@@ -30,3 +30,9 @@ pub fn random_hex(bytes: usize) -> String {
     fill_random(&mut buffer);
     crate::keys::to_hex(&buffer)
 }
+
+/// This year, UTC; a clock beyond all calendars counts as the last year, so that nobody seems young.
+pub fn year_now() -> i32 {
+    let now = jiff::Timestamp::from_microsecond(now_us());
+    now.map_or(i32::MAX, |now| i32::from(jiff::tz::TimeZone::UTC.to_datetime(now).year()))
+}

@@ -52,7 +52,7 @@ pub enum InitError {
 /// Name under which the policy knows the cloud node that `init` makes.
 pub const DESTINATION: &str = "cloud";
 /// Region of the cloud node that `init` makes.
-pub const REGION: &str = "us-east";
+pub const REGION: &str = "US";
 
 /// Makes `DIR/onprem.yaml`, `DIR/cloud.yaml` and both nodes' key folders; refuses to overwrite any.
 pub fn init(folder: &Path, addresses: &Addresses, mappings: &Path, profiles: &Path) -> Result<Shown, InitError> {
@@ -62,7 +62,9 @@ pub fn init(folder: &Path, addresses: &Addresses, mappings: &Path, profiles: &Pa
     link_certificates(&onprem, &cloud, addresses)?;
     signing_keys(&onprem, &cloud)?;
     keys::write_new(&onprem, keys::NAMESPACE, uuid::Uuid::new_v4().to_string().as_bytes())?;
-    for name in [keys::SEALING, keys::PATIENT_TOKEN, keys::CURSOR] {
+    let token = audit::TokenKey::generate()?;
+    keys::write_new(&onprem, keys::PATIENT_TOKEN, token.to_file_text().as_bytes())?;
+    for name in [keys::SEALING, keys::CURSOR] {
         keys::write_new(&onprem, name, clock::random_hex(32).as_bytes())?;
     }
     keys::write_new(&cloud, keys::CURSOR, clock::random_hex(32).as_bytes())?;

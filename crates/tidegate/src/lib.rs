@@ -5,13 +5,14 @@
 
 pub mod cli;
 pub mod clock;
-mod commands;
+pub mod commands;
 pub mod config;
 #[cfg(all(feature = "clinical", feature = "portal"))]
 pub mod demo;
 mod exit;
 #[cfg(feature = "clinical")]
 pub mod generate;
+mod http;
 pub mod init;
 pub mod keys;
 pub mod node;

@@ -148,7 +148,7 @@ impl Feed {
         self.messages += 1;
         let control_id = format!("HB{}-{:07}", self.seed, self.messages);
         let header = format!(
-            "MSH|^~\\&|HARBOR_EMR|HARBOR|TIDEGATE|ONPREM|{at}||{message_type}|{control_id}|P|2.5.1|||AL|NE||UNICODE UTF-8"
+            "MSH|^~\\&|HARBOR_EMR|HARBOR|TIDEGATE|ONPREM|{at}||{message_type}|{control_id}|P|2.5.1||||||UNICODE UTF-8"
         );
         (header, control_id)
     }

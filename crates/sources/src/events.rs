@@ -1,0 +1,23 @@
+//! Everything this crate logs: channels, ids, codes and counts, never content.
+
+use store::JournalId;
+
+/// A message came again; its stored acknowledgment was given again.
+pub fn duplicate(channel: &str, of: JournalId) {
+    tracing::info!(channel, message = %of.0, "repetition answered from the journal");
+}
+
+/// The journal did not take an entry; the sender was asked to send again.
+pub fn not_stored(channel: &str, error: &store::Error) {
+    tracing::error!(channel, %error, "not stored, refused with AE");
+}
+
+/// The outcome of an acknowledgment could not be noted.
+pub fn not_settled(channel: &str, entry: JournalId, error: &store::Error) {
+    tracing::warn!(channel, message = %entry.0, %error, "acknowledgment outcome not noted");
+}
+
+/// A listener stopped; `cut` connections did not end in time.
+pub fn drained(channel: &str, cut: usize) {
+    tracing::info!(channel, cut, "listener drained");
+}

@@ -1,0 +1,270 @@
+//! The command line: one noun or verb a command, data on stdout, words on stderr.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Healthcare interoperability engine: HL7 v2 in, FHIR R4 on-prem, de-identified in the cloud, audited.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start an on-prem and a cloud node on this machine and feed them synthetic messages.
+    #[command(after_help = "Examples:\n  tidegate demo\n  tidegate demo --check")]
+    #[cfg(all(feature = "clinical", feature = "portal"))]
+    Demo(DemoArgs),
+    /// Make configuration and keys for an on-prem and a cloud node that trust each other.
+    #[command(after_help = "Examples:\n  tidegate init site\n  tidegate init site --link 10.0.0.5:9443")]
+    Init(InitArgs),
+    /// Run one node.
+    #[command(after_help = "Examples:\n  tidegate run -c site/onprem.yaml\n  tidegate run -c site/cloud.yaml")]
+    Run(RunArgs),
+    /// Prove a configuration, its mappings and its profiles without opening a port.
+    #[command(after_help = "Examples:\n  tidegate check -c site/onprem.yaml\n  tidegate check -c deploy/cloud.yaml")]
+    Check(ConfigArgs),
+    /// Translate HL7 v2 to FHIR on stdout; issues go to stderr; exit 1 when a message was rejected.
+    #[command(after_help = "Examples:\n  tidegate map fixtures/ADT_A01\n  tidegate map --format trace message.hl7")]
+    #[cfg(feature = "clinical")]
+    Map(MapArgs),
+    /// Run the tests that stand beside mappings and profiles.
+    #[command(after_help = "Examples:\n  tidegate test\n  tidegate test mappings")]
+    #[cfg(feature = "clinical")]
+    Test(TestArgs),
+    /// De-identify FHIR JSON or NDJSON; refuses what the profile does not cover.
+    #[command(
+        after_help = "Examples:\n  tidegate deid --profile safe-harbor-us patient.json\n  tidegate map a.hl7 --format ndjson | tidegate deid --profile safe-harbor-us"
+    )]
+    #[cfg(feature = "clinical")]
+    Deid(DeidArgs),
+    /// Send HL7 v2 over MLLP and show each acknowledgment with its latency.
+    #[command(
+        after_help = "Examples:\n  tidegate send 127.0.0.1:2575 fixtures/ADT_A01\n  tidegate gen --count 100 | tidegate send 127.0.0.1:2575"
+    )]
+    #[cfg(feature = "clinical")]
+    Send(SendArgs),
+    /// Write a seeded, synthetic feed to stdout.
+    #[command(after_help = "Examples:\n  tidegate gen --seed 7 --count 20\n  tidegate gen --people 5 --manifest sent.json")]
+    #[cfg(feature = "clinical")]
+    Gen(GenArgs),
+    /// Verify, search or export the ledger of a node.
+    #[command(
+        after_help = "Examples:\n  tidegate audit verify -c site/onprem.yaml --witness http://127.0.0.1:8081\n  tidegate audit export -c site/onprem.yaml > ledger.ndjson"
+    )]
+    Audit(AuditArgs),
+}
+
+/// `tidegate demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Tell the whole story once, check every part of it, and exit 0 or 1.
+    #[arg(long)]
+    pub check: bool,
+    /// Start the nodes without feeding them.
+    #[arg(long)]
+    pub no_feed: bool,
+    /// Folder of the demo; a new temporary one when absent.
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// On-prem HTTP.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub http: SocketAddr,
+    /// Cloud HTTP.
+    #[arg(long, default_value = "127.0.0.1:8081")]
+    pub cloud_http: SocketAddr,
+    /// On-prem MLLP.
+    #[arg(long, default_value = "127.0.0.1:2575")]
+    pub mllp: SocketAddr,
+    /// Cloud link listener; a free port when absent.
+    #[arg(long)]
+    pub link: Option<SocketAddr>,
+    /// Mapping package.
+    #[arg(long, default_value = "mappings")]
+    pub mappings: PathBuf,
+    /// Profiles.
+    #[arg(long, default_value = "profiles")]
+    pub profiles: PathBuf,
+}
+
+/// `tidegate init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Folder to make the pair in.
+    pub folder: PathBuf,
+    /// On-prem HTTP.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub http: SocketAddr,
+    /// Cloud HTTP.
+    #[arg(long, default_value = "127.0.0.1:8081")]
+    pub cloud_http: SocketAddr,
+    /// On-prem MLLP.
+    #[arg(long, default_value = "127.0.0.1:2575")]
+    pub mllp: SocketAddr,
+    /// Cloud link listener.
+    #[arg(long, default_value = "127.0.0.1:9443")]
+    pub link: SocketAddr,
+    /// Mapping package.
+    #[arg(long, default_value = "mappings")]
+    pub mappings: PathBuf,
+    /// Profiles.
+    #[arg(long, default_value = "profiles")]
+    pub profiles: PathBuf,
+}
+
+/// A configuration file.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// Configuration of the node.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// `tidegate run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Configuration of the node.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Stop when stdin closes (for a parent process).
+    #[arg(long)]
+    pub until_stdin_closes: bool,
+}
+
+/// Output of `tidegate map`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MapFormat {
+    /// One transaction Bundle a message.
+    Bundle,
+    /// One resource a line.
+    Ndjson,
+    /// Where every element came from.
+    Trace,
+    /// What became of every populated leaf (paths only).
+    Coverage,
+}
+
+/// `tidegate map`.
+#[derive(Debug, Args)]
+pub struct MapArgs {
+    /// Files or folders; stdin when none. A file may hold one message, a batch, or MLLP frames.
+    pub files: Vec<PathBuf>,
+    /// Mapping package.
+    #[arg(long, default_value = "mappings")]
+    pub mappings: PathBuf,
+    /// Site overlay; matched by MSH-3 and MSH-4 when absent.
+    #[arg(long)]
+    pub site: Option<String>,
+    /// What to write.
+    #[arg(long, value_enum, default_value = "bundle")]
+    pub format: MapFormat,
+}
+
+/// `tidegate test`.
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// Mapping package.
+    #[arg(default_value = "mappings")]
+    pub folder: PathBuf,
+    /// Profiles.
+    #[arg(long, default_value = "profiles")]
+    pub profiles: PathBuf,
+}
+
+/// `tidegate deid`.
+#[derive(Debug, Args)]
+pub struct DeidArgs {
+    /// Files; stdin when none.
+    pub files: Vec<PathBuf>,
+    /// Profile id.
+    #[arg(long)]
+    pub profile: String,
+    /// Profiles.
+    #[arg(long, default_value = "profiles")]
+    pub profiles: PathBuf,
+    /// 64 hexadecimal digits from which pseudonyms are derived; without it a throw-away random map.
+    #[arg(long)]
+    pub key_file: Option<PathBuf>,
+}
+
+/// `tidegate send`.
+#[derive(Debug, Args)]
+pub struct SendArgs {
+    /// `HOST:PORT` of the listener.
+    pub address: String,
+    /// Files or folders; stdin when none.
+    pub files: Vec<PathBuf>,
+    /// Seconds to wait for each acknowledgment.
+    #[arg(long, default_value_t = 10)]
+    pub timeout: u64,
+}
+
+/// `tidegate gen`.
+#[derive(Debug, Args)]
+pub struct GenArgs {
+    /// Seed: the same seed gives the same bytes.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// Messages to write.
+    #[arg(long, default_value_t = 10, conflicts_with = "people")]
+    pub count: usize,
+    /// All messages of this many people instead.
+    #[arg(long)]
+    pub people: Option<u32>,
+    /// Write what the feed says about people here, for a leak scan (with `--people`).
+    #[arg(long, requires = "people")]
+    pub manifest: Option<PathBuf>,
+}
+
+/// `tidegate audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: AuditCommand,
+}
+
+/// The ledger commands.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Check every record, checkpoint and the witness; exit 10 when the ledger is broken.
+    Verify(VerifyArgs),
+    /// Records of one message, kind or time as NDJSON.
+    Search(SearchArgs),
+    /// All leaves and checkpoints as NDJSON.
+    Export(ConfigArgs),
+}
+
+/// `tidegate audit verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Configuration of the node.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Another data folder than the configuration's (a copy, a backup).
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Whose checkpoint to compare with: the cloud node's URL, or a file with its signed note.
+    #[arg(long, value_name = "URL|FILE")]
+    pub witness: Option<String>,
+}
+
+/// `tidegate audit search`.
+#[derive(Debug, Args)]
+pub struct SearchArgs {
+    /// Configuration of the node.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Only records of this message (journal id).
+    #[arg(long)]
+    pub message: Option<uuid::Uuid>,
+    /// Only records of this kind (`message-applied`).
+    #[arg(long)]
+    pub kind: Option<String>,
+}

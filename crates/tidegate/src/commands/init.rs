@@ -1,0 +1,25 @@
+//! `tidegate init`: makes a pair of nodes and shows their secrets once.
+
+use super::output;
+use crate::cli::InitArgs;
+use crate::init::{Addresses, init};
+use crate::{Exit, Failure};
+
+/// Runs the command.
+pub fn run(args: &InitArgs) -> Result<(), Failure> {
+    let addresses = Addresses { http: args.http, cloud_http: args.cloud_http, mllp: args.mllp, link: args.link };
+    let absolute = |path: &std::path::Path| {
+        std::path::absolute(path).map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", path.display())))
+    };
+    let (mappings, profiles) = (absolute(&args.mappings)?, absolute(&args.profiles)?);
+    let shown = init(&args.folder, &addresses, &mappings, &profiles)
+        .map_err(|error| Failure::because(Exit::Configuration, &error))?;
+    let folder = args.folder.display();
+    output::words(&format!(
+        "Made {folder}/onprem.yaml and {folder}/cloud.yaml. Move cloud.yaml and cloud/ to the cloud host; its keys\n\
+         belong there alone. These secrets are stored only as hashes and shown once:"
+    ));
+    output::line(&format!("onprem_token {}", shown.onprem_token))?;
+    output::line(&format!("cloud_token {}", shown.cloud_token))?;
+    output::line(&format!("login_code {}", shown.login_code))
+}

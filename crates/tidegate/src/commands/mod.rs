@@ -1,0 +1,51 @@
+//! One file a command: it reads what it was given, calls the crates, writes data to stdout and words to stderr.
+
+mod audit;
+mod check;
+#[cfg(feature = "clinical")]
+mod deid;
+#[cfg(feature = "clinical")]
+mod generate;
+mod init;
+#[cfg(feature = "clinical")]
+mod input;
+#[cfg(feature = "clinical")]
+mod map;
+mod output;
+mod run;
+#[cfg(feature = "clinical")]
+mod send;
+#[cfg(feature = "clinical")]
+mod test;
+
+pub(crate) use output::words;
+
+use crate::cli::Command;
+use crate::{Exit, Failure};
+
+/// Runs one command to its end.
+pub fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        #[cfg(all(feature = "clinical", feature = "portal"))]
+        Command::Demo(args) => runtime()?.block_on(crate::demo::run(args)),
+        Command::Init(args) => init::run(&args),
+        Command::Run(args) => runtime()?.block_on(run::run(args)),
+        Command::Check(args) => check::run(&args),
+        #[cfg(feature = "clinical")]
+        Command::Map(args) => map::run(&args),
+        #[cfg(feature = "clinical")]
+        Command::Test(args) => test::run(&args),
+        #[cfg(feature = "clinical")]
+        Command::Deid(args) => deid::run(&args),
+        #[cfg(feature = "clinical")]
+        Command::Send(args) => runtime()?.block_on(send::run(args)),
+        #[cfg(feature = "clinical")]
+        Command::Gen(args) => generate::run(&args),
+        Command::Audit(args) => runtime()?.block_on(audit::run(args)),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    built.map_err(|error| Failure::because(Exit::Io, &error))
+}

@@ -1,0 +1,275 @@
+//! Wiring of the clinical role: listeners, journal, pipeline, deliveries, FHIR REST, console, ledger.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use delivery::{Backoff, Link, Recheck, Witness, Worker};
+use fhir::ResourceType;
+use pipeline::{Environment, Pipeline, Ports, Release};
+use residency::{Decision, Destination, Labels, Policy, SealingKey};
+use sources::Receiver;
+use store::sqlite::Sqlite;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use super::content::{self, Profiles};
+use super::{Overrides, Running, tls};
+use crate::config::{Config, Dial, Mllp, Tls};
+use crate::{Exit, Failure, clock, keys};
+
+/// Key files of this node, read.
+struct Keys {
+    namespace: Uuid,
+    sealing: Arc<SealingKey>,
+    patient_token: Arc<dyn Fn(&str) -> String + Send + Sync>,
+    receipt: audit::VerifyingKey,
+}
+
+/// Starts the node; every port is open when it returns.
+pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Failure> {
+    let keys = read_keys(config)?;
+    let (package, profiles, policy) = load(config)?;
+    let store = super::open_store(config, overrides).await?;
+    let (sealer, sealer_stop) = super::start_ledger(config, &store).await?;
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    let readiness = rest::Readiness::default();
+    let gate = readiness.gate("listeners");
+    start_pipeline(config, &keys, &store, &package, &policy, &profiles, &stopped, &mut tasks);
+    start_deliveries(config, &keys, &store, &policy, &stopped, &mut tasks)?;
+    start_listeners(config, overrides, &store, &stopped, &mut tasks).await?;
+    let router = router(config, &keys, &store, &package, readiness)?;
+    super::serve_http(config, router, stopped, &mut tasks).await?;
+    gate.set(true);
+    Ok(Running { tasks, stop, store, sealer, sealer_stop })
+}
+
+/// Mapping package, profiles and policy of a configuration; also what `check` proves.
+pub fn load(config: &Config) -> Result<(Arc<mapping::Package>, Profiles, Arc<Policy>), Failure> {
+    let mappings = config.mappings.as_deref().unwrap_or(std::path::Path::new("mappings"));
+    let package = content::mappings(mappings)?;
+    let profiles = content::profiles(&config.profiles)?;
+    let policy = content::policy(&config.profiles, &profiles)?;
+    for destination in policy.destinations().into_iter().filter(|destination| destination.cloud) {
+        if !config.destinations.contains_key(&destination.id) {
+            let words = format!("destinations: the policy's destination `{}` has no address\n  fix: add `{}: {{address: host:port}}`", destination.id, destination.id);
+            return Err(Failure::new(Exit::Configuration, words));
+        }
+    }
+    let known: Vec<String> = policy.destinations().iter().map(|destination| destination.id.clone()).collect();
+    if let Some(unknown) = config.destinations.keys().find(|id| !known.contains(id)) {
+        let words = format!("destinations: `{unknown}` is not in the policy\n  fix: use one of {}", known.join(", "));
+        return Err(Failure::new(Exit::Configuration, words));
+    }
+    Ok((Arc::new(package), profiles, Arc::new(policy)))
+}
+
+fn read_keys(config: &Config) -> Result<Keys, Failure> {
+    let wrong = |error: &dyn std::error::Error| Failure::because(Exit::Configuration, error);
+    let namespace = keys::read_text(&config.keys, keys::NAMESPACE).map_err(|e| wrong(&e))?;
+    let sealing = keys::read_32(&config.keys, keys::SEALING).map_err(|e| wrong(&e))?;
+    let token = keys::read_text(&config.keys, keys::PATIENT_TOKEN).map_err(|e| wrong(&e))?;
+    let token = audit::TokenKey::from_file_text(&token).map_err(|e| wrong(&e))?;
+    let receipt = keys::read_text(&config.keys, keys::RECEIPT_PUBLIC).map_err(|e| wrong(&e))?;
+    Ok(Keys {
+        namespace: namespace.parse().map_err(|e: uuid::Error| wrong(&e))?,
+        sealing: Arc::new(SealingKey::from_bytes(&sealing)),
+        patient_token: Arc::new(move |patient| token.token("Patient", patient).as_str().to_owned()),
+        receipt: audit::VerifyingKey::from_text(&receipt).map_err(|e| wrong(&e))?,
+    })
+}
+
+#[allow(clippy::too_many_arguments, reason = "wiring: each part is named once, here")]
+fn start_pipeline(
+    config: &Config,
+    keys: &Keys,
+    store: &Arc<Sqlite>,
+    package: &Arc<mapping::Package>,
+    policy: &Arc<Policy>,
+    profiles: &Profiles,
+    stopped: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) {
+    let ports = Ports { journal: store.clone(), apply: store.clone(), resources: store.clone(), messages: store.clone() };
+    let environment = Environment {
+        now_us: clock::now_us,
+        fill_random: clock::fill_random,
+        node: config.node.clone(),
+        namespace: keys.namespace,
+        patient_token: keys.patient_token.clone(),
+    };
+    let release = Release::new(Arc::clone(policy), profiles.clone(), Arc::clone(&keys.sealing));
+    let pipeline = Pipeline::new(ports, environment, Arc::clone(package), release);
+    tasks.spawn(pipeline.run(stopped.clone()));
+}
+
+fn start_deliveries(
+    config: &Config,
+    keys: &Keys,
+    store: &Arc<Sqlite>,
+    policy: &Arc<Policy>,
+    stopped: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), Failure> {
+    let client = Arc::new(tls::link_client(config)?);
+    for destination in policy.destinations().into_iter().filter(|destination| destination.cloud) {
+        let Some(Dial { address }) = config.destinations.get(&destination.id) else { continue };
+        let link = Link::new(address, Arc::clone(&client)).map_err(|e| Failure::because(Exit::Configuration, &e))?;
+        let witness = Witness { destination: destination.id.clone(), link: link.clone(), ledger: store.clone() };
+        tasks.spawn(witness.run(stopped.clone()));
+        tasks.spawn(worker(config, keys, store, policy, destination, link).run(stopped.clone()));
+    }
+    Ok(())
+}
+
+fn worker(
+    config: &Config,
+    keys: &Keys,
+    store: &Arc<Sqlite>,
+    policy: &Arc<Policy>,
+    destination: &Destination,
+    link: Link,
+) -> Worker {
+    Worker {
+        destination: destination.id.clone(),
+        region: destination.region.clone(),
+        profile: destination.profile.clone().unwrap_or_default(),
+        policy_hash: policy.hash().to_owned(),
+        link,
+        outbox: store.clone(),
+        sealing_key: Arc::clone(&keys.sealing),
+        receipt_key: keys.receipt.clone(),
+        recheck: recheck(Arc::clone(policy), destination.id.clone()),
+        backoff: Backoff::default(),
+        node: config.node.clone(),
+        now_us: clock::now_us,
+        fill_random: clock::fill_random,
+    }
+}
+
+/// Today's policy, asked again at the moment of sending, for a resource without sensitive labels.
+fn recheck(policy: Arc<Policy>, destination: String) -> Recheck {
+    Arc::new(move |resource_type: ResourceType| {
+        let labels = Labels(vec![residency::LABEL_NORMAL.to_owned()]);
+        matches!(policy.decide(&destination, resource_type, &labels), Decision::Permit { .. })
+    })
+}
+
+async fn start_listeners(
+    config: &Config,
+    overrides: &Overrides,
+    store: &Arc<Sqlite>,
+    stopped: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), Failure> {
+    for channel in &config.mllp {
+        let listener = mllp::Listener::bind(listener_config(channel)?)
+            .await
+            .map_err(|error| Failure::new(Exit::Unavailable, format!("mllp.{}: {error}", channel.name)))?;
+        let journal: Arc<dyn store::Journal> = store.clone();
+        let receiver = Receiver {
+            channel: channel.name.clone(),
+            journal: overrides.journal.map_or(Arc::clone(&journal), |wrap| wrap(Arc::clone(&journal))),
+            now_us: clock::now_us,
+            new_id: clock::new_id,
+            hl7_time,
+        };
+        tasks.spawn(sources::serve(listener, receiver, super::until(stopped.clone())));
+    }
+    Ok(())
+}
+
+fn listener_config(channel: &Mllp) -> Result<mllp::Config, Failure> {
+    let mut allow = Vec::new();
+    for network in channel.plaintext.iter().flat_map(|plaintext| &plaintext.allow) {
+        let words = || Failure::new(Exit::Configuration, format!("mllp.{}: `{network}` is no network", channel.name));
+        allow.push(network.parse().map_err(|_| words())?);
+    }
+    let defaults = mllp::Config::default();
+    let limits = mllp::Limits { frame_bytes_max: channel.frame_bytes_max, ..defaults.limits };
+    Ok(mllp::Config {
+        address: channel.listen,
+        tls: channel.tls.as_ref().map(listener_tls).transpose()?,
+        limits,
+        connections_max: channel.connections_max,
+        allow,
+        ..defaults
+    })
+}
+
+fn listener_tls(tls: &Tls) -> Result<mllp::ServerTls, Failure> {
+    Ok(mllp::ServerTls::new(Arc::new(tls::server(tls)?)))
+}
+
+fn router(
+    config: &Config,
+    keys: &Keys,
+    store: &Arc<Sqlite>,
+    package: &Arc<mapping::Package>,
+    readiness: rest::Readiness,
+) -> Result<axum::Router, Failure> {
+    let metrics = Arc::new(rest::Metrics::new("clinical"));
+    let tokens = super::tokens(config)?;
+    let fhir = rest::Fhir {
+        resources: store.clone(),
+        access: store.clone(),
+        tokens: tokens.clone(),
+        cursor_key: super::cursor_key(config)?,
+        base_url: format!("{}/fhir", super::base_url(config)),
+        node: config.node.clone(),
+        types: rest::every_type(),
+        now_us: clock::now_us,
+        patient_token: keys.patient_token.clone(),
+        metrics: metrics.clone(),
+    };
+    let console = console::Console {
+        messages: store.clone(),
+        journal: store.clone(),
+        resources: store.clone(),
+        access: store.clone(),
+        ledger: store.clone(),
+        package: Arc::clone(package),
+        namespace: keys.namespace,
+        node: config.node.clone(),
+        role: "clinical".to_owned(),
+        now_us: clock::now_us,
+        fill_random: clock::fill_random,
+        login: login(config)?,
+        secure: config.http.tls.is_some(),
+        warnings: warnings(config),
+    };
+    Ok(rest::clinical(fhir)
+        .merge(rest::health(rest::Health { readiness, metrics, tokens }))
+        .merge(console::router(console))
+        .fallback(rest::unknown_route))
+}
+
+/// The one-time link: its code's hash lies in a key file that is removed when the code is used.
+fn login(config: &Config) -> Result<console::LoginCodes, Failure> {
+    let file = config.keys.join(keys::LOGIN);
+    let code = match std::fs::read_to_string(&file) {
+        Ok(text) => Some(text.trim_end().to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(Failure::new(Exit::Configuration, format!("{}: {error}", file.display()))),
+    };
+    let unused = Mutex::new(code);
+    Ok(Arc::new(move |hash: &str| {
+        let mut unused = unused.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_code = unused.as_deref() == Some(hash);
+        // Used once: gone from memory and disk before anybody is signed in.
+        is_code && std::fs::remove_file(&file).is_ok() && unused.take().is_some()
+    }))
+}
+
+/// What stands in the console for as long as it is so.
+fn warnings(config: &Config) -> Vec<String> {
+    let in_clear = config.mllp.iter().filter_map(|mllp| mllp.plaintext.as_ref().map(|plaintext| (mllp, plaintext)));
+    in_clear.map(|(mllp, plaintext)| format!("{} listens without TLS: {}", mllp.name, plaintext.reason)).collect()
+}
+
+/// `20260102030405+0000`.
+fn hl7_time(at_us: i64) -> String {
+    jiff::Timestamp::from_microsecond(at_us)
+        .map(|at| at.strftime("%Y%m%d%H%M%S+0000").to_string())
+        .unwrap_or_default()
+}

@@ -1,0 +1,124 @@
+//! The content of a clinical node: mapping package, policy and profiles, compiled and proven when they load.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use mapping::{Package, Sources};
+use residency::{Policy, Profile};
+use verifier::Grammar;
+
+use super::portal::PROFILES;
+use crate::{Exit, Failure, package};
+
+/// Folder of the residency policy below the profiles folder.
+pub const RESIDENCY: &str = "residency";
+
+/// Profiles by id: the transformer, and the verifier's own reading of the same files.
+pub type Profiles = HashMap<String, (Arc<Profile>, Arc<Grammar>)>;
+
+/// Compiles a mapping package; every finding is named with file, line, column, cause and fix.
+pub fn mappings(folder: &Path) -> Result<Package, Failure> {
+    let files = read(folder)?;
+    Package::compile(&Sources(files.clone())).map_err(|diagnostics| {
+        let rendered = diagnostics.iter().map(|d| {
+            let source = files.get(&d.file).map(String::as_str);
+            render(&Finding {
+                folder,
+                file: &d.file,
+                line: d.line,
+                column: d.column,
+                length: d.length,
+                code: d.code,
+                message: &d.message,
+                help: d.help.as_deref(),
+                source,
+            })
+        });
+        Failure::new(Exit::Configuration, rendered.collect::<Vec<_>>().join("\n"))
+    })
+}
+
+/// Compiles every profile below `profiles/deidentification`.
+pub fn profiles(folder: &Path) -> Result<Profiles, Failure> {
+    let folder = folder.join(PROFILES);
+    let ids = package::folder_names(&folder)
+        .map_err(|error| Failure::new(Exit::Configuration, format!("{}: {error}", folder.display())))?;
+    ids.into_iter().map(|id| Ok((id.clone(), profile(&folder, &id)?))).collect()
+}
+
+fn profile(folder: &Path, id: &str) -> Result<(Arc<Profile>, Arc<Grammar>), Failure> {
+    let folder = folder.join(id);
+    let files = read(&folder)?;
+    let profile = Profile::compile(id, &files).map_err(|diagnostics| residency_failure(&folder, &files, &diagnostics))?;
+    let grammar = Grammar::compile(id, &files)
+        .map_err(|error| Failure::new(Exit::Configuration, format!("{}/{error}", folder.display())))?;
+    Ok((Arc::new(profile), Arc::new(grammar)))
+}
+
+/// Compiles the residency policy against the profiles that exist.
+pub fn policy(folder: &Path, profiles: &Profiles) -> Result<Policy, Failure> {
+    let folder = folder.join(RESIDENCY);
+    let files = read(&folder)?;
+    let ids: Vec<&str> = profiles.keys().map(String::as_str).collect();
+    Policy::compile(&files, &ids).map_err(|diagnostics| residency_failure(&folder, &files, &diagnostics))
+}
+
+fn residency_failure(
+    folder: &Path,
+    files: &std::collections::BTreeMap<String, String>,
+    diagnostics: &[residency::Diagnostic],
+) -> Failure {
+    let rendered = diagnostics.iter().map(|d| {
+        let source = files.get(&d.file).map(String::as_str);
+        render(&Finding {
+            folder,
+            file: &d.file,
+            line: d.line,
+            column: d.column,
+            length: d.length,
+            code: d.code,
+            message: &d.message,
+            help: d.help.as_deref(),
+            source,
+        })
+    });
+    Failure::new(Exit::Configuration, rendered.collect::<Vec<_>>().join("\n"))
+}
+
+fn read(folder: &Path) -> Result<std::collections::BTreeMap<String, String>, Failure> {
+    package::read_folder(folder)
+        .map_err(|error| Failure::new(Exit::Configuration, format!("{}: {error}", folder.display())))
+}
+
+/// A load-time finding, whoever found it.
+struct Finding<'a> {
+    folder: &'a Path,
+    file: &'a str,
+    line: usize,
+    column: usize,
+    length: usize,
+    code: &'a str,
+    message: &'a str,
+    help: Option<&'a str>,
+    source: Option<&'a str>,
+}
+
+/// `E0214 mappings/segments/PID.Patient.yaml:21:12 …`, the line, a caret, and the fix.
+fn render(finding: &Finding<'_>) -> String {
+    let Finding { folder, file, line, column, length, code, message, help, source } = finding;
+    let mut text = format!("{code} {}/{file}:{line}:{column}  {message}\n", folder.display());
+    if let Some(source_line) = source.and_then(|source| source.lines().nth(line.saturating_sub(1))) {
+        let number = line.to_string();
+        let gutter = " ".repeat(number.len());
+        let caret = format!("{}{}", " ".repeat(column.saturating_sub(1)), "^".repeat((*length).max(1)));
+        text.push_str(&format!(" {number} | {source_line}\n {gutter} | {caret}"));
+        if let Some(help) = help {
+            text.push_str(&format!(" {help}"));
+        }
+        text.push('\n');
+    } else if let Some(help) = help {
+        text.push_str(&format!("   fix: {help}\n"));
+    }
+    text
+}

@@ -1,0 +1,187 @@
+//! One node: everything its configuration names, opened, wired and started; and stopped again in order.
+
+#[cfg(feature = "clinical")]
+mod clinical;
+#[cfg(feature = "clinical")]
+pub mod content;
+pub mod log;
+mod portal;
+mod sealer;
+mod tls;
+
+use std::sync::Arc;
+
+use audit::{Kind, Record};
+use store::sqlite::{Options, Role as StoreRole, Sqlite};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::config::{Config, Role};
+use crate::{Exit, Failure, clock, keys};
+
+/// Readers of a node's database.
+const READ_CONNECTIONS: u32 = 4;
+
+/// What the power-loss test changes, to prove that it would notice; every node of a user runs with the default.
+#[derive(Clone, Default)]
+pub struct Overrides {
+    /// Commits do not wait for the disk.
+    pub synchronous_off: bool,
+    /// Stands between the listeners and the journal.
+    #[cfg(feature = "clinical")]
+    pub journal: Option<fn(Arc<dyn store::Journal>) -> Arc<dyn store::Journal>>,
+}
+
+/// A node that is up: its tasks, and what stops them.
+pub(crate) struct Running {
+    pub(crate) tasks: JoinSet<()>,
+    pub(crate) stop: watch::Sender<bool>,
+    pub(crate) store: Arc<Sqlite>,
+    pub(crate) sealer: tokio::task::JoinHandle<()>,
+    pub(crate) sealer_stop: watch::Sender<bool>,
+}
+
+/// Runs the node of `config` until `until` ends; then drains, seals the ledger and closes the store.
+pub async fn run(config: Config, overrides: Overrides, until: impl Future<Output = ()>) -> Result<(), Failure> {
+    let running = match config.role {
+        #[cfg(feature = "clinical")]
+        Role::Clinical => clinical::start(&config, &overrides).await?,
+        #[cfg(not(feature = "clinical"))]
+        Role::Clinical => {
+            return Err(Failure::new(Exit::Configuration, "this build is a cloud node's: it has no clinical role"));
+        }
+        Role::Portal => portal::start(&config, &overrides).await?,
+    };
+    tracing::info!(node = config.node, "node is up");
+    until.await;
+    tracing::info!(node = config.node, "node stops");
+    stop(&config, running).await
+}
+
+async fn stop(config: &Config, mut running: Running) -> Result<(), Failure> {
+    running.stop.send_replace(true);
+    while let Some(ended) = running.tasks.join_next().await {
+        if ended.is_err() {
+            tracing::error!(node = config.node, "a task of the node had died");
+        }
+    }
+    append(&*running.store, config, Kind::NodeStopped).await?;
+    running.sealer_stop.send_replace(true);
+    if running.sealer.await.is_err() {
+        tracing::error!(node = config.node, "the sealer had died");
+    }
+    running.store.close().await.map_err(|error| Failure::because(Exit::Io, &error))
+}
+
+/// Opens the store of a role.
+pub(crate) async fn open_store(config: &Config, overrides: &Overrides) -> Result<Arc<Sqlite>, Failure> {
+    let role = match config.role {
+        Role::Clinical => StoreRole::Clinical,
+        Role::Portal => StoreRole::Portal,
+    };
+    let options = Options {
+        synchronous_full: !overrides.synchronous_off,
+        read_connections: READ_CONNECTIONS,
+        now_us: clock::now_us,
+    };
+    let opened = Sqlite::open(&config.data, role, options).await;
+    opened.map_err(|error| Failure::because(Exit::Io, &error))
+}
+
+/// Starts the ledger: its first record says that the node is up, and the sealer follows.
+pub(crate) async fn start_ledger(
+    config: &Config,
+    store: &Arc<Sqlite>,
+) -> Result<(tokio::task::JoinHandle<()>, watch::Sender<bool>), Failure> {
+    append(&**store, config, Kind::NodeStarted).await?;
+    let text = keys::read_text(&config.keys, keys::LEDGER).map_err(|e| Failure::because(Exit::Configuration, &e))?;
+    let key = audit::SigningKey::from_file_text(&text).map_err(|e| Failure::because(Exit::Configuration, &e))?;
+    let (stop, stopped) = watch::channel(false);
+    let ledger: Arc<dyn store::Ledger> = store.clone();
+    let sealer = tokio::spawn(sealer::run(ledger, config.node.clone(), key, clock::now_us, stopped));
+    Ok((sealer, stop))
+}
+
+async fn append(ledger: &dyn store::Ledger, config: &Config, kind: Kind) -> Result<(), Failure> {
+    let record = Record::new(kind, clock::new_id(), &config.node, clock::now_us()).outcome("ok");
+    ledger.append(vec![record]).await.map_err(|error| Failure::because(Exit::Io, &error))
+}
+
+/// Binds, or says which address could not be had.
+pub(crate) async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Failure::new(Exit::Unavailable, format!("cannot listen on {address}: {error}")))
+}
+
+/// The bearer tokens of this role.
+pub(crate) fn tokens(config: &Config) -> Result<rest::TokenSet, Failure> {
+    let text = keys::read_text(&config.keys, keys::TOKENS).map_err(|e| Failure::because(Exit::Configuration, &e))?;
+    let mut tokens = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let parsed = line.split_once(' ').and_then(|(client, hex)| {
+            let hash = keys::from_hex(hex.trim()).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())?;
+            Some((client.to_owned(), hash))
+        });
+        let words = || format!("{}: line {number} is no `<client> <sha256>`", config.keys.join(keys::TOKENS).display());
+        tokens.push(parsed.ok_or_else(|| Failure::new(Exit::Configuration, words()))?);
+    }
+    Ok(rest::TokenSet::new(tokens))
+}
+
+/// The key that seals paging links.
+pub(crate) fn cursor_key(config: &Config) -> Result<rest::CursorKey, Failure> {
+    let key = keys::read_32(&config.keys, keys::CURSOR).map_err(|e| Failure::because(Exit::Configuration, &e))?;
+    rest::CursorKey::from_bytes(&*key).map_err(|e| Failure::because(Exit::Configuration, &e))
+}
+
+/// Serves `router` on the configured HTTP address until `stopped` turns true.
+pub(crate) async fn serve_http(
+    config: &Config,
+    router: axum::Router,
+    stopped: watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), Failure> {
+    let listener = bind(config.http.listen).await?;
+    let configuration = match &config.http.tls {
+        Some(tls) => Some(tls::server(tls)?),
+        None => None,
+    };
+    tasks.spawn(async move {
+        let served = match configuration {
+            Some(configuration) => rest::serve_tls(listener, configuration, router, until(stopped)).await,
+            None => rest::serve_plain(listener, router, until(stopped)).await,
+        };
+        if let Err(error) = served {
+            tracing::error!(%error, "HTTP ended");
+        }
+    });
+    Ok(())
+}
+
+/// Ends when the flag turns true, or its sender is gone.
+pub(crate) async fn until(mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        if stopped.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// `http://127.0.0.1:8080`, as clients see the HTTP listener.
+pub(crate) fn base_url(config: &Config) -> String {
+    let scheme = if config.http.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{}", config.http.listen)
+}
+
+/// Everything a clinical node loads, proven without opening a port.
+#[cfg(feature = "clinical")]
+pub(crate) fn prove_clinical(config: &Config) -> Result<(), Failure> {
+    clinical::load(config).map(drop)
+}
+
+/// Everything a portal node loads, proven without opening a port.
+pub(crate) fn prove_portal(config: &Config) -> Result<(), Failure> {
+    portal::grammars(config).map(drop)
+}

@@ -1,0 +1,93 @@
+//! Wiring of the portal role: intake behind mutual TLS, FHIR REST for portals, its own ledger. No mapping, no
+//! transform, no HL7 v2: a tidy rule reads the dependency tree of the cloud build.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::{Overrides, Running, tls};
+use crate::config::Config;
+use crate::{Exit, Failure, clock, keys, package};
+
+/// Folder of the de-identification profiles below the profiles folder.
+pub const PROFILES: &str = "deidentification";
+/// Name under which an on-prem node's ledger is witnessed.
+const PEER_ORIGIN: &str = "onprem";
+
+/// Starts the node; every port is open when it returns.
+pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Failure> {
+    let Some(link) = config.link.clone() else {
+        return Err(Failure::new(Exit::Configuration, "a portal node needs `link`"));
+    };
+    let grammars = Arc::new(grammars(config)?);
+    let store = super::open_store(config, overrides).await?;
+    let (sealer, sealer_stop) = super::start_ledger(config, &store).await?;
+    let metrics = Arc::new(rest::Metrics::new("portal"));
+    let key_error = |error: &dyn std::error::Error| Failure::because(Exit::Configuration, error);
+    let receipt = keys::read_text(&config.keys, keys::RECEIPT).map_err(|e| key_error(&e))?;
+    let peer = keys::read_text(&config.keys, keys::PEER_LEDGER_PUBLIC).map_err(|e| key_error(&e))?;
+    let intake = rest::intake::IntakeState {
+        intake: store.clone(),
+        ledger: store.clone(),
+        grammars,
+        receipt_key: Arc::new(audit::SigningKey::from_file_text(&receipt).map_err(|e| key_error(&e))?),
+        node: config.node.clone(),
+        region: link.region,
+        destination: link.destination,
+        peers: Arc::new(BTreeMap::from([(
+            PEER_ORIGIN.to_owned(),
+            audit::VerifyingKey::from_text(&peer).map_err(|e| key_error(&e))?,
+        )])),
+        now_us: clock::now_us,
+        metrics: metrics.clone(),
+    };
+    let readiness = rest::Readiness::default();
+    let gate = readiness.gate("listeners");
+    let tokens = super::tokens(config)?;
+    let fhir = rest::Fhir {
+        resources: store.clone(),
+        access: store.clone(),
+        tokens: tokens.clone(),
+        cursor_key: super::cursor_key(config)?,
+        base_url: format!("{}/fhir", super::base_url(config)),
+        node: config.node.clone(),
+        types: rest::every_type(),
+        now_us: clock::now_us,
+        // Ids of this role are pseudonyms already, random ones; the ledger may hold them as they are.
+        patient_token: Arc::new(str::to_owned),
+        metrics: metrics.clone(),
+    };
+    let router = rest::portal(fhir)
+        .merge(rest::health(rest::Health { readiness, metrics, tokens }))
+        .merge(rest::intake::witness_router(intake.clone()))
+        .fallback(rest::unknown_route);
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    let listener = super::bind(link.listen).await?;
+    let (server, link_stopped) = (tls::link_server(config)?, stopped.clone());
+    tasks.spawn(async move {
+        let router = rest::intake::router(intake);
+        if let Err(error) = rest::serve_tls(listener, server, router, super::until(link_stopped)).await {
+            tracing::error!(%error, "link listener ended");
+        }
+    });
+    super::serve_http(config, router, stopped, &mut tasks).await?;
+    gate.set(true);
+    Ok(Running { tasks, stop, store, sealer, sealer_stop })
+}
+
+/// What this node accepts: the output grammar of every profile it has.
+pub fn grammars(config: &Config) -> Result<BTreeMap<String, verifier::Grammar>, Failure> {
+    let folder = config.profiles.join(PROFILES);
+    let io = |error: std::io::Error| Failure::new(Exit::Configuration, format!("{}: {error}", folder.display()));
+    let mut grammars = BTreeMap::new();
+    for id in package::folder_names(&folder).map_err(io)? {
+        let files = package::read_folder(&folder.join(&id)).map_err(io)?;
+        let grammar = verifier::Grammar::compile(&id, &files)
+            .map_err(|error| Failure::new(Exit::Configuration, format!("{PROFILES}/{id}/{error}")))?;
+        grammars.insert(id, grammar);
+    }
+    Ok(grammars)
+}
