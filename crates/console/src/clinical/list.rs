@@ -1,0 +1,248 @@
+//! The list of messages, newest first, and the search by a business key.
+
+use std::sync::Arc;
+
+use askama::Template;
+use audit::Kind;
+use axum::extract::{Extension, Form, Query, State};
+use axum::response::Response;
+use serde::Deserialize;
+use store::{MessageFilter, MessageRow, MessageState, Seq};
+
+use crate::Error;
+use crate::clinical::Clinical;
+use crate::clinical::badge::{Badge, STATES, badge};
+use crate::frame::{Frame, html};
+use crate::record::{act, not_recorded};
+use crate::server::{Peer, Server, check_form};
+use crate::session::Session;
+use crate::time::{Instant, instant};
+
+/// Rows of one page.
+pub(crate) const PAGE_ROWS: usize = 50;
+/// Longest channel name and key that is looked for, in bytes.
+const TERM_BYTES_MAX: usize = 200;
+/// `MessageRow::flags`: the same control id came with other bytes.
+const FLAG_CONTROL_ID_REUSED: u32 = 1;
+
+/// Which messages to list, as the URL says it.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Choice {
+    #[serde(default)]
+    pub(crate) state: String,
+    #[serde(default)]
+    pub(crate) channel: String,
+    #[serde(default)]
+    pub(crate) before: String,
+}
+
+impl Choice {
+    /// As the store takes it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when a part is not one of those that exist.
+    pub(crate) fn filter(&self) -> Result<(MessageFilter, Option<Seq>), Error> {
+        let state = match self.state.as_str() {
+            "" => None,
+            word => Some(state_of(word).ok_or(Error::Invalid("state"))?),
+        };
+        let channel = Some(self.channel.trim()).filter(|channel| !channel.is_empty());
+        if channel.is_some_and(|channel| channel.len() > TERM_BYTES_MAX) {
+            return Err(Error::Invalid("channel"));
+        }
+        let before = match self.before.as_str() {
+            "" => None,
+            number => Some(Seq(number.parse().map_err(|_| Error::Invalid("page"))?)),
+        };
+        Ok((MessageFilter { state, channel: channel.map(str::to_owned), key: None }, before))
+    }
+}
+
+fn state_of(word: &str) -> Option<MessageState> {
+    STATES.into_iter().find(|state| badge(*state).word == word)
+}
+
+/// One row; nothing of the message's content.
+pub(crate) struct Row {
+    pub(crate) id: String,
+    pub(crate) received: Instant,
+    pub(crate) channel: String,
+    pub(crate) message_type: String,
+    pub(crate) sender: String,
+    pub(crate) badge: Badge,
+    pub(crate) reason: String,
+    pub(crate) mapped: u32,
+    pub(crate) total: u32,
+    pub(crate) is_control_id_reused: bool,
+}
+
+impl Row {
+    pub(crate) fn of(row: &MessageRow) -> Self {
+        Self {
+            id: row.id.0.to_string(),
+            received: instant(row.received_us),
+            channel: row.channel.clone(),
+            message_type: row.message_type.clone(),
+            sender: row.sender.clone(),
+            badge: badge(row.state),
+            reason: row.reason.clone().unwrap_or_default(),
+            mapped: row.leaves_mapped,
+            total: row.leaves_total,
+            is_control_id_reused: row.flags & FLAG_CONTROL_ID_REUSED != 0,
+        }
+    }
+}
+
+/// The rows alone, as the live list sends them.
+#[derive(Template)]
+#[template(path = "rows.html")]
+pub(crate) struct Rows {
+    pub(crate) rows: Vec<Row>,
+}
+
+#[derive(Template)]
+#[template(path = "messages.html")]
+struct ListPage {
+    frame: Frame,
+    form_token: String,
+    rows: Vec<Row>,
+    /// Word, and whether it is chosen.
+    states: Vec<(&'static str, bool)>,
+    channel: String,
+    /// URL of the live list; empty where it makes no sense.
+    live: String,
+    /// URL of the next page; empty on the last.
+    older: String,
+    /// URL of this list's newest page.
+    newest: String,
+    is_search: bool,
+}
+
+/// `GET /messages`.
+pub(crate) async fn page(
+    State(server): State<Arc<Server>>,
+    Extension(session): Extension<Session>,
+    Query(choice): Query<Choice>,
+) -> Result<Response, Error> {
+    let (filter, before) = choice.filter()?;
+    let (rows, next) = rows(of(&server)?, &filter, before).await?;
+    let query = query_of(&filter);
+    let live = if before.is_none() { format!("/live?{query}") } else { String::new() };
+    html(&ListPage {
+        frame: Frame::of(&server, &session, "Messages"),
+        form_token: session.form_token,
+        rows,
+        states: STATES.map(|state| (badge(state).word, filter.state == Some(state))).to_vec(),
+        channel: filter.channel.unwrap_or_default(),
+        live,
+        older: next.map(|Seq(seq)| format!("/messages?{query}before={seq}")).unwrap_or_default(),
+        newest: format!("/messages?{query}"),
+        is_search: false,
+    })
+}
+
+/// The form of the search. Its key may name a person, so it is never in a URL.
+#[derive(Deserialize)]
+pub(crate) struct SearchForm {
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    key: String,
+}
+
+/// `POST /messages/search`: the newest messages with this business key.
+pub(crate) async fn search(
+    State(server): State<Arc<Server>>,
+    Extension(session): Extension<Session>,
+    Extension(peer): Extension<Peer>,
+    Form(SearchForm { token, key }): Form<SearchForm>,
+) -> Result<Response, Error> {
+    check_form(&session, &token)?;
+    let key = key.trim().to_owned();
+    if key.is_empty() || key.len() > TERM_BYTES_MAX {
+        return Err(Error::Invalid("key"));
+    }
+    let filter = MessageFilter { key: Some(key), ..MessageFilter::default() };
+    let found = of(&server)?.messages.list(&filter, None, PAGE_ROWS).await?;
+    let mut record = act(&server.console, Kind::ResourceSearched, &session, peer)?
+        .outcome("ok")
+        .object("parameters", "message-key")
+        .and_then(|record| record.object("matches", &found.len().to_string()))
+        .map_err(not_recorded)?;
+    for row in &found {
+        record = record.object("message", &row.id.0.to_string()).map_err(not_recorded)?;
+    }
+    server.console.access.record(record).await.map_err(not_recorded)?;
+    html(&ListPage {
+        frame: Frame::of(&server, &session, "Messages found"),
+        form_token: session.form_token,
+        rows: found.iter().map(Row::of).collect(),
+        states: STATES.map(|state| (badge(state).word, false)).to_vec(),
+        channel: String::new(),
+        live: String::new(),
+        older: String::new(),
+        newest: "/messages".to_owned(),
+        is_search: true,
+    })
+}
+
+/// One page of rows, and where the next begins.
+pub(crate) async fn rows(
+    clinical: &Clinical,
+    filter: &MessageFilter,
+    before: Option<Seq>,
+) -> Result<(Vec<Row>, Option<Seq>), Error> {
+    let mut found = clinical.messages.list(filter, before, PAGE_ROWS + 1).await?;
+    let has_more = found.len() > PAGE_ROWS;
+    found.truncate(PAGE_ROWS);
+    let next = found.last().map(|row| row.seq).filter(|_| has_more);
+    Ok((found.iter().map(Row::of).collect(), next))
+}
+
+/// The clinical parts; routes that need them exist only where they are given.
+pub(crate) fn of(server: &Server) -> Result<&Clinical, Error> {
+    server.console.clinical.as_ref().ok_or(Error::NotFound("page"))
+}
+
+/// The filter as a query, ending in `&` when there is any.
+fn query_of(filter: &MessageFilter) -> String {
+    let state = filter.state.map(|state| format!("state={}&", badge(state).word)).unwrap_or_default();
+    let channel = filter.channel.as_deref().map(|name| format!("channel={}&", percent(name))).unwrap_or_default();
+    state + &channel
+}
+
+/// Percent-encodes all but unreserved characters (RFC 3986, 2.3).
+fn percent(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_written_as_it_is_read() {
+        let choice = Choice { state: "quarantined".into(), channel: "lab & co".into(), before: "7".into() };
+        let (filter, before) = choice.filter().expect("valid");
+        assert_eq!((filter.state, before), (Some(MessageState::Quarantined), Some(Seq(7))));
+        assert_eq!(query_of(&filter), "state=quarantined&channel=lab%20%26%20co&");
+    }
+
+    #[test]
+    fn a_choice_that_does_not_exist_is_refused() {
+        for choice in [
+            Choice { state: "lost".into(), ..Choice::default() },
+            Choice { before: "x".into(), ..Choice::default() },
+            Choice { channel: "x".repeat(TERM_BYTES_MAX + 1), ..Choice::default() },
+        ] {
+            assert!(matches!(choice.filter(), Err(Error::Invalid(_))));
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Pages of the on-prem side: the live list, search by business key, one message with linked panels.
+
+mod badge;
+mod json;
+mod links;
+mod list;
+mod live;
+mod panels;
+mod raw;
+mod translation;
+mod view;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use store::{Journal, Messages};
+use uuid::Uuid;
+
+pub(crate) use crate::clinical::badge::badge;
+pub use crate::clinical::translation::Translate;
+use crate::server::Server;
+
+/// Live lists open at once on a node.
+pub(crate) const STREAMS_MAX: usize = 32;
+/// Stands in the place of a value until a reason was given; of one length, so that it tells none.
+pub(crate) const MASK: &str = "\u{2022}\u{2022}\u{2022}";
+
+/// Turns a patient id into its audit token (an HMAC under a key of the node).
+pub type PatientToken = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
+/// What the console of an on-prem node reads besides.
+#[derive(Clone)]
+pub struct Clinical {
+    /// The list, the details, requests to reprocess.
+    pub messages: Arc<dyn Messages>,
+    /// The bytes as received, and acknowledgments.
+    pub journal: Arc<dyn Journal>,
+    /// The package in force, for the trace; an `Arc<mapping::Package>` fits.
+    pub package: Arc<dyn Translate>,
+    /// The secret UUIDv5 namespace of the site.
+    pub namespace: Uuid,
+    /// Audit token of a patient.
+    pub patient_token: PatientToken,
+}
+
+impl std::fmt::Debug for Clinical {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Clinical").field("package", &self.package.hash()).finish_non_exhaustive()
+    }
+}
+
+/// Routes that need a session.
+pub(crate) fn routes() -> Router<Arc<Server>> {
+    Router::new()
+        .route("/messages", get(list::page))
+        .route("/messages/search", post(list::search))
+        .route("/messages/{id}", get(view::masked))
+        .route("/messages/{id}/reveal", post(view::revealed))
+        .route("/messages/{id}/reprocess", post(view::reprocess))
+        .route("/live", get(live::stream))
+}

@@ -1,0 +1,38 @@
+//! Audit records of what people do here, committed before the answer.
+
+use audit::{Actor, Kind, Record};
+use uuid::{Builder, Uuid};
+
+use crate::Error;
+use crate::server::{Console, Peer};
+use crate::session::Session;
+
+/// A new random id.
+pub(crate) fn new_id(console: &Console) -> Uuid {
+    let mut bytes = [0; 16];
+    (console.fill_random)(&mut bytes);
+    Builder::from_random_bytes(bytes).into_uuid()
+}
+
+/// A record of an act in a session.
+///
+/// # Errors
+/// When the session's name is no code, which cannot be: it is hexadecimal.
+pub(crate) fn act(console: &Console, kind: Kind, session: &Session, peer: Peer) -> Result<Record, Error> {
+    begin(console, kind, session.user, peer).object("session", &session.name()).map_err(not_recorded)
+}
+
+/// A record of an act of `user` outside of a session.
+pub(crate) fn begin(console: &Console, kind: Kind, user: &str, peer: Peer) -> Record {
+    let record = Record::new(kind, new_id(console), &console.node, (console.now_us)());
+    let record = record.actor(Actor::User(user.to_owned()));
+    match peer.0 {
+        Some(address) => record.network(address),
+        None => record,
+    }
+}
+
+/// The error of a record that is not committed.
+pub(crate) fn not_recorded(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::NotRecorded(Box::new(error))
+}
