@@ -19,9 +19,12 @@ fn best(mut run: impl FnMut()) -> Duration {
 }
 
 fn oru(results: usize) -> Vec<u8> {
-    let mut text = format!("{}PID|1||42^^^H^MR||Doe^Jo||1970|F\rOBR|1||F1|A\r", HEADER.replace("ADT^A01", "ORU^R01"));
+    let mut text =
+        format!("{}PID|1||42^^^H^MR||Doe^Jo||1970|F\rOBR|1||F1|A\r", HEADER.replace("ADT^A01", "ORU^R01"));
     for n in 1..=results {
-        text.push_str(&format!("OBX|{n}|NM|G{n}^Glucose^LN||81.{n}|mg/dL^^UCUM|70-99|N|||F|||20240102030405\rNTE|1||checked\r"));
+        text.push_str(&format!(
+            "OBX|{n}|NM|G{n}^Glucose^LN||81.{n}|mg/dL^^UCUM|70-99|N|||F|||20240102030405\rNTE|1||checked\r"
+        ));
     }
     text.into_bytes()
 }
@@ -38,6 +41,10 @@ fn main() {
         let parse = best(|| drop(serde_json::from_slice::<serde_json::Value>(&json)));
         let translate = best(|| drop(package.translate(&message, &context())));
         let per_result = translate.as_nanos() / u128::try_from(results).unwrap_or(1);
-        println!("{results} OBX: translate {translate:?} ({per_result} ns each), parse of {} bytes {parse:?}, ratio {:.2}", json.len(), translate.as_secs_f64() / parse.as_secs_f64());
+        println!(
+            "{results} OBX: translate {translate:?} ({per_result} ns each), parse of {} bytes {parse:?}, ratio {:.2}",
+            json.len(),
+            translate.as_secs_f64() / parse.as_secs_f64()
+        );
     }
 }

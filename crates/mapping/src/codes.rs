@@ -67,10 +67,17 @@ impl CodeTable {
             return Translated { target, keep: row.lossy, lossy: row.lossy, hit: true, level: None };
         }
         if self.same {
-            return Translated { target: Some((&self.to, code, None)), keep: false, lossy: false, hit: true, level: None };
+            return Translated {
+                target: Some((&self.to, code, None)),
+                keep: false,
+                lossy: false,
+                hit: true,
+                level: None,
+            };
         }
         let policy = self.unmapped.as_ref();
-        let target = policy.and_then(|policy| policy.emit.as_deref()).map(|code| (self.to.as_str(), code, None));
+        let target =
+            policy.and_then(|policy| policy.emit.as_deref()).map(|code| (self.to.as_str(), code, None));
         Translated {
             target,
             keep: policy.is_some_and(|policy| policy.keep),

@@ -84,7 +84,10 @@ impl Ledger {
     /// Marks what is still unmapped under a segment and numbers (field, component, subcomponent).
     pub fn ignore(&mut self, segment: usize, numbers: &[u16], reason: &str) {
         let range = self.of_segment(segment);
-        let (leaves, fates) = (self.leaves.get(range.clone()).unwrap_or_default(), self.fates.get_mut(range).unwrap_or_default());
+        let (leaves, fates) = (
+            self.leaves.get(range.clone()).unwrap_or_default(),
+            self.fates.get_mut(range).unwrap_or_default(),
+        );
         for (leaf, slot) in leaves.iter().zip(fates) {
             let at = [leaf.path.field, leaf.path.component, leaf.path.subcomponent];
             let inside = numbers.iter().zip(at).all(|(wanted, have)| *wanted == have);
@@ -109,15 +112,23 @@ impl Ledger {
     pub fn copy_fates(&mut self, from: usize, to: usize) {
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let range = self.of_segment(from);
-        let (leaves, fates) = (self.leaves.get(range.clone()).unwrap_or_default(), self.fates.get(range).unwrap_or_default());
-        let fates: HashMap<LeafPath, (LeafFate, Option<String>)> = leaves.iter().zip(fates).map(|(leaf, fate)| (LeafPath { segment: number(to), ..leaf.path }, fate.clone())).collect();
+        let (leaves, fates) =
+            (self.leaves.get(range.clone()).unwrap_or_default(), self.fates.get(range).unwrap_or_default());
+        let fates: HashMap<LeafPath, (LeafFate, Option<String>)> = leaves
+            .iter()
+            .zip(fates)
+            .map(|(leaf, fate)| (LeafPath { segment: number(to), ..leaf.path }, fate.clone()))
+            .collect();
         let range = self.of_segment(to);
-        let (leaves, slots) = (self.leaves.get(range.clone()).unwrap_or_default(), self.fates.get_mut(range).unwrap_or_default());
+        let (leaves, slots) = (
+            self.leaves.get(range.clone()).unwrap_or_default(),
+            self.fates.get_mut(range).unwrap_or_default(),
+        );
         for (leaf, slot) in leaves.iter().zip(slots) {
-            if slot.0 == LeafFate::Unmapped {
-                if let Some(fate) = fates.get(&leaf.path) {
-                    *slot = fate.clone();
-                }
+            if slot.0 == LeafFate::Unmapped
+                && let Some(fate) = fates.get(&leaf.path)
+            {
+                *slot = fate.clone();
             }
         }
     }
@@ -132,7 +143,17 @@ impl Ledger {
 
     /// The finished report.
     pub fn finish(self, message: &Message<'_>) -> Coverage {
-        let leaves = self.leaves.iter().zip(self.fates).map(|(leaf, (fate, reason))| LeafCoverage { path: path_text(message, leaf.path), span: leaf.span, fate, reason }).collect();
+        let leaves = self
+            .leaves
+            .iter()
+            .zip(self.fates)
+            .map(|(leaf, (fate, reason))| LeafCoverage {
+                path: path_text(message, leaf.path),
+                span: leaf.span,
+                fate,
+                reason,
+            })
+            .collect();
         Coverage { leaves }
     }
 }
@@ -154,7 +175,9 @@ fn below(part: Part<'_>, number: usize, whole: Span) -> Part<'_> {
 
 /// `PID-3~2.4.2`.
 pub(crate) fn path_text(message: &Message<'_>, path: LeafPath) -> String {
-    let Some(segment) = usize::try_from(path.segment).ok().and_then(|index| message.segment(index)) else { return String::new() };
+    let Some(segment) = usize::try_from(path.segment).ok().and_then(|index| message.segment(index)) else {
+        return String::new();
+    };
     let field = segment.field(usize::from(path.field));
     let mut text = format!("{}-{}", segment.name(), path.field);
     if field.repetition_count() > 1 {

@@ -40,7 +40,11 @@ impl Place {
     /// The same line, `offset` characters further right.
     pub fn shifted(self, offset: usize, length: usize) -> Place {
         let offset = u32::try_from(offset).unwrap_or(0);
-        Place { column: self.column.saturating_add(offset), length: u32::try_from(length).unwrap_or(1).max(1), ..self }
+        Place {
+            column: self.column.saturating_add(offset),
+            length: u32::try_from(length).unwrap_or(1).max(1),
+            ..self
+        }
     }
 }
 
@@ -58,13 +62,26 @@ impl Findings {
     }
 
     /// Adds a finding with the nearest of `candidates` to `given` as help.
-    pub fn add_near<'c>(&mut self, place: Place, code: &'static str, message: impl Into<String>, given: &str, candidates: impl IntoIterator<Item = &'c str>) {
+    pub fn add_near<'c>(
+        &mut self,
+        place: Place,
+        code: &'static str,
+        message: impl Into<String>,
+        given: &str,
+        candidates: impl IntoIterator<Item = &'c str>,
+    ) {
         let help = nearest(given, candidates).map(|near| format!("did you mean {near}?"));
         self.push(place, code, message.into(), help);
     }
 
     /// Adds a finding with a help text.
-    pub fn add_help(&mut self, place: Place, code: &'static str, message: impl Into<String>, help: impl Into<String>) {
+    pub fn add_help(
+        &mut self,
+        place: Place,
+        code: &'static str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
         self.push(place, code, message.into(), Some(help.into()));
     }
 

@@ -24,7 +24,8 @@ const TOKEN_LENGTH: usize = 12;
 
 impl<'i> Identity<'i> {
     pub fn new(namespace: Uuid, systems: &'i Systems, site: &'i Site, facility: String) -> Self {
-        let token: String = Uuid::new_v5(&namespace, b"site token").simple().to_string().chars().take(TOKEN_LENGTH).collect();
+        let token: String =
+            Uuid::new_v5(&namespace, b"site token").simple().to_string().chars().take(TOKEN_LENGTH).collect();
         Identity { namespace, token, systems, site, facility }
     }
 
@@ -58,7 +59,10 @@ impl<'i> Identity<'i> {
                 if value.is_empty() {
                     return None;
                 }
-                let system = self.system_of(part, level, keyed).map(|found| found.uri).unwrap_or_else(|| format!("urn:tidegate:{}:facility:{}", self.token, self.facility));
+                let system = self
+                    .system_of(part, level, keyed)
+                    .map(|found| found.uri)
+                    .unwrap_or_else(|| format!("urn:tidegate:{}:facility:{}", self.token, self.facility));
                 Some(format!("{system}|{value}"))
             }
         }
@@ -85,7 +89,14 @@ impl<'i> Identity<'i> {
     /// The URI of an HD.
     pub fn authority(&self, part: Part<'_>, level: Level, type_code: &str) -> Option<Resolved> {
         let text = |n: u16| child(part, level, n).map(|(part, _)| first_text(part)).unwrap_or_default();
-        self.systems.authority(self.site, &self.token, text(1).trim(), text(2).trim(), text(3).trim(), type_code)
+        self.systems.authority(
+            self.site,
+            &self.token,
+            text(1).trim(),
+            text(2).trim(),
+            text(3).trim(),
+            type_code,
+        )
     }
 }
 

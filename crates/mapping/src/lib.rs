@@ -45,4 +45,7 @@ pub use diagnostic::Diagnostic;
 pub use package::{Package, Sources};
 pub use test_file::TestOutcome;
 pub use trace::{Step, Trace};
-pub use translation::{BusinessKey, Change, Context, Issue, KeyKind, Mode, PatientMerge, Rejection, ReplacedSet, ResourceSet, Translation};
+pub use translation::{
+    BusinessKey, Change, Context, Issue, KeyKind, Mode, PatientMerge, Rejection, ReplacedSet, ResourceSet,
+    Translation,
+};

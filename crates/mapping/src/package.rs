@@ -42,14 +42,20 @@ impl Package {
                 continue;
             };
             let (site, trees) = check::overlay(&read.base, own, node, &mut findings);
-            if sites.iter().any(|other: &Program| !site.matches.is_empty() && other.site.matches == site.matches) {
+            if sites
+                .iter()
+                .any(|other: &Program| !site.matches.is_empty() && other.site.matches == site.matches)
+            {
                 findings.add(node.place, "E0501", "another site matches the same senders");
             }
             sites.push(check::compile(&trees, site, &mut findings));
         }
-        let tests = read.tests.iter().filter_map(|(file, node)| test_file::read(file, node, &mut findings)).collect();
+        let tests =
+            read.tests.iter().filter_map(|(file, node)| test_file::read(file, node, &mut findings)).collect();
         if !findings.list.is_empty() {
-            findings.list.sort_by(|a, b| (&a.file, a.line, a.column, a.code).cmp(&(&b.file, b.line, b.column, b.code)));
+            findings.list.sort_by(|a, b| {
+                (&a.file, a.line, a.column, a.code).cmp(&(&b.file, b.line, b.column, b.code))
+            });
             return Err(findings.list);
         }
         let (name, version) = about;
@@ -75,7 +81,11 @@ impl Package {
     ///
     /// # Errors
     /// [`Rejection`] when the message as a whole cannot be translated.
-    pub fn translate(&self, message: &hl7v2::Message<'_>, context: &Context<'_>) -> Result<Translation, Rejection> {
+    pub fn translate(
+        &self,
+        message: &hl7v2::Message<'_>,
+        context: &Context<'_>,
+    ) -> Result<Translation, Rejection> {
         execute::translate(self, self.program(message, context), message, context)
     }
 
@@ -86,7 +96,10 @@ impl Package {
 
     /// Message types this package translates: (`ADT`, `A01`), in order.
     pub fn triggers(&self) -> Vec<(String, String)> {
-        let mut all: Vec<(String, String)> = std::iter::once(&self.base).chain(&self.sites).flat_map(|program| program.triggers.keys().cloned()).collect();
+        let mut all: Vec<(String, String)> = std::iter::once(&self.base)
+            .chain(&self.sites)
+            .flat_map(|program| program.triggers.keys().cloned())
+            .collect();
         all.sort();
         all.dedup();
         all
@@ -100,12 +113,21 @@ impl Package {
     /// The program for the sender: the forced site, else the most specific match of MSH, else the base.
     pub(crate) fn program(&self, message: &hl7v2::Message<'_>, context: &Context<'_>) -> &Program {
         if let Some(name) = context.site {
-            return self.sites.iter().find(|program| program.site.name.as_deref() == Some(name)).unwrap_or(&self.base);
+            return self
+                .sites
+                .iter()
+                .find(|program| program.site.name.as_deref() == Some(name))
+                .unwrap_or(&self.base);
         }
-        let Some(header) = message.segments().find(|segment| segment.name() == "MSH") else { return &self.base };
+        let Some(header) = message.segments().find(|segment| segment.name() == "MSH") else {
+            return &self.base;
+        };
         let fits = |program: &&Program| {
             let matches = &program.site.matches;
-            !matches.is_empty() && matches.iter().all(|(field, value)| header.field(usize::from(*field)).component(1).subcomponent(1).text() == value.as_str())
+            !matches.is_empty()
+                && matches.iter().all(|(field, value)| {
+                    header.field(usize::from(*field)).component(1).subcomponent(1).text() == value.as_str()
+                })
         };
         self.sites.iter().filter(fits).max_by_key(|program| program.site.matches.len()).unwrap_or(&self.base)
     }
@@ -113,7 +135,12 @@ impl Package {
 
 impl std::fmt::Debug for Package {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Package").field("name", &self.name).field("version", &self.version).field("maps", &self.base.maps.len()).field("sites", &self.sites.len()).finish_non_exhaustive()
+        f.debug_struct("Package")
+            .field("name", &self.name)
+            .field("version", &self.version)
+            .field("maps", &self.base.maps.len())
+            .field("sites", &self.sites.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -140,11 +167,11 @@ impl Read {
             if rest.last().is_some_and(|name| name.ends_with(".md")) {
                 continue;
             }
-            if let ["codes", name] = rest {
-                if name.ends_with(".csv") {
-                    read.trees(site.as_deref()).tables.insert((*name).to_owned(), text.clone());
-                    continue;
-                }
+            if let ["codes", name] = rest
+                && name.ends_with(".csv")
+            {
+                read.trees(site.as_deref()).tables.insert((*name).to_owned(), text.clone());
+                continue;
             }
             let Some(node) = yaml::read(file, text, findings) else { continue };
             read.place(path, site.as_deref(), rest, node, start, findings);
@@ -159,12 +186,20 @@ impl Read {
         }
     }
 
-    fn place(&mut self, path: &str, site: Option<&str>, rest: &[&str], node: Node, start: Place, findings: &mut Findings) {
-        if let [.., name] = rest {
-            if name.ends_with(".test.yaml") {
-                self.tests.push((path.to_owned(), node));
-                return;
-            }
+    fn place(
+        &mut self,
+        path: &str,
+        site: Option<&str>,
+        rest: &[&str],
+        node: Node,
+        start: Place,
+        findings: &mut Findings,
+    ) {
+        if let [.., name] = rest
+            && name.ends_with(".test.yaml")
+        {
+            self.tests.push((path.to_owned(), node));
+            return;
         }
         match (site, rest) {
             (None, ["package.yaml"]) => self.package = Some(node),
@@ -174,7 +209,9 @@ impl Read {
                 named(&node, "site", site, findings);
                 self.sites.entry(site.to_owned()).or_default().1 = Some(node);
             }
-            (_, [folder @ ("messages" | "segments" | "types" | "codes"), name]) if name.ends_with(".yaml") => {
+            (_, [folder @ ("messages" | "segments" | "types" | "codes"), name])
+                if name.ends_with(".yaml") =>
+            {
                 let stem = name.trim_end_matches(".yaml").to_owned();
                 let key = match *folder {
                     "messages" => "message",
@@ -198,7 +235,12 @@ impl Read {
 
     fn about(&self, findings: &mut Findings) -> (String, String) {
         let Some(node) = &self.package else {
-            findings.add_help(Place { line: 1, column: 1, length: 1, file: u32::MAX }, "E0103", "package.yaml is missing", "name and version are needed");
+            findings.add_help(
+                Place { line: 1, column: 1, length: 1, file: u32::MAX },
+                "E0103",
+                "package.yaml is missing",
+                "name and version are needed",
+            );
             return Default::default();
         };
         check::only_keys(node, &["name", "version", "fhir", "v2", "doc"], findings);
@@ -218,7 +260,9 @@ fn named(node: &Node, key: &str, stem: &str, findings: &mut Findings) {
     let given = node.get(key).and_then(|value| Some((value.scalar()?, value.place)));
     match given {
         Some((name, _)) if name.replace(" -> ", ".") == stem => {}
-        Some((name, place)) => findings.add(place, "E0102", format!("the file is called {stem}, but this says {name}")),
+        Some((name, place)) => {
+            findings.add(place, "E0102", format!("the file is called {stem}, but this says {name}"))
+        }
         None => findings.add(node.place, "E0103", format!("the key `{key}` is missing")),
     }
 }

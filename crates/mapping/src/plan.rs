@@ -3,8 +3,8 @@
 use crate::codes::CodeTable;
 use crate::diagnostic::Place;
 use crate::site::Site;
-use crate::systems::Systems;
 use crate::syntax::Operator;
+use crate::systems::Systems;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything needed to translate for one sender: the base package, or the base with a site's overlay.
@@ -88,7 +88,10 @@ pub(crate) enum Form {
     Element,
     /// `value[x]`: the rule's suffix completes the name.
     Choice,
-    Extension { url: String, suffix: Option<String> },
+    Extension {
+        url: String,
+        suffix: Option<String>,
+    },
 }
 
 /// One rule.
@@ -114,8 +117,14 @@ pub(crate) enum Action {
     Build(Elements),
     /// The first that yields.
     First(Vec<Rule>),
-    Refer { handle: String },
-    Dispatch { by: Expression, branches: Vec<(Vec<String>, Vec<Rule>)>, otherwise: Vec<Rule> },
+    Refer {
+        handle: String,
+    },
+    Dispatch {
+        by: Expression,
+        branches: Vec<(Vec<String>, Vec<Rule>)>,
+        otherwise: Vec<Rule>,
+    },
 }
 
 /// Value, conversion, code table.
@@ -146,13 +155,18 @@ pub(crate) enum Convert {
     Instant,
     Time,
     Boolean,
-    Integer { least: i64 },
+    Integer {
+        least: i64,
+    },
     Decimal,
     /// HD, CX.4, EI: authority to URI.
     Authority,
     /// A coding-system name to URI.
     CodeSystem,
-    Map { index: usize, reference: bool },
+    Map {
+        index: usize,
+        reference: bool,
+    },
     NmQuantity,
     SnQuantity,
     SnRange,
@@ -165,7 +179,10 @@ pub(crate) enum Expression {
     Literal(String),
     Absent,
     First(Vec<Expression>),
-    Call { function: Function, arguments: Vec<Expression> },
+    Call {
+        function: Function,
+        arguments: Vec<Expression>,
+    },
     /// `id(handle)`.
     IdOf(String),
 }
@@ -210,7 +227,14 @@ pub(crate) struct Path {
 
 pub(crate) enum Root {
     Item,
-    Segment { name: String, groups: Vec<String>, every: bool, absolute: bool, field: Option<u16>, selector: Selector },
+    Segment {
+        name: String,
+        groups: Vec<String>,
+        every: bool,
+        absolute: bool,
+        field: Option<u16>,
+        selector: Selector,
+    },
 }
 
 pub(crate) enum Selector {

@@ -29,7 +29,15 @@ const V2_TABLE: &str = "http://terminology.hl7.org/CodeSystem/v2-";
 
 impl Systems {
     /// An assigning authority: universal id first, then the site's registry, then declared names, else a site-scoped URN.
-    pub fn authority(&self, site: &Site, token: &str, name: &str, universal: &str, universal_type: &str, type_code: &str) -> Option<Resolved> {
+    pub fn authority(
+        &self,
+        site: &Site,
+        token: &str,
+        name: &str,
+        universal: &str,
+        universal_type: &str,
+        type_code: &str,
+    ) -> Option<Resolved> {
         if let Some(uri) = universal_uri(universal, universal_type) {
             return Some(Resolved { uri, lossy: false });
         }
@@ -55,7 +63,12 @@ impl Systems {
         if name.is_empty() {
             return None;
         }
-        if let Some(uri) = site.systems.get(name).or_else(|| self.codes.get(&name.to_ascii_uppercase())).or_else(|| self.identifiers.get(&name.to_ascii_uppercase())) {
+        if let Some(uri) = site
+            .systems
+            .get(name)
+            .or_else(|| self.codes.get(&name.to_ascii_uppercase()))
+            .or_else(|| self.identifiers.get(&name.to_ascii_uppercase()))
+        {
             return Some(Resolved { uri: uri.clone(), lossy: false });
         }
         if let Some(uri) = v2_table(name).or_else(|| universal_uri(name, "")) {
@@ -74,7 +87,11 @@ pub(crate) fn v2_table(name: &str) -> Option<String> {
 
 /// An OID, UUID or URI as a FHIR URI.
 fn universal_uri(id: &str, kind: &str) -> Option<String> {
-    let oid = |text: &str| text.contains('.') && text.starts_with(['0', '1', '2']) && text.split('.').all(|arc| !arc.is_empty() && arc.bytes().all(|b| b.is_ascii_digit()));
+    let oid = |text: &str| {
+        text.contains('.')
+            && text.starts_with(['0', '1', '2'])
+            && text.split('.').all(|arc| !arc.is_empty() && arc.bytes().all(|b| b.is_ascii_digit()))
+    };
     if id.starts_with("urn:") || id.starts_with("http://") || id.starts_with("https://") {
         return (!id.contains(char::is_whitespace)).then(|| id.to_owned());
     }
@@ -84,7 +101,8 @@ fn universal_uri(id: &str, kind: &str) -> Option<String> {
     if matches!(kind, "" | "UUID" | "GUID") && id.len() == 36 {
         return uuid::Uuid::parse_str(id).ok().map(|uuid| format!("urn:uuid:{uuid}"));
     }
-    (kind == "DNS" && id.contains('.') && !id.contains(char::is_whitespace)).then(|| format!("urn:tidegate:dns:{}", id.to_ascii_lowercase()))
+    (kind == "DNS" && id.contains('.') && !id.contains(char::is_whitespace))
+        .then(|| format!("urn:tidegate:dns:{}", id.to_ascii_lowercase()))
 }
 
 /// `urn:tidegate:<site token>:<name>`, the name percent-encoded (RFC 8141 §2).

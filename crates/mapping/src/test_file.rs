@@ -9,7 +9,10 @@ use crate::yaml::Node;
 
 pub(crate) use running::run;
 
-const TEST_KEYS: &[&str] = &["name", "doc", "site", "er7", "input", "expect", "absent", "removes", "unmapped", "lossy", "ignored", "rejected", "issues", "count", "merges", "reject", "bundle"];
+const TEST_KEYS: &[&str] = &[
+    "name", "doc", "site", "er7", "input", "expect", "absent", "removes", "unmapped", "lossy", "ignored",
+    "rejected", "issues", "count", "merges", "reject", "bundle",
+];
 
 /// The result of one test; no failures: it passed. Failures of synthetic fixtures show values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +71,14 @@ pub(crate) fn read(file: &str, node: &Node, findings: &mut Findings) -> Option<T
             findings.add(case.place, "E0601", "a test has either er7, or (for a type map) input");
         }
         let line = usize::try_from(case.place.line).unwrap_or(0);
-        cases.push(Case { line, name, site: text("site").or_else(|| folder_site.clone()), er7: text("er7"), input: text("input"), node: case.clone() });
+        cases.push(Case {
+            line,
+            name,
+            site: text("site").or_else(|| folder_site.clone()),
+            er7: text("er7"),
+            input: text("input"),
+            node: case.clone(),
+        });
     }
     if cases.is_empty() {
         findings.add(node.place, "E0601", "the file has no tests");

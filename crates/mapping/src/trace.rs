@@ -38,6 +38,10 @@ pub struct Step {
 
 impl std::fmt::Debug for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Step").field("element", &self.element).field("source_path", &self.source_path).field("rule", &self.rule).finish_non_exhaustive()
+        f.debug_struct("Step")
+            .field("element", &self.element)
+            .field("source_path", &self.source_path)
+            .field("rule", &self.rule)
+            .finish_non_exhaustive()
     }
 }

@@ -102,7 +102,11 @@ pub struct Change {
 
 impl std::fmt::Debug for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Change").field("sets", &self.sets.len()).field("replaced", &self.replaced.len()).field("merges", &self.merges.len()).finish()
+        f.debug_struct("Change")
+            .field("sets", &self.sets.len())
+            .field("replaced", &self.replaced.len())
+            .field("merges", &self.merges.len())
+            .finish()
     }
 }
 
@@ -128,7 +132,12 @@ pub struct ResourceSet {
 
 impl std::fmt::Debug for ResourceSet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ResourceSet").field("handle", &self.handle).field("resource_type", &self.resource_type.as_str()).field("mode", &self.mode).field("removals", &self.removals.len()).finish_non_exhaustive()
+        f.debug_struct("ResourceSet")
+            .field("handle", &self.handle)
+            .field("resource_type", &self.resource_type.as_str())
+            .field("mode", &self.mode)
+            .field("removals", &self.removals.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -122,11 +122,20 @@ type Refusal = (Place, String);
 impl Reader {
     fn place(&self, line: usize, column: usize, length: usize) -> Place {
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Place { file: self.file, line: number(line), column: number(column).saturating_add(1), length: number(length.max(1)) }
+        Place {
+            file: self.file,
+            line: number(line),
+            column: number(column).saturating_add(1),
+            length: number(length.max(1)),
+        }
     }
 
     fn take(&mut self, event: Event<'_>, span: granit_parser::Span) -> Result<(), Refusal> {
-        let length = if span.start.line() == span.end.line() { span.end.col().saturating_sub(span.start.col()) } else { 1 };
+        let length = if span.start.line() == span.end.line() {
+            span.end.col().saturating_sub(span.start.col())
+        } else {
+            1
+        };
         let place = self.place(span.start.line(), span.start.col(), length);
         match event {
             Event::DocumentStart(..) => {
@@ -136,7 +145,10 @@ impl Reader {
                 }
                 Ok(())
             }
-            Event::Alias(_) | Event::UnresolvedAlias(_) | Event::Anchor(..) => Err((place, "aliases and anchors are not used here; quote a scalar that begins with * or &".into())),
+            Event::Alias(_) | Event::UnresolvedAlias(_) | Event::Anchor(..) => Err((
+                place,
+                "aliases and anchors are not used here; quote a scalar that begins with * or &".into(),
+            )),
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_properties(place, anchor, tag.is_some())?;
                 let quoted = matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted);
@@ -197,7 +209,9 @@ impl Reader {
                 }
                 None => match node.kind {
                     Kind::Scalar(key) => *pending = Some((key, node.place)),
-                    Kind::List(_) | Kind::Map(_) => return Err((node.place, "a key must be a scalar".into())),
+                    Kind::List(_) | Kind::Map(_) => {
+                        return Err((node.place, "a key must be a scalar".into()));
+                    }
                 },
             },
         }

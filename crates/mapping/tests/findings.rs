@@ -30,7 +30,10 @@ fn a_path_in_no_version_points_at_its_column_and_offers_the_slip() {
 
 #[test]
 fn fhir_paths_types_and_cardinality_are_checked() {
-    assert_eq!(one(PATIENT, "birthDate:", "birthDat:", "E0301").help.as_deref(), Some("did you mean birthDate?"));
+    assert_eq!(
+        one(PATIENT, "birthDate:", "birthDat:", "E0301").help.as_deref(),
+        Some("did you mean birthDate?")
+    );
     one(PATIENT, "- PID-29 as dateTime", "- PID-29", "E0302");
     one(PATIENT, "PID-7 as date", "PID-7 as boolean", "E0303");
     one(PATIENT, "identifier: PID-3* as CX.Identifier", "identifier: PID-3 as CX.Identifier", "E0216");
@@ -47,7 +50,10 @@ fn fhir_paths_types_and_cardinality_are_checked() {
 #[test]
 fn a_required_element_may_come_from_every_event() {
     let found = findings("messages/ADT_A01.yaml", "visit.status: =unknown, ", "");
-    assert!(found.iter().any(|finding| finding.code == "E0305" && finding.file == "segments/PV1.Encounter.yaml"), "{found:?}");
+    assert!(
+        found.iter().any(|finding| finding.code == "E0305" && finding.file == "segments/PV1.Encounter.yaml"),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -56,7 +62,12 @@ fn code_tables_urls_handles_and_keys_are_checked() {
     assert_eq!(one(table, "M: male", "M: mail", "E0306").help.as_deref(), Some("did you mean male?"));
     let found = findings(table, "unmapped: {emit: unknown, level: warn}\n", "");
     assert!(found.iter().any(|finding| finding.code == "E0307"), "{found:?}");
-    one("segments/PV1.Encounter.yaml", "=http://terminology.hl7.org/CodeSystem/v2-0004", "=http://hl7.org/fhir/sid/us-ssn.", "E0308");
+    one(
+        "segments/PV1.Encounter.yaml",
+        "=http://terminology.hl7.org/CodeSystem/v2-0004",
+        "=http://hl7.org/fhir/sid/us-ssn.",
+        "E0308",
+    );
     one("segments/PV1.Encounter.yaml", "ref patient", "ref patiant", "E0403");
     let found = findings(PATIENT, "gender: PID-8 code administrative-gender\n", "");
     assert!(found.iter().any(|finding| finding.code == "E0404" && finding.file == table), "{found:?}");
@@ -70,7 +81,11 @@ fn code_tables_urls_handles_and_keys_are_checked() {
 #[test]
 fn every_finding_is_reported_at_once() {
     let mut sources = support::sources();
-    for (file, from, to) in [(PATIENT, "birthDate:", "birthDat:"), ("segments/PV1.Encounter.yaml", "PV1-19 as", "PV1-190 as"), ("types/XPN.HumanName.yaml", "XPN.2", "XPN.99")] {
+    for (file, from, to) in [
+        (PATIENT, "birthDate:", "birthDat:"),
+        ("segments/PV1.Encounter.yaml", "PV1-19 as", "PV1-190 as"),
+        ("types/XPN.HumanName.yaml", "XPN.2", "XPN.99"),
+    ] {
         let text = sources.0.get_mut(file).expect("the file is there");
         *text = text.replace(from, to);
     }
@@ -84,10 +99,15 @@ fn tests_beside_maps_run_and_missing_ones_fail() {
     let test = "tests:\n  - name: good\n    input: 42^^^H&1.2.3&ISO^MR\n    expect: {value: 42, system: 'urn:oid:1.2.3'}\n  - name: bad\n    input: 42\n    expect: {value: 43}\n";
     sources.0.insert("types/CX.Identifier.test.yaml".into(), test.into());
     let outcomes = Package::compile(&sources).expect("compiles").run_tests();
-    let failures = |name: &str| outcomes.iter().find(|outcome| outcome.name == name).map(|outcome| outcome.failures.len());
+    let failures = |name: &str| {
+        outcomes.iter().find(|outcome| outcome.name == name).map(|outcome| outcome.failures.len())
+    };
     assert_eq!(failures("good"), Some(0));
     assert_eq!(failures("bad"), Some(1));
     assert_eq!(failures("PID.Patient"), Some(1));
-    sources.0.insert("types/XPN.HumanName.test.yaml".into(), "tests:\n  - {name: x, input: a, expct: {}}\n".into());
+    sources.0.insert(
+        "types/XPN.HumanName.test.yaml".into(),
+        "tests:\n  - {name: x, input: a, expct: {}}\n".into(),
+    );
     assert_eq!(Package::compile(&sources).err().map(|found| found[0].code), Some("E0101"));
 }

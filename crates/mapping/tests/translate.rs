@@ -8,7 +8,10 @@ use support::{HEADER, context, package, read, resource, translate};
 
 #[test]
 fn a_patient_and_a_visit_are_made_and_refer_to_each_other() {
-    let made = translate("ADT^A01", "PID|1||42^^^H&1.2.3&ISO^MR||Doe^Jo||197003|A\rPV1|1|I|||||||||||||||||V1^^^H&1.2.3&ISO\r");
+    let made = translate(
+        "ADT^A01",
+        "PID|1||42^^^H&1.2.3&ISO^MR||Doe^Jo||197003|A\rPV1|1|I|||||||||||||||||V1^^^H&1.2.3&ISO\r",
+    );
     let (patient, visit) = (resource(&made, "patient"), resource(&made, "visit"));
     assert_eq!(patient["birthDate"], "1970-03");
     assert_eq!(patient["identifier"][0]["system"], "urn:oid:1.2.3");
@@ -30,7 +33,10 @@ fn null_removes_and_absence_keeps() {
     assert_eq!(patient.mode, Mode::Merge);
     assert!(patient.removals.contains(&"birthDate".to_owned()), "{:?}", patient.removals);
     assert!(patient.removals.contains(&"gender".to_owned()));
-    assert!(patient.removals.contains(&"deceasedDateTime".to_owned()) && patient.removals.contains(&"deceasedBoolean".to_owned()));
+    assert!(
+        patient.removals.contains(&"deceasedDateTime".to_owned())
+            && patient.removals.contains(&"deceasedBoolean".to_owned())
+    );
     assert!(!patient.removals.contains(&"name".to_owned()));
     assert!(patient.resource.get("birthDate").is_none());
     let absent = translate("ADT^A01", "PID|1||42^^^H^MR||Doe^Jo\r");
@@ -48,7 +54,8 @@ fn a_choice_value_takes_its_sibling_away() {
 fn notes_stay_with_their_own_result_and_text_lines_join() {
     let body = "PID|1||42^^^H^MR\rOBR|1||F1|A\rNTE|1||of the order\rOBX|1|NM|G||1.0|||||F\rNTE|1||of the result\rOBX|2|TX|T||one|||||F\rOBX|3|TX|T||two|||||F\rOBX|4|NM|G||>2|||||F\r";
     let made = translate("ORU^R01", body);
-    let results: Vec<_> = made.change.sets.iter().filter(|set| set.handle == "obs").map(|set| &set.resource).collect();
+    let results: Vec<_> =
+        made.change.sets.iter().filter(|set| set.handle == "obs").map(|set| &set.resource).collect();
     assert_eq!(results.len(), 3);
     assert_eq!(results[0]["valueQuantity"]["value"].to_string(), "1.0");
     assert_eq!(results[0]["note"], json!([{ "text": "of the result" }]));
@@ -85,9 +92,15 @@ fn what_cannot_be_translated_is_rejected_with_its_reason() {
         let message = read(bytes.as_bytes());
         package.translate(&message, &context()).map(|_| ()).unwrap_err()
     };
-    assert_eq!(refused("ADT^Z99", "PID|1||42\r"), Rejection::UnsupportedType { code: "ADT".into(), event: "Z99".into() });
+    assert_eq!(
+        refused("ADT^Z99", "PID|1||42\r"),
+        Rejection::UnsupportedType { code: "ADT".into(), event: "Z99".into() }
+    );
     assert_eq!(refused("ADT^A01", "PID|1||\r"), Rejection::MissingRequired { path: "PID-3".into() });
-    assert_eq!(refused("ADT^A01", "PID|1||42\rNK1|1|Doe\rNK1|2|Doe\r"), Rejection::IdentityClash { resource_type: "RelatedPerson".into() });
+    assert_eq!(
+        refused("ADT^A01", "PID|1||42\rNK1|1|Doe\rNK1|2|Doe\r"),
+        Rejection::IdentityClash { resource_type: "RelatedPerson".into() }
+    );
     assert_eq!(refused("ADT^A01", "PID|1||\r").error_code(), 101);
 }
 

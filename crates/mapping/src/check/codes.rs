@@ -19,13 +19,19 @@ impl Checker<'_> {
     fn code_table(&mut self, name: &str, node: &Node, trees: &Trees) -> CodeTable {
         self.only_keys(node, &["code", "from", "to", "rows", "unmapped", "doc"]);
         let scalar = |key: &str| node.get(key).and_then(Node::scalar).map(str::to_owned);
-        let from = scalar("from").and_then(|from| v2_table(&from).or_else(|| from.contains(':').then_some(from)));
+        let from =
+            scalar("from").and_then(|from| v2_table(&from).or_else(|| from.contains(':').then_some(from)));
         let to = scalar("to").unwrap_or_default();
         if to.is_empty() {
             self.findings.add(node.place, "E0103", "a code table needs `to`, the system of its targets");
         } else if !self.is_declared_url(&to) {
             let place = node.get("to").map_or(node.place, |to| to.place);
-            self.findings.add_help(place, "E0308", "this URL is not registered", "declare it in systems.yaml");
+            self.findings.add_help(
+                place,
+                "E0308",
+                "this URL is not registered",
+                "declare it in systems.yaml",
+            );
         }
         let mut rows = HashMap::new();
         let mut same = false;
@@ -58,12 +64,23 @@ impl Checker<'_> {
         if code.is_none() {
             self.findings.add(node.place, "E0103", "a row needs its code");
         }
-        if let Some(system) = node.get("system") {
-            if system.scalar().is_some_and(|system| !self.is_declared_url(system)) {
-                self.findings.add_help(system.place, "E0308", "this URL is not registered", "declare it in systems.yaml");
-            }
+        if let Some(system) = node.get("system")
+            && system.scalar().is_some_and(|system| !self.is_declared_url(system))
+        {
+            self.findings.add_help(
+                system.place,
+                "E0308",
+                "this URL is not registered",
+                "declare it in systems.yaml",
+            );
         }
-        Some(Row { code: Some(code?), display: text("display"), system: text("system"), lossy: text("lossy").as_deref() == Some("true"), place: node.place })
+        Some(Row {
+            code: Some(code?),
+            display: text("display"),
+            system: text("system"),
+            lossy: text("lossy").as_deref() == Some("true"),
+            place: node.place,
+        })
     }
 
     fn unmapped(&mut self, node: &Node) -> Unmapped {
@@ -77,7 +94,12 @@ impl Checker<'_> {
             None | Some("warn") => Level::Warn,
             Some("error") => Level::Error,
             Some(other) => {
-                self.findings.add_help(node.place, "E0105", format!("{other} is no level"), "info, warn or error");
+                self.findings.add_help(
+                    node.place,
+                    "E0105",
+                    format!("{other} is no level"),
+                    "info, warn or error",
+                );
                 Level::Warn
             }
         };
@@ -93,7 +115,13 @@ impl Checker<'_> {
             }
             None => {
                 let names: Vec<String> = self.table_names.keys().cloned().collect();
-                self.findings.add_near(place, "E0402", format!("no code table {name}"), name, names.iter().map(String::as_str));
+                self.findings.add_near(
+                    place,
+                    "E0402",
+                    format!("no code table {name}"),
+                    name,
+                    names.iter().map(String::as_str),
+                );
             }
         }
         found
@@ -102,21 +130,42 @@ impl Checker<'_> {
     pub(super) fn unused_tables(&mut self) {
         for (index, table) in self.tables.iter().enumerate() {
             if !self.used_tables.contains(&index) {
-                self.findings.add(table.place, "E0404", format!("the code table {} is used nowhere", table.name));
+                self.findings.add(
+                    table.place,
+                    "E0404",
+                    format!("the code table {} is used nowhere", table.name),
+                );
             }
         }
     }
 
     /// Targets against the value set that the element requires.
     pub(super) fn check_binding(&mut self, index: usize, element: &fhir::Element, place: Place) {
-        let Some(binding) = element.binding.filter(|binding| binding.strength == fhir::Strength::Required) else { return };
+        let Some(binding) = element.binding.filter(|binding| binding.strength == fhir::Strength::Required)
+        else {
+            return;
+        };
         let Some(set) = fhir::r4().codes(binding.value_set) else { return };
         let Some(table) = self.tables.get(index) else { return };
         let targets = table.rows.values().filter_map(|row| row.code.as_deref().map(|code| (code, row.place)));
-        let emitted = table.unmapped.as_ref().and_then(|unmapped| unmapped.emit.as_deref()).map(|code| (code, table.place));
-        let wrong: Vec<(String, Place)> = targets.chain(emitted).filter(|(code, _)| !set.contains(code)).map(|(code, place)| (code.to_owned(), place)).collect();
+        let emitted = table
+            .unmapped
+            .as_ref()
+            .and_then(|unmapped| unmapped.emit.as_deref())
+            .map(|code| (code, table.place));
+        let wrong: Vec<(String, Place)> = targets
+            .chain(emitted)
+            .filter(|(code, _)| !set.contains(code))
+            .map(|(code, place)| (code.to_owned(), place))
+            .collect();
         for (code, at) in wrong {
-            self.findings.add_near(at, "E0306", format!("{code} is not in the value set that {} requires", element.path), &code, set.codes());
+            self.findings.add_near(
+                at,
+                "E0306",
+                format!("{code} is not in the value set that {} requires", element.path),
+                &code,
+                set.codes(),
+            );
         }
         if table.unmapped.is_none() {
             self.findings.add_help(place, "E0307", format!("{} requires its codes, and the table {} does not say what becomes of a code without a row", element.path, table.name), "add `unmapped:` to the table");

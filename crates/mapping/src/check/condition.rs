@@ -25,13 +25,18 @@ impl Checker<'_> {
             Condition::All(parts) => Test::All(self.conditions(parts, place, source)?),
             Condition::Any(parts) => Test::Any(self.conditions(parts, place, source)?),
             Condition::Not(inner) => Test::Not(Box::new(self.condition(inner, place, source)?)),
-            Condition::Valued(syntax::Value::Fact { name, .. }) => Test::Constant(self.site.facts.get(name).is_some_and(|fact| fact != "false")),
+            Condition::Valued(syntax::Value::Fact { name, .. }) => {
+                Test::Constant(self.site.facts.get(name).is_some_and(|fact| fact != "false"))
+            }
             Condition::Valued(value) => Test::Valued(self.tested(value, place, source)?),
             Condition::Null(value) => Test::Null(self.tested(value, place, source)?),
             Condition::Compare { left, operator, right } => {
                 let left = self.tested(left, place, source)?;
-                let right: Vec<Expression> = right.iter().filter_map(|value| self.tested(value, place, source)).collect();
-                if matches!((&left, right.as_slice()), (Expression::Literal(_), all) if all.iter().all(|value| matches!(value, Expression::Literal(_)))) && !mentions_fact(condition) {
+                let right: Vec<Expression> =
+                    right.iter().filter_map(|value| self.tested(value, place, source)).collect();
+                if matches!((&left, right.as_slice()), (Expression::Literal(_), all) if all.iter().all(|value| matches!(value, Expression::Literal(_))))
+                    && !mentions_fact(condition)
+                {
                     self.findings.add(place, "E0203", "this condition is always the same");
                 }
                 Test::Compare { left, operator: *operator, right }
@@ -51,7 +56,13 @@ impl Checker<'_> {
 
 fn mentions_fact(condition: &Condition) -> bool {
     match condition {
-        Condition::Compare { left, right, .. } => std::iter::once(left).chain(right).any(|value| matches!(value, syntax::Value::Fact { .. })),
-        Condition::All(_) | Condition::Any(_) | Condition::Not(_) | Condition::Valued(_) | Condition::Null(_) => false,
+        Condition::Compare { left, right, .. } => {
+            std::iter::once(left).chain(right).any(|value| matches!(value, syntax::Value::Fact { .. }))
+        }
+        Condition::All(_)
+        | Condition::Any(_)
+        | Condition::Not(_)
+        | Condition::Valued(_)
+        | Condition::Null(_) => false,
     }
 }

@@ -27,7 +27,14 @@ pub(super) enum Completeness {
 
 impl Checker<'_> {
     /// Compiles the element map of a node; `control` keys beside `$each` and `$when` belong to the caller.
-    pub(super) fn elements(&mut self, node: &Node, shape: &Shape, source: &Source, completeness: Completeness, control: &[&str]) -> Option<Elements> {
+    pub(super) fn elements(
+        &mut self,
+        node: &Node,
+        shape: &Shape,
+        source: &Source,
+        completeness: Completeness,
+        control: &[&str],
+    ) -> Option<Elements> {
         let mut inner = source.clone();
         let each = match node.get("$each") {
             Some(each) => {
@@ -46,14 +53,23 @@ impl Checker<'_> {
         let keys: Vec<Keyed<'_>> = node
             .entries()
             .iter()
-            .filter(|entry| !matches!(entry.key.as_str(), "$each" | "$when") && !control.contains(&entry.key.as_str()))
+            .filter(|entry| {
+                !matches!(entry.key.as_str(), "$each" | "$when") && !control.contains(&entry.key.as_str())
+            })
             .map(|entry| Keyed { parts: split(&entry.key), place: entry.place, node: &entry.value })
             .collect();
         let fields = self.fields(keys, shape, &inner, completeness, node.place);
         Some(Elements { each, when, fields })
     }
 
-    pub(super) fn fields(&mut self, keys: Vec<Keyed<'_>>, shape: &Shape, source: &Source, completeness: Completeness, place: Place) -> Vec<Field> {
+    pub(super) fn fields(
+        &mut self,
+        keys: Vec<Keyed<'_>>,
+        shape: &Shape,
+        source: &Source,
+        completeness: Completeness,
+        place: Place,
+    ) -> Vec<Field> {
         let mut groups: Vec<(&str, Vec<Keyed<'_>>)> = Vec::new();
         for key in keys {
             let Some(first) = key.parts.first().copied() else { continue };
@@ -71,7 +87,11 @@ impl Checker<'_> {
                 continue;
             };
             if fields.iter().any(|other| same_target(other, &field)) {
-                self.findings.add(at, "E0304", format!("two keys fill {} of {}", field.slot.name, shape.shown));
+                self.findings.add(
+                    at,
+                    "E0304",
+                    format!("two keys fill {} of {}", field.slot.name, shape.shown),
+                );
             }
             fields.push(field);
         }
@@ -81,34 +101,73 @@ impl Checker<'_> {
         fields
     }
 
-    fn field_of(&mut self, name: &str, members: Vec<Keyed<'_>>, shape: &Shape, source: &Source, at: Place, completeness: Completeness) -> Option<Field> {
+    fn field_of(
+        &mut self,
+        name: &str,
+        members: Vec<Keyed<'_>>,
+        shape: &Shape,
+        source: &Source,
+        at: Place,
+        completeness: Completeness,
+    ) -> Option<Field> {
         let found = self.find(shape, name, at)?;
-        let (own, dotted): (Vec<Keyed<'_>>, Vec<Keyed<'_>>) = members.into_iter().partition(|member| member.parts.len() == 1);
+        let (own, dotted): (Vec<Keyed<'_>>, Vec<Keyed<'_>>) =
+            members.into_iter().partition(|member| member.parts.len() == 1);
         let mut rules = Vec::new();
         for member in &own {
             rules.extend(self.rules(member.node, &found, source));
         }
         let nested = self.nested(dotted, &found, source, at, completeness, !own.is_empty())?;
         if nested.is_some() && !own.is_empty() && found.slot.repeats {
-            self.findings.add(at, "E0304", format!("{name} repeats: dotted keys make one item, so they cannot stand beside a rule for {name}"));
+            self.findings.add(
+                at,
+                "E0304",
+                format!(
+                    "{name} repeats: dotted keys make one item, so they cannot stand beside a rule for {name}"
+                ),
+            );
         }
         Some(Field { slot: found.slot, rules, nested })
     }
 
-    fn nested(&mut self, dotted: Vec<Keyed<'_>>, found: &Found, source: &Source, at: Place, completeness: Completeness, beside_rule: bool) -> Option<Option<(Option<String>, Elements)>> {
+    fn nested(
+        &mut self,
+        dotted: Vec<Keyed<'_>>,
+        found: &Found,
+        source: &Source,
+        at: Place,
+        completeness: Completeness,
+        beside_rule: bool,
+    ) -> Option<Option<(Option<String>, Elements)>> {
         if dotted.is_empty() {
             return Some(None);
         }
         let [(chosen, shape)] = found.choices.as_slice() else {
-            self.findings.add_help(at, "E0302", format!("{} has several types", found.slot.name), "name the type: valueQuantity.unit");
+            self.findings.add_help(
+                at,
+                "E0302",
+                format!("{} has several types", found.slot.name),
+                "name the type: valueQuantity.unit",
+            );
             return None;
         };
         if shape.primitive && found.slot.repeats {
-            self.findings.add(at, "E0301", format!("{} repeats: its items cannot take extensions here", shape.shown));
+            self.findings.add(
+                at,
+                "E0301",
+                format!("{} repeats: its items cannot take extensions here", shape.shown),
+            );
             return None;
         }
-        let keys = dotted.into_iter().map(|key| Keyed { parts: key.parts.into_iter().skip(1).collect(), ..key }).collect();
-        let completeness = if beside_rule || completeness == Completeness::Partial { Completeness::Partial } else { Completeness::Whole };
+        let keys = dotted
+            .into_iter()
+            .map(|key| Keyed { parts: key.parts.into_iter().skip(1).collect(), ..key })
+            .collect();
+        let completeness = if beside_rule || completeness == Completeness::Partial {
+            Completeness::Partial
+        } else {
+            Completeness::Whole
+        };
         let fields = self.fields(keys, shape, source, completeness, at);
         Some(Some((chosen.clone(), Elements { each: None, when: None, fields })))
     }
@@ -125,7 +184,11 @@ impl Checker<'_> {
             if completeness == Completeness::Resource {
                 self.note_owed(base, place);
             } else {
-                self.findings.add(place, "E0305", format!("{}.{base} is required and no rule fills it", shape.shown));
+                self.findings.add(
+                    place,
+                    "E0305",
+                    format!("{}.{base} is required and no rule fills it", shape.shown),
+                );
             }
         }
     }
@@ -140,7 +203,9 @@ impl Checker<'_> {
 
 fn same_target(left: &Field, right: &Field) -> bool {
     match (&left.slot.form, &right.slot.form) {
-        (Form::Extension { url: left_url, .. }, Form::Extension { url: right_url, .. }) => left_url == right_url && !left.slot.repeats,
+        (Form::Extension { url: left_url, .. }, Form::Extension { url: right_url, .. }) => {
+            left_url == right_url && !left.slot.repeats
+        }
         (Form::Extension { .. }, _) | (_, Form::Extension { .. }) => false,
         (Form::Element | Form::Choice, Form::Element | Form::Choice) => left.slot.name == right.slot.name,
     }

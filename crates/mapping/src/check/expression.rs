@@ -28,9 +28,17 @@ const FUNCTIONS: [(&str, Function, usize, usize); 14] = [
 const HL7_URLS: [&str; 2] = ["http://terminology.hl7.org/CodeSystem/", "http://hl7.org/fhir/"];
 
 impl Checker<'_> {
-    pub(super) fn expression(&mut self, value: &Value, place: Place, source: &Source, purpose: Use) -> Option<(Expression, Facts)> {
+    pub(super) fn expression(
+        &mut self,
+        value: &Value,
+        place: Place,
+        source: &Source,
+        purpose: Use,
+    ) -> Option<(Expression, Facts)> {
         match value {
-            Value::Path(path) => self.path(path, place, source, purpose).map(|(path, facts)| (Expression::Path(path), facts)),
+            Value::Path(path) => {
+                self.path(path, place, source, purpose).map(|(path, facts)| (Expression::Path(path), facts))
+            }
             Value::Literal { text, offset } => {
                 self.check_literal(text, place.shifted(*offset, text.chars().count()));
                 Some((Expression::Literal(text.clone()), single()))
@@ -40,11 +48,17 @@ impl Checker<'_> {
                 Some((fact.map_or(Expression::Absent, |fact| Expression::Literal(fact.clone())), single()))
             }
             Value::First(values) => {
-                let compiled: Vec<(Expression, Facts)> = values.iter().filter_map(|value| self.expression(value, place, source, purpose)).collect();
+                let compiled: Vec<(Expression, Facts)> = values
+                    .iter()
+                    .filter_map(|value| self.expression(value, place, source, purpose))
+                    .collect();
                 if compiled.len() != values.len() {
                     return None;
                 }
-                let facts = Facts { datatype: compiled.first().map(|(_, facts)| facts.datatype.clone()).unwrap_or_default(), many: compiled.iter().any(|(_, facts)| facts.many) };
+                let facts = Facts {
+                    datatype: compiled.first().map(|(_, facts)| facts.datatype.clone()).unwrap_or_default(),
+                    many: compiled.iter().any(|(_, facts)| facts.many),
+                };
                 Some((Expression::First(compiled.into_iter().map(|(value, _)| value).collect()), facts))
             }
             Value::Call { function, arguments, offset } => {
@@ -54,7 +68,14 @@ impl Checker<'_> {
         }
     }
 
-    fn call(&mut self, name: &str, arguments: &[Value], place: Place, at: Place, source: &Source) -> Option<Expression> {
+    fn call(
+        &mut self,
+        name: &str,
+        arguments: &[Value],
+        place: Place,
+        at: Place,
+        source: &Source,
+    ) -> Option<Expression> {
         if name == "id" {
             let [Value::Literal { text, .. }] = arguments else {
                 self.findings.add(at, "E0202", "id takes one handle");
@@ -64,7 +85,13 @@ impl Checker<'_> {
             return Some(Expression::IdOf(text.clone()));
         }
         let Some((_, function, least, most)) = FUNCTIONS.iter().find(|(known, ..)| *known == name) else {
-            self.findings.add_near(at, "E0202", format!("no function {name}"), name, FUNCTIONS.iter().map(|(known, ..)| *known).chain(["id"]));
+            self.findings.add_near(
+                at,
+                "E0202",
+                format!("no function {name}"),
+                name,
+                FUNCTIONS.iter().map(|(known, ..)| *known).chain(["id"]),
+            );
             return None;
         };
         if arguments.len() < *least || arguments.len() > *most {
@@ -72,15 +99,26 @@ impl Checker<'_> {
             return None;
         }
         let purpose = if *function == Function::Count { Use::Any } else { Use::First };
-        let compiled: Vec<Expression> = arguments.iter().filter_map(|argument| self.expression(argument, place, source, purpose)).map(|(value, _)| value).collect();
-        (compiled.len() == arguments.len()).then_some(Expression::Call { function: *function, arguments: compiled })
+        let compiled: Vec<Expression> = arguments
+            .iter()
+            .filter_map(|argument| self.expression(argument, place, source, purpose))
+            .map(|(value, _)| value)
+            .collect();
+        (compiled.len() == arguments.len())
+            .then_some(Expression::Call { function: *function, arguments: compiled })
     }
 
     fn check_literal(&mut self, text: &str, at: Place) {
         let is_url = text.starts_with("http:") || text.starts_with("https:") || text.starts_with("urn:");
         if is_url && !self.is_declared_url(text) {
             let declared: Vec<String> = self.systems.declared.iter().cloned().collect();
-            self.findings.add_near(at, "E0308", "this URL is in no registry (systems.yaml, extensions.yaml)", text, declared.iter().map(String::as_str));
+            self.findings.add_near(
+                at,
+                "E0308",
+                "this URL is in no registry (systems.yaml, extensions.yaml)",
+                text,
+                declared.iter().map(String::as_str),
+            );
         }
     }
 

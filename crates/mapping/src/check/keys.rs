@@ -21,7 +21,13 @@ pub(crate) fn only_keys(node: &Node, allowed: KeyList, findings: &mut Findings) 
     }
     for entry in node.entries() {
         if !allowed.contains(&entry.key.as_str()) {
-            findings.add_near(entry.place, "E0101", format!("unknown key {}", entry.key), &entry.key, allowed.iter().copied());
+            findings.add_near(
+                entry.place,
+                "E0101",
+                format!("unknown key {}", entry.key),
+                &entry.key,
+                allowed.iter().copied(),
+            );
         }
     }
 }

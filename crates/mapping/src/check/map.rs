@@ -24,13 +24,22 @@ impl Checker<'_> {
     fn header(&mut self, name: &str, node: &Node) -> Option<Header> {
         let (source, target) = name.split_once('.')?;
         let place = node.get("map").map_or(node.place, |map| map.place);
-        let is_type = !(source.len() == 3 && (dictionary::segment(source).is_some() || source.starts_with('Z') || self.site.segments.contains_key(source)));
+        let is_type = !(source.len() == 3
+            && (dictionary::segment(source).is_some()
+                || source.starts_with('Z')
+                || self.site.segments.contains_key(source)));
         let target = match fhir::ResourceType::parse(target) {
             Some(kind) => Target::Resource(kind),
             None if target == "text" => Target::Text,
             None if !fhir::r4().children(target).is_empty() => Target::DataType(target.to_owned()),
             None => {
-                self.findings.add_near(place, "E0301", format!("{target} is no R4 type"), target, fhir::r4().resource_names());
+                self.findings.add_near(
+                    place,
+                    "E0301",
+                    format!("{target} is no R4 type"),
+                    target,
+                    fhir::r4().resource_names(),
+                );
                 return None;
             }
         };
@@ -45,7 +54,13 @@ impl Checker<'_> {
         let mut maps = Vec::new();
         for index in 0..self.headers.len() {
             let Some(header) = self.headers.get(index) else { continue };
-            let (name, source, target, is_type, place) = (header.name.clone(), header.source.clone(), header.target.clone(), header.is_type, header.place);
+            let (name, source, target, is_type, place) = (
+                header.name.clone(),
+                header.source.clone(),
+                header.target.clone(),
+                header.is_type,
+                header.place,
+            );
             let Some(node) = trees.maps.get(&name) else { continue };
             self.handles.clear();
             self.calls.clear();
@@ -63,12 +78,22 @@ impl Checker<'_> {
     }
 
     fn map_source(&mut self, node: &Node, source: &str, is_type: bool) -> Source {
-        let reads: Vec<String> = node.get("reads").map(Node::items).unwrap_or_default().iter().filter_map(|item| item.scalar().map(str::to_owned)).collect();
+        let reads: Vec<String> = node
+            .get("reads")
+            .map(Node::items)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|item| item.scalar().map(str::to_owned))
+            .collect();
         if let Some(given) = node.get("reads") {
             for item in given.items() {
                 let name = item.scalar().unwrap_or_default();
                 if dictionary::segment(name).is_none() && !self.site.segments.contains_key(name) {
-                    self.findings.add(item.place, "E0214", format!("the segment {name} is in no HL7 version"));
+                    self.findings.add(
+                        item.place,
+                        "E0214",
+                        format!("the segment {name} is in no HL7 version"),
+                    );
                 }
             }
         }
@@ -81,10 +106,14 @@ impl Checker<'_> {
     fn body(&mut self, node: &Node, target: &Target, source: &Source) -> Elements {
         match target {
             Target::Resource(kind) => {
-                let completeness = if source.segment.is_some() { Completeness::Resource } else { Completeness::Whole };
-                self.elements(node, &Shape::of_type(kind.as_str()), source, completeness, MAP_KEYS).unwrap_or_default()
+                let completeness =
+                    if source.segment.is_some() { Completeness::Resource } else { Completeness::Whole };
+                self.elements(node, &Shape::of_type(kind.as_str()), source, completeness, MAP_KEYS)
+                    .unwrap_or_default()
             }
-            Target::DataType(code) => self.elements(node, &Shape::of_type(code), source, Completeness::Whole, MAP_KEYS).unwrap_or_default(),
+            Target::DataType(code) => self
+                .elements(node, &Shape::of_type(code), source, Completeness::Whole, MAP_KEYS)
+                .unwrap_or_default(),
             Target::Text => self.text_body(node, source),
         }
     }
@@ -95,12 +124,21 @@ impl Checker<'_> {
             self.findings.add(node.place, "E0103", "a map to text needs `value`");
             return Elements::default();
         };
-        for entry in node.entries().iter().filter(|entry| entry.key != "value" && entry.key != "$when" && !MAP_KEYS.contains(&entry.key.as_str())) {
+        for entry in node.entries().iter().filter(|entry| {
+            entry.key != "value" && entry.key != "$when" && !MAP_KEYS.contains(&entry.key.as_str())
+        }) {
             self.findings.add(entry.place, "E0101", format!("unknown key {}", entry.key));
         }
-        let slot = Slot { name: "value".to_owned(), form: Form::Element, repeats: false, primitive: true, removal: Vec::new() };
+        let slot = Slot {
+            name: "value".to_owned(),
+            form: Form::Element,
+            repeats: false,
+            primitive: true,
+            removal: Vec::new(),
+        };
         let shape = Shape::of_type("string");
-        let found = super::shape::Found { slot, choices: vec![(None, shape)], element: None, targets: Vec::new() };
+        let found =
+            super::shape::Found { slot, choices: vec![(None, shape)], element: None, targets: Vec::new() };
         let rules = self.rules(value, &found, source);
         let when = node.get("$when").and_then(|when| self.condition_node(when, source));
         Elements { each: None, when, fields: vec![Field { slot: found.slot, rules, nested: None }] }
@@ -109,7 +147,12 @@ impl Checker<'_> {
     fn map_id(&mut self, node: &Node, target: &Target, source: &Source) -> Option<crate::plan::Expression> {
         let Some(id) = node.get("id") else {
             if matches!(target, Target::Resource(_)) {
-                self.findings.add_help(node.get("map").map_or(node.place, |map| map.place), "E0103", "a map to a resource needs `id`", "id: uuid(…)");
+                self.findings.add_help(
+                    node.get("map").map_or(node.place, |map| map.place),
+                    "E0103",
+                    "a map to a resource needs `id`",
+                    "id: uuid(…)",
+                );
             }
             return None;
         };

@@ -11,7 +11,20 @@ use crate::syntax;
 use crate::yaml::{Kind, Node};
 use std::collections::{BTreeMap, BTreeSet};
 
-const MESSAGE_KEYS: &[&str] = &["message", "for", "structure", "extends", "require", "make", "join_text", "merge", "events", "ignore", "bundle", "doc"];
+const MESSAGE_KEYS: &[&str] = &[
+    "message",
+    "for",
+    "structure",
+    "extends",
+    "require",
+    "make",
+    "join_text",
+    "merge",
+    "events",
+    "ignore",
+    "bundle",
+    "doc",
+];
 
 type Triggers = BTreeMap<(String, String), usize>;
 
@@ -43,7 +56,13 @@ impl Checker<'_> {
             return None;
         }
         if !trees.messages.contains_key(&base_name) {
-            self.findings.add_near(base.place, "E0406", format!("no message file {base_name}"), &base_name, trees.messages.keys().map(String::as_str));
+            self.findings.add_near(
+                base.place,
+                "E0406",
+                format!("no message file {base_name}"),
+                &base_name,
+                trees.messages.keys().map(String::as_str),
+            );
             return None;
         }
         chain.push(name.to_owned());
@@ -57,7 +76,13 @@ impl Checker<'_> {
             self.findings.add(bundle.place, "E0105", "bundle can only be transaction");
         }
         let source = Source::default();
-        let require = node.get("require").map(Node::items).unwrap_or_default().iter().filter_map(|item| self.required(item, &source)).collect();
+        let require = node
+            .get("require")
+            .map(Node::items)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|item| self.required(item, &source))
+            .collect();
         let mut make = Vec::new();
         for entry in node.get("make").map(Node::entries).unwrap_or_default() {
             for item in entry.value.items() {
@@ -119,7 +144,13 @@ impl Checker<'_> {
         let map_name = format!("{name}.{}", target.trim());
         let Some(&map) = self.map_names.get(&map_name) else {
             let names: Vec<String> = self.map_names.keys().cloned().collect();
-            self.findings.add_near(text_node.place, "E0401", format!("no map {name} -> {}", target.trim()), &map_name, names.iter().map(String::as_str));
+            self.findings.add_near(
+                text_node.place,
+                "E0401",
+                format!("no map {name} -> {}", target.trim()),
+                &map_name,
+                names.iter().map(String::as_str),
+            );
             return None;
         };
         let source = Source { segment: Some(name.clone()), reads: None, item: None };
@@ -129,7 +160,12 @@ impl Checker<'_> {
             Some("merge") => Some(Mode::Merge),
             Some("replace") => Some(Mode::Replace),
             Some(other) => {
-                self.findings.add_help(node.place, "E0105", format!("{other} is no mode"), "merge or replace");
+                self.findings.add_help(
+                    node.place,
+                    "E0105",
+                    format!("{other} is no mode"),
+                    "merge or replace",
+                );
                 None
             }
         };
@@ -153,7 +189,13 @@ impl Checker<'_> {
     fn known_handle(&mut self, name: &str, place: Place, make: &[Make]) -> bool {
         let known = make.iter().any(|line| line.handle == name);
         if !known {
-            self.findings.add_near(place, "E0403", format!("no handle {name}"), name, make.iter().map(|line| line.handle.as_str()));
+            self.findings.add_near(
+                place,
+                "E0403",
+                format!("no handle {name}"),
+                name,
+                make.iter().map(|line| line.handle.as_str()),
+            );
         }
         known
     }
@@ -171,7 +213,14 @@ impl Checker<'_> {
         for entry in node.entries() {
             match entry.key.as_str() {
                 "update" | "replace" | "skip" => {
-                    let names: BTreeSet<String> = entry.value.items().iter().filter_map(|item| item.scalar().map(|name| (name.to_owned(), item.place))).filter(|(name, place)| self.known_handle(name, *place, make)).map(|(name, _)| name).collect();
+                    let names: BTreeSet<String> = entry
+                        .value
+                        .items()
+                        .iter()
+                        .filter_map(|item| item.scalar().map(|name| (name.to_owned(), item.place)))
+                        .filter(|(name, place)| self.known_handle(name, *place, make))
+                        .map(|(name, _)| name)
+                        .collect();
                     match entry.key.as_str() {
                         "update" => event.update = names,
                         "replace" => event.replace = names,
@@ -213,9 +262,21 @@ impl Checker<'_> {
         }
     }
 
-    fn event_override(&mut self, path: &str, place: Place, value: &Node, make: &[Make]) -> Option<(String, Elements)> {
+    fn event_override(
+        &mut self,
+        path: &str,
+        place: Place,
+        value: &Node,
+        make: &[Make],
+    ) -> Option<(String, Elements)> {
         let Some((handle, rest)) = path.split_once('.') else {
-            self.findings.add_near(place, "E0101", format!("unknown key {path}"), path, ["update", "replace", "clear", "skip"]);
+            self.findings.add_near(
+                place,
+                "E0101",
+                format!("unknown key {path}"),
+                path,
+                ["update", "replace", "clear", "skip"],
+            );
             return None;
         };
         if !self.known_handle(handle, place, make) {
@@ -232,7 +293,12 @@ impl Checker<'_> {
     fn triggers(&mut self, name: &str, node: &Node, plan: usize, triggers: &mut Triggers) -> Vec<String> {
         let default_code = name.split('_').next().unwrap_or(name);
         let Some(given) = node.get("for") else {
-            self.findings.add_help(node.place, "E0103", "the message file needs `for`, its trigger events", "for: [A01]");
+            self.findings.add_help(
+                node.place,
+                "E0103",
+                "the message file needs `for`, its trigger events",
+                "for: [A01]",
+            );
             return Vec::new();
         };
         let mut events = Vec::new();
@@ -240,7 +306,11 @@ impl Checker<'_> {
             let text = item.scalar().unwrap_or_default();
             let (code, event) = text.split_once('^').unwrap_or((default_code, text));
             if triggers.insert((code.to_owned(), event.to_owned()), plan).is_some() {
-                self.findings.add(item.place, "E0405", format!("{code}^{event} belongs to another message file already"));
+                self.findings.add(
+                    item.place,
+                    "E0405",
+                    format!("{code}^{event} belongs to another message file already"),
+                );
             }
             events.push(event.to_owned());
         }
@@ -250,12 +320,24 @@ impl Checker<'_> {
     /// Handles that the maps of this message name for their ids must stand above them.
     fn check_handles(&mut self, plan: &MessagePlan, node: &Node) {
         for (position, line) in plan.make.iter().enumerate() {
-            let needed: Vec<(String, Place)> = self.map_handles.get(line.map).into_iter().flatten().filter(|(_, _, for_id)| *for_id).map(|(handle, place, _)| (handle.clone(), *place)).collect();
+            let needed: Vec<(String, Place)> = self
+                .map_handles
+                .get(line.map)
+                .into_iter()
+                .flatten()
+                .filter(|(_, _, for_id)| *for_id)
+                .map(|(handle, place, _)| (handle.clone(), *place))
+                .collect();
             for (handle, place) in needed {
                 let above = plan.make.iter().take(position).any(|other| other.handle == handle);
                 let below = plan.make.iter().skip(position).any(|other| other.handle == handle);
                 if below && !above {
-                    self.findings.add_help(place, "E0403", format!("{handle} is made after {} in {}", line.handle, plan.name), format!("move {handle} up in `make`"));
+                    self.findings.add_help(
+                        place,
+                        "E0403",
+                        format!("{handle} is made after {} in {}", line.handle, plan.name),
+                        format!("move {handle} up in `make`"),
+                    );
                 }
             }
         }
@@ -278,10 +360,26 @@ impl Checker<'_> {
         for line in &plan.make {
             let owed = self.owed.get(line.map).cloned().unwrap_or_default();
             for (element, place) in owed {
-                let given = |event: &String| plan.events.get(event).is_some_and(|event| event.overrides.iter().any(|(handle, elements)| *handle == line.handle && elements.fields.iter().any(|field| field.slot.name == element)));
+                let given = |event: &String| {
+                    plan.events.get(event).is_some_and(|event| {
+                        event.overrides.iter().any(|(handle, elements)| {
+                            *handle == line.handle
+                                && elements.fields.iter().any(|field| field.slot.name == element)
+                        })
+                    })
+                };
                 if let Some(missing) = events.iter().find(|event| !given(event)) {
-                    let map = self.headers.get(line.map).map(|header| header.name.clone()).unwrap_or_default();
-                    self.findings.add_help(place, "E0305", format!("{element} is required and no rule of {map} fills it"), format!("add a rule, or set {}.{element} for {missing} in {}", line.handle, plan.name));
+                    let map =
+                        self.headers.get(line.map).map(|header| header.name.clone()).unwrap_or_default();
+                    self.findings.add_help(
+                        place,
+                        "E0305",
+                        format!("{element} is required and no rule of {map} fills it"),
+                        format!(
+                            "add a rule, or set {}.{element} for {missing} in {}",
+                            line.handle, plan.name
+                        ),
+                    );
                 }
             }
         }
@@ -309,7 +407,11 @@ impl Checker<'_> {
         for (index, handles) in self.map_handles.iter().enumerate() {
             let is_type = self.headers.get(index).is_none_or(|header| header.is_type);
             for (handle, place, _) in handles.iter().filter(|(handle, ..)| !handle.is_empty() && !is_type) {
-                self.findings.add(*place, "E0403", format!("no message that makes this has the handle {handle}"));
+                self.findings.add(
+                    *place,
+                    "E0403",
+                    format!("no message that makes this has the handle {handle}"),
+                );
             }
         }
     }

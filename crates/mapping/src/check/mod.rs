@@ -90,7 +90,14 @@ pub(crate) fn compile(trees: &Trees, site: crate::site::Site, findings: &mut Fin
     let maps: Vec<Map> = checker.maps(trees);
     let (messages, triggers) = checker.messages(trees);
     checker.unused_tables();
-    Program { maps, tables: std::mem::take(&mut checker.tables), messages, triggers, systems: std::mem::take(&mut checker.systems), site: std::mem::take(&mut checker.site) }
+    Program {
+        maps,
+        tables: std::mem::take(&mut checker.tables),
+        messages,
+        triggers,
+        systems: std::mem::take(&mut checker.systems),
+        site: std::mem::take(&mut checker.site),
+    }
 }
 
 impl Checker<'_> {

@@ -42,12 +42,18 @@ impl Checker<'_> {
         let kind = entry.value.get("kind").and_then(Node::scalar).unwrap_or("code");
         if !matches!(kind, "code" | "identifier" | "other") {
             let place = entry.value.get("kind").map_or(entry.place, |node| node.place);
-            self.findings.add_help(place, "E0105", format!("{kind} is no kind of system"), "code, identifier or other");
+            self.findings.add_help(
+                place,
+                "E0105",
+                format!("{kind} is no kind of system"),
+                "code, identifier or other",
+            );
         }
         self.systems.declared.insert(uri.clone());
         let names = entry.value.get("names").map(Node::items).unwrap_or_default();
         for name in names.iter().filter_map(Node::scalar).chain([entry.key.as_str()]) {
-            let registry = if kind == "identifier" { &mut self.systems.identifiers } else { &mut self.systems.codes };
+            let registry =
+                if kind == "identifier" { &mut self.systems.identifiers } else { &mut self.systems.codes };
             let earlier = registry.insert(name.to_ascii_uppercase(), uri.clone());
             if earlier.is_some_and(|earlier| earlier != uri) {
                 self.findings.add(entry.place, "E0105", format!("the name {name} belongs to two systems"));
@@ -77,7 +83,10 @@ impl Checker<'_> {
         let context = entry.value.get("context").map(Node::items).unwrap_or_default();
         let contexts: Vec<String> = context.iter().filter_map(Node::scalar).map(str::to_owned).collect();
         for (node, context) in context.iter().zip(&contexts) {
-            let known = context == "Element" || fhir::r4().element(context).is_some() || !fhir::r4().children(context).is_empty() || fhir::r4().is_primitive(context);
+            let known = context == "Element"
+                || fhir::r4().element(context).is_some()
+                || !fhir::r4().children(context).is_empty()
+                || fhir::r4().is_primitive(context);
             if !known {
                 self.findings.add(node.place, "E0309", format!("{context} is no R4 element"));
             }
@@ -99,9 +108,18 @@ impl Checker<'_> {
 
     /// Is this one of the types an extension value can have?
     fn check_type(&mut self, code: &str, place: Place) {
-        let allowed: Vec<&str> = fhir::r4().element("Extension.value[x]").map(|element| element.types.iter().map(|t| t.code).collect()).unwrap_or_default();
+        let allowed: Vec<&str> = fhir::r4()
+            .element("Extension.value[x]")
+            .map(|element| element.types.iter().map(|t| t.code).collect())
+            .unwrap_or_default();
         if !allowed.contains(&code) {
-            self.findings.add_near(place, "E0309", format!("an extension cannot hold a {code}"), code, allowed);
+            self.findings.add_near(
+                place,
+                "E0309",
+                format!("an extension cannot hold a {code}"),
+                code,
+                allowed,
+            );
         }
     }
 }

@@ -9,7 +9,10 @@ use crate::plan::{Action, Coded, Convert, Elements, Expression, Into, Rule, Take
 use crate::syntax::{self, Conversion};
 use crate::yaml::{Kind, Node};
 
-const RULE_KEYS: &[&str] = &["from", "as", "code", "when", "unless", "fill", "set", "join", "unit", "ref", "into", "of", "deviates", "doc"];
+const RULE_KEYS: &[&str] = &[
+    "from", "as", "code", "when", "unless", "fill", "set", "join", "unit", "ref", "into", "of", "deviates",
+    "doc",
+];
 
 /// What the keys of a rule map add to its `from`.
 #[derive(Default)]
@@ -26,9 +29,15 @@ impl Checker<'_> {
     pub(super) fn rules(&mut self, node: &Node, found: &Found, source: &Source) -> Vec<Rule> {
         match &node.kind {
             Kind::List(items) => items.iter().flat_map(|item| self.rules(item, found, source)).collect(),
-            Kind::Scalar(text) => self.rule_text(text, node.place, found, source, &Extras::default()).into_iter().collect(),
-            Kind::Map(_) if node.get("$by").is_some() => self.dispatch(node, found, source).into_iter().collect(),
-            Kind::Map(_) if node.get("from").is_some() => self.rule_map(node, found, source).into_iter().collect(),
+            Kind::Scalar(text) => {
+                self.rule_text(text, node.place, found, source, &Extras::default()).into_iter().collect()
+            }
+            Kind::Map(_) if node.get("$by").is_some() => {
+                self.dispatch(node, found, source).into_iter().collect()
+            }
+            Kind::Map(_) if node.get("from").is_some() => {
+                self.rule_map(node, found, source).into_iter().collect()
+            }
             Kind::Map(_) => self.build(node, found, source).into_iter().collect(),
         }
     }
@@ -55,15 +64,26 @@ impl Checker<'_> {
     fn build(&mut self, node: &Node, found: &Found, source: &Source) -> Option<Rule> {
         let (chosen, shape) = self.shape_for(node, found)?;
         if shape.primitive {
-            let only_extensions = node.entries().iter().all(|entry| entry.key.starts_with("ext:") || entry.key.starts_with('$'));
+            let only_extensions = node
+                .entries()
+                .iter()
+                .all(|entry| entry.key.starts_with("ext:") || entry.key.starts_with('$'));
             if !only_extensions {
-                self.findings.add(node.place, "E0303", format!("{} is a {}; it has no elements", shape.shown, shape.code));
+                self.findings.add(
+                    node.place,
+                    "E0303",
+                    format!("{} is a {}; it has no elements", shape.shown, shape.code),
+                );
                 return None;
             }
         }
         let elements = self.elements(node, &shape, source, Completeness::Whole, &[])?;
         if elements.each.is_some() && !found.slot.repeats {
-            self.findings.add(node.place, "E0216", format!("{} holds one value; $each makes many", shape.shown));
+            self.findings.add(
+                node.place,
+                "E0216",
+                format!("{} holds one value; $each makes many", shape.shown),
+            );
         }
         Some(plain(node.place, chosen, Action::Build(elements)))
     }
@@ -73,11 +93,28 @@ impl Checker<'_> {
         if let [(chosen, shape)] = found.choices.as_slice() {
             return Some((chosen.clone(), shape.clone()));
         }
-        let keys: Vec<&str> = node.entries().iter().map(|entry| entry.key.split('.').next().unwrap_or_default()).filter(|key| !key.starts_with('$') && !key.starts_with("ext:")).collect();
-        let fits = |shape: &Shape| !shape.primitive && keys.iter().all(|key| fhir::r4().children(&shape.path).iter().any(|child| child.name == *key || fhir::r4().property(&shape.path, key).is_some()));
+        let keys: Vec<&str> = node
+            .entries()
+            .iter()
+            .map(|entry| entry.key.split('.').next().unwrap_or_default())
+            .filter(|key| !key.starts_with('$') && !key.starts_with("ext:"))
+            .collect();
+        let fits = |shape: &Shape| {
+            !shape.primitive
+                && keys.iter().all(|key| {
+                    fhir::r4()
+                        .children(&shape.path)
+                        .iter()
+                        .any(|child| child.name == *key || fhir::r4().property(&shape.path, key).is_some())
+                })
+        };
         let fitting = found.choices.iter().find(|(_, shape)| fits(shape)).cloned();
         if fitting.is_none() || keys.is_empty() {
-            self.findings.add(node.place, "E0302", format!("no type of {}[x] has these elements", found.slot.name));
+            self.findings.add(
+                node.place,
+                "E0302",
+                format!("no type of {}[x] has these elements", found.slot.name),
+            );
             return None;
         }
         fitting
@@ -88,7 +125,12 @@ impl Checker<'_> {
         let from = node.get("from")?;
         let text = self.text(from)?;
         let scalar = |key: &str| node.get(key).and_then(Node::scalar);
-        let mut extras = Extras { join: scalar("join").map(str::to_owned), unit: node.get("unit"), reference: scalar("ref") == Some("true"), ..Extras::default() };
+        let mut extras = Extras {
+            join: scalar("join").map(str::to_owned),
+            unit: node.get("unit"),
+            reference: scalar("ref") == Some("true"),
+            ..Extras::default()
+        };
         if let Some(given) = node.get("as") {
             let text = self.text(given)?;
             extras.conversion = Some((self.parsed(given.place, syntax::conversion_of(text))?, given.place));
@@ -98,7 +140,7 @@ impl Checker<'_> {
         }
         let when = self.guard(node, source)?;
         if let Some(target) = node.get("into") {
-            return self.into_rule(node, target, from, found, source, when);
+            return self.rule_into(node, target, from, found, source, when);
         }
         let mut rule = self.rule_text(text, from.place, found, source, &extras)?;
         rule.when = when;
@@ -131,7 +173,12 @@ impl Checker<'_> {
 
     /// `fill` and `set`.
     #[expect(clippy::option_option, reason = "absent key and failed check are different")]
-    fn overlay(&mut self, node: Option<&Node>, shape: Option<&Shape>, source: &Source) -> Option<Option<Elements>> {
+    fn overlay(
+        &mut self,
+        node: Option<&Node>,
+        shape: Option<&Shape>,
+        source: &Source,
+    ) -> Option<Option<Elements>> {
         let Some(node) = node else { return Some(None) };
         let Some(shape) = shape.filter(|shape| !shape.primitive) else {
             self.findings.add(node.place, "E0303", "a primitive has nothing to fill");
@@ -140,7 +187,15 @@ impl Checker<'_> {
         self.elements(node, shape, source, Completeness::Partial, &[]).map(Some)
     }
 
-    fn into_rule(&mut self, node: &Node, target: &Node, from: &Node, found: &Found, source: &Source, when: Option<Test>) -> Option<Rule> {
+    fn rule_into(
+        &mut self,
+        node: &Node,
+        target: &Node,
+        from: &Node,
+        found: &Found,
+        source: &Source,
+        when: Option<Test>,
+    ) -> Option<Rule> {
         let [(_, shape)] = found.choices.as_slice() else {
             self.findings.add(node.place, "E0302", "`into` needs an element of one type");
             return None;
@@ -152,15 +207,30 @@ impl Checker<'_> {
         let of = node.get("of").and_then(|of| of.scalar());
         let into = match of {
             Some("new") => Into::New,
-            Some(text) => match text.strip_prefix(found.slot.name.as_str()).and_then(|rest| rest.strip_prefix('~')).and_then(|n| n.parse::<usize>().ok()).and_then(|n| n.checked_sub(1)) {
+            Some(text) => match text
+                .strip_prefix(found.slot.name.as_str())
+                .and_then(|rest| rest.strip_prefix('~'))
+                .and_then(|n| n.parse::<usize>().ok())
+                .and_then(|n| n.checked_sub(1))
+            {
                 Some(index) => Into::Nth(index),
                 None => {
-                    self.findings.add_help(node.place, "E0105", format!("`of: {text}` names no item"), format!("new or {}~1", found.slot.name));
+                    self.findings.add_help(
+                        node.place,
+                        "E0105",
+                        format!("`of: {text}` names no item"),
+                        format!("new or {}~1", found.slot.name),
+                    );
                     return None;
                 }
             },
             None => {
-                self.findings.add_help(node.place, "E0103", "`into` needs `of`", format!("of: new, or of: {}~1", found.slot.name));
+                self.findings.add_help(
+                    node.place,
+                    "E0103",
+                    "`into` needs `of`",
+                    format!("of: new, or of: {}~1", found.slot.name),
+                );
                 return None;
             }
         };
@@ -171,10 +241,20 @@ impl Checker<'_> {
         Some(Rule { into: Some(into), when, ..plain(node.place, None, action) })
     }
 
-    fn rule_text(&mut self, text: &str, place: Place, found: &Found, source: &Source, extras: &Extras<'_>) -> Option<Rule> {
+    fn rule_text(
+        &mut self,
+        text: &str,
+        place: Place,
+        found: &Found,
+        source: &Source,
+        extras: &Extras<'_>,
+    ) -> Option<Rule> {
         let alternatives = self.parsed(place, syntax::rule(text))?;
         let count = alternatives.len();
-        let mut rules: Vec<Rule> = alternatives.into_iter().filter_map(|alternative| self.alternative(alternative, place, found, source, extras)).collect();
+        let mut rules: Vec<Rule> = alternatives
+            .into_iter()
+            .filter_map(|alternative| self.alternative(alternative, place, found, source, extras))
+            .collect();
         if rules.len() != count {
             return None;
         }
@@ -184,24 +264,45 @@ impl Checker<'_> {
         Some(plain(place, rules.first().and_then(|rule| rule.suffix.clone()), Action::First(rules)))
     }
 
-    fn alternative(&mut self, rule: syntax::Rule, place: Place, found: &Found, source: &Source, extras: &Extras<'_>) -> Option<Rule> {
+    fn alternative(
+        &mut self,
+        rule: syntax::Rule,
+        place: Place,
+        found: &Found,
+        source: &Source,
+        extras: &Extras<'_>,
+    ) -> Option<Rule> {
         if let Some((handle, offset)) = rule.reference {
             return self.reference(handle, place.shifted(offset, 1), place, found);
         }
         let value = rule.value?;
-        let conversion = rule.conversion.map(|(conversion, offset)| (conversion, place.shifted(offset, 1))).or_else(|| extras.conversion.clone());
-        let table = rule.table.map(|(table, offset)| (table, place.shifted(offset, 1))).or_else(|| extras.table.clone());
+        let conversion = rule
+            .conversion
+            .map(|(conversion, offset)| (conversion, place.shifted(offset, 1)))
+            .or_else(|| extras.conversion.clone());
+        let table = rule
+            .table
+            .map(|(table, offset)| (table, place.shifted(offset, 1)))
+            .or_else(|| extras.table.clone());
         let reference = rule.make_reference || extras.reference;
         let (from, facts) = self.expression(&value, place, source, Use::Value)?;
         if facts.many && !found.slot.repeats && extras.join.is_none() {
-            self.findings.add_help(place, "E0216", format!("many values for {}, which holds one", found.slot.name), "take ~1, a filter, or `join`");
+            self.findings.add_help(
+                place,
+                "E0216",
+                format!("many values for {}, which holds one", found.slot.name),
+                "take ~1, a filter, or `join`",
+            );
         }
-        let (chosen, convert, coded) = self.convert(conversion.as_ref(), table.is_some(), rule.system, reference, &facts, found, place)?;
+        let (chosen, convert, coded) =
+            self.convert(conversion.as_ref(), table.is_some(), rule.system, reference, &facts, found, place)?;
         if let (syntax::Value::Literal { text, .. }, Convert::Code) = (&value, &convert) {
             self.check_code_literal(text, found, place);
         }
         let from = match (from, &convert) {
-            (Expression::Literal(text), Convert::Boolean) => Expression::Literal(self.boolean_literal(&text, place)?.to_owned()),
+            (Expression::Literal(text), Convert::Boolean) => {
+                Expression::Literal(self.boolean_literal(&text, place)?.to_owned())
+            }
             (from, _) => from,
         };
         let table = match &table {
@@ -235,8 +336,13 @@ impl Checker<'_> {
     }
 
     fn unit(&mut self, node: &Node, convert: &Convert, source: &Source) -> Option<Expression> {
-        if !matches!(convert, Convert::NmQuantity | Convert::SnQuantity | Convert::SnRange | Convert::SnRatio) {
-            self.findings.add(node.place, "E0105", "`unit` belongs to NM.Quantity and SN.Quantity, SN.Range, SN.Ratio");
+        if !matches!(convert, Convert::NmQuantity | Convert::SnQuantity | Convert::SnRange | Convert::SnRatio)
+        {
+            self.findings.add(
+                node.place,
+                "E0105",
+                "`unit` belongs to NM.Quantity and SN.Quantity, SN.Range, SN.Ratio",
+            );
             return None;
         }
         let text = self.text(node)?;
@@ -257,34 +363,69 @@ impl Checker<'_> {
 
     fn check_code_literal(&mut self, text: &str, found: &Found, place: Place) {
         let Some(element) = found.element else { return };
-        let Some(binding) = element.binding.filter(|binding| binding.strength == fhir::Strength::Required) else { return };
+        let Some(binding) = element.binding.filter(|binding| binding.strength == fhir::Strength::Required)
+        else {
+            return;
+        };
         if let Some(set) = fhir::r4().codes(binding.value_set).filter(|set| !set.contains(text)) {
-            self.findings.add_near(place, "E0306", format!("{text} is not in the value set that {} requires", element.path), text, set.codes());
+            self.findings.add_near(
+                place,
+                "E0306",
+                format!("{text} is not in the value set that {} requires", element.path),
+                text,
+                set.codes(),
+            );
         }
     }
 
     /// Chooses conversion, choice suffix, and what a translated code becomes.
     #[expect(clippy::too_many_arguments, reason = "the parts of one rule")]
-    fn convert(&mut self, conversion: Option<&(Conversion, Place)>, has_table: bool, system: bool, reference: bool, facts: &Facts, found: &Found, place: Place) -> Option<(Option<String>, Convert, Coded)> {
+    fn convert(
+        &mut self,
+        conversion: Option<&(Conversion, Place)>,
+        has_table: bool,
+        system: bool,
+        reference: bool,
+        facts: &Facts,
+        found: &Found,
+        place: Place,
+    ) -> Option<(Option<String>, Convert, Coded)> {
         if system {
             let authority = matches!(facts.datatype.as_str(), "HD" | "EI");
             let chosen = self.primitive("uri", found, place)?;
-            return Some((chosen, if authority { Convert::Authority } else { Convert::CodeSystem }, Coded::Code));
+            return Some((
+                chosen,
+                if authority { Convert::Authority } else { Convert::CodeSystem },
+                Coded::Code,
+            ));
         }
         match conversion {
             Some((Conversion::Primitive(name), at)) => {
                 let convert = self.primitive_conversion(name, *at)?;
                 Some((self.primitive(name, found, *at)?, convert, Coded::Code))
             }
-            Some((Conversion::Map { source, target }, at)) => self.map_conversion(source, target, *at, reference, found),
+            Some((Conversion::Map { source, target }, at)) => {
+                self.map_conversion(source, target, *at, reference, found)
+            }
             None => self.inferred(has_table, facts, found, place),
         }
     }
 
-    fn inferred(&mut self, has_table: bool, facts: &Facts, found: &Found, place: Place) -> Option<(Option<String>, Convert, Coded)> {
+    fn inferred(
+        &mut self,
+        has_table: bool,
+        facts: &Facts,
+        found: &Found,
+        place: Place,
+    ) -> Option<(Option<String>, Convert, Coded)> {
         let [(chosen, shape)] = found.choices.as_slice() else {
             let types: Vec<&str> = found.choices.iter().map(|(_, shape)| shape.code.as_str()).collect();
-            self.findings.add_help(place, "E0302", format!("{}[x] has several types", found.slot.name), format!("write `as` one of {}", types.join(", ")));
+            self.findings.add_help(
+                place,
+                "E0302",
+                format!("{}[x] has several types", found.slot.name),
+                format!("write `as` one of {}", types.join(", ")),
+            );
             return None;
         };
         if shape.primitive {
@@ -296,7 +437,12 @@ impl Checker<'_> {
             (true, "CodeableConcept") => Some((chosen.clone(), Convert::Code, Coded::Concept)),
             _ => {
                 let from = if facts.datatype.is_empty() { "TYPE" } else { &facts.datatype };
-                self.findings.add_help(place, "E0217", format!("{} is a {}", shape.shown, shape.code), format!("write `as {from}.{}`", shape.code));
+                self.findings.add_help(
+                    place,
+                    "E0217",
+                    format!("{} is a {}", shape.shown, shape.code),
+                    format!("write `as {from}.{}`", shape.code),
+                );
                 None
             }
         }
@@ -304,7 +450,8 @@ impl Checker<'_> {
 
     fn primitive_conversion(&mut self, name: &str, place: Place) -> Option<Convert> {
         Some(match name {
-            "text" | "string" | "markdown" | "uri" | "url" | "canonical" | "oid" | "uuid" | "base64Binary" | "id" => Convert::Text,
+            "text" | "string" | "markdown" | "uri" | "url" | "canonical" | "oid" | "uuid"
+            | "base64Binary" | "id" => Convert::Text,
             "code" => Convert::Code,
             "date" => Convert::Date,
             "dateTime" => Convert::DateTime,
@@ -316,7 +463,16 @@ impl Checker<'_> {
             "positiveInt" => Convert::Integer { least: 1 },
             "decimal" => Convert::Decimal,
             other => {
-                self.findings.add_near(place, "E0401", format!("no conversion {other}"), other, ["text", "date", "dateTime", "instant", "time", "boolean", "integer", "decimal", "code", "uri"]);
+                self.findings.add_near(
+                    place,
+                    "E0401",
+                    format!("no conversion {other}"),
+                    other,
+                    [
+                        "text", "date", "dateTime", "instant", "time", "boolean", "integer", "decimal",
+                        "code", "uri",
+                    ],
+                );
                 return None;
             }
         })
@@ -335,15 +491,27 @@ impl Checker<'_> {
             exact => code == exact,
         };
         let exact = found.choices.iter().find(|(_, shape)| shape.code == name);
-        if let Some((chosen, _)) = exact.or_else(|| found.choices.iter().find(|(_, shape)| fits(&shape.code))) {
+        if let Some((chosen, _)) = exact.or_else(|| found.choices.iter().find(|(_, shape)| fits(&shape.code)))
+        {
             return Some(chosen.clone());
         }
         let types: Vec<&str> = found.choices.iter().map(|(_, shape)| shape.code.as_str()).collect();
-        self.findings.add(place, "E0303", format!("{name} does not fit {}, which is {}", found.slot.name, types.join(" or ")));
+        self.findings.add(
+            place,
+            "E0303",
+            format!("{name} does not fit {}, which is {}", found.slot.name, types.join(" or ")),
+        );
         None
     }
 
-    fn map_conversion(&mut self, source: &str, target: &str, place: Place, reference: bool, found: &Found) -> Option<(Option<String>, Convert, Coded)> {
+    fn map_conversion(
+        &mut self,
+        source: &str,
+        target: &str,
+        place: Place,
+        reference: bool,
+        found: &Found,
+    ) -> Option<(Option<String>, Convert, Coded)> {
         let built_in = match (source, target) {
             ("NM", "Quantity") => Some(Convert::NmQuantity),
             ("SN", "Quantity") => Some(Convert::SnQuantity),
@@ -353,12 +521,20 @@ impl Checker<'_> {
             _ => None,
         };
         let (convert, made) = match built_in {
-            Some(convert) => (convert, if target == "text" { Target::Text } else { Target::DataType(target.to_owned()) }),
+            Some(convert) => {
+                (convert, if target == "text" { Target::Text } else { Target::DataType(target.to_owned()) })
+            }
             None => {
                 let name = format!("{source}.{target}");
                 let Some(&index) = self.map_names.get(&name) else {
                     let names: Vec<String> = self.map_names.keys().cloned().collect();
-                    self.findings.add_near(place, "E0401", format!("no map {source} -> {target}"), &name, names.iter().map(String::as_str));
+                    self.findings.add_near(
+                        place,
+                        "E0401",
+                        format!("no map {source} -> {target}"),
+                        &name,
+                        names.iter().map(String::as_str),
+                    );
                     return None;
                 };
                 self.calls.insert(index);
@@ -368,11 +544,25 @@ impl Checker<'_> {
         let wanted = match &made {
             Target::Resource(kind) => {
                 if !reference {
-                    self.findings.add_help(place, "E0303", format!("{source} -> {target} makes a resource"), format!("write `as {source}.{target} ref`"));
+                    self.findings.add_help(
+                        place,
+                        "E0303",
+                        format!("{source} -> {target} makes a resource"),
+                        format!("write `as {source}.{target} ref`"),
+                    );
                     return None;
                 }
                 if !found.targets.is_empty() && !found.targets.contains(&kind.as_str()) {
-                    self.findings.add(place, "E0303", format!("{} refers to {}, not to {}", found.slot.name, found.targets.join(", "), kind.as_str()));
+                    self.findings.add(
+                        place,
+                        "E0303",
+                        format!(
+                            "{} refers to {}, not to {}",
+                            found.slot.name,
+                            found.targets.join(", "),
+                            kind.as_str()
+                        ),
+                    );
                     return None;
                 }
                 "Reference"
@@ -380,10 +570,18 @@ impl Checker<'_> {
             Target::DataType(code) => code.as_str(),
             Target::Text => return Some((self.primitive("text", found, place)?, convert, Coded::Code)),
         };
-        let fits = |code: &str| code == wanted || (wanted == "Quantity" && matches!(code, "Age" | "Duration" | "Count" | "Distance" | "SimpleQuantity"));
+        let fits = |code: &str| {
+            code == wanted
+                || (wanted == "Quantity"
+                    && matches!(code, "Age" | "Duration" | "Count" | "Distance" | "SimpleQuantity"))
+        };
         let Some((chosen, shape)) = found.choices.iter().find(|(_, shape)| fits(&shape.code)) else {
             let types: Vec<&str> = found.choices.iter().map(|(_, shape)| shape.code.as_str()).collect();
-            self.findings.add(place, "E0303", format!("{wanted} does not fit {}, which is {}", found.slot.name, types.join(" or ")));
+            self.findings.add(
+                place,
+                "E0303",
+                format!("{wanted} does not fit {}, which is {}", found.slot.name, types.join(" or ")),
+            );
             return None;
         };
         let coded = if shape.code == "Coding" { Coded::Coding } else { Coded::Concept };

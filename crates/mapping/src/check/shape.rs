@@ -39,7 +39,13 @@ pub(super) fn suffix(code: &str) -> String {
 impl Shape {
     /// The shape of a resource or data type.
     pub fn of_type(code: &str) -> Shape {
-        Shape { path: code.to_owned(), shown: code.to_owned(), code: code.to_owned(), primitive: fhir::r4().is_primitive(code), parts: None }
+        Shape {
+            path: code.to_owned(),
+            shown: code.to_owned(),
+            code: code.to_owned(),
+            primitive: fhir::r4().is_primitive(code),
+            parts: None,
+        }
     }
 }
 
@@ -74,7 +80,13 @@ impl Checker<'_> {
         if let Some(parts) = &parent.parts {
             let Some(code) = parts.get(name) else {
                 let names: Vec<&str> = parts.keys().map(String::as_str).collect();
-                self.findings.add_near(place, "E0309", format!("{} has no part {name}", parent.shown), name, names);
+                self.findings.add_near(
+                    place,
+                    "E0309",
+                    format!("{} has no part {name}", parent.shown),
+                    name,
+                    names,
+                );
                 return None;
             };
             let shape = Shape { shown: format!("{}.ext:{name}", parent.shown), ..Shape::of_type(code) };
@@ -82,34 +94,78 @@ impl Checker<'_> {
         }
         let Some(extension) = self.extensions.get(name).cloned() else {
             let names: Vec<String> = self.extensions.keys().cloned().collect();
-            self.findings.add_near(place, "E0309", format!("the extension {name} is not in extensions.yaml"), name, names.iter().map(String::as_str));
+            self.findings.add_near(
+                place,
+                "E0309",
+                format!("the extension {name} is not in extensions.yaml"),
+                name,
+                names.iter().map(String::as_str),
+            );
             return None;
         };
         self.check_context(parent, name, &extension, place);
         let shown = format!("{}.ext:{name}", parent.shown);
         Some(match extension.content {
-            Content::Value(code) => extension_found(name, extension.url, Some(Shape { shown, ..Shape::of_type(&code) }), None, extension.repeats),
+            Content::Value(code) => extension_found(
+                name,
+                extension.url,
+                Some(Shape { shown, ..Shape::of_type(&code) }),
+                None,
+                extension.repeats,
+            ),
             Content::Parts(parts) => {
-                let shape = Shape { path: String::new(), shown, code: "Extension".to_owned(), primitive: false, parts: Some(parts) };
+                let shape = Shape {
+                    path: String::new(),
+                    shown,
+                    code: "Extension".to_owned(),
+                    primitive: false,
+                    parts: Some(parts),
+                };
                 extension_found(name, extension.url, None, Some(shape), extension.repeats)
             }
         })
     }
 
     fn check_context(&mut self, parent: &Shape, name: &str, extension: &Extension, place: Place) {
-        let fits = extension.contexts.is_empty() || extension.contexts.iter().any(|context| context == "Element" || context == &parent.shown || context == &parent.path || context == &parent.code);
+        let fits = extension.contexts.is_empty()
+            || extension.contexts.iter().any(|context| {
+                context == "Element"
+                    || context == &parent.shown
+                    || context == &parent.path
+                    || context == &parent.code
+            });
         if !fits {
-            self.findings.add(place, "E0309", format!("the extension {name} belongs on {}, not on {}", extension.contexts.join(", "), parent.shown));
+            self.findings.add(
+                place,
+                "E0309",
+                format!(
+                    "the extension {name} belongs on {}, not on {}",
+                    extension.contexts.join(", "),
+                    parent.shown
+                ),
+            );
         }
     }
 }
 
-fn extension_found(name: &str, url: String, value: Option<Shape>, parts: Option<Shape>, repeats: bool) -> Found {
+fn extension_found(
+    name: &str,
+    url: String,
+    value: Option<Shape>,
+    parts: Option<Shape>,
+    repeats: bool,
+) -> Found {
     let value_suffix = value.as_ref().map(|shape| suffix(&shape.code));
     let primitive = value.as_ref().is_some_and(|shape| shape.primitive);
     let choices = value.or(parts).map(|shape| vec![(None, shape)]).unwrap_or_default();
     let removal = vec![format!("extension:{url}")];
-    let slot = Slot { name: name.to_owned(), form: Form::Extension { url, suffix: value_suffix }, repeats, primitive, removal };
+    let slot = Slot {
+        name: name.to_owned(),
+        form: Form::Extension { url, suffix: value_suffix },
+        repeats,
+        primitive,
+        removal,
+    };
     Found { slot, choices, element: None, targets: Vec::new() }
 }
 
@@ -121,14 +177,36 @@ fn found(parent: &Shape, element: &'static fhir::Element) -> Found {
     for kind in element.types {
         let chosen = is_choice.then(|| suffix(kind.code));
         let json_name = format!("{base}{}", chosen.as_deref().unwrap_or_default());
-        let path = definitions.property(&parent.path, &json_name).map_or(kind.code, |property| property.child_path);
+        let path =
+            definitions.property(&parent.path, &json_name).map_or(kind.code, |property| property.child_path);
         let shown = format!("{}.{base}", parent.shown);
-        let shape = Shape { path: path.to_owned(), shown, code: kind.code.to_owned(), primitive: definitions.is_primitive(kind.code), parts: None };
+        let shape = Shape {
+            path: path.to_owned(),
+            shown,
+            code: kind.code.to_owned(),
+            primitive: definitions.is_primitive(kind.code),
+            parts: None,
+        };
         choices.push((chosen, shape));
     }
-    let removal = if is_choice { choices.iter().map(|(chosen, _)| format!("{base}{}", chosen.as_deref().unwrap_or_default())).collect() } else { vec![base.to_owned()] };
+    let removal = if is_choice {
+        choices.iter().map(|(chosen, _)| format!("{base}{}", chosen.as_deref().unwrap_or_default())).collect()
+    } else {
+        vec![base.to_owned()]
+    };
     let primitive = !is_choice && choices.iter().all(|(_, shape)| shape.primitive);
-    let targets = element.types.iter().flat_map(|kind| kind.targets).copied().filter(|target| *target != "Resource").collect();
+    let targets = element
+        .types
+        .iter()
+        .flat_map(|kind| kind.targets)
+        .copied()
+        .filter(|target| *target != "Resource")
+        .collect();
     let form = if is_choice { Form::Choice } else { Form::Element };
-    Found { slot: Slot { name: base.to_owned(), form, repeats: element.repeats(), primitive, removal }, choices, element: Some(element), targets }
+    Found {
+        slot: Slot { name: base.to_owned(), form, repeats: element.repeats(), primitive, removal },
+        choices,
+        element: Some(element),
+        targets,
+    }
 }

@@ -7,7 +7,8 @@ use crate::site::Site;
 use crate::yaml::{Entry, Kind, Node};
 use std::collections::BTreeMap;
 
-const SITE_KEYS: KeyList = &["site", "match", "extends", "zone", "systems", "facts", "segments", "codes", "patch", "doc"];
+const SITE_KEYS: KeyList =
+    &["site", "match", "extends", "zone", "systems", "facts", "segments", "codes", "patch", "doc"];
 /// MSH fields that can tell a sender.
 const MATCH_KEYS: KeyList = &["MSH-3", "MSH-4", "MSH-5", "MSH-6"];
 
@@ -28,15 +29,28 @@ pub(crate) fn overlay(base: &Trees, own: &Trees, node: &Node, findings: &mut Fin
         match target {
             Some(target) => apply(target, &patch.value, findings),
             None => {
-                let names: Vec<&str> = base.maps.keys().chain(base.messages.keys()).map(String::as_str).collect();
-                findings.add_near(patch.place, "E0502", format!("no map or message {}", patch.key), &patch.key, names);
+                let names: Vec<&str> =
+                    base.maps.keys().chain(base.messages.keys()).map(String::as_str).collect();
+                findings.add_near(
+                    patch.place,
+                    "E0502",
+                    format!("no map or message {}", patch.key),
+                    &patch.key,
+                    names,
+                );
             }
         }
     }
     for table in node.get("codes").map(Node::entries).unwrap_or_default() {
         match trees.codes.get_mut(&table.key) {
             Some(target) => add_rows(target, table, findings),
-            None => findings.add_near(table.place, "E0402", format!("no code table {}", table.key), &table.key, base.codes.keys().map(String::as_str)),
+            None => findings.add_near(
+                table.place,
+                "E0402",
+                format!("no code table {}", table.key),
+                &table.key,
+                base.codes.keys().map(String::as_str),
+            ),
         }
     }
     (site, trees)
@@ -52,7 +66,11 @@ fn add_rows(target: &mut Node, table: &Entry, findings: &mut Findings) {
                 rows.push(row.clone());
             }
         }
-        Kind::Scalar(_) | Kind::List(_) => findings.add(table.place, "E0502", format!("the rows of {} stand in a file of their own; overlay the table", table.key)),
+        Kind::Scalar(_) | Kind::List(_) => findings.add(
+            table.place,
+            "E0502",
+            format!("the rows of {} stand in a file of their own; overlay the table", table.key),
+        ),
     }
 }
 
@@ -66,7 +84,13 @@ fn apply(target: &mut Node, patch: &Node, findings: &mut Findings) {
         }
         let Some(position) = entries.iter().position(|entry| entry.key == change.key) else {
             let names: Vec<String> = entries.iter().map(|entry| entry.key.clone()).collect();
-            findings.add_near(change.place, "E0502", format!("the patched file has no key {}; +{} adds one", change.key, change.key), &change.key, names.iter().map(String::as_str));
+            findings.add_near(
+                change.place,
+                "E0502",
+                format!("the patched file has no key {}; +{} adds one", change.key, change.key),
+                &change.key,
+                names.iter().map(String::as_str),
+            );
             continue;
         };
         if change.value.scalar() == Some("drop") {
@@ -84,8 +108,14 @@ fn apply(target: &mut Node, patch: &Node, findings: &mut Findings) {
 /// `+key` on a key that exists appends to its list.
 fn add(entries: &mut Vec<Entry>, key: &str, change: &Entry, findings: &mut Findings) {
     match entries.iter_mut().find(|entry| entry.key == key) {
-        None => entries.push(Entry { key: key.to_owned(), place: Place { column: change.place.column + 1, ..change.place }, value: change.value.clone() }),
-        Some(entry) if change.value.is_map() && entry.value.is_map() => findings.add(change.place, "E0502", format!("{key} is there already; patch it without +")),
+        None => entries.push(Entry {
+            key: key.to_owned(),
+            place: Place { column: change.place.column + 1, ..change.place },
+            value: change.value.clone(),
+        }),
+        Some(entry) if change.value.is_map() && entry.value.is_map() => {
+            findings.add(change.place, "E0502", format!("{key} is there already; patch it without +"))
+        }
         Some(entry) => entry.value = joined(&entry.value, &change.value),
     }
 }
@@ -96,7 +126,8 @@ fn joined(left: &Node, right: &Node) -> Node {
 }
 
 fn settings(node: &Node, findings: &mut Findings) -> Site {
-    let mut site = Site { name: node.get("site").and_then(Node::scalar).map(str::to_owned), ..Site::default() };
+    let mut site =
+        Site { name: node.get("site").and_then(Node::scalar).map(str::to_owned), ..Site::default() };
     if let Some(matches) = node.get("match") {
         only_keys(matches, MATCH_KEYS, findings);
         for entry in matches.entries() {
@@ -110,7 +141,12 @@ fn settings(node: &Node, findings: &mut Findings) -> Site {
         let name = zone.scalar().unwrap_or_default();
         match jiff::tz::TimeZone::get(name) {
             Ok(found) => site.zone = Some(found),
-            Err(_) => findings.add_help(zone.place, "E0503", format!("no time zone {name}"), "an IANA name, like America/Chicago"),
+            Err(_) => findings.add_help(
+                zone.place,
+                "E0503",
+                format!("no time zone {name}"),
+                "an IANA name, like America/Chicago",
+            ),
         }
     }
     site.systems = texts(node.get("systems"));

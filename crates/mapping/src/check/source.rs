@@ -44,7 +44,13 @@ const PERSONS: [&str; 4] = ["XCN", "CNN", "PPN", "NDL"];
 
 impl Checker<'_> {
     /// Checks a path and resolves it.
-    pub(super) fn path(&mut self, path: &syntax::Path, place: Place, source: &Source, purpose: Use) -> Option<(Path, Facts)> {
+    pub(super) fn path(
+        &mut self,
+        path: &syntax::Path,
+        place: Place,
+        source: &Source,
+        purpose: Use,
+    ) -> Option<(Path, Facts)> {
         let at = place.shifted(path.offset, path.length);
         let (root, mut datatype, mut many) = match &path.root {
             syntax::Root::Item | syntax::Root::Type(_) => self.item_root(path, at, source)?,
@@ -56,7 +62,14 @@ impl Checker<'_> {
                 };
                 let selector = self.selector(selector, &datatype, repeats, place, at, source, purpose)?;
                 let many = *every || matches!(selector, Selector::Every);
-                let root = Root::Segment { name: name.clone(), groups: groups.clone(), every: *every, absolute: *absolute, field: *field, selector };
+                let root = Root::Segment {
+                    name: name.clone(),
+                    groups: groups.clone(),
+                    every: *every,
+                    absolute: *absolute,
+                    field: *field,
+                    selector,
+                };
                 (root, datatype, many)
             }
         };
@@ -72,7 +85,13 @@ impl Checker<'_> {
         if purpose == Use::Any {
             many = false;
         }
-        let plan = Path { root, steps: path.steps.clone(), text: path.text.clone(), keyed: keyed(&datatype), authority_of };
+        let plan = Path {
+            root,
+            steps: path.steps.clone(),
+            text: path.text.clone(),
+            keyed: keyed(&datatype),
+            authority_of,
+        };
         Some((plan, Facts { datatype, many }))
     }
 
@@ -96,7 +115,12 @@ impl Checker<'_> {
         let Some(reads) = &source.reads else { return };
         let own = source.segment.as_deref() == Some(name);
         if !own && !absolute && name != "MSH" && !reads.iter().any(|read| read == name) {
-            self.findings.add_help(at, "E0215", format!("{name} is not in `reads`"), format!("add it: reads: [{name}]"));
+            self.findings.add_help(
+                at,
+                "E0215",
+                format!("{name} is not in `reads`"),
+                format!("add it: reads: [{name}]"),
+            );
         }
     }
 
@@ -106,19 +130,41 @@ impl Checker<'_> {
             return Some((datatype.clone(), true));
         }
         let Some(fields) = dictionary::segment(segment) else {
-            self.findings.add_help(at, "E0214", format!("the segment {segment} is in no HL7 version"), "a site declares its Z segments under `segments`");
+            self.findings.add_help(
+                at,
+                "E0214",
+                format!("the segment {segment} is in no HL7 version"),
+                "a site declares its Z segments under `segments`",
+            );
             return None;
         };
         let index = usize::from(number).checked_sub(1)?;
         let Some(field) = fields.get(index) else {
-            let help = slip(number, fields.len()).map(|near| format!("did you mean {segment}-{near}?")).unwrap_or_else(|| "see the segment's definition".into());
-            self.findings.add_help(at, "E0214", format!("{segment}-{number} is in no HL7 version ({segment} ends at {})", fields.len()), help);
+            let help = slip(number, fields.len())
+                .map(|near| format!("did you mean {segment}-{near}?"))
+                .unwrap_or_else(|| "see the segment's definition".into());
+            self.findings.add_help(
+                at,
+                "E0214",
+                format!("{segment}-{number} is in no HL7 version ({segment} ends at {})", fields.len()),
+                help,
+            );
             return None;
         };
         Some((field.datatype.to_owned(), field.repeats))
     }
 
-    fn selector(&mut self, given: &syntax::Selector, datatype: &str, repeats: bool, place: Place, at: Place, source: &Source, purpose: Use) -> Option<Selector> {
+    #[expect(clippy::too_many_arguments, reason = "one path and all that is known of it")]
+    fn selector(
+        &mut self,
+        given: &syntax::Selector,
+        datatype: &str,
+        repeats: bool,
+        place: Place,
+        at: Place,
+        source: &Source,
+        purpose: Use,
+    ) -> Option<Selector> {
         Some(match given {
             syntax::Selector::Every => Selector::Every,
             syntax::Selector::Nth(n) => Selector::Nth(*n),
@@ -129,7 +175,12 @@ impl Checker<'_> {
             syntax::Selector::Plain if purpose == Use::Any => Selector::Every,
             syntax::Selector::Plain => {
                 if repeats && purpose == Use::Value {
-                    self.findings.add_help(at, "E0216", "this field repeats", "write * for every repetition, ~1 for the first, or a filter");
+                    self.findings.add_help(
+                        at,
+                        "E0216",
+                        "this field repeats",
+                        "write * for every repetition, ~1 for the first, or a filter",
+                    );
                 }
                 Selector::First
             }
@@ -147,7 +198,11 @@ impl Checker<'_> {
         match usize::from(step).checked_sub(1).and_then(|index| components.get(index)) {
             Some(component) => Some(component.datatype.to_owned()),
             None => {
-                self.findings.add(at, "E0214", format!("{}: {datatype} has {} components, not {step}", path.text, components.len()));
+                self.findings.add(
+                    at,
+                    "E0214",
+                    format!("{}: {datatype} has {} components, not {step}", path.text, components.len()),
+                );
                 None
             }
         }
@@ -158,7 +213,11 @@ impl Checker<'_> {
 fn slip(number: u16, last: usize) -> Option<u16> {
     let text = number.to_string();
     let shorter = [text.get(1..), text.get(..text.len().saturating_sub(1))];
-    shorter.into_iter().flatten().filter_map(|part| part.parse::<u16>().ok()).find(|near| *near > 0 && usize::from(*near) <= last)
+    shorter
+        .into_iter()
+        .flatten()
+        .filter_map(|part| part.parse::<u16>().ok())
+        .find(|near| *near > 0 && usize::from(*near) <= last)
 }
 
 /// How a type counts in an id.

@@ -19,7 +19,8 @@ pub(crate) fn to_base64(data: &str, encoding: &str) -> Result<String, Refused> {
 }
 
 fn hex(data: &str) -> Result<Vec<u8>, Refused> {
-    let digits: Option<Vec<u32>> = data.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_digit(16)).collect();
+    let digits: Option<Vec<u32>> =
+        data.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_digit(16)).collect();
     let digits = digits.ok_or("not hexadecimal")?;
     if digits.is_empty() || digits.len() % 2 != 0 {
         return Err("not hexadecimal");

@@ -40,7 +40,11 @@ pub(crate) fn text(text: &str) -> Result<Converted, Refused> {
         return if text.trim().is_empty() { Err("empty text") } else { Ok(Converted::exact(text)) };
     }
     let kept: String = text.chars().filter(|c| allowed(*c)).collect();
-    if kept.trim().is_empty() { Err("empty text") } else { Ok(Converted { value: kept.into(), lossy: Some("control characters dropped") }) }
+    if kept.trim().is_empty() {
+        Err("empty text")
+    } else {
+        Ok(Converted { value: kept.into(), lossy: Some("control characters dropped") })
+    }
 }
 
 /// Text as a FHIR code: no leading, trailing or doubled space (R4 datatypes, code).

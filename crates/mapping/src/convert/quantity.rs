@@ -86,7 +86,12 @@ impl Structured<'_> {
 fn quantity(value: Value, comparator: Option<&str>, unit: &Unit) -> Value {
     let mut made = Map::new();
     made.insert("value".into(), value);
-    let texts = [("comparator", comparator), ("unit", unit.display.as_deref()), ("system", unit.system.as_deref()), ("code", unit.code.as_deref())];
+    let texts = [
+        ("comparator", comparator),
+        ("unit", unit.display.as_deref()),
+        ("system", unit.system.as_deref()),
+        ("code", unit.code.as_deref()),
+    ];
     for (name, text) in texts {
         if let Some(text) = text {
             made.insert(name.into(), text.into());
@@ -103,7 +108,10 @@ mod tests {
     fn structured_numerics_take_their_shape() {
         let range = Structured { comparator: "", low: "10", separator: "-", high: "20" };
         assert!(range.quantity(&Unit::default()).is_err());
-        assert_eq!(range.range(&Unit::default()).map(|c| c.value["high"]["value"].to_string()), Ok("20".into()));
+        assert_eq!(
+            range.range(&Unit::default()).map(|c| c.value["high"]["value"].to_string()),
+            Ok("20".into())
+        );
         let ratio = Structured { comparator: "", low: "1", separator: ":", high: "128" };
         assert_eq!(ratio.ratio().map(|c| c.value["denominator"]["value"].to_string()), Ok("128".into()));
         let single = Structured { comparator: ">", low: "90", separator: "", high: "" };
@@ -115,7 +123,8 @@ mod tests {
 
     #[test]
     fn a_number_with_a_comparator_is_marked() {
-        let found = of_number(">90", &Unit::default()).map(|c| (c.value["comparator"].clone(), c.lossy.is_some()));
+        let found =
+            of_number(">90", &Unit::default()).map(|c| (c.value["comparator"].clone(), c.lossy.is_some()));
         assert_eq!(found, Ok((json!(">"), true)));
         assert!(of_number("60~120", &Unit::default()).is_err());
     }

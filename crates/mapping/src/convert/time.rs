@@ -33,7 +33,17 @@ impl Precision {
 
     /// The precision a word names.
     pub fn named(name: &str) -> Option<Precision> {
-        [Precision::Year, Precision::Month, Precision::Day, Precision::Hour, Precision::Minute, Precision::Second, Precision::Fraction].into_iter().find(|precision| precision.name() == name)
+        [
+            Precision::Year,
+            Precision::Month,
+            Precision::Day,
+            Precision::Hour,
+            Precision::Minute,
+            Precision::Second,
+            Precision::Fraction,
+        ]
+        .into_iter()
+        .find(|precision| precision.name() == name)
     }
 }
 
@@ -72,7 +82,9 @@ pub(crate) fn moment(text: &str) -> Result<Moment<'_>, Refused> {
     };
     let stem = stem.strip_suffix('Z').unwrap_or(stem);
     let (digits, fraction) = stem.split_once('.').unwrap_or((stem, ""));
-    if !digits.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) || (stem.contains('.') && (digits.len() != 14 || fraction.is_empty())) {
+    if !digits.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit())
+        || (stem.contains('.') && (digits.len() != 14 || fraction.is_empty()))
+    {
         return Err(BAD_TIME);
     }
     let precision = match (digits.len(), fraction.is_empty()) {
@@ -85,7 +97,9 @@ pub(crate) fn moment(text: &str) -> Result<Moment<'_>, Refused> {
         (14, false) => Precision::Fraction,
         _ => return Err(BAD_TIME),
     };
-    let two = |from: usize, missing: i8| -> i8 { digits.get(from..from + 2).and_then(|pair| pair.parse().ok()).unwrap_or(missing) };
+    let two = |from: usize, missing: i8| -> i8 {
+        digits.get(from..from + 2).and_then(|pair| pair.parse().ok()).unwrap_or(missing)
+    };
     let year: i16 = digits.get(..4).and_then(|year| year.parse().ok()).ok_or(BAD_TIME)?;
     let date = civil::Date::new(year, two(4, 1), two(6, 1)).map_err(|_| "no such day")?;
     let (hour, minute, second) = (two(8, 0), two(10, 0), two(12, 0));
@@ -104,7 +118,9 @@ fn offset(text: &str) -> Result<i32, Refused> {
     if digits.len() != 4 || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err("not a time zone offset");
     }
-    let number = |range: std::ops::Range<usize>| digits.get(range).and_then(|part| part.parse::<i32>().ok()).unwrap_or(99);
+    let number = |range: std::ops::Range<usize>| {
+        digits.get(range).and_then(|part| part.parse::<i32>().ok()).unwrap_or(99)
+    };
     let (hours, minutes) = (number(0..2), number(2..4));
     if hours > 14 || minutes > 59 {
         return Err("not a time zone offset");
@@ -118,7 +134,11 @@ impl Moment<'_> {
         match self.precision {
             Precision::Year => format!("{year:04}"),
             Precision::Month => format!("{year:04}-{month:02}"),
-            Precision::Day | Precision::Hour | Precision::Minute | Precision::Second | Precision::Fraction => format!("{year:04}-{month:02}-{day:02}"),
+            Precision::Day
+            | Precision::Hour
+            | Precision::Minute
+            | Precision::Second
+            | Precision::Fraction => format!("{year:04}-{month:02}-{day:02}"),
         }
     }
 
@@ -130,7 +150,11 @@ impl Moment<'_> {
     /// Seconds east of UTC: as sent, else MSH-7's, else the zone's on that day.
     fn resolved_offset(&self, zones: Zones<'_>) -> Option<i32> {
         let local = || self.date.at(self.hour, self.minute, self.second, 0);
-        let from_zone = || zones.site.and_then(|zone| zone.to_ambiguous_timestamp(local()).compatible().ok().map(|at| zone.to_offset(at).seconds()));
+        let from_zone = || {
+            zones.site.and_then(|zone| {
+                zone.to_ambiguous_timestamp(local()).compatible().ok().map(|at| zone.to_offset(at).seconds())
+            })
+        };
         self.offset.or(zones.message_offset).or_else(from_zone)
     }
 
@@ -157,9 +181,13 @@ pub(crate) fn date_time(text: &str, zones: Zones<'_>) -> Result<Converted, Refus
         return Ok(Converted::exact(moment.date_text()));
     }
     let Some(offset) = moment.resolved_offset(zones) else {
-        return Ok(Converted { value: moment.date_text().into(), lossy: Some("no offset known: cut to the date") });
+        return Ok(Converted {
+            value: moment.date_text().into(),
+            lossy: Some("no offset known: cut to the date"),
+        });
     };
-    let value: Value = format!("{}T{}{}", moment.date_text(), moment.clock_text(), offset_text(offset)).into();
+    let value: Value =
+        format!("{}T{}{}", moment.date_text(), moment.clock_text(), offset_text(offset)).into();
     let lossy = (moment.precision == Precision::Hour).then_some("minutes filled with zero");
     Ok(Converted { value, lossy })
 }
@@ -201,7 +229,12 @@ mod tests {
     use super::*;
 
     fn shown(result: Result<Converted, Refused>) -> String {
-        result.map_or_else(|refused| format!("!{refused}"), |c| format!("{}{}", c.value.as_str().unwrap_or(""), if c.lossy.is_some() { " lossy" } else { "" }))
+        result.map_or_else(
+            |refused| format!("!{refused}"),
+            |c| {
+                format!("{}{}", c.value.as_str().unwrap_or(""), if c.lossy.is_some() { " lossy" } else { "" })
+            },
+        )
     }
 
     #[test]
@@ -227,7 +260,17 @@ mod tests {
 
     #[test]
     fn impossible_days_and_short_instants_are_refused() {
-        for bad in ["0000", "20230229", "202301012400", "2023010", "20230101120060", "x", "", "20230101.5", "2023+9900"] {
+        for bad in [
+            "0000",
+            "20230229",
+            "202301012400",
+            "2023010",
+            "20230101120060",
+            "x",
+            "",
+            "20230101.5",
+            "2023+9900",
+        ] {
             assert!(moment(bad).is_err(), "{bad}");
         }
         let zones = Zones { message_offset: Some(0), site: None };

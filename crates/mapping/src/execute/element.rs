@@ -1,7 +1,7 @@
 //! Objects: fields in order, choices, extensions, lists, references.
 
-use super::scope::{Level, Scope, Value as Item};
 use super::Executor;
+use super::scope::{Level, Scope, Value as Item};
 use crate::plan::{Action, Elements, Field, Form, Into, Path, Root, Rule, Slot};
 use serde_json::{Map, Value, json};
 
@@ -31,7 +31,12 @@ impl<'a> Executor<'a> {
     }
 
     /// Fills the top of a resource and gives the removals that nulls ask for.
-    pub(super) fn build_resource(&mut self, elements: &'a Elements, scope: &Scope<'a>, out: &mut Object) -> Vec<String> {
+    pub(super) fn build_resource(
+        &mut self,
+        elements: &'a Elements,
+        scope: &Scope<'a>,
+        out: &mut Object,
+    ) -> Vec<String> {
         let mut removals = Vec::new();
         if elements.when.as_ref().is_some_and(|when| !self.holds(when, scope)) {
             return removals;
@@ -57,9 +62,10 @@ impl<'a> Executor<'a> {
     /// Runs a list: all of it on a repeating element, else the first that yields.
     fn rules(&mut self, rules: &'a [Rule], slot: &'a Slot, scope: &Scope<'a>, out: &mut Object) -> bool {
         let mut wrote = false;
-        for rule in rules {
+        for (at, rule) in rules.iter().enumerate() {
             wrote |= self.rule(rule, slot, scope, out);
             if wrote && !slot.repeats {
+                self.supersede(rules.get(at + 1..).unwrap_or_default(), scope);
                 break;
             }
         }
@@ -84,20 +90,33 @@ impl<'a> Executor<'a> {
                 if let Some(Item::Part(part, _)) = found.first() {
                     self.ledger.mark_first(*part, crate::LeafFate::Mapped, None);
                 }
-                let branch = branches.iter().find(|(keys, _)| keys.contains(&key)).map_or(otherwise, |(_, rules)| rules);
+                let branch = branches
+                    .iter()
+                    .find(|(keys, _)| keys.contains(&key))
+                    .map_or(otherwise, |(_, rules)| rules);
                 self.rules(branch, slot, scope, out)
             }
         }
     }
 
-    fn build_each(&mut self, elements: &'a Elements, rule: &'a Rule, slot: &'a Slot, scope: &Scope<'a>, out: &mut Object) -> bool {
+    fn build_each(
+        &mut self,
+        elements: &'a Elements,
+        rule: &'a Rule,
+        slot: &'a Slot,
+        scope: &Scope<'a>,
+        out: &mut Object,
+    ) -> bool {
         let Some(each) = &elements.each else { return self.build_one(elements, rule, slot, scope, out) };
         let mut wrote = false;
-        let mut index = 0;
-        for value in self.parts(each, scope) {
-            index += 1;
+        for (index, value) in (1..).zip(self.parts(each, scope)) {
             let inner = match &value {
-                Item::Segment(segment) => Scope { bound: Some(*segment), index, group: self.groups.group_of(*segment), ..scope.clone() },
+                Item::Segment(segment) => Scope {
+                    bound: Some(*segment),
+                    index,
+                    group: self.groups.group_of(*segment),
+                    ..scope.clone()
+                },
                 Item::Part(part, _) if part.presence() != hl7v2::Presence::Valued => {
                     self.null |= part.presence() == hl7v2::Presence::Null;
                     continue;
@@ -109,7 +128,14 @@ impl<'a> Executor<'a> {
         wrote
     }
 
-    fn build_one(&mut self, elements: &'a Elements, rule: &'a Rule, slot: &'a Slot, scope: &Scope<'a>, out: &mut Object) -> bool {
+    fn build_one(
+        &mut self,
+        elements: &'a Elements,
+        rule: &'a Rule,
+        slot: &'a Slot,
+        scope: &Scope<'a>,
+        out: &mut Object,
+    ) -> bool {
         let mut made = Object::new();
         self.enter(slot, rule.suffix.as_deref(), out);
         self.build(elements, scope, &mut made);
@@ -125,7 +151,14 @@ impl<'a> Executor<'a> {
         true
     }
 
-    fn build_into(&mut self, into: &Into, elements: &'a Elements, slot: &'a Slot, scope: &Scope<'a>, out: &mut Object) -> bool {
+    fn build_into(
+        &mut self,
+        into: &Into,
+        elements: &'a Elements,
+        slot: &'a Slot,
+        scope: &Scope<'a>,
+        out: &mut Object,
+    ) -> bool {
         let mut made = Object::new();
         self.enter(slot, None, out);
         self.build(elements, scope, &mut made);
@@ -138,7 +171,11 @@ impl<'a> Executor<'a> {
                 write(slot, None, Yield::plain(Value::Object(made)), out);
                 true
             }
-            Into::Nth(index) => match out.get_mut(&slot.name).and_then(|list| list.get_mut(*index)).and_then(Value::as_object_mut) {
+            Into::Nth(index) => match out
+                .get_mut(&slot.name)
+                .and_then(|list| list.get_mut(*index))
+                .and_then(Value::as_object_mut)
+            {
                 Some(item) => {
                     item.append(&mut made);
                     true
@@ -148,7 +185,14 @@ impl<'a> Executor<'a> {
         }
     }
 
-    fn nested(&mut self, slot: &'a Slot, suffix: Option<&str>, elements: &'a Elements, scope: &Scope<'a>, out: &mut Object) {
+    fn nested(
+        &mut self,
+        slot: &'a Slot,
+        suffix: Option<&str>,
+        elements: &'a Elements,
+        scope: &Scope<'a>,
+        out: &mut Object,
+    ) {
         let single = matches!(slot.form, Form::Element | Form::Choice) && !slot.repeats && !slot.primitive;
         let name = format!("{}{}", slot.name, suffix.unwrap_or_default());
         let mut made = match single.then(|| out.remove(&name)) {
@@ -172,12 +216,29 @@ impl<'a> Executor<'a> {
         }
     }
 
-    fn refer(&mut self, handle: &str, rule: &'a Rule, slot: &'a Slot, scope: &Scope<'a>, out: &mut Object) -> bool {
-        let indices = if handle == "*" { (0..self.instances.len()).collect() } else { self.resources_in_scope(handle, scope) };
+    fn refer(
+        &mut self,
+        handle: &str,
+        rule: &'a Rule,
+        slot: &'a Slot,
+        scope: &Scope<'a>,
+        out: &mut Object,
+    ) -> bool {
+        let indices = if handle == "*" {
+            (0..self.instances.len()).collect()
+        } else {
+            self.resources_in_scope(handle, scope)
+        };
         let limit = if slot.repeats { indices.len() } else { 1 };
         let mut wrote = false;
         for index in indices.into_iter().take(limit) {
-            let Some(reference) = self.instances.get(index).map(|instance| format!("{}/{}", instance.kind.as_str(), instance.id)) else { continue };
+            let Some(reference) = self
+                .instances
+                .get(index)
+                .map(|instance| format!("{}/{}", instance.kind.as_str(), instance.id))
+            else {
+                continue;
+            };
             self.step(slot, rule, out, None, None, Some(&reference), vec![format!("ref {handle}")], None);
             write(slot, rule.suffix.as_deref(), Yield::plain(json!({ "reference": reference })), out);
             wrote = true;
@@ -193,7 +254,9 @@ impl<'a> Executor<'a> {
         if named_segment {
             return !found.is_empty();
         }
-        found.iter().any(|value| matches!(value, Item::Part(part, _) if part.presence() == hl7v2::Presence::Valued))
+        found
+            .iter()
+            .any(|value| matches!(value, Item::Part(part, _) if part.presence() == hl7v2::Presence::Valued))
     }
 }
 
@@ -202,7 +265,10 @@ fn is_filled(slot: &Slot, out: &Object) -> bool {
     match &slot.form {
         Form::Element => out.contains_key(&slot.name) || out.contains_key(&format!("_{}", slot.name)),
         Form::Choice => slot.removal.iter().any(|name| out.contains_key(name)),
-        Form::Extension { url, .. } => out.get("extension").and_then(Value::as_array).is_some_and(|list| list.iter().any(|one| one.get("url").and_then(Value::as_str) == Some(url))),
+        Form::Extension { url, .. } => out
+            .get("extension")
+            .and_then(Value::as_array)
+            .is_some_and(|list| list.iter().any(|one| one.get("url").and_then(Value::as_str) == Some(url))),
     }
 }
 

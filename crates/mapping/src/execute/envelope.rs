@@ -29,11 +29,21 @@ pub(super) fn shown(code: &str) -> String {
 }
 
 /// The grammar: the trigger's own, else MSH-9.3, else the file's.
-pub(super) fn grammar(message: &Message<'_>, plan: &MessagePlan, code: &str, event: &str) -> Option<&'static Group> {
-    let stated = header_field(message, 9).map(|field| first_text(field.component(3)).trim().to_owned()).unwrap_or_default();
+pub(super) fn grammar(
+    message: &Message<'_>,
+    plan: &MessagePlan,
+    code: &str,
+    event: &str,
+) -> Option<&'static Group> {
+    let stated = header_field(message, 9)
+        .map(|field| first_text(field.component(3)).trim().to_owned())
+        .unwrap_or_default();
     let by_file = || plan.structure.as_deref().and_then(dictionary::structure);
     let by_event = || dictionary::structure_of(code, event).and_then(dictionary::structure);
-    dictionary::structure(&stated).or_else(by_event).or_else(by_file).or_else(|| dictionary::structure(&plan.name))
+    dictionary::structure(&stated)
+        .or_else(by_event)
+        .or_else(by_file)
+        .or_else(|| dictionary::structure(&plan.name))
 }
 
 /// MSH-4.1.
@@ -49,7 +59,9 @@ pub(super) fn offset(message: &Message<'_>) -> Option<i32> {
 
 impl<'a> Executor<'a> {
     pub(super) fn header_text(&self, field: usize, component: usize) -> String {
-        header_field(self.message, field).map(|field| first_text(field.component(component)).into_owned()).unwrap_or_default()
+        header_field(self.message, field)
+            .map(|field| first_text(field.component(component)).into_owned())
+            .unwrap_or_default()
     }
 
     /// The message's business keys.
@@ -60,7 +72,9 @@ impl<'a> Executor<'a> {
                 "PID" => &[(3, KeyKind::PatientId, Keyed::Cx)],
                 "MRG" => &[(1, KeyKind::PatientId, Keyed::Cx)],
                 "PV1" => &[(19, KeyKind::VisitNumber, Keyed::Cx)],
-                "ORC" | "OBR" => &[(2, KeyKind::PlacerOrder, Keyed::Ei), (3, KeyKind::FillerOrder, Keyed::Ei)],
+                "ORC" | "OBR" => {
+                    &[(2, KeyKind::PlacerOrder, Keyed::Ei), (3, KeyKind::FillerOrder, Keyed::Ei)]
+                }
                 _ => &[],
             };
             for (field, kind, keyed) in fields {
@@ -76,7 +90,13 @@ impl<'a> Executor<'a> {
             (KeyKind::MessageType, format!("{}^{}", self.header_text(9, 1), self.header_text(9, 2))),
             (KeyKind::MessageTime, self.header_text(7, 1)),
         ];
-        keys.extend(plain.into_iter().filter(|(_, value)| !value.is_empty()).map(|(kind, value)| BusinessKey { kind, value, system: None }));
+        keys.extend(
+            plain.into_iter().filter(|(_, value)| !value.is_empty()).map(|(kind, value)| BusinessKey {
+                kind,
+                value,
+                system: None,
+            }),
+        );
         keys
     }
 
@@ -124,7 +144,8 @@ impl<'a> Executor<'a> {
             Some(segment) => self.ledger.ignore(segment, &ignore.numbers, &ignore.reason),
             None => {
                 let all: Vec<usize> = self.groups.all(&ignore.segment).collect();
-                all.into_iter().for_each(|segment| self.ledger.ignore(segment, &ignore.numbers, &ignore.reason));
+                all.into_iter()
+                    .for_each(|segment| self.ledger.ignore(segment, &ignore.numbers, &ignore.reason));
             }
         }
     }

@@ -9,7 +9,13 @@ use serde_json::{Map, Value, json};
 
 impl<'a> Executor<'a> {
     /// `visit.status: =finished`: over what the map said.
-    pub(super) fn override_elements(&mut self, event: &'a Event, handle: &str, scope: &Scope<'a>, object: &mut Map<String, Value>) {
+    pub(super) fn override_elements(
+        &mut self,
+        event: &'a Event,
+        handle: &str,
+        scope: &Scope<'a>,
+        object: &mut Map<String, Value>,
+    ) {
         for (_, elements) in event.overrides.iter().filter(|(name, _)| name == handle) {
             let mut made = Map::new();
             self.build(elements, scope, &mut made);
@@ -25,7 +31,13 @@ impl<'a> Executor<'a> {
     }
 
     /// `clear: visit.period.end`.
-    pub(super) fn clear(&mut self, event: &Event, handle: &str, object: &mut Map<String, Value>, removals: &mut Vec<String>) {
+    pub(super) fn clear(
+        &mut self,
+        event: &Event,
+        handle: &str,
+        object: &mut Map<String, Value>,
+        removals: &mut Vec<String>,
+    ) {
         for (_, path) in event.clear.iter().filter(|(name, _)| name == handle) {
             if !remove(object, path) {
                 removals.push(path.join("."));
@@ -34,20 +46,32 @@ impl<'a> Executor<'a> {
     }
 
     /// Snapshot sets: of a kind of which the message has at least one segment, exactly what it made remains.
-    pub(super) fn replaced(&self, plan: &MessagePlan, event: Option<&Event>, sets: &[ResourceSet]) -> Vec<ReplacedSet> {
+    pub(super) fn replaced(
+        &self,
+        plan: &MessagePlan,
+        event: Option<&Event>,
+        sets: &[ResourceSet],
+    ) -> Vec<ReplacedSet> {
         let Some(event) = event else { return Vec::new() };
         let mut replaced: Vec<ReplacedSet> = Vec::new();
         for make in plan.make.iter().filter(|make| event.replace.contains(&make.handle)) {
             let Some(segment) = self.groups.first(&make.segment) else { continue };
             let Some(patient) = self.patient_near(self.groups.group_of(segment)) else { continue };
-            let Some(kind) = self.program.maps.get(make.map).and_then(|map| map.target.resource()) else { continue };
+            let Some(kind) = self.program.maps.get(make.map).and_then(|map| map.target.resource()) else {
+                continue;
+            };
             if replaced.iter().any(|other| other.resource_type == kind && other.patient == patient) {
                 continue;
             }
-            let of_kind = sets.iter().filter(|set| set.resource_type == kind && set.patient.as_deref() == Some(patient.as_str()));
+            let of_kind = sets
+                .iter()
+                .filter(|set| set.resource_type == kind && set.patient.as_deref() == Some(patient.as_str()));
             let keep = of_kind.map(|set| set.id.clone()).collect();
-            let visit = sets.iter().find(|set| set.resource_type.as_str() == "Encounter" && set.patient.as_deref() == Some(patient.as_str()));
-            let encounter = visit.filter(|_| mentions(self.program, make.map, "encounter")).map(|set| set.id.clone());
+            let visit = sets.iter().find(|set| {
+                set.resource_type.as_str() == "Encounter" && set.patient.as_deref() == Some(patient.as_str())
+            });
+            let encounter =
+                visit.filter(|_| mentions(self.program, make.map, "encounter")).map(|set| set.id.clone());
             replaced.push(ReplacedSet { resource_type: kind, patient, encounter, keep });
         }
         replaced
@@ -64,13 +88,21 @@ impl<'a> Executor<'a> {
             .filter(|instance| handle_of(instance) == Some(retired_handle))
             .filter_map(|retired| {
                 let scope = Scope { group: retired.group, ..Scope::root() };
-                let survivor = self.resources_in_scope(survivor_handle, &scope).first().and_then(|index| self.instances.get(*index))?;
+                let survivor = self
+                    .resources_in_scope(survivor_handle, &scope)
+                    .first()
+                    .and_then(|index| self.instances.get(*index))?;
                 Some((survivor.id.clone(), retired.id.clone()))
             })
             .collect();
         for (survivor, retired) in pairs {
             if survivor == retired {
-                self.report_plain(fhir::Severity::Warning, fhir::IssueCode::BusinessRule, "MRG-1", "the patient is merged with itself");
+                self.report_plain(
+                    fhir::Severity::Warning,
+                    fhir::IssueCode::BusinessRule,
+                    "MRG-1",
+                    "the patient is merged with itself",
+                );
                 continue;
             }
             for set in sets.iter_mut().filter(|set| set.resource_type.as_str() == "Patient") {
@@ -83,7 +115,8 @@ impl<'a> Executor<'a> {
 }
 
 fn link(set: &mut ResourceSet, survivor: &str, retired: &str) {
-    let other = |id: &str, kind: &str| json!({ "other": { "reference": format!("Patient/{id}") }, "type": kind });
+    let other =
+        |id: &str, kind: &str| json!({ "other": { "reference": format!("Patient/{id}") }, "type": kind });
     if set.id == survivor {
         push_to(&mut set.resource, "link", other(retired, "replaces"));
         set.mode = Mode::Merge;

@@ -2,9 +2,9 @@
 
 use super::scope::Scope;
 use super::{Executor, Instance};
+use crate::Rejection;
 use crate::identity::first_text;
 use crate::plan::{Event, Expression, Make, MessagePlan, Target};
-use crate::Rejection;
 use std::collections::{HashMap, HashSet};
 
 /// Field numbers of OBX that make two text results one (v2.9 §7.4.2).
@@ -12,7 +12,11 @@ const TEXT_KEYS: [usize; 2] = [3, 4];
 
 impl<'a> Executor<'a> {
     /// Finds the segments of every line of `make` and computes the ids.
-    pub(super) fn enumerate(&mut self, plan: &'a MessagePlan, event: Option<&'a Event>) -> Result<(), Rejection> {
+    pub(super) fn enumerate(
+        &mut self,
+        plan: &'a MessagePlan,
+        event: Option<&'a Event>,
+    ) -> Result<(), Rejection> {
         let continued = if plan.join_text { self.continuations() } else { HashMap::new() };
         let followers: HashSet<usize> = continued.values().flatten().copied().collect();
         for (index, make) in plan.make.iter().enumerate() {
@@ -36,7 +40,15 @@ impl<'a> Executor<'a> {
         self.groups.all(&make.segment).take(limit).collect()
     }
 
-    fn instance(&mut self, plan: &'a MessagePlan, index: usize, make: &'a Make, segment: usize, continued: Vec<usize>, skipped: bool) -> Result<(), Rejection> {
+    fn instance(
+        &mut self,
+        plan: &'a MessagePlan,
+        index: usize,
+        make: &'a Make,
+        segment: usize,
+        continued: Vec<usize>,
+        skipped: bool,
+    ) -> Result<(), Rejection> {
         let program = self.program;
         let Some(map) = program.maps.get(make.map) else { return Ok(()) };
         let Target::Resource(kind) = map.target else { return Ok(()) };
@@ -56,7 +68,12 @@ impl<'a> Executor<'a> {
             if kind.as_str() == "Patient" {
                 return Err(Rejection::MissingRequired { path });
             }
-            self.report_plain(fhir::Severity::Error, fhir::IssueCode::Required, &path, &format!("no {} is made: nothing identifies it", kind.as_str()));
+            self.report_plain(
+                fhir::Severity::Error,
+                fhir::IssueCode::Required,
+                &path,
+                &format!("no {} is made: nothing identifies it", kind.as_str()),
+            );
             return Ok(());
         };
         for part in touched {
@@ -75,7 +92,8 @@ impl<'a> Executor<'a> {
     fn unmade(&mut self, plan: &'a MessagePlan, make: &'a Make, segment: usize, skipped: bool) {
         let only = plan.make.iter().filter(|other| other.segment == make.segment).count() == 1;
         if only {
-            let reason = if skipped { "not made for this event" } else { "the condition of `make` is not met" };
+            let reason =
+                if skipped { "not made for this event" } else { "the condition of `make` is not met" };
             self.ignore_segment(segment, reason);
         }
     }
@@ -86,7 +104,9 @@ impl<'a> Executor<'a> {
         let mut head: Option<usize> = None;
         let mut last = usize::MAX;
         for segment in self.groups.all("OBX") {
-            let continues = head.is_some_and(|head| last.checked_add(1) == Some(segment) && self.same_text_result(head, segment));
+            let continues = head.is_some_and(|head| {
+                last.checked_add(1) == Some(segment) && self.same_text_result(head, segment)
+            });
             match (continues, head) {
                 (true, Some(head)) => found.entry(head).or_default().push(segment),
                 _ => head = Some(segment),
@@ -97,9 +117,14 @@ impl<'a> Executor<'a> {
     }
 
     fn same_text_result(&self, left: usize, right: usize) -> bool {
-        let Some((left, right)) = self.message.segment(left).zip(self.message.segment(right)) else { return false };
-        let text = |segment: hl7v2::SegmentRef<'a>| matches!(first_text(segment.field(2)).as_ref(), "TX" | "FT");
-        text(left) && text(right) && TEXT_KEYS.iter().all(|field| left.field(*field).raw() == right.field(*field).raw())
+        let Some((left, right)) = self.message.segment(left).zip(self.message.segment(right)) else {
+            return false;
+        };
+        let text =
+            |segment: hl7v2::SegmentRef<'a>| matches!(first_text(segment.field(2)).as_ref(), "TX" | "FT");
+        text(left)
+            && text(right)
+            && TEXT_KEYS.iter().all(|field| left.field(*field).raw() == right.field(*field).raw())
     }
 
     /// The resources a handle means here: those of the own segment if the handle is made from such segments, else those of
@@ -107,12 +132,15 @@ impl<'a> Executor<'a> {
     pub(super) fn resources_in_scope(&self, handle: &str, scope: &Scope<'a>) -> Vec<usize> {
         let own = scope.own.map(|segment| (segment, self.groups.name(segment)));
         let plan = self.plan.map(|plan| plan.make.as_slice()).unwrap_or_default();
-        if let Some((segment, name)) = own {
-            if plan.iter().any(|make| make.handle == handle && make.segment == name) {
-                return self.by_segment.get(&(handle, segment)).cloned().unwrap_or_default();
-            }
+        if let Some((segment, name)) = own
+            && plan.iter().any(|make| make.handle == handle && make.segment == name)
+        {
+            return self.by_segment.get(&(handle, segment)).cloned().unwrap_or_default();
         }
-        self.groups.chain(scope.group).find_map(|group| self.by_group.get(&(handle, group)).cloned()).unwrap_or_default()
+        self.groups
+            .chain(scope.group)
+            .find_map(|group| self.by_group.get(&(handle, group)).cloned())
+            .unwrap_or_default()
     }
 }
 

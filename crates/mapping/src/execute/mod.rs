@@ -7,6 +7,7 @@ mod handles;
 mod provenance;
 mod resource;
 mod scope;
+mod superseded;
 mod take;
 mod value;
 
@@ -17,7 +18,10 @@ use crate::diagnostic::Place;
 use crate::identity::Identity;
 use crate::package::Package;
 use crate::plan::{MessagePlan, Program, Rule, Slot};
-use crate::{BusinessKey, Change, Context, Issue, LeafFate, PatientMerge, Rejection, ResourceSet, Step, Trace, Translation};
+use crate::{
+    BusinessKey, Change, Context, Issue, LeafFate, PatientMerge, Rejection, ResourceSet, Step, Trace,
+    Translation,
+};
 use hl7v2::{Message, Part};
 use scope::Groups;
 use serde_json::{Map, Value};
@@ -76,10 +80,21 @@ pub(crate) struct Executor<'a> {
 }
 
 /// Translates one message.
-pub(crate) fn translate(package: &Package, program: &Program, message: &Message<'_>, context: &Context<'_>) -> Result<Translation, Rejection> {
+pub(crate) fn translate(
+    package: &Package,
+    program: &Program,
+    message: &Message<'_>,
+    context: &Context<'_>,
+) -> Result<Translation, Rejection> {
     let (code, event) = envelope::trigger(message);
-    let plan = program.triggers.get(&(code.clone(), event.clone())).and_then(|index| program.messages.get(*index));
-    let Some(plan) = plan else { return Err(Rejection::UnsupportedType { code: envelope::shown(&code), event: envelope::shown(&event) }) };
+    let plan =
+        program.triggers.get(&(code.clone(), event.clone())).and_then(|index| program.messages.get(*index));
+    let Some(plan) = plan else {
+        return Err(Rejection::UnsupportedType {
+            code: envelope::shown(&code),
+            event: envelope::shown(&event),
+        });
+    };
     let grammar = envelope::grammar(message, plan, &code, &event);
     let mut executor = Executor::new(&package.files, program, message, context, grammar);
     executor.plan = Some(plan);
@@ -87,7 +102,13 @@ pub(crate) fn translate(package: &Package, program: &Program, message: &Message<
 }
 
 impl<'a> Executor<'a> {
-    pub(crate) fn new(files: &'a [String], program: &'a Program, message: &'a Message<'a>, context: &Context<'_>, grammar: Option<&'static hl7v2::dictionary::Group>) -> Self {
+    pub(crate) fn new(
+        files: &'a [String],
+        program: &'a Program,
+        message: &'a Message<'a>,
+        context: &Context<'_>,
+        grammar: Option<&'static hl7v2::dictionary::Group>,
+    ) -> Self {
         let facility = envelope::facility(message);
         Executor {
             program,
@@ -118,7 +139,12 @@ impl<'a> Executor<'a> {
         }
     }
 
-    fn run(mut self, package: &Package, plan: &'a MessagePlan, event: &str) -> Result<Translation, Rejection> {
+    fn run(
+        mut self,
+        package: &Package,
+        plan: &'a MessagePlan,
+        event: &str,
+    ) -> Result<Translation, Rejection> {
         for path in &plan.require {
             if !self.is_path_valued(path) {
                 return Err(Rejection::MissingRequired { path: path.text.clone() });
@@ -138,19 +164,42 @@ impl<'a> Executor<'a> {
         Ok(self.finish(sets, replaced, merges, keys))
     }
 
-    fn finish(self, sets: Vec<ResourceSet>, replaced: Vec<crate::ReplacedSet>, merges: Vec<PatientMerge>, keys: Vec<BusinessKey>) -> Translation {
+    fn finish(
+        self,
+        sets: Vec<ResourceSet>,
+        replaced: Vec<crate::ReplacedSet>,
+        merges: Vec<PatientMerge>,
+        keys: Vec<BusinessKey>,
+    ) -> Translation {
         let coverage = self.ledger.finish(self.message);
-        Translation { change: Change { sets, replaced, merges }, issues: self.issues, coverage, trace: self.trace, keys }
+        Translation {
+            change: Change { sets, replaced, merges },
+            issues: self.issues,
+            coverage,
+            trace: self.trace,
+            keys,
+        }
     }
 
     /// `segments/PID.Patient.yaml:21:12`.
     fn rule_text(&self, place: Place) -> String {
-        let file = usize::try_from(place.file).ok().and_then(|index| self.files.get(index)).map(String::as_str).unwrap_or_default();
+        let file = usize::try_from(place.file)
+            .ok()
+            .and_then(|index| self.files.get(index))
+            .map(String::as_str)
+            .unwrap_or_default();
         format!("{file}:{}:{}", place.line, place.column)
     }
 
     /// Adds an issue once for each path and text.
-    fn report(&mut self, severity: fhir::Severity, code: fhir::IssueCode, rule: &Rule, part: Option<Part<'a>>, text: &str) {
+    fn report(
+        &mut self,
+        severity: fhir::Severity,
+        code: fhir::IssueCode,
+        rule: &Rule,
+        part: Option<Part<'a>>,
+        text: &str,
+    ) {
         if self.issues.len() >= ISSUES_MAX {
             return;
         }
@@ -164,7 +213,13 @@ impl<'a> Executor<'a> {
     /// Adds an issue that no rule of a map stands behind.
     fn report_plain(&mut self, severity: fhir::Severity, code: fhir::IssueCode, path: &str, text: &str) {
         if self.issues.len() < ISSUES_MAX && self.seen_issues.insert((path.to_owned(), text.to_owned())) {
-            self.issues.push(Issue { severity, code, path: path.to_owned(), rule: None, text: text.to_owned() });
+            self.issues.push(Issue {
+                severity,
+                code,
+                path: path.to_owned(),
+                rule: None,
+                text: text.to_owned(),
+            });
         }
     }
 
@@ -181,7 +236,17 @@ impl<'a> Executor<'a> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "one step of the trace")]
-    fn step(&mut self, slot: &Slot, rule: &Rule, out: &Map<String, Value>, value: Option<&Item<'a>>, spread: Option<Part<'a>>, output: Option<&str>, conversions: Vec<String>, code_table: Option<(String, bool)>) {
+    fn step(
+        &mut self,
+        slot: &Slot,
+        rule: &Rule,
+        out: &Map<String, Value>,
+        value: Option<&Item<'a>>,
+        spread: Option<Part<'a>>,
+        output: Option<&str>,
+        conversions: Vec<String>,
+        code_table: Option<(String, bool)>,
+    ) {
         if self.trace.is_none() {
             return;
         }

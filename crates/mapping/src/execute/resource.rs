@@ -11,23 +11,35 @@ use std::collections::HashMap;
 type Object = JsonMap<String, Value>;
 
 /// Types whose messages say only a part: absent keeps.
-const MERGED_TYPES: [&str; 7] = ["Patient", "Encounter", "Practitioner", "PractitionerRole", "Organization", "Location", "RelatedPerson"];
+const MERGED_TYPES: [&str; 7] =
+    ["Patient", "Encounter", "Practitioner", "PractitionerRole", "Organization", "Location", "RelatedPerson"];
 
 impl<'a> Executor<'a> {
     /// Makes every resource of the plan.
-    pub(super) fn resources(&mut self, plan: &'a MessagePlan, event: Option<&'a Event>) -> Result<Vec<ResourceSet>, Rejection> {
+    pub(super) fn resources(
+        &mut self,
+        plan: &'a MessagePlan,
+        event: Option<&'a Event>,
+    ) -> Result<Vec<ResourceSet>, Rejection> {
         let program = self.program;
         let mut sets: Vec<ResourceSet> = Vec::new();
         let mut index: HashMap<(fhir::ResourceType, String), usize> = HashMap::new();
         for number in 0..self.instances.len() {
-            let Some(map) = self.instances.get(number).and_then(|instance| program.maps.get(instance.map)) else { continue };
+            let Some(map) = self.instances.get(number).and_then(|instance| program.maps.get(instance.map))
+            else {
+                continue;
+            };
             let Some(set) = self.resource(plan, event, number, map) else { continue };
             match index.get(&(set.resource_type, set.id.clone())).copied() {
                 None => {
                     index.insert((set.resource_type, set.id.clone()), sets.len());
                     sets.push(set);
                 }
-                Some(_) if !map.merges => return Err(Rejection::IdentityClash { resource_type: set.resource_type.as_str().to_owned() }),
+                Some(_) if !map.merges => {
+                    return Err(Rejection::IdentityClash {
+                        resource_type: set.resource_type.as_str().to_owned(),
+                    });
+                }
                 Some(at) => {
                     if let Some(first) = sets.get_mut(at) {
                         combine(&mut first.resource, set.resource);
@@ -39,12 +51,24 @@ impl<'a> Executor<'a> {
         Ok(sets)
     }
 
-    fn resource(&mut self, plan: &'a MessagePlan, event: Option<&'a Event>, number: usize, map: &'a Map) -> Option<ResourceSet> {
+    fn resource(
+        &mut self,
+        plan: &'a MessagePlan,
+        event: Option<&'a Event>,
+        number: usize,
+        map: &'a Map,
+    ) -> Option<ResourceSet> {
         let instance = self.instances.get(number)?;
         let make = plan.make.get(instance.make)?;
         let (handle, resource_type, id) = (make.handle.as_str(), instance.kind, instance.id.clone());
         let kind = resource_type.as_str();
-        let scope = Scope { group: instance.group, own: Some(instance.segment), make: Some(instance.make), instance: Some(number), ..Scope::root() };
+        let scope = Scope {
+            group: instance.group,
+            own: Some(instance.segment),
+            make: Some(instance.make),
+            instance: Some(number),
+            ..Scope::root()
+        };
         let patient = self.owner(instance);
         self.resource = format!("{kind}/{id}");
         let mut object = Object::new();
@@ -59,7 +83,15 @@ impl<'a> Executor<'a> {
         if mode == Mode::Merge {
             other_choices(map, &object, &mut removals);
         }
-        Some(ResourceSet { handle: handle.to_owned(), resource_type, id, resource: Value::Object(object), removals, mode, patient })
+        Some(ResourceSet {
+            handle: handle.to_owned(),
+            resource_type,
+            id,
+            resource: Value::Object(object),
+            removals,
+            mode,
+            patient,
+        })
     }
 
     fn mode(&self, stated: Option<Mode>, event: Option<&Event>, handle: &str, kind: &str) -> Mode {
@@ -90,7 +122,11 @@ impl<'a> Executor<'a> {
         let scope = Scope { group, ..Scope::root() };
         let is_patient = |map: usize| matches!(self.program.maps.get(map).map(|map| &map.target), Some(Target::Resource(kind)) if kind.as_str() == "Patient");
         let handles = plan.make.iter().filter(|make| is_patient(make.map)).map(|make| make.handle.as_str());
-        handles.flat_map(|handle| self.resources_in_scope(handle, &scope)).next().and_then(|index| self.instances.get(index)).map(|patient| patient.id.clone())
+        handles
+            .flat_map(|handle| self.resources_in_scope(handle, &scope))
+            .next()
+            .and_then(|index| self.instances.get(index))
+            .map(|patient| patient.id.clone())
     }
 
     /// What a type map makes of the current item, for its tests.
@@ -135,11 +171,26 @@ impl<'a> Executor<'a> {
             return;
         }
         let name = kind.as_str();
-        let handle: String = name.chars().take(1).flat_map(char::to_lowercase).chain(name.chars().skip(1)).collect();
-        let patient = if fhir::r4().patient_compartment(name).is_empty() || matches!(name, "Practitioner" | "Organization" | "Location" | "PractitionerRole") { None } else { self.patient_near(scope.group) };
+        let handle: String =
+            name.chars().take(1).flat_map(char::to_lowercase).chain(name.chars().skip(1)).collect();
+        let patient = if fhir::r4().patient_compartment(name).is_empty()
+            || matches!(name, "Practitioner" | "Organization" | "Location" | "PractitionerRole")
+        {
+            None
+        } else {
+            self.patient_near(scope.group)
+        };
         let mode = if MERGED_TYPES.contains(&name) { Mode::Merge } else { Mode::Replace };
         self.extra_index.insert(key, self.extras.len());
-        self.extras.push(ResourceSet { handle, resource_type: kind, id: id.to_owned(), resource: Value::Object(object), removals: Vec::new(), mode, patient });
+        self.extras.push(ResourceSet {
+            handle,
+            resource_type: kind,
+            id: id.to_owned(),
+            resource: Value::Object(object),
+            removals: Vec::new(),
+            mode,
+            patient,
+        });
     }
 }
 

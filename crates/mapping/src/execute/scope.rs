@@ -77,7 +77,14 @@ impl<'a> Groups<'a> {
     /// Arranges a message by its grammar; without one every segment lies in the message itself.
     pub fn new(message: &'a Message<'a>, grammar: Option<&'static Group>) -> Self {
         let names: Vec<&'a str> = message.segments().map(|segment| segment.name()).collect();
-        let root = GroupNode { name: "", parent: None, segments: Vec::new(), groups: Vec::new(), grammar, repeats: false };
+        let root = GroupNode {
+            name: "",
+            parent: None,
+            segments: Vec::new(),
+            groups: Vec::new(),
+            grammar,
+            repeats: false,
+        };
         let mut groups = Groups { nodes: vec![root], of_segment: vec![0; names.len()], names };
         match grammar {
             Some(grammar) => groups.take(0, &hl7v2::dictionary::arrange(message, grammar)),
@@ -98,9 +105,20 @@ impl<'a> Groups<'a> {
             match child {
                 Node::Segment(segment) => self.put(at, *segment),
                 Node::Group(inner) => {
-                    let grammar = self.nodes.get(at).and_then(|node| node.grammar).and_then(|grammar| member(grammar, inner.name));
+                    let grammar = self
+                        .nodes
+                        .get(at)
+                        .and_then(|node| node.grammar)
+                        .and_then(|grammar| member(grammar, inner.name));
                     let index = self.nodes.len();
-                    self.nodes.push(GroupNode { name: inner.name, parent: Some(at), segments: Vec::new(), groups: Vec::new(), grammar, repeats: grammar.is_none_or(|group| group.repeats) });
+                    self.nodes.push(GroupNode {
+                        name: inner.name,
+                        parent: Some(at),
+                        segments: Vec::new(),
+                        groups: Vec::new(),
+                        grammar,
+                        repeats: grammar.is_none_or(|group| group.repeats),
+                    });
                     if let Some(node) = self.nodes.get_mut(at) {
                         node.groups.push(index);
                     }
@@ -138,7 +156,8 @@ impl<'a> Groups<'a> {
     /// What a name means at a place.
     pub fn find(&self, name: &str, every: bool, scope: &Scope<'_>) -> Vec<usize> {
         if !every {
-            let near = [scope.bound, scope.own].into_iter().flatten().find(|segment| self.name(*segment) == name);
+            let near =
+                [scope.bound, scope.own].into_iter().flatten().find(|segment| self.name(*segment) == name);
             if let Some(segment) = near {
                 return vec![segment];
             }
@@ -154,7 +173,8 @@ impl<'a> Groups<'a> {
                 }
                 return found;
             }
-            if self.nodes.get(at).and_then(|node| node.grammar).is_some_and(|grammar| declares(grammar, name)) {
+            if self.nodes.get(at).and_then(|node| node.grammar).is_some_and(|grammar| declares(grammar, name))
+            {
                 return Vec::new();
             }
         }
@@ -164,11 +184,16 @@ impl<'a> Groups<'a> {
     /// Segments of a name in a group: its own, else those of groups in it that do not repeat.
     fn inside(&self, at: usize, name: &str) -> Vec<usize> {
         let Some(node) = self.nodes.get(at) else { return Vec::new() };
-        let own: Vec<usize> = node.segments.iter().copied().filter(|segment| self.name(*segment) == name).collect();
+        let own: Vec<usize> =
+            node.segments.iter().copied().filter(|segment| self.name(*segment) == name).collect();
         if !own.is_empty() {
             return own;
         }
-        node.groups.iter().filter(|group| self.nodes.get(**group).is_some_and(|node| !node.repeats)).flat_map(|group| self.inside(*group, name)).collect()
+        node.groups
+            .iter()
+            .filter(|group| self.nodes.get(**group).is_some_and(|node| !node.repeats))
+            .flat_map(|group| self.inside(*group, name))
+            .collect()
     }
 
     /// Segments by group path below the nearest enclosing group that has such groups.
@@ -179,11 +204,18 @@ impl<'a> Groups<'a> {
             if groups.is_empty() {
                 continue;
             }
-            return groups.into_iter().flat_map(|group| {
-                let own = self.nodes.get(group).map(|node| node.segments.as_slice()).unwrap_or_default();
-                let limit = if every { usize::MAX } else { 1 };
-                own.iter().copied().filter(|segment| self.name(*segment) == name).take(limit).collect::<Vec<_>>()
-            }).collect();
+            return groups
+                .into_iter()
+                .flat_map(|group| {
+                    let own = self.nodes.get(group).map(|node| node.segments.as_slice()).unwrap_or_default();
+                    let limit = if every { usize::MAX } else { 1 };
+                    own.iter()
+                        .copied()
+                        .filter(|segment| self.name(*segment) == name)
+                        .take(limit)
+                        .collect::<Vec<_>>()
+                })
+                .collect();
         }
         Vec::new()
     }
@@ -191,7 +223,12 @@ impl<'a> Groups<'a> {
     fn matching(&self, at: usize, path: &[String], found: &mut Vec<usize>) {
         let Some(node) = self.nodes.get(at) else { return };
         for group in &node.groups {
-            let chain: Vec<&str> = self.chain(*group).filter_map(|index| self.nodes.get(index)).map(|node| node.name).take(path.len()).collect();
+            let chain: Vec<&str> = self
+                .chain(*group)
+                .filter_map(|index| self.nodes.get(index))
+                .map(|node| node.name)
+                .take(path.len())
+                .collect();
             if chain.iter().rev().eq(path.iter()) {
                 found.push(*group);
             } else {

@@ -17,7 +17,14 @@ type Object = Map<String, Value>;
 const ALTERNATE_CODES: &str = "http://hl7.org/fhir/StructureDefinition/alternate-codes";
 
 impl<'a> Executor<'a> {
-    pub(super) fn take(&mut self, take: &'a Take, rule: &'a Rule, slot: &'a Slot, scope: &Scope<'a>, out: &mut Object) -> bool {
+    pub(super) fn take(
+        &mut self,
+        take: &'a Take,
+        rule: &'a Rule,
+        slot: &'a Slot,
+        scope: &Scope<'a>,
+        out: &mut Object,
+    ) -> bool {
         self.touched.clear();
         self.refused = None;
         let mut values = self.values(&take.from, scope);
@@ -30,19 +37,33 @@ impl<'a> Executor<'a> {
             self.reject(rule, touched.first().copied(), reason);
         }
         let mut wrote = false;
-        for value in values {
+        for (at, value) in values.iter().enumerate() {
             let spread = matches!(value, Item::Text(_)).then_some(touched.as_slice()).unwrap_or_default();
-            wrote |= self.take_one(take, rule, slot, scope, &value, spread, out);
+            wrote |= self.take_one(take, rule, slot, scope, value, spread, out);
             if wrote && !slot.repeats {
+                self.supersede_values(values.get(at + 1..).unwrap_or_default(), &take.convert);
                 break;
             }
+        }
+        if wrote {
+            self.supersede_alternatives(take, scope);
         }
         wrote
     }
 
     /// All repetitions (and continuing segments) as one text.
-    fn joined_values(&mut self, mut values: Vec<Item<'a>>, take: &'a Take, separator: &str, scope: &Scope<'a>) -> Vec<Item<'a>> {
-        let continued = scope.instance.and_then(|index| self.instances.get(index)).map(|instance| instance.continued.clone()).unwrap_or_default();
+    fn joined_values(
+        &mut self,
+        mut values: Vec<Item<'a>>,
+        take: &'a Take,
+        separator: &str,
+        scope: &Scope<'a>,
+    ) -> Vec<Item<'a>> {
+        let continued = scope
+            .instance
+            .and_then(|index| self.instances.get(index))
+            .map(|instance| instance.continued.clone())
+            .unwrap_or_default();
         for segment in continued {
             let next = Scope { own: Some(segment), instance: None, ..scope.clone() };
             values.extend(self.values(&take.from, &next));
@@ -58,11 +79,22 @@ impl<'a> Executor<'a> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "one rule, one value, one target")]
-    fn take_one(&mut self, take: &'a Take, rule: &'a Rule, slot: &'a Slot, scope: &Scope<'a>, value: &Item<'a>, spread: &[hl7v2::Part<'a>], out: &mut Object) -> bool {
+    fn take_one(
+        &mut self,
+        take: &'a Take,
+        rule: &'a Rule,
+        slot: &'a Slot,
+        scope: &Scope<'a>,
+        value: &Item<'a>,
+        spread: &[hl7v2::Part<'a>],
+        out: &mut Object,
+    ) -> bool {
         let mut steps = Vec::new();
         let mut hit = None;
         let made = match &take.convert {
-            Convert::Map { index, reference } => self.mapped(*index, *reference, take, rule, slot, scope, value, out, &mut steps, &mut hit),
+            Convert::Map { index, reference } => {
+                self.mapped(*index, *reference, take, rule, slot, scope, value, out, &mut steps, &mut hit)
+            }
             convert => self.converted(convert, take, rule, scope, value, spread, &mut steps, &mut hit),
         };
         let Some(mut made) = made else { return false };
@@ -79,7 +111,15 @@ impl<'a> Executor<'a> {
     }
 
     /// `fill` and `set`.
-    fn overlay(&mut self, rule: &'a Rule, slot: &'a Slot, scope: &Scope<'a>, value: &Item<'a>, object: &mut Object, out: &Object) {
+    fn overlay(
+        &mut self,
+        rule: &'a Rule,
+        slot: &'a Slot,
+        scope: &Scope<'a>,
+        value: &Item<'a>,
+        object: &mut Object,
+        out: &Object,
+    ) {
         if rule.fill.is_none() && rule.set.is_none() {
             return;
         }
@@ -99,7 +139,17 @@ impl<'a> Executor<'a> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "one rule, one value")]
-    fn converted(&mut self, convert: &Convert, take: &'a Take, rule: &'a Rule, scope: &Scope<'a>, value: &Item<'a>, spread: &[hl7v2::Part<'a>], steps: &mut Vec<String>, hit: &mut Option<(String, bool)>) -> Option<Yield> {
+    fn converted(
+        &mut self,
+        convert: &Convert,
+        take: &'a Take,
+        rule: &'a Rule,
+        scope: &Scope<'a>,
+        value: &Item<'a>,
+        spread: &[hl7v2::Part<'a>],
+        steps: &mut Vec<String>,
+        hit: &mut Option<(String, bool)>,
+    ) -> Option<Yield> {
         let text = self.text_of(value).into_owned();
         if let (Convert::Code, Some(table)) = (convert, take.table) {
             return self.coded(table, take, rule, value, spread, &text, hit);
@@ -125,7 +175,13 @@ impl<'a> Executor<'a> {
                 }
                 self.mark(convert, value, spread, lossy.map_or(LeafFate::Mapped, |_| LeafFate::Lossy), lossy);
                 if let Some(lossy) = lossy {
-                    self.report(fhir::Severity::Information, fhir::IssueCode::Incomplete, rule, self.part_of(value, spread), lossy);
+                    self.report(
+                        fhir::Severity::Information,
+                        fhir::IssueCode::Incomplete,
+                        rule,
+                        self.part_of(value, spread),
+                        lossy,
+                    );
                 }
                 Some(Yield::plain(made))
             }
@@ -141,7 +197,8 @@ impl<'a> Executor<'a> {
     }
 
     fn simple(&self, convert: &Convert, text: &str) -> Result<Converted, Refused> {
-        let zones = time::Zones { message_offset: self.message_offset, site: self.program.site.zone.as_ref() };
+        let zones =
+            time::Zones { message_offset: self.message_offset, site: self.program.site.zone.as_ref() };
         match convert {
             Convert::Code => convert::code(text),
             Convert::Date => time::date(text),
@@ -151,26 +208,49 @@ impl<'a> Executor<'a> {
             Convert::Boolean => convert::boolean(text),
             Convert::Integer { least } => number::integer(text, *least),
             Convert::Decimal => number::decimal(text),
-            Convert::Text | Convert::Authority | Convert::CodeSystem | Convert::Map { .. } | Convert::NmQuantity | Convert::SnQuantity | Convert::SnRange | Convert::SnRatio | Convert::SnText => convert::text(text),
+            Convert::Text
+            | Convert::Authority
+            | Convert::CodeSystem
+            | Convert::Map { .. }
+            | Convert::NmQuantity
+            | Convert::SnQuantity
+            | Convert::SnRange
+            | Convert::SnRatio
+            | Convert::SnText => convert::text(text),
         }
     }
 
-    fn system(&mut self, convert: &Convert, take: &'a Take, scope: &Scope<'a>, value: &Item<'a>, text: &str) -> Option<Result<Converted, Refused>> {
+    fn system(
+        &mut self,
+        convert: &Convert,
+        take: &'a Take,
+        scope: &Scope<'a>,
+        value: &Item<'a>,
+        text: &str,
+    ) -> Option<Result<Converted, Refused>> {
         let identity = &self.identity;
         let resolved = match (convert, value, path_of(&take.from)) {
-            (Convert::CodeSystem, ..) => identity.systems.code_system(identity.site, &identity.token, text.trim()),
-            (_, Item::Part(part, level), Some(path)) if path.keyed == Keyed::Ei => identity.system_of(*part, *level, Keyed::Ei),
+            (Convert::CodeSystem, ..) => {
+                identity.systems.code_system(identity.site, &identity.token, text.trim())
+            }
+            (_, Item::Part(part, level), Some(path)) if path.keyed == Keyed::Ei => {
+                identity.system_of(*part, *level, Keyed::Ei)
+            }
             (_, Item::Part(part, level), Some(path)) => {
                 let around = path.authority_of.zip(self.around(*part, *level, scope));
                 match around {
                     Some((keyed, Item::Part(whole, level))) => identity.system_of(whole, level, keyed),
-                    Some((_, Item::Text(_) | Item::Segment(_))) | None => identity.authority(*part, *level, ""),
+                    Some((_, Item::Text(_) | Item::Segment(_))) | None => {
+                        identity.authority(*part, *level, "")
+                    }
                 }
             }
             _ => None,
         };
         let resolved = resolved?;
-        let lossy = resolved.lossy.then_some("nothing declares this authority or coding system: a site-scoped URN stands for it");
+        let lossy = resolved
+            .lossy
+            .then_some("nothing declares this authority or coding system: a site-scoped URN stands for it");
         Some(Ok(Converted { value: resolved.uri.into(), lossy }))
     }
 
@@ -179,7 +259,9 @@ impl<'a> Executor<'a> {
         if level == Level::Component {
             let at = part.path();
             let segment = self.message.segment(usize::try_from(at.segment).ok()?)?;
-            return Some(super::element::as_item(segment.field(usize::from(at.field)).repetition(usize::from(at.repetition))));
+            return Some(super::element::as_item(
+                segment.field(usize::from(at.field)).repetition(usize::from(at.repetition)),
+            ));
         }
         scope.item.clone()
     }
@@ -189,9 +271,15 @@ impl<'a> Executor<'a> {
         let found = self.values(expression, scope);
         let Some(Item::Part(part, level)) = found.first() else { return Unit::default() };
         let (part, level) = (*part, *level);
-        let text = |n: u16| child(part, level, n).map(|(part, _)| first_text(part).trim().to_owned()).filter(|text| !text.is_empty());
+        let text = |n: u16| {
+            child(part, level, n)
+                .map(|(part, _)| first_text(part).trim().to_owned())
+                .filter(|text| !text.is_empty())
+        };
         let (code, words, system) = (text(1), text(2), text(3));
-        let system = system.and_then(|name| self.identity.systems.code_system(self.identity.site, &self.identity.token, &name));
+        let system = system.and_then(|name| {
+            self.identity.systems.code_system(self.identity.site, &self.identity.token, &name)
+        });
         self.ledger.mark(part, LeafFate::Mapped, None);
         let display = words.or_else(|| code.clone());
         let system = system.map(|resolved| resolved.uri);
@@ -201,7 +289,16 @@ impl<'a> Executor<'a> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "one rule, one value")]
-    fn coded(&mut self, table: usize, take: &'a Take, rule: &'a Rule, value: &Item<'a>, spread: &[hl7v2::Part<'a>], text: &str, hit: &mut Option<(String, bool)>) -> Option<Yield> {
+    fn coded(
+        &mut self,
+        table: usize,
+        take: &'a Take,
+        rule: &'a Rule,
+        value: &Item<'a>,
+        spread: &[hl7v2::Part<'a>],
+        text: &str,
+        hit: &mut Option<(String, bool)>,
+    ) -> Option<Yield> {
         let program = self.program;
         let table = program.tables.get(table)?;
         let code = text.trim();
@@ -215,17 +312,20 @@ impl<'a> Executor<'a> {
         let made = match take.coded {
             Coded::Code => {
                 let declared = program.systems.declared.contains(ALTERNATE_CODES);
-                let beside = (found.keep && declared).then(|| json!({ "url": ALTERNATE_CODES, "valueCodeableConcept": { "coding": [original()] } }));
+                let beside = (found.keep && declared).then(
+                    || json!({ "url": ALTERNATE_CODES, "valueCodeableConcept": { "coding": [original()] } }),
+                );
                 found.target.map(|(_, code, _)| Yield { value: code.into(), beside })
             }
             Coded::Coding => coding.or_else(|| found.keep.then(original)).map(Yield::plain),
             Coded::Concept => {
-                let kept = (found.keep || coding.is_none() && !found.hit && found.keep).then(original);
+                let kept = found.keep.then(original);
                 let all: Vec<Value> = coding.into_iter().chain(kept).collect();
                 (!all.is_empty()).then(|| Yield::plain(json!({ "coding": all })))
             }
         };
-        let reason = if found.hit { "the code has no exact match" } else { "the code has no row in its table" };
+        let reason =
+            if found.hit { "the code has no exact match" } else { "the code has no row in its table" };
         let fate = match (&made, found.lossy, found.hit) {
             (Some(_), false, _) => LeafFate::Mapped,
             (Some(_), true, _) => LeafFate::Lossy,
@@ -242,18 +342,42 @@ impl<'a> Executor<'a> {
         made
     }
 
-    fn report_code(&mut self, level: Option<CodeLevel>, rule: &'a Rule, part: Option<hl7v2::Part<'a>>, table: &str) {
+    fn report_code(
+        &mut self,
+        level: Option<CodeLevel>,
+        rule: &'a Rule,
+        part: Option<hl7v2::Part<'a>>,
+        table: &str,
+    ) {
         let severity = match level {
             None => return,
             Some(CodeLevel::Info) => fhir::Severity::Information,
             Some(CodeLevel::Warn) => fhir::Severity::Warning,
             Some(CodeLevel::Error) => fhir::Severity::Error,
         };
-        self.report(severity, fhir::IssueCode::CodeInvalid, rule, part, &format!("the code has no row in {table}"));
+        self.report(
+            severity,
+            fhir::IssueCode::CodeInvalid,
+            rule,
+            part,
+            &format!("the code has no row in {table}"),
+        );
     }
 
     #[expect(clippy::too_many_arguments, reason = "one rule, one value")]
-    fn mapped(&mut self, index: usize, reference: bool, take: &'a Take, rule: &'a Rule, slot: &'a Slot, scope: &Scope<'a>, value: &Item<'a>, out: &Object, steps: &mut Vec<String>, hit: &mut Option<(String, bool)>) -> Option<Yield> {
+    fn mapped(
+        &mut self,
+        index: usize,
+        reference: bool,
+        take: &'a Take,
+        rule: &'a Rule,
+        slot: &'a Slot,
+        scope: &Scope<'a>,
+        value: &Item<'a>,
+        out: &Object,
+        steps: &mut Vec<String>,
+        hit: &mut Option<(String, bool)>,
+    ) -> Option<Yield> {
         if self.depth >= DEPTH_MAX {
             return None;
         }
@@ -265,7 +389,11 @@ impl<'a> Executor<'a> {
         steps.push(map.name.clone());
         let Some(mut made) = made else {
             if let Item::Part(part, _) = value {
-                self.ledger.mark(*part, LeafFate::Rejected, Some("the map yields nothing without its main value"));
+                self.ledger.mark(
+                    *part,
+                    LeafFate::Rejected,
+                    Some("the map yields nothing without its main value"),
+                );
             }
             return None;
         };
@@ -281,7 +409,16 @@ impl<'a> Executor<'a> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "one rule, one value")]
-    fn mapped_inner(&mut self, index: usize, reference: bool, rule: &'a Rule, slot: &'a Slot, scope: &Scope<'a>, value: &Item<'a>, out: &Object) -> Option<Value> {
+    fn mapped_inner(
+        &mut self,
+        index: usize,
+        reference: bool,
+        rule: &'a Rule,
+        slot: &'a Slot,
+        scope: &Scope<'a>,
+        value: &Item<'a>,
+        out: &Object,
+    ) -> Option<Value> {
         let program = self.program;
         let map = program.maps.get(index)?;
         let inner = Scope { instance: None, ..scope.with_item(value.clone()) };
@@ -301,12 +438,22 @@ impl<'a> Executor<'a> {
     }
 
     /// The translated coding first, then what the type map made.
-    fn translate_concept(&mut self, table: usize, take: &'a Take, rule: &'a Rule, value: &Item<'a>, made: &mut Value, hit: &mut Option<(String, bool)>) {
+    fn translate_concept(
+        &mut self,
+        table: usize,
+        take: &'a Take,
+        rule: &'a Rule,
+        value: &Item<'a>,
+        made: &mut Value,
+        hit: &mut Option<(String, bool)>,
+    ) {
         let program = self.program;
         let Some(table) = program.tables.get(table) else { return };
         let Some(object) = made.as_object_mut() else { return };
         let code = match value {
-            Item::Part(part, level) => child(*part, *level, 1).map(|(part, _)| first_text(part).trim().to_owned()).unwrap_or_default(),
+            Item::Part(part, level) => child(*part, *level, 1)
+                .map(|(part, _)| first_text(part).trim().to_owned())
+                .unwrap_or_default(),
             Item::Text(text) => text.trim().to_owned(),
             Item::Segment(_) => String::new(),
         };
@@ -325,18 +472,31 @@ impl<'a> Executor<'a> {
             *object = target.as_object().cloned().unwrap_or_default();
             return;
         }
-        name_original(object, &code, table.from.as_deref());
+        name_original(object, code, table.from.as_deref());
         let list = object.entry("coding").or_insert_with(|| Value::Array(Vec::new()));
         if let Some(list) = list.as_array_mut() {
-            let same = |other: &Value| other.get("system").and_then(Value::as_str) == Some(system) && other.get("code").and_then(Value::as_str) == Some(code);
+            let same = |other: &Value| {
+                other.get("system").and_then(Value::as_str) == Some(system)
+                    && other.get("code").and_then(Value::as_str) == Some(code)
+            };
             list.retain(|other| !same(other));
             list.insert(0, target);
         }
     }
 
     /// Marks the leaves a conversion used: composites whole, else the first subcomponent.
-    fn mark(&mut self, convert: &Convert, value: &Item<'a>, spread: &[hl7v2::Part<'a>], fate: LeafFate, reason: Option<&str>) {
-        let whole = matches!(convert, Convert::Authority | Convert::SnQuantity | Convert::SnRange | Convert::SnRatio | Convert::SnText);
+    fn mark(
+        &mut self,
+        convert: &Convert,
+        value: &Item<'a>,
+        spread: &[hl7v2::Part<'a>],
+        fate: LeafFate,
+        reason: Option<&str>,
+    ) {
+        let whole = matches!(
+            convert,
+            Convert::Authority | Convert::SnQuantity | Convert::SnRange | Convert::SnRatio | Convert::SnText
+        );
         match value {
             Item::Part(part, _) if whole => self.ledger.mark(*part, fate, reason),
             Item::Part(part, _) => self.ledger.mark_first(*part, fate, reason),
@@ -359,8 +519,15 @@ impl<'a> Executor<'a> {
 
 /// A coding of the original code that names no system gets the table's.
 fn name_original(object: &mut Object, code: &str, from: Option<&str>) {
-    let codings = object.get_mut("coding").and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut);
-    for original in codings.filter(|one| !one.contains_key("system") && one.get("code").and_then(Value::as_str) == Some(code)) {
+    let codings = object
+        .get_mut("coding")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut);
+    for original in codings
+        .filter(|one| !one.contains_key("system") && one.get("code").and_then(Value::as_str) == Some(code))
+    {
         if let Some(from) = from {
             original.insert("system".into(), from.into());
         }
@@ -376,7 +543,13 @@ fn coding(system: &str, code: &str, display: Option<&str>) -> Value {
 
 fn structured(convert: &Convert, value: &Item<'_>, unit: &Unit) -> Result<Converted, Refused> {
     let texts: Vec<String> = match value {
-        Item::Part(part, level) => (1..=4).map(|n| child(*part, *level, n).map(|(part, _)| first_text(part).trim().to_owned()).unwrap_or_default()).collect(),
+        Item::Part(part, level) => (1..=4)
+            .map(|n| {
+                child(*part, *level, n)
+                    .map(|(part, _)| first_text(part).trim().to_owned())
+                    .unwrap_or_default()
+            })
+            .collect(),
         Item::Text(text) => vec![String::new(), text.clone()],
         Item::Segment(_) => Vec::new(),
     };

@@ -24,9 +24,21 @@ impl<'a> Executor<'a> {
             }
             Expression::Literal(text) => vec![Value::Text(text.clone())],
             Expression::Absent => Vec::new(),
-            Expression::First(alternatives) => alternatives.iter().map(|alternative| self.values(alternative, scope)).find(|found| !found.is_empty()).unwrap_or_default(),
-            Expression::Call { function, arguments } => self.call(*function, arguments, scope).map(Value::Text).into_iter().collect(),
-            Expression::IdOf(handle) => self.resources_in_scope(handle, scope).first().and_then(|index| self.instances.get(*index)).map(|instance| Value::Text(instance.id.clone())).into_iter().collect(),
+            Expression::First(alternatives) => alternatives
+                .iter()
+                .map(|alternative| self.values(alternative, scope))
+                .find(|found| !found.is_empty())
+                .unwrap_or_default(),
+            Expression::Call { function, arguments } => {
+                self.call(*function, arguments, scope).map(Value::Text).into_iter().collect()
+            }
+            Expression::IdOf(handle) => self
+                .resources_in_scope(handle, scope)
+                .first()
+                .and_then(|index| self.instances.get(*index))
+                .map(|instance| Value::Text(instance.id.clone()))
+                .into_iter()
+                .collect(),
         }
     }
 
@@ -73,21 +85,35 @@ impl<'a> Executor<'a> {
                 };
                 match field {
                     None => segments.into_iter().map(Value::Segment).collect(),
-                    Some(field) => segments.into_iter().flat_map(|segment| self.repetitions(segment, *field, selector, scope)).collect(),
+                    Some(field) => segments
+                        .into_iter()
+                        .flat_map(|segment| self.repetitions(segment, *field, selector, scope))
+                        .collect(),
                 }
             }
         };
         for step in &path.steps {
-            found = found.into_iter().filter_map(|value| match value {
-                Value::Part(part, level) => child(part, level, *step).map(|(part, level)| Value::Part(part, level)),
-                Value::Text(text) => (*step == 1).then_some(Value::Text(text)),
-                Value::Segment(_) => None,
-            }).collect();
+            found = found
+                .into_iter()
+                .filter_map(|value| match value {
+                    Value::Part(part, level) => {
+                        child(part, level, *step).map(|(part, level)| Value::Part(part, level))
+                    }
+                    Value::Text(text) => (*step == 1).then_some(Value::Text(text)),
+                    Value::Segment(_) => None,
+                })
+                .collect();
         }
         found
     }
 
-    fn repetitions(&mut self, segment: usize, field: u16, selector: &'a Selector, scope: &Scope<'a>) -> Vec<Value<'a>> {
+    fn repetitions(
+        &mut self,
+        segment: usize,
+        field: u16,
+        selector: &'a Selector,
+        scope: &Scope<'a>,
+    ) -> Vec<Value<'a>> {
         let Some(segment) = self.message.segment(segment) else { return Vec::new() };
         let part = segment.field(usize::from(field));
         if part.raw().is_empty() {
@@ -98,7 +124,10 @@ impl<'a> Executor<'a> {
             Selector::First => vec![at(0)],
             Selector::Nth(index) => vec![at(usize::from(*index))],
             Selector::Every => (0..part.repetition_count()).map(at).collect(),
-            Selector::Where(filter) => (0..part.repetition_count()).map(at).filter(|value| self.holds(filter, &scope.with_item(value.clone()))).collect(),
+            Selector::Where(filter) => (0..part.repetition_count())
+                .map(at)
+                .filter(|value| self.holds(filter, &scope.with_item(value.clone())))
+                .collect(),
         }
     }
 
@@ -114,12 +143,15 @@ impl<'a> Executor<'a> {
                 let found = self.values(arguments.first()?, scope);
                 Some(found.len().to_string())
             }
-            Function::Precision => argument(self, 0).and_then(|text| time::moment(&text).ok().map(|moment| moment.precision.name().to_owned())),
+            Function::Precision => argument(self, 0)
+                .and_then(|text| time::moment(&text).ok().map(|moment| moment.precision.name().to_owned())),
             Function::Present => argument(self, 0).map(|_| "true".to_owned()),
             Function::Lower => argument(self, 0).map(|text| text.to_lowercase()),
             Function::Upper => argument(self, 0).map(|text| text.to_uppercase()),
             Function::Trim => argument(self, 0).map(|text| text.trim().to_owned()),
-            Function::Strip => argument(self, 0).map(|text| text.chars().filter(|c| c.is_alphanumeric()).collect()),
+            Function::Strip => {
+                argument(self, 0).map(|text| text.chars().filter(|c| c.is_alphanumeric()).collect())
+            }
             Function::Length => argument(self, 0).map(|text| text.chars().count().to_string()),
             Function::Index => Some(scope.index.to_string()),
             Function::Base64 => {
@@ -135,7 +167,8 @@ impl<'a> Executor<'a> {
             Function::Concat | Function::Join => self.joined(function, arguments, scope),
             Function::Uuid => self.uuid(arguments, scope),
             Function::Ordinal => {
-                let keys: Vec<String> = arguments.iter().map(|argument| self.key(argument, scope).unwrap_or_default()).collect();
+                let keys: Vec<String> =
+                    arguments.iter().map(|argument| self.key(argument, scope).unwrap_or_default()).collect();
                 let seen = self.ordinals.entry((scope.make, scope.own, keys.clone())).or_default();
                 if *seen == 0 {
                     // The same instance may ask twice; it keeps its number.
@@ -148,9 +181,15 @@ impl<'a> Executor<'a> {
         }
     }
 
-    fn joined(&mut self, function: Function, arguments: &'a [Expression], scope: &Scope<'a>) -> Option<String> {
+    fn joined(
+        &mut self,
+        function: Function,
+        arguments: &'a [Expression],
+        scope: &Scope<'a>,
+    ) -> Option<String> {
         let skip = usize::from(function == Function::Join);
-        let separator = if skip == 1 { self.text(arguments.first()?, scope).unwrap_or_default() } else { String::new() };
+        let separator =
+            if skip == 1 { self.text(arguments.first()?, scope).unwrap_or_default() } else { String::new() };
         let mut texts = Vec::new();
         let mut any = false;
         for argument in arguments.iter().skip(skip) {
@@ -186,7 +225,10 @@ impl<'a> Executor<'a> {
             Expression::Path(path) => {
                 let found = self.values(argument, scope);
                 let Some(Value::Part(part, level)) = found.first() else {
-                    return found.first().map(|value| self.text_of(value).into_owned()).filter(|text| !text.is_empty());
+                    return found
+                        .first()
+                        .map(|value| self.text_of(value).into_owned())
+                        .filter(|text| !text.is_empty());
                 };
                 let key = self.identity.key(*part, *level, path.keyed);
                 if key.is_some() {
@@ -194,8 +236,12 @@ impl<'a> Executor<'a> {
                 }
                 key
             }
-            Expression::First(alternatives) => alternatives.iter().find_map(|alternative| self.key(alternative, scope)),
-            Expression::Literal(_) | Expression::Absent | Expression::Call { .. } | Expression::IdOf(_) => self.text(argument, scope).filter(|text| !text.is_empty()),
+            Expression::First(alternatives) => {
+                alternatives.iter().find_map(|alternative| self.key(alternative, scope))
+            }
+            Expression::Literal(_) | Expression::Absent | Expression::Call { .. } | Expression::IdOf(_) => {
+                self.text(argument, scope).filter(|text| !text.is_empty())
+            }
         }
     }
 
@@ -223,8 +269,15 @@ impl<'a> Executor<'a> {
         }
     }
 
-    fn compares(&mut self, left: &'a Expression, operator: Operator, right: &'a [Expression], scope: &Scope<'a>) -> bool {
-        let lefts: Vec<String> = self.values(left, scope).iter().map(|value| self.text_of(value).into_owned()).collect();
+    fn compares(
+        &mut self,
+        left: &'a Expression,
+        operator: Operator,
+        right: &'a [Expression],
+        scope: &Scope<'a>,
+    ) -> bool {
+        let lefts: Vec<String> =
+            self.values(left, scope).iter().map(|value| self.text_of(value).into_owned()).collect();
         let wanted = if operator == Operator::NotEqual { Operator::Equal } else { operator };
         let mut holds = false;
         for expression in right {
@@ -241,11 +294,12 @@ fn compare(left: &str, operator: Operator, right: &str) -> bool {
     if matches!(operator, Operator::Equal | Operator::NotEqual) {
         return (left == right) == (operator == Operator::Equal);
     }
-    let order = match (number(left), number(right), time::Precision::named(left), time::Precision::named(right)) {
-        (Some(left), Some(right), _, _) => left.partial_cmp(&right),
-        (_, _, Some(left), Some(right)) => Some(left.cmp(&right)),
-        _ => Some(left.cmp(right)),
-    };
+    let order =
+        match (number(left), number(right), time::Precision::named(left), time::Precision::named(right)) {
+            (Some(left), Some(right), _, _) => left.partial_cmp(&right),
+            (_, _, Some(left), Some(right)) => Some(left.cmp(&right)),
+            _ => Some(left.cmp(right)),
+        };
     let Some(order) = order else { return false };
     match operator {
         Operator::Equal | Operator::NotEqual => false,
@@ -258,6 +312,7 @@ fn compare(left: &str, operator: Operator, right: &str) -> bool {
 
 /// A plain decimal, for comparing only; never written out.
 fn number(text: &str) -> Option<f64> {
-    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+'));
+    let plain =
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+'));
     if plain { text.parse().ok() } else { None }
 }

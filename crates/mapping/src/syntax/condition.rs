@@ -51,12 +51,13 @@ fn conjunction(cursor: &mut Cursor) -> Parsed<Condition> {
 }
 
 fn single(mut parts: Vec<Condition>, many: fn(Vec<Condition>) -> Condition) -> Condition {
-    if parts.len() == 1 {
-        if let Some(only) = parts.pop() {
-            return only;
+    match (parts.pop(), parts.is_empty()) {
+        (Some(only), true) => only,
+        (last, _) => {
+            parts.extend(last);
+            many(parts)
         }
     }
-    many(parts)
 }
 
 fn negation(cursor: &mut Cursor) -> Parsed<Condition> {
@@ -76,21 +77,36 @@ fn test(cursor: &mut Cursor) -> Parsed<Condition> {
         let inner = condition_in(cursor)?;
         cursor.shallower();
         cursor.skip_space();
-        return if cursor.eat(')') { Ok(inner) } else { Err(cursor.error("a closing parenthesis is expected here")) };
+        return if cursor.eat(')') {
+            Ok(inner)
+        } else {
+            Err(cursor.error("a closing parenthesis is expected here"))
+        };
     }
     let left = value_in(cursor)?;
     if cursor.eat_word("is") {
-        return if cursor.eat_word("null") { Ok(Condition::Null(left)) } else { Err(cursor.error("only `is null` is known")) };
+        return if cursor.eat_word("null") {
+            Ok(Condition::Null(left))
+        } else {
+            Err(cursor.error("only `is null` is known"))
+        };
     }
     let Some(operator) = operator(cursor) else { return Ok(Condition::Valued(left)) };
     Ok(Condition::Compare { left, operator, right: alternatives(cursor)? })
 }
 
 fn operator(cursor: &mut Cursor) -> Option<Operator> {
-    [("!=", Operator::NotEqual), ("<=", Operator::LessOrEqual), (">=", Operator::GreaterOrEqual), ("=", Operator::Equal), ("<", Operator::Less), (">", Operator::Greater)]
-        .into_iter()
-        .find(|(text, _)| cursor.eat_text(text))
-        .map(|(_, operator)| operator)
+    [
+        ("!=", Operator::NotEqual),
+        ("<=", Operator::LessOrEqual),
+        (">=", Operator::GreaterOrEqual),
+        ("=", Operator::Equal),
+        ("<", Operator::Less),
+        (">", Operator::Greater),
+    ]
+    .into_iter()
+    .find(|(text, _)| cursor.eat_text(text))
+    .map(|(_, operator)| operator)
 }
 
 fn alternatives(cursor: &mut Cursor) -> Parsed<Vec<Value>> {
@@ -136,7 +152,9 @@ mod tests {
         let read = condition("PV1-2 and PV1-2 != N or not NK1-3 = EMR/E/F").expect("good");
         let Condition::Any(parts) = read else { panic!("or binds loosest") };
         assert!(matches!(&parts[0], Condition::All(all) if all.len() == 2));
-        assert!(matches!(&parts[1], Condition::Not(inner) if matches!(&**inner, Condition::Compare { right, .. } if right.len() == 3)));
+        assert!(
+            matches!(&parts[1], Condition::Not(inner) if matches!(&**inner, Condition::Compare { right, .. } if right.len() == 3))
+        );
     }
 
     #[test]

@@ -118,7 +118,11 @@ impl Cursor {
     }
 
     pub fn error_from(&self, start: usize, message: impl Into<String>) -> SyntaxError {
-        SyntaxError { offset: start, length: self.position.saturating_sub(start).max(1), message: message.into() }
+        SyntaxError {
+            offset: start,
+            length: self.position.saturating_sub(start).max(1),
+            message: message.into(),
+        }
     }
 
     pub fn deeper(&mut self) -> Parsed<()> {

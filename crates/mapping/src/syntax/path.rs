@@ -19,7 +19,14 @@ pub(crate) struct Path {
 /// What a path starts from.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Root {
-    Segment { name: String, groups: Vec<String>, every: bool, absolute: bool, field: Option<u16>, selector: Selector },
+    Segment {
+        name: String,
+        groups: Vec<String>,
+        every: bool,
+        absolute: bool,
+        field: Option<u16>,
+        selector: Selector,
+    },
     /// The item being mapped, seen as this v2 type.
     Type(String),
     /// The current item.
@@ -44,7 +51,11 @@ pub(crate) type Step = u16;
 pub(crate) fn path(text: &str) -> Parsed<Path> {
     let mut cursor = Cursor::new(text);
     cursor.skip_space();
-    let found = path_in(&mut cursor)?.ok_or_else(|| SyntaxError { offset: 0, length: text.chars().count().max(1), message: "a path is expected here, like PID-3.1".into() })?;
+    let found = path_in(&mut cursor)?.ok_or_else(|| SyntaxError {
+        offset: 0,
+        length: text.chars().count().max(1),
+        message: "a path is expected here, like PID-3.1".into(),
+    })?;
     cursor.expect_end()?;
     Ok(found)
 }
@@ -100,12 +111,13 @@ fn named(cursor: &mut Cursor) -> Parsed<Option<(Root, Vec<Step>)>> {
     if segment.len() != 3 {
         return Ok(None);
     }
-    let (field, selector) = if cursor.peek() == Some('-') && cursor.peek_at(1).is_some_and(|c| c.is_ascii_digit()) {
-        cursor.bump();
-        (Some(number(cursor)?), selector(cursor)?)
-    } else {
-        (None, Selector::Plain)
-    };
+    let (field, selector) =
+        if cursor.peek() == Some('-') && cursor.peek_at(1).is_some_and(|c| c.is_ascii_digit()) {
+            cursor.bump();
+            (Some(number(cursor)?), selector(cursor)?)
+        } else {
+            (None, Selector::Plain)
+        };
     if field.is_none() && !every && groups.is_empty() && !absolute && !boundary(cursor) {
         return Ok(None);
     }
@@ -179,7 +191,21 @@ mod tests {
 
     #[test]
     fn every_form_is_read() {
-        for text in ["PID-3.4.2", "PID-3*", "PID-3~1", "PID-3(.5=MR).1", "CX.4.1", ".", ".5", "/MSH-7", "NK1*", "NTE*-3*", "OBSERVATION*.OBX-5", "A*.B.NK1*", "PID"] {
+        for text in [
+            "PID-3.4.2",
+            "PID-3*",
+            "PID-3~1",
+            "PID-3(.5=MR).1",
+            "CX.4.1",
+            ".",
+            ".5",
+            "/MSH-7",
+            "NK1*",
+            "NTE*-3*",
+            "OBSERVATION*.OBX-5",
+            "A*.B.NK1*",
+            "PID",
+        ] {
             assert_eq!(path(text).map(|p| p.text), Ok(text.to_owned()));
         }
     }

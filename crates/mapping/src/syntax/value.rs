@@ -1,17 +1,27 @@
 //! Values (`PID-3~1 ?? =x`), rules (`PID-16 as CWE.CodeableConcept code marital-status`).
 
+use super::Parsed;
 use super::cursor::Cursor;
 use super::path::{Path, path_in};
-use super::Parsed;
 
 /// A value as written.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
     Path(Path),
-    Literal { text: String, offset: usize },
+    Literal {
+        text: String,
+        offset: usize,
+    },
     /// `site.fact`.
-    Fact { name: String, offset: usize },
-    Call { function: String, arguments: Vec<Value>, offset: usize },
+    Fact {
+        name: String,
+        offset: usize,
+    },
+    Call {
+        function: String,
+        arguments: Vec<Value>,
+        offset: usize,
+    },
     /// `a ?? b`.
     First(Vec<Value>),
 }
@@ -21,7 +31,10 @@ pub(crate) enum Value {
 pub(crate) enum Conversion {
     Primitive(String),
     /// `CWE.CodeableConcept`.
-    Map { source: String, target: String },
+    Map {
+        source: String,
+        target: String,
+    },
 }
 
 /// A rule string, taken apart.
@@ -119,12 +132,13 @@ pub(super) fn value_in(cursor: &mut Cursor) -> Parsed<Value> {
     while cursor.eat_text("??") {
         alternatives.push(term(cursor)?);
     }
-    if alternatives.len() == 1 {
-        if let Some(only) = alternatives.pop() {
-            return Ok(only);
+    Ok(match (alternatives.pop(), alternatives.is_empty()) {
+        (Some(only), true) => only,
+        (last, _) => {
+            alternatives.extend(last);
+            Value::First(alternatives)
         }
-    }
-    Ok(Value::First(alternatives))
+    })
 }
 
 pub(super) fn term(cursor: &mut Cursor) -> Parsed<Value> {
@@ -134,7 +148,11 @@ pub(super) fn term(cursor: &mut Cursor) -> Parsed<Value> {
         return Ok(Value::Literal { text: cursor.quoted()?, offset });
     }
     if cursor.eat('=') {
-        let text = if cursor.eat('"') { cursor.quoted()? } else { cursor.take_while(|c| !c.is_whitespace() && c != ')' && c != ',') };
+        let text = if cursor.eat('"') {
+            cursor.quoted()?
+        } else {
+            cursor.take_while(|c| !c.is_whitespace() && c != ')' && c != ',')
+        };
         if text.is_empty() {
             return Err(cursor.error_from(offset, "the literal is empty"));
         }
@@ -146,7 +164,11 @@ pub(super) fn term(cursor: &mut Cursor) -> Parsed<Value> {
     let name = cursor.take_while(|c| c.is_ascii_alphanumeric() || c == '_');
     if name == "site" && cursor.eat('.') {
         let fact = word(cursor);
-        return if fact.is_empty() { Err(cursor.error("the fact's name is missing")) } else { Ok(Value::Fact { name: fact, offset }) };
+        return if fact.is_empty() {
+            Err(cursor.error("the fact's name is missing"))
+        } else {
+            Ok(Value::Fact { name: fact, offset })
+        };
     }
     if name.is_empty() || !cursor.eat('(') {
         return Err(cursor.error_from(offset, "a path, =literal or function is expected here"));
@@ -191,7 +213,10 @@ mod tests {
     #[test]
     fn a_rule_string_is_taken_apart() {
         let read = rule("PID-16 as CWE.CodeableConcept code marital-status").expect("good rule").remove(0);
-        assert_eq!(read.conversion.map(|c| c.0), Some(Conversion::Map { source: "CWE".into(), target: "CodeableConcept".into() }));
+        assert_eq!(
+            read.conversion.map(|c| c.0),
+            Some(Conversion::Map { source: "CWE".into(), target: "CodeableConcept".into() })
+        );
         assert_eq!(read.table.map(|t| t.0), Some("marital-status".into()));
         assert_eq!(rule("ref patient").expect("good")[0].reference.clone(), Some(("patient".into(), 4)));
         assert!(rule("PD1-4* as XCN.Practitioner ref").expect("good")[0].make_reference);

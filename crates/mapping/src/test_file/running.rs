@@ -17,7 +17,11 @@ const TYPE_HEADER: &str = "MSH|^~\\&|APP|FAC|||20240102030405-0500||ADT^A01|1|P|
 
 /// Runs every test; a map without one is a failed outcome.
 pub(crate) fn run(package: &Package) -> Vec<TestOutcome> {
-    let mut outcomes: Vec<TestOutcome> = package.tests.iter().flat_map(|file| file.cases.iter().map(|case| outcome(package, file, case))).collect();
+    let mut outcomes: Vec<TestOutcome> = package
+        .tests
+        .iter()
+        .flat_map(|file| file.cases.iter().map(|case| outcome(package, file, case)))
+        .collect();
     let tested = |subject: &Subject| package.tests.iter().any(|file| file.subject == *subject);
     for program in std::iter::once(&package.base).chain(&package.sites) {
         for map in &program.maps {
@@ -37,9 +41,18 @@ pub(crate) fn run(package: &Package) -> Vec<TestOutcome> {
 
 fn untested(package: &Package, program: &Program, file: u32, name: &str, outcomes: &mut Vec<TestOutcome>) {
     let site = program.site.name.as_deref().map(|site| format!("sites/{site}/")).unwrap_or_default();
-    let file = usize::try_from(file).ok().and_then(|index| package.files.get(index)).cloned().unwrap_or_else(|| format!("{site}messages/{name}.yaml"));
+    let file = usize::try_from(file)
+        .ok()
+        .and_then(|index| package.files.get(index))
+        .cloned()
+        .unwrap_or_else(|| format!("{site}messages/{name}.yaml"));
     if !outcomes.iter().any(|outcome| outcome.file == file) {
-        outcomes.push(TestOutcome { file, line: 1, name: name.to_owned(), failures: vec![format!("{name} has no test")] });
+        outcomes.push(TestOutcome {
+            file,
+            line: 1,
+            name: name.to_owned(),
+            failures: vec![format!("{name} has no test")],
+        });
     }
 }
 
@@ -86,7 +99,11 @@ fn run_type(package: &Package, case: &Case, name: &str, input: &str, failures: &
             failures.push(format!("{path} is there"));
         }
     }
-    let issues: Vec<String> = executor.issues.iter().map(|issue| issue.path.replacen("ZZZ-1", "", 1).trim_start_matches('.').to_owned()).collect();
+    let issues: Vec<String> = executor
+        .issues
+        .iter()
+        .map(|issue| issue.path.replacen("ZZZ-1", "", 1).trim_start_matches('.').to_owned())
+        .collect();
     exact(&case.node, "issues", issues, failures);
 }
 
@@ -120,16 +137,40 @@ fn name_of(rejection: &Rejection) -> &'static str {
     }
 }
 
-fn check(program: &Program, file: &TestFile, case: &Case, translation: &Translation, failures: &mut Vec<String>) {
+fn check(
+    program: &Program,
+    file: &TestFile,
+    case: &Case,
+    translation: &Translation,
+    failures: &mut Vec<String>,
+) {
     match &file.subject {
         Subject::Segment(name) => check_segment(program, name, case, translation, failures),
-        Subject::Type(_) | Subject::Message(_) | Subject::Site(_) => check_handles(case, translation, failures),
+        Subject::Type(_) | Subject::Message(_) | Subject::Site(_) => {
+            check_handles(case, translation, failures)
+        }
     }
-    for (key, fate) in [("unmapped", LeafFate::Unmapped), ("lossy", LeafFate::Lossy), ("ignored", LeafFate::Ignored), ("rejected", LeafFate::Rejected)] {
-        let leaves = translation.coverage.leaves.iter().filter(|leaf| leaf.fate == fate).map(|leaf| leaf.path.clone()).collect();
+    for (key, fate) in [
+        ("unmapped", LeafFate::Unmapped),
+        ("lossy", LeafFate::Lossy),
+        ("ignored", LeafFate::Ignored),
+        ("rejected", LeafFate::Rejected),
+    ] {
+        let leaves = translation
+            .coverage
+            .leaves
+            .iter()
+            .filter(|leaf| leaf.fate == fate)
+            .map(|leaf| leaf.path.clone())
+            .collect();
         covered(&case.node, key, leaves, failures);
     }
-    exact(&case.node, "issues", translation.issues.iter().map(|issue| issue.path.clone()).collect(), failures);
+    exact(
+        &case.node,
+        "issues",
+        translation.issues.iter().map(|issue| issue.path.clone()).collect(),
+        failures,
+    );
     for entry in case.node.get("count").map(Node::entries).unwrap_or_default() {
         let count = of_name(translation, &entry.key).len();
         if entry.value.scalar() != Some(count.to_string().as_str()) {
@@ -148,15 +189,37 @@ fn check(program: &Program, file: &TestFile, case: &Case, translation: &Translat
 }
 
 fn of_name<'t>(translation: &'t Translation, name: &str) -> Vec<&'t ResourceSet> {
-    translation.change.sets.iter().filter(|set| set.handle == name || set.resource_type.as_str() == name).collect()
+    translation
+        .change
+        .sets
+        .iter()
+        .filter(|set| set.handle == name || set.resource_type.as_str() == name)
+        .collect()
 }
 
 /// The resources that a segment map made, by the handles of the lines that use it.
-fn check_segment(program: &Program, name: &str, case: &Case, translation: &Translation, failures: &mut Vec<String>) {
+fn check_segment(
+    program: &Program,
+    name: &str,
+    case: &Case,
+    translation: &Translation,
+    failures: &mut Vec<String>,
+) {
     let map = program.maps.iter().position(|map| map.name == name);
-    let handles: Vec<&str> = program.messages.iter().flat_map(|message| &message.make).filter(|make| Some(make.map) == map).map(|make| make.handle.as_str()).collect();
+    let handles: Vec<&str> = program
+        .messages
+        .iter()
+        .flat_map(|message| &message.make)
+        .filter(|make| Some(make.map) == map)
+        .map(|make| make.handle.as_str())
+        .collect();
     let kind = map.and_then(|index| program.maps.get(index)).and_then(|map| map.target.resource());
-    let made: Vec<&ResourceSet> = translation.change.sets.iter().filter(|set| handles.contains(&set.handle.as_str()) && Some(set.resource_type) == kind).collect();
+    let made: Vec<&ResourceSet> = translation
+        .change
+        .sets
+        .iter()
+        .filter(|set| handles.contains(&set.handle.as_str()) && Some(set.resource_type) == kind)
+        .collect();
     if let Some(wanted) = case.node.get("expect") {
         expect_sets(wanted, &made, name, failures);
     }
@@ -190,7 +253,11 @@ fn check_handles(case: &Case, translation: &Translation, failures: &mut Vec<Stri
         }
     }
     for path in texts(&case.node, "removes") {
-        let removed = first(&path).is_some_and(|(set, rest)| set.removals.iter().any(|name| *name == rest || rest.strip_suffix("[x]").is_some_and(|base| name.starts_with(base))));
+        let removed = first(&path).is_some_and(|(set, rest)| {
+            set.removals.iter().any(|name| {
+                *name == rest || rest.strip_suffix("[x]").is_some_and(|base| name.starts_with(base))
+            })
+        });
         if !removed {
             failures.push(format!("{path} is not removed"));
         }
@@ -214,11 +281,18 @@ fn removes(program: &Program, set: &ResourceSet, wanted: &str) -> bool {
         Some(name) => slot.name == name && matches!(slot.form, crate::plan::Form::Extension { .. }),
         None => slot.name == base && !matches!(slot.form, crate::plan::Form::Extension { .. }),
     };
-    slots.filter(named).any(|slot| slot.removal.iter().any(|name| set.removals.contains(name))) || set.removals.iter().any(|name| name == wanted)
+    slots.filter(named).any(|slot| slot.removal.iter().any(|name| set.removals.contains(name)))
+        || set.removals.iter().any(|name| name == wanted)
 }
 
 fn texts(node: &Node, key: &str) -> Vec<String> {
-    node.get(key).map(Node::items).unwrap_or_default().iter().filter_map(Node::scalar).map(str::to_owned).collect()
+    node.get(key)
+        .map(Node::items)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(Node::scalar)
+        .map(str::to_owned)
+        .collect()
 }
 
 fn exact(node: &Node, key: &str, mut have: Vec<String>, failures: &mut Vec<String>) {
@@ -241,7 +315,9 @@ fn covered(node: &Node, key: &str, have: Vec<String>, failures: &mut Vec<String>
         return;
     }
     let wanted = texts(node, key);
-    let under = |leaf: &str, path: &str| leaf.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '~', '-']));
+    let under = |leaf: &str, path: &str| {
+        leaf.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '~', '-']))
+    };
     for leaf in have.iter().filter(|leaf| !wanted.iter().any(|path| under(leaf, path))) {
         failures.push(format!("{leaf} is {key}"));
     }

@@ -14,7 +14,10 @@ pub const FILES: &[(&str, &str)] = &[
         "messages/ADT_A01.yaml",
         "message: ADT_A01\nfor: [A01, A08]\nrequire: [PID-3]\nmake:\n  patient: PID -> Patient\n  visit: {map: PV1 -> Encounter, when: PV1-2 != N}\n  kin: NK1* -> RelatedPerson\nevents:\n  A01: {visit.status: =in-progress}\n  A08: {visit.status: =unknown, update: [patient], replace: [kin]}\n",
     ),
-    ("messages/ADT_A39.yaml", "message: ADT_A39\nfor: [ADT^A40]\nmake:\n  patient: PATIENT*.PID -> Patient\n  retired: PATIENT*.MRG -> Patient\nmerge: {survivor: patient, retired: retired}\n"),
+    (
+        "messages/ADT_A39.yaml",
+        "message: ADT_A39\nfor: [ADT^A40]\nmake:\n  patient: PATIENT*.PID -> Patient\n  retired: PATIENT*.MRG -> Patient\nmerge: {survivor: patient, retired: retired}\n",
+    ),
     (
         "messages/ORU_R01.yaml",
         "message: ORU_R01\nfor: [R01]\nmake:\n  patient: PATIENT_RESULT*.PATIENT.PID -> Patient\n  report: ORDER_OBSERVATION*.OBR -> DiagnosticReport\n  obs: OBX* -> Observation\njoin_text: OBX\n",
@@ -23,15 +26,30 @@ pub const FILES: &[(&str, &str)] = &[
         "segments/PID.Patient.yaml",
         "map: PID -> Patient\nid: uuid(PID-3(.5=MR) ?? PID-3~1)\nidentifier: PID-3* as CX.Identifier\nname: PID-5* as XPN.HumanName\ngender: PID-8 code administrative-gender\nbirthDate: PID-7 as date\ndeceased[x]:\n  - PID-29 as dateTime\n  - PID-30 as boolean\nmaritalStatus.text: PID-16.2\nignore:\n  PID-1 PID-2: set id and the old id\n",
     ),
-    ("segments/MRG.Patient.yaml", "map: MRG -> Patient\nid: uuid(MRG-1~1)\nidentifier: MRG-1* as CX.Identifier\n"),
-    ("segments/PV1.Encounter.yaml", "map: PV1 -> Encounter\nid: uuid(PV1-19)\nclass: {code: PV1-2, system: =http://terminology.hl7.org/CodeSystem/v2-0004}\nsubject: ref patient\nidentifier: PV1-19 as CX.Identifier\n"),
-    ("segments/NK1.RelatedPerson.yaml", "map: NK1 -> RelatedPerson\nid: uuid(id(patient), NK1-2~1.1)\npatient: ref patient\nname: NK1-2* as XPN.HumanName\n"),
-    ("segments/OBR.DiagnosticReport.yaml", "map: OBR -> DiagnosticReport\nid: uuid(OBR-3)\nstatus: =final\ncode.text: OBR-4.1\nsubject: ref patient\nresult: ref obs\n"),
+    (
+        "segments/MRG.Patient.yaml",
+        "map: MRG -> Patient\nid: uuid(MRG-1~1)\nidentifier: MRG-1* as CX.Identifier\n",
+    ),
+    (
+        "segments/PV1.Encounter.yaml",
+        "map: PV1 -> Encounter\nid: uuid(PV1-19)\nclass: {code: PV1-2, system: =http://terminology.hl7.org/CodeSystem/v2-0004}\nsubject: ref patient\nidentifier: PV1-19 as CX.Identifier\n",
+    ),
+    (
+        "segments/NK1.RelatedPerson.yaml",
+        "map: NK1 -> RelatedPerson\nid: uuid(id(patient), NK1-2~1.1)\npatient: ref patient\nname: NK1-2* as XPN.HumanName\n",
+    ),
+    (
+        "segments/OBR.DiagnosticReport.yaml",
+        "map: OBR -> DiagnosticReport\nid: uuid(OBR-3)\nstatus: =final\ncode.text: OBR-4.1\nsubject: ref patient\nresult: ref obs\n",
+    ),
     (
         "segments/OBX.Observation.yaml",
         "map: OBX -> Observation\nreads: [NTE]\nid: uuid(id(report), OBX-3, OBX-4, ordinal(id(report), OBX-3, OBX-4))\nstatus: =final\ncode.text: OBX-3.1\nsubject: ref patient\nnote: {$each: NTE*, text: {from: NTE-3*, join: \" \"}}\nvalue[x]:\n  $by: OBX-2\n  NM:\n    - {from: OBX-5~1 as NM.Quantity, unit: OBX-6}\n    - OBX-5~1 as text\n  else: {from: OBX-5* as text, join: \"\\n\"}\n",
     ),
-    ("types/CX.Identifier.yaml", "map: CX -> Identifier\n$when: CX.1\nvalue: CX.1\nsystem: CX.4 system\nassigner.display: CX.4.1\ntype.text: CX.5\n"),
+    (
+        "types/CX.Identifier.yaml",
+        "map: CX -> Identifier\n$when: CX.1\nvalue: CX.1\nsystem: CX.4 system\nassigner.display: CX.4.1\ntype.text: CX.5\n",
+    ),
     ("types/XPN.HumanName.yaml", "map: XPN -> HumanName\nfamily: XPN.1.1\ngiven: XPN.2\n"),
     (
         "codes/administrative-gender.yaml",
@@ -48,7 +66,9 @@ pub fn sources() -> Sources {
 }
 
 pub fn package() -> Package {
-    Package::compile(&sources()).unwrap_or_else(|findings| panic!("{}", findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
+    Package::compile(&sources()).unwrap_or_else(|findings| {
+        panic!("{}", findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    })
 }
 
 pub fn context() -> Context<'static> {
@@ -65,5 +85,11 @@ pub fn translate(event: &str, body: &str) -> Translation {
 }
 
 pub fn resource<'t>(translation: &'t Translation, handle: &str) -> &'t Value {
-    &translation.change.sets.iter().find(|set| set.handle == handle).unwrap_or_else(|| panic!("no {handle}")).resource
+    &translation
+        .change
+        .sets
+        .iter()
+        .find(|set| set.handle == handle)
+        .unwrap_or_else(|| panic!("no {handle}"))
+        .resource
 }
