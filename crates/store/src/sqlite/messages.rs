@@ -23,6 +23,10 @@ const COLUMNS: &str =
     "SELECT m.seq, m.id, m.channel, m.received_us, m.processed_us, m.state, m.message_type, m.sender,
     m.reason, m.issues, m.package_hash, m.flags, m.leaves_mapped, m.leaves_total, m.parent FROM messages m";
 
+const COLUMNS_BY_KEY: &str = "SELECT DISTINCT m.seq, m.id, m.channel, m.received_us, m.processed_us, m.state,
+    m.message_type, m.sender, m.reason, m.issues, m.package_hash, m.flags, m.leaves_mapped, m.leaves_total, m.parent
+    FROM message_keys k CROSS JOIN messages m ON m.seq = k.seq WHERE k.value = ?";
+
 #[async_trait]
 impl Messages for Sqlite {
     async fn list(
@@ -31,12 +35,12 @@ impl Messages for Sqlite {
         before: Option<Seq>,
         limit: usize,
     ) -> Result<Vec<MessageRow>> {
-        let mut sql = format!("{COLUMNS} WHERE m.seq < ?");
-        let mut values: Vec<Value> = vec![before.map_or(i64::MAX, |seq| seq.0).into()];
-        if let Some(key) = &filter.key {
-            sql.push_str(" AND m.seq IN (SELECT seq FROM message_keys WHERE value = ?)");
-            values.push(fold(key).into());
-        }
+        let before = before.map_or(i64::MAX, |seq| seq.0);
+        // A key has few messages, so it drives whatever else is asked for.
+        let (mut sql, mut values): (String, Vec<Value>) = match &filter.key {
+            Some(key) => (format!("{COLUMNS_BY_KEY} AND k.seq < ?"), vec![fold(key).into(), before.into()]),
+            None => (format!("{COLUMNS} WHERE m.seq < ?"), vec![before.into()]),
+        };
         if let Some(state) = filter.state {
             sql.push_str(" AND m.state = ?");
             values.push(message_state_number(state).into());

@@ -68,6 +68,10 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
+/// Rows of one statement that names a whole key, said once for each row: SQLite does not search a table by a list of
+/// keys of several columns.
+const REPEATED_ROWS_MAX: usize = 32;
+
 /// Rows for one statement: `head` and `tail` stand around a table of the rows, whose columns are `column1`, `column2` …
 #[derive(Debug)]
 pub(super) struct Rows {
@@ -75,6 +79,7 @@ pub(super) struct Rows {
     tail: &'static str,
     columns: usize,
     values: Vec<Value>,
+    repeated: bool,
 }
 
 impl Rows {
@@ -85,7 +90,12 @@ impl Rows {
 
     /// A statement that reads the rows between `head` and `tail`.
     pub fn statement(head: &'static str, tail: &'static str, columns: usize) -> Self {
-        Self { head, tail, columns, values: Vec::new() }
+        Self { head, tail, columns, values: Vec::new(), repeated: false }
+    }
+
+    /// A statement of its own for each row, with the row as its arguments.
+    pub fn each(statement: &'static str, columns: usize) -> Self {
+        Self { repeated: true, ..Self::statement(statement, "", columns) }
     }
 
     /// Adds a row. The first value is never null: null marks padding.
@@ -102,14 +112,16 @@ impl Rows {
 
     /// The statements, each with its values; most often one.
     pub fn into_statements(self) -> Vec<(String, Vec<Value>)> {
-        let Self { head, tail, columns, values } = self;
+        let Self { head, tail, columns, values, repeated } = self;
+        let rows_max = if repeated { REPEATED_ROWS_MAX } else { STATEMENT_ROWS_MAX };
         let mut statements = Vec::new();
         let mut values = values.into_iter().peekable();
         while values.peek().is_some() {
-            let mut chunk: Vec<Value> = values.by_ref().take(STATEMENT_ROWS_MAX * columns).collect();
+            let mut chunk: Vec<Value> = values.by_ref().take(rows_max * columns).collect();
             let rows = padded(chunk.len() / columns);
             chunk.resize(rows * columns, Value::Null);
-            statements.push((sql(head, tail, columns, rows), chunk));
+            let text = if repeated { vec![head; rows].join(";") } else { sql(head, tail, columns, rows) };
+            statements.push((text, chunk));
         }
         statements
     }

@@ -9,7 +9,7 @@ use super::node::entries::fold;
 use super::node::names::Names;
 use super::resources::stored;
 use super::rows::{Value, arguments};
-use crate::{Clause, Page, Result, Search, TokenValue};
+use crate::{Clause, Error, Page, Result, Search, TokenValue};
 
 /// How far the rows of a clause are counted before it drives; up to so many, a total is cheap.
 const COUNTED_MAX: i64 = 1_000;
@@ -24,7 +24,7 @@ struct Sources {
 
 impl Sources {
     /// One text of all sources, each restricted by `restriction` on `rid`.
-    fn union(&self, restriction: &str, values: &[Value]) -> (String, Vec<Value>) {
+    fn joined(&self, by: &str, restriction: &str, values: &[Value]) -> (String, Vec<Value>) {
         let mut bound = Vec::new();
         let texts: Vec<String> = self
             .texts
@@ -35,7 +35,7 @@ impl Sources {
                 format!("{text}{restriction}")
             })
             .collect();
-        (texts.join(" UNION "), bound)
+        (texts.join(by), bound)
     }
 }
 
@@ -68,11 +68,13 @@ async fn read(
 ) -> Result<Page> {
     let count = search.count.min(READ_ROWS_MAX);
     let (from, values) = matching(tid, clauses, search.after.unwrap_or(0));
-    let sql = format!(
-        "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body, r.rid {from} ORDER BY r.rid LIMIT {}",
-        count + 1
-    );
+    let order = if clauses.is_empty() { "ORDER BY r.rid" } else { "" };
+    let columns = "r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body, r.rid";
+    let sql = format!("SELECT {columns} {from} {order} LIMIT {}", count + 1);
     let rows = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?).fetch_all(&mut *connection).await?;
+    if !rows.is_sorted_by_key(|row| row.try_get::<i64, _>(7).ok()) {
+        return Err(Error::Corrupt("the order of a page"));
+    }
     let shown = rows.get(..count).unwrap_or(&rows);
     let next = match shown.last() {
         Some(last) if rows.len() > count => Some(last.try_get(7)?),
@@ -83,26 +85,22 @@ async fn read(
     Ok(Page { matches, next, total })
 }
 
-/// The rows that match beyond a resource number, from `FROM` on. The driver is merged in order, so that a page reads no
-/// more of it than it needs.
+/// The rows that match beyond a resource number in ascending order of it, from `FROM` on. The sources of the driver are
+/// merged in order (`LIMIT -1` keeps SQLite from sorting later instead), so that a page reads no more of it than it needs.
 fn matching(tid: i64, clauses: &[(i64, Sources)], after: i64) -> (String, Vec<Value>) {
     let (mut from, mut values) = match clauses.first() {
         Some((_, driver)) => {
-            let (union, values) = driver.union(" AND rid > ?", &[after.into()]);
-            (
-                format!(
-                    "FROM ({union} ORDER BY 1) AS d CROSS JOIN resources r ON r.rid = d.rid WHERE r.tid = ?"
-                ),
-                values,
-            )
+            let (union, values) = driver.joined(" UNION ", " AND rid > ?", &[after.into()]);
+            let merged = format!("{union} ORDER BY 1 LIMIT -1");
+            (format!("FROM ({merged}) AS d CROSS JOIN resources r ON r.rid = d.rid WHERE r.tid = ?"), values)
         }
         None => ("FROM resources r WHERE r.rid > ? AND r.tid = ?".to_owned(), vec![after.into()]),
     };
     values.push(tid.into());
     from.push_str(" AND r.version > 0 AND r.deleted = 0");
     for (_, probe) in clauses.iter().skip(1) {
-        let (union, own) = probe.union(" AND rid = r.rid", &[]);
-        from.push_str(&format!(" AND EXISTS ({union})"));
+        let (any, own) = probe.joined(" UNION ALL ", " AND rid = r.rid", &[]);
+        from.push_str(&format!(" AND EXISTS ({any})"));
         values.extend(own);
     }
     (from, values)
@@ -131,8 +129,8 @@ async fn total(
 
 /// How many rows a clause has, counted no further than [`COUNTED_MAX`].
 async fn count(sources: &Sources, connection: &mut SqliteConnection) -> Result<i64> {
-    let (union, values) = sources.union("", &[]);
-    let sql = format!("SELECT count(*) FROM (SELECT 1 FROM ({union}) LIMIT {})", COUNTED_MAX + 1);
+    let (all, values) = sources.joined(" UNION ALL ", "", &[]);
+    let sql = format!("SELECT count(*) FROM ({all} LIMIT {})", COUNTED_MAX + 1);
     let row = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?).fetch_one(connection).await?;
     Ok(row.try_get(0)?)
 }

@@ -335,13 +335,16 @@ impl Default for IndexChange {
     fn default() -> Self {
         Self {
             out: [
-                Rows::statement("DELETE FROM comp WHERE (patient, tid, newness, rid) IN (", ")", 4),
-                Rows::statement("DELETE FROM tok WHERE (pid, code, sys, rid) IN (", ")", 4),
-                Rows::statement("DELETE FROM ref WHERE (pid, target, rid) IN (", ")", 3),
-                Rows::statement("DELETE FROM dat WHERE (pid, low_us, high_us, rid) IN (", ")", 4),
-                Rows::statement("DELETE FROM str WHERE (pid, folded, rid) IN (", ")", 3),
-                Rows::statement("DELETE FROM uri WHERE (pid, uri, rid) IN (", ")", 3),
-                Rows::statement("DELETE FROM num WHERE (pid, sys, unit, value, rid) IN (", ")", 5),
+                Rows::each("DELETE FROM comp WHERE patient = ? AND tid = ? AND newness = ? AND rid = ?", 4),
+                Rows::each("DELETE FROM tok WHERE pid = ? AND code = ? AND sys = ? AND rid = ?", 4),
+                Rows::each("DELETE FROM ref WHERE pid = ? AND target = ? AND rid = ?", 3),
+                Rows::each("DELETE FROM dat WHERE pid = ? AND low_us = ? AND high_us = ? AND rid = ?", 4),
+                Rows::each("DELETE FROM str WHERE pid = ? AND folded = ? AND rid = ?", 3),
+                Rows::each("DELETE FROM uri WHERE pid = ? AND uri = ? AND rid = ?", 3),
+                Rows::each(
+                    "DELETE FROM num WHERE pid = ? AND sys = ? AND unit = ? AND value = ? AND rid = ?",
+                    5,
+                ),
             ],
             put: [
                 Rows::insert("INSERT INTO comp (patient, tid, newness, rid)", 4),

@@ -1,0 +1,201 @@
+//! The files of the SQLite adapter: rights, versions, damage, a full disk.
+
+#![cfg(feature = "clinical")]
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use sqlx::{AssertSqlSafe, ConnectOptions};
+use store::sqlite::{Options, Role, Sqlite};
+use store::{Appended, Arrival, Disposition, Error, Journal, JournalId, Seq};
+use uuid::Uuid;
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        Self(std::env::temp_dir().join(format!("store-files-{}", Uuid::new_v4())))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        assert!(std::fs::remove_dir_all(&self.0).is_ok(), "the folder of a test stays behind");
+    }
+}
+
+fn options() -> Options {
+    Options { synchronous_full: true, read_connections: 1, now_us: || 0 }
+}
+
+fn arrival(number: usize, size: usize) -> Arrival {
+    Arrival {
+        id: JournalId(Uuid::now_v7()),
+        channel: "adt".into(),
+        peer: "peer".into(),
+        received_us: 1_795_392_000_000_000,
+        bytes: Bytes::from(format!("{number:09}").repeat(size)),
+        sender: None,
+        disposition: Disposition::Accepted,
+        acknowledgment: None,
+    }
+}
+
+/// Runs a statement on a closed store's file as another program would.
+async fn tamper(path: &Path, sql: &str) {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    let mut connection = options.connect().await.expect("opens");
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.expect("changes");
+    sqlx::Connection::close(connection).await.expect("closes");
+}
+
+async fn opened_and_closed(folder: &Path) {
+    let store = Sqlite::open(folder, Role::Clinical, options()).await.expect("opens");
+    store.append(arrival(1, 1)).await.expect("appends");
+    store.close().await.expect("closes");
+}
+
+#[tokio::test]
+async fn a_newer_schema_refuses_to_open() {
+    for file in ["node.db", "access.db", "journal/2026-11.db"] {
+        let folder = Folder::new();
+        opened_and_closed(&folder.0).await;
+        tamper(&folder.0.join(file), "PRAGMA user_version = 99").await;
+        let refused = Sqlite::open(&folder.0, Role::Clinical, options()).await;
+        assert!(matches!(refused, Err(Error::NewerSchema)), "{file}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_belongs_to_one_role() {
+    let folder = Folder::new();
+    opened_and_closed(&folder.0).await;
+    let refused = Sqlite::open(&folder.0, Role::Portal, options()).await;
+    assert!(matches!(refused, Err(Error::Corrupt(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_folder_is_opened_once_at_a_time() {
+    let folder = Folder::new();
+    let store = Sqlite::open(&folder.0, Role::Clinical, options()).await.expect("opens");
+    let refused = Sqlite::open(&folder.0, Role::Clinical, options()).await;
+    assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+    store.close().await.expect("closes");
+    opened_and_closed(&folder.0).await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_user_may_enter() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let store = Sqlite::open(&folder.0, Role::Clinical, options()).await.expect("opens");
+    store.append(arrival(1, 1)).await.expect("appends");
+    let mut pending = vec![folder.0.clone()];
+    let mut files = 0;
+    while let Some(path) = pending.pop() {
+        let mode = std::fs::metadata(&path).expect("is there").permissions().mode() & 0o777;
+        if path.is_dir() {
+            assert_eq!(mode, 0o700, "{}", path.display());
+            pending
+                .extend(std::fs::read_dir(&path).expect("lists").map(|entry| entry.expect("lists").path()));
+        } else {
+            assert_eq!(mode, 0o600, "{}", path.display());
+            files += 1;
+        }
+    }
+    assert!(files >= 7, "databases, WALs and the lock: {files}");
+    store.close().await.expect("closes");
+}
+
+#[tokio::test]
+async fn closing_leaves_no_wal() {
+    let folder = Folder::new();
+    opened_and_closed(&folder.0).await;
+    for folder in [folder.0.clone(), folder.0.join("journal")] {
+        for entry in std::fs::read_dir(folder).expect("lists") {
+            let name = entry.expect("lists").file_name().into_string().expect("a name");
+            assert!(!name.ends_with("-wal"), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_without_closing() {
+    let folder = Folder::new();
+    let copy = Folder::new();
+    let store = Sqlite::open(&folder.0, Role::Clinical, options()).await.expect("opens");
+    let sent = arrival(1, 100);
+    store.append(sent.clone()).await.expect("appends");
+    // What a crash leaves: the files as they are, WAL and all.
+    std::fs::create_dir_all(copy.0.join("journal")).expect("makes");
+    for name in ["node.db", "node.db-wal", "access.db", "journal/2026-11.db", "journal/2026-11.db-wal"] {
+        if folder.0.join(name).exists() {
+            std::fs::copy(folder.0.join(name), copy.0.join(name)).expect("copies");
+        }
+    }
+    store.close().await.expect("closes");
+    let after = Sqlite::open(&copy.0, Role::Clinical, options()).await.expect("opens");
+    assert_eq!(after.read_entry(sent.id).await, Some(sent.bytes));
+    after.close().await.expect("closes");
+}
+
+/// `Journal::read`, for the name is `Resources`' too.
+trait ReadEntry {
+    async fn read_entry(&self, id: JournalId) -> Option<Bytes>;
+}
+
+impl ReadEntry for Sqlite {
+    async fn read_entry(&self, id: JournalId) -> Option<Bytes> {
+        Journal::read(self, id).await.expect("reads").map(|entry| entry.bytes)
+    }
+}
+
+#[tokio::test]
+async fn changed_bytes_of_an_entry_are_reported() {
+    let folder = Folder::new();
+    opened_and_closed(&folder.0).await;
+    tamper(&folder.0.join("journal/2026-11.db"), "UPDATE entries SET bytes = x'00' WHERE seq = 1").await;
+    let store = Sqlite::open(&folder.0, Role::Clinical, options()).await.expect("opens");
+    let read = store.after(Seq(0), 10).await;
+    assert!(matches!(read, Err(Error::Corrupt(_))), "{read:?}");
+    store.close().await.expect("closes");
+}
+
+#[tokio::test]
+async fn a_journal_of_another_node_is_refused() {
+    let (folder, other) = (Folder::new(), Folder::new());
+    opened_and_closed(&folder.0).await;
+    opened_and_closed(&other.0).await;
+    std::fs::copy(other.0.join("journal/2026-11.db"), folder.0.join("journal/2026-10.db")).expect("copies");
+    let refused = Sqlite::open(&folder.0, Role::Clinical, options()).await;
+    assert!(matches!(refused, Err(Error::Corrupt(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_and_nothing_acknowledged_is_lost() {
+    let folder = Folder::new();
+    let store = Sqlite::open_limited(&folder.0, Role::Clinical, options(), Some(64)).await.expect("opens");
+    let mut kept = Vec::new();
+    let full = loop {
+        let sent = arrival(kept.len(), 2_200);
+        match store.append(sent.clone()).await {
+            Ok(Appended::New { seq, .. }) => {
+                kept.push(sent.id);
+                assert_eq!(seq.0, i64::try_from(kept.len()).expect("few"));
+            }
+            other => break other,
+        }
+        assert!(kept.len() < 100, "the file grows beyond its limit");
+    };
+    assert!(matches!(full, Err(Error::Full)), "{full:?}");
+    assert!(matches!(store.append(arrival(0, 2_200)).await, Err(Error::Full)));
+    store.append(arrival(0, 1)).await.expect("what fits is taken");
+    store.close().await.expect("closes");
+    let store = Sqlite::open(&folder.0, Role::Clinical, options()).await.expect("opens");
+    for id in &kept {
+        assert!(store.read_entry(*id).await.is_some());
+    }
+    store.append(arrival(0, 2_200)).await.expect("space was made");
+    store.close().await.expect("closes");
+}
