@@ -512,14 +512,7 @@ impl Checker<'_> {
         reference: bool,
         found: &Found,
     ) -> Option<(Option<String>, Convert, Coded)> {
-        let built_in = match (source, target) {
-            ("NM", "Quantity") => Some(Convert::NmQuantity),
-            ("SN", "Quantity") => Some(Convert::SnQuantity),
-            ("SN", "Range") => Some(Convert::SnRange),
-            ("SN", "Ratio") => Some(Convert::SnRatio),
-            ("SN", "text") => Some(Convert::SnText),
-            _ => None,
-        };
+        let built_in = built_in(source, target);
         let (convert, made) = match built_in {
             Some(convert) => {
                 (convert, if target == "text" { Target::Text } else { Target::DataType(target.to_owned()) })
@@ -586,6 +579,18 @@ impl Checker<'_> {
         };
         let coded = if shape.code == "Coding" { Coded::Coding } else { Coded::Concept };
         Some((chosen.clone(), convert, coded))
+    }
+}
+
+/// Conversions of results that need no file.
+fn built_in(source: &str, target: &str) -> Option<Convert> {
+    match (source, target) {
+        ("NM", "Quantity") => Some(Convert::NmQuantity),
+        ("SN", "Quantity") => Some(Convert::SnQuantity),
+        ("SN", "Range") => Some(Convert::SnRange),
+        ("SN", "Ratio") => Some(Convert::SnRatio),
+        ("SN", "text") => Some(Convert::SnText),
+        _ => None,
     }
 }
 

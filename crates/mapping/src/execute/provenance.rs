@@ -58,10 +58,9 @@ impl<'a> Executor<'a> {
         if let Some(object) = resource.as_object_mut() {
             self.circumstances(object);
         }
-        let mut owners: Vec<&str> = sets.iter().filter_map(|set| set.patient.as_deref()).collect();
-        owners.sort_unstable();
-        owners.dedup();
-        let patient = if owners.len() == 1 { owners.first().map(|owner| (*owner).to_owned()) } else { None };
+        // Of a message about several patients (a merge) it belongs to the first, the survivor: without an owner it
+        // could not leave.
+        let patient = sets.iter().find_map(|set| set.patient.clone());
         Some(ResourceSet {
             handle: "provenance".to_owned(),
             resource_type: kind,
