@@ -88,7 +88,7 @@ impl Writer {
             fill(&mut batch, &mut receiver);
             let outcome = self.write(&batch).await;
             for request in batch {
-                answer(request.reply, outcome.as_ref().map(|()| ()).map_err(again));
+                answer(request.reply, outcome.as_ref().copied().map_err(again));
             }
         }
         if let Err(error) = self.connection.close().await {

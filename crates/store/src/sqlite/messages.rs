@@ -146,18 +146,19 @@ async fn resources(seq: Seq, connection: &mut SqliteConnection) -> Result<Vec<(R
 }
 
 async fn records(message: JournalId, connection: &mut SqliteConnection) -> Result<Vec<LedgerRow>> {
-    let rows: Vec<(Option<i64>, Option<Vec<u8>>, Vec<u8>)> = sqlx::query_as(
+    let rows = sqlx::query(
         "SELECT l.leaf, l.hash, r.bytes FROM records r LEFT JOIN leaves l ON l.file = 0 AND l.record = r.record
          WHERE r.message = ? ORDER BY r.record",
     )
     .bind(message.0.as_bytes().to_vec())
     .fetch_all(connection)
     .await?;
-    let row = |(leaf, hash, record): (Option<i64>, Option<Vec<u8>>, Vec<u8>)| {
-        let (leaf, hash) = (leaf.map(unsigned).transpose()?, hash.map(bytes32).transpose()?);
-        Ok(LedgerRow { leaf, hash, record })
+    let row = |row: &SqliteRow| {
+        let leaf = row.try_get::<Option<i64>, _>(0)?.map(unsigned).transpose()?;
+        let hash = row.try_get::<Option<Vec<u8>>, _>(1)?.map(bytes32).transpose()?;
+        Ok(LedgerRow { leaf, hash, record: row.try_get(2)? })
     };
-    rows.into_iter().map(row).collect()
+    rows.iter().map(row).collect()
 }
 
 struct RequestReprocess {

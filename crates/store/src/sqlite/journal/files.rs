@@ -64,10 +64,10 @@ impl Files {
         let mut salt = None;
         for month in months_in(folder)? {
             let mut connection = open_writer(&folder.join(month.file_name()), JOURNAL, settings).await?;
-            if let Some(found) = read_salt(&mut connection).await? {
-                if *salt.get_or_insert(found) != found {
-                    return Err(Error::Corrupt("a journal file of another node"));
-                }
+            if let Some(found) = read_salt(&mut connection).await?
+                && *salt.get_or_insert(found) != found
+            {
+                return Err(Error::Corrupt("a journal file of another node"));
             }
             let range: (Option<i64>, Option<i64>) =
                 sqlx::query_as("SELECT (SELECT min(seq) FROM entries), (SELECT max(seq) FROM entries)")

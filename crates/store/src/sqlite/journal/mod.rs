@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use self::files::Files;
 use self::marks::Salt;
-use self::write::{Request, Writer};
+use self::write::{Append, Request, Writer};
 use super::Sqlite;
 use super::fault::unavailable;
 use super::file::Settings;
@@ -59,7 +59,7 @@ impl Journal for Sqlite {
     async fn append(&self, arrival: Arrival) -> Result<Appended> {
         let journal = self.journal()?;
         let marks = journal.salt.marks(&arrival);
-        journal.queue.ask(|reply| Request::Append { arrival, marks, reply }).await
+        journal.queue.ask(|reply| Request::Append(Box::new(Append { arrival, marks, reply }))).await
     }
 
     async fn settle(&self, id: JournalId, outcome: AckOutcome) -> Result<()> {

@@ -38,18 +38,9 @@ const REPLACE_OUTCOME: &str = "ON CONFLICT (seq) DO UPDATE SET outcome = exclude
 #[derive(Debug)]
 pub(super) enum Request {
     /// Append an entry.
-    Append { arrival: Arrival, marks: Marks, reply: Reply<Appended> },
+    Append(Box<Append>),
     /// Note the outcome of an acknowledgment.
     Settle { id: JournalId, outcome: AckOutcome },
-}
-
-impl Weighted for Request {
-    fn weight(&self) -> (usize, usize) {
-        match self {
-            Self::Append { arrival, .. } => (1, arrival.bytes.len()),
-            Self::Settle { .. } => (1, 0),
-        }
-    }
 }
 
 /// An arrival that waits for its commit.
@@ -58,6 +49,15 @@ pub(super) struct Append {
     pub arrival: Arrival,
     pub marks: Marks,
     pub reply: Reply<Appended>,
+}
+
+impl Weighted for Request {
+    fn weight(&self) -> (usize, usize) {
+        match self {
+            Self::Append(append) => (1, append.arrival.bytes.len()),
+            Self::Settle { .. } => (1, 0),
+        }
+    }
 }
 
 /// The state of the one writer.
@@ -124,7 +124,7 @@ impl Writer {
         let mut appends = Vec::with_capacity(batch.len());
         for request in batch {
             match request {
-                Request::Append { arrival, marks, reply } => appends.push(Append { arrival, marks, reply }),
+                Request::Append(append) => appends.push(*append),
                 Request::Settle { id, outcome } => self.settle(id, outcome).await,
             }
         }
@@ -338,10 +338,10 @@ impl Recent {
     }
 
     fn put(&mut self, id: JournalId, place: (Month, i64)) {
-        if self.order.len() >= RECENT_MAX {
-            if let Some(oldest) = self.order.pop_front() {
-                self.places.remove(&oldest);
-            }
+        if self.order.len() >= RECENT_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.places.remove(&oldest);
         }
         self.places.insert(id.0, place);
         self.order.push_back(id.0);

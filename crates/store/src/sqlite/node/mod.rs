@@ -1,6 +1,7 @@
 //! `node.db`: its writer and what the writer knows.
 
 pub(super) mod entries;
+mod index_change;
 pub(super) mod names;
 pub(super) mod plan;
 pub(super) mod prepare;

@@ -7,6 +7,7 @@ use fhir::IndexValue;
 use sqlx::{Row, SqliteConnection};
 
 use super::entries::{IndexRow, decode, encode, fold};
+use super::index_change::IndexChange;
 use super::names::{NO_TYPE, Names};
 use super::prepare::PreparedVersion;
 use super::state::Counters;
@@ -323,73 +324,6 @@ fn version_row(rid: i64, current: Current) -> [Value; 8] {
         current.pkg.into(),
         current.body.into(),
     ]
-}
-
-/// Index rows to take out and to put in.
-struct IndexChange {
-    out: [Rows; 7],
-    put: [Rows; 7],
-}
-
-impl Default for IndexChange {
-    fn default() -> Self {
-        Self {
-            out: [
-                Rows::each("DELETE FROM comp WHERE patient = ? AND tid = ? AND newness = ? AND rid = ?", 4),
-                Rows::each("DELETE FROM tok WHERE pid = ? AND code = ? AND sys = ? AND rid = ?", 4),
-                Rows::each("DELETE FROM ref WHERE pid = ? AND target = ? AND rid = ?", 3),
-                Rows::each("DELETE FROM dat WHERE pid = ? AND low_us = ? AND high_us = ? AND rid = ?", 4),
-                Rows::each("DELETE FROM str WHERE pid = ? AND folded = ? AND rid = ?", 3),
-                Rows::each("DELETE FROM uri WHERE pid = ? AND uri = ? AND rid = ?", 3),
-                Rows::each(
-                    "DELETE FROM num WHERE pid = ? AND sys = ? AND unit = ? AND value = ? AND rid = ?",
-                    5,
-                ),
-            ],
-            put: [
-                Rows::insert("INSERT INTO comp (patient, tid, newness, rid)", 4),
-                Rows::insert("INSERT INTO tok (pid, code, sys, rid)", 4),
-                Rows::insert("INSERT INTO ref (pid, target, rid)", 3),
-                Rows::insert("INSERT INTO dat (pid, low_us, high_us, rid)", 4),
-                Rows::insert("INSERT INTO str (pid, folded, rid)", 3),
-                Rows::insert("INSERT INTO uri (pid, uri, rid)", 3),
-                Rows::insert("INSERT INTO num (pid, sys, unit, value, rid)", 5),
-            ],
-        }
-    }
-}
-
-impl IndexChange {
-    fn replace(&mut self, tid: i64, rid: i64, old: Vec<IndexRow>, new: &[IndexRow]) {
-        let old: BTreeSet<IndexRow> = old.into_iter().collect();
-        let new: BTreeSet<IndexRow> = new.iter().cloned().collect();
-        old.difference(&new).for_each(|row| push(&mut self.out, tid, rid, row));
-        new.difference(&old).for_each(|row| push(&mut self.put, tid, rid, row));
-    }
-
-    fn into_tables(self) -> impl Iterator<Item = Rows> {
-        self.out.into_iter().chain(self.put).filter(|rows| !rows.is_empty())
-    }
-}
-
-fn push(tables: &mut [Rows; 7], tid: i64, rid: i64, row: &IndexRow) {
-    let [comp, tok, refs, dat, strs, uris, num] = tables;
-    match row.clone() {
-        IndexRow::Compartment { patient, newness } => {
-            comp.push([patient.into(), tid.into(), newness.into(), rid.into()]);
-        }
-        IndexRow::Token { pid, code, sys } => tok.push([pid.into(), code.into(), sys.into(), rid.into()]),
-        IndexRow::Reference { pid, target } => refs.push([pid.into(), target.into(), rid.into()]),
-        IndexRow::Date { pid, low_us, high_us } => {
-            dat.push([pid.into(), low_us.into(), high_us.into(), rid.into()]);
-        }
-        IndexRow::Text { pid, folded } => strs.push([pid.into(), folded.into(), rid.into()]),
-        IndexRow::Uri { pid, uri } => uris.push([pid.into(), uri.into(), rid.into()]),
-        IndexRow::Number { pid, sys, unit, bits } => {
-            let value = f64::from_bits(bits.cast_unsigned());
-            num.push([pid.into(), sys.into(), unit.into(), value.into(), rid.into()]);
-        }
-    }
 }
 
 fn key(names: &mut Names, resource_type: &str, id: &str) -> SlotKey {
