@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 const TAMPERS: u64 = 1_000;
 /// Every so many tampers are also given to the second verifier, which is slow.
-const SECOND_OPINION_EVERY: u64 = 25;
+const SECOND_OPINION_EVERY: u64 = 50;
 
 /// xorshift64*: small, seeded, the same everywhere.
 struct Random(u64);
