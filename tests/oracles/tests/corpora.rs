@@ -16,7 +16,7 @@ const MAPPED_SHARE_MIN: usize = 8_500;
 /// Leaves ignored, at most, in hundredths of a percent.
 const IGNORED_SHARE_MAX: usize = 1_000;
 /// Complaints and unmapped components printed when a run fails.
-const SHOWN: usize = 60;
+const SHOWN: usize = 4000;
 
 fn package() -> Package {
     let sources = files::package(&workspace().join("mappings")).expect("the package is readable");
@@ -59,7 +59,8 @@ fn corpora_do_not_get_worse() {
     for run in runs.iter().filter(|(folder, _)| folder.as_str() != SATURATED).map(|(_, run)| run) {
         all.counts.add(&run.counts);
         all.complaints.extend(run.complaints.iter().cloned());
-        run.unmapped.iter().for_each(|(path, count)| *all.unmapped.entry(path.clone()).or_default() += count);
+        add(&mut all.unmapped, &run.unmapped);
+        add(&mut all.ignored, &run.ignored);
     }
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         let mut lines = vec![HEAD.to_owned()];
@@ -80,20 +81,29 @@ fn corpora_do_not_get_worse() {
     assert!(all.counts.ignored_share() <= IGNORED_SHARE_MAX, "{}", report(&all));
 }
 
+fn add(sum: &mut BTreeMap<String, usize>, more: &BTreeMap<String, usize>) {
+    more.iter().for_each(|(path, count)| *sum.entry(path.clone()).or_default() += count);
+}
+
+/// The most frequent paths first.
+fn ranked(paths: &BTreeMap<String, usize>) -> String {
+    let mut ranked: Vec<_> = paths.iter().collect();
+    ranked.sort_by_key(|(path, count)| (std::cmp::Reverse(**count), (*path).clone()));
+    ranked.iter().take(SHOWN).map(|(path, count)| format!("{path} {count}")).collect::<Vec<_>>().join(", ")
+}
+
 fn report(run: &Run) -> String {
     let counts = &run.counts;
-    let mut unmapped: Vec<_> = run.unmapped.iter().collect();
-    unmapped.sort_by_key(|(path, count)| (std::cmp::Reverse(**count), (*path).clone()));
-    let unmapped: Vec<String> = unmapped.iter().take(SHOWN).map(|(path, count)| format!("{path} {count}")).collect();
     format!(
-        "{} messages, {} rejected, {} leaves, mapped {}, ignored {} (hundredths of a percent), {} invalid\nunmapped: {}\n{}",
+        "{} messages, {} rejected, {} leaves, mapped {}, ignored {} (hundredths of a percent), {} invalid\nunmapped: {}\nignored: {}\n{}",
         counts.messages,
         counts.rejected,
         counts.leaves(),
         counts.mapped_share(),
         counts.ignored_share(),
         counts.invalid,
-        unmapped.join(", "),
+        ranked(&run.unmapped),
+        ranked(&run.ignored),
         run.complaints.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("\n")
     )
 }

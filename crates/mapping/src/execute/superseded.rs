@@ -23,19 +23,30 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// The alternatives after the one that was taken, in `a ?? b`.
+    /// The alternatives after the one that was taken, in every `a ?? b` of a value.
     pub(super) fn supersede_alternatives(&mut self, take: &'a Take, scope: &Scope<'a>) {
-        let Expression::First(alternatives) = &take.from else { return };
         let null = self.null;
-        let mut taken = false;
-        for alternative in alternatives {
-            if taken {
-                self.supersede_source(alternative, &take.convert, scope);
-            } else {
-                taken = !self.values(alternative, scope).is_empty();
-            }
-        }
+        self.alternatives(&take.from, &take.convert, scope);
         self.null = null;
+    }
+
+    fn alternatives(&mut self, source: &'a Expression, convert: &Convert, scope: &Scope<'a>) {
+        match source {
+            Expression::First(alternatives) => {
+                let mut taken = false;
+                for alternative in alternatives {
+                    if taken {
+                        self.supersede_source(alternative, convert, scope);
+                    } else {
+                        taken = !self.values(alternative, scope).is_empty();
+                    }
+                }
+            }
+            Expression::Call { arguments, .. } => {
+                arguments.iter().for_each(|argument| self.alternatives(argument, convert, scope));
+            }
+            Expression::Path(_) | Expression::Literal(_) | Expression::Absent | Expression::IdOf(_) => {}
+        }
     }
 
     /// Repetitions after the one that was taken.
