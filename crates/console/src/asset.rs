@@ -3,11 +3,11 @@
 use std::sync::LazyLock;
 
 use axum::extract::Path;
-use axum::http::header;
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::Error;
 use crate::hex::{hex, sha256};
+use crate::{Error, headers};
 
 /// Digest bytes in a file's name.
 const TAG_BYTES: usize = 8;
@@ -19,8 +19,9 @@ pub(crate) struct Asset {
     body: &'static str,
 }
 
-static STYLE: LazyLock<Asset> =
-    LazyLock::new(|| Asset::new("console", "css", "text/css; charset=utf-8", include_str!("../assets/console.css")));
+static STYLE: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("console", "css", "text/css; charset=utf-8", include_str!("../assets/console.css"))
+});
 static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("console", "js", "text/javascript; charset=utf-8", include_str!("../assets/console.js"))
 });
@@ -48,8 +49,8 @@ pub(crate) async fn serve(Path(name): Path<String>) -> Result<Response, Error> {
     let found = [&*STYLE, &*SCRIPT].into_iter().find(|asset| asset.name == name);
     let asset = found.ok_or(Error::NotFound("asset"))?;
     let headers = [
-        (header::CONTENT_TYPE, asset.content_type),
-        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+        (header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type)),
+        (header::CACHE_CONTROL, headers::IMMUTABLE),
     ];
     Ok((headers, asset.body).into_response())
 }

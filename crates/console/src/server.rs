@@ -64,7 +64,11 @@ impl Console {
 
 impl std::fmt::Debug for Console {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Console").field("node", &self.node).field("role", &self.role()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Console")
+            .field("node", &self.node)
+            .field("role", &self.role())
+            .finish_non_exhaustive()
     }
 }
 

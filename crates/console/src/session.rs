@@ -67,7 +67,12 @@ pub(crate) struct Sessions {
 
 impl Sessions {
     /// Begins a session; gives its id, which is kept nowhere, and the session.
-    pub(crate) fn begin(&self, user: &'static str, now_us: Micros, fill_random: fn(&mut [u8])) -> (String, Session) {
+    pub(crate) fn begin(
+        &self,
+        user: &'static str,
+        now_us: Micros,
+        fill_random: fn(&mut [u8]),
+    ) -> (String, Session) {
         let id = secret(fill_random);
         let session = Session { key: sha256(id.as_bytes()), form_token: secret(fill_random), user };
         let mut all = self.lock();
@@ -124,7 +129,9 @@ mod tests {
 
     fn counted(bytes: &mut [u8]) {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        for (byte, value) in bytes.iter_mut().zip(NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes().iter().cycle()) {
+        for (byte, value) in
+            bytes.iter_mut().zip(NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes().iter().cycle())
+        {
             *byte = *value;
         }
     }

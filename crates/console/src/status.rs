@@ -43,7 +43,12 @@ pub(crate) async fn page(
         messages: message_counts(&server).await?,
         resources_total: resources.iter().map(|(_, count)| count).sum(),
         resources,
-        checkpoint: console.ledger.latest_checkpoint().await?.map(|(_, note)| checkpoint(&note)).unwrap_or_default(),
+        checkpoint: console
+            .ledger
+            .latest_checkpoint()
+            .await?
+            .map(|(_, note)| checkpoint(&note))
+            .unwrap_or_default(),
         unsealed,
         // On a portal node exact times of records could tell the time of care.
         oldest_unsealed: oldest.filter(|_| console.is_clinical()).map(instant),
@@ -54,10 +59,13 @@ pub(crate) async fn page(
 async fn message_counts(server: &Server) -> Result<Vec<(&'static str, &'static str, u64)>, Error> {
     let Some(clinical) = &server.console.clinical else { return Ok(Vec::new()) };
     let counts = clinical.messages.counts().await?;
-    Ok(counts.into_iter().map(|(state, count)| {
-        let badge = crate::clinical::badge(state);
-        (badge.icon, badge.word, count)
-    }).collect())
+    Ok(counts
+        .into_iter()
+        .map(|(state, count)| {
+            let badge = crate::clinical::badge(state);
+            (badge.icon, badge.word, count)
+        })
+        .collect())
 }
 
 #[cfg(not(feature = "clinical"))]

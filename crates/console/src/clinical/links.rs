@@ -21,7 +21,8 @@ pub(crate) struct Links {
 impl Links {
     /// Links the leaves of a message to the elements that the steps wrote.
     pub(crate) fn of(message: &Message<'_>, steps: &[Step]) -> Self {
-        let mut links = Self { spans: message.leaves().map(|leaf| leaf.span).collect(), elements: HashMap::new() };
+        let mut links =
+            Self { spans: message.leaves().map(|leaf| leaf.span).collect(), elements: HashMap::new() };
         for step in steps {
             let numbers = links.leaves(step.span);
             let elements = links.elements.entry(step.resource.clone()).or_default();

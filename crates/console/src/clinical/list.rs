@@ -207,7 +207,8 @@ pub(crate) fn of(server: &Server) -> Result<&Clinical, Error> {
 /// The filter as a query, ending in `&` when there is any.
 fn query_of(filter: &MessageFilter) -> String {
     let state = filter.state.map(|state| format!("state={}&", badge(state).word)).unwrap_or_default();
-    let channel = filter.channel.as_deref().map(|name| format!("channel={}&", percent(name))).unwrap_or_default();
+    let channel =
+        filter.channel.as_deref().map(|name| format!("channel={}&", percent(name))).unwrap_or_default();
     state + &channel
 }
 
@@ -216,7 +217,9 @@ fn percent(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte))
+            }
             _ => encoded.push_str(&format!("%{byte:02X}")),
         }
     }

@@ -138,7 +138,9 @@ pub(crate) fn panels(clinical: &Clinical, found: &Found) -> Panels {
     };
     let (steps, coverage, untraced) = match translated {
         Again::Traced(steps, coverage) => (steps, Some(coverage), String::new()),
-        Again::Rejected(why) => (Vec::new(), None, format!("The package in force does not translate it: {why}.")),
+        Again::Rejected(why) => {
+            (Vec::new(), None, format!("The package in force does not translate it: {why}."))
+        }
         Again::Unreadable(why) => (Vec::new(), None, why),
     };
     let links = read.as_ref().map(|message| Links::of(message, &steps)).unwrap_or_default();
@@ -207,7 +209,11 @@ fn step_row(step: &Step, links: &Links, reveal: bool) -> StepRow {
         source: step.source_path.clone().unwrap_or_default(),
         rule: step.rule.clone(),
         conversions: step.conversions.join(", "),
-        code_table: step.code_table.as_ref().map(|(table, hit)| format!("{table}: {}", found(*hit))).unwrap_or_default(),
+        code_table: step
+            .code_table
+            .as_ref()
+            .map(|(table, hit)| format!("{table}: {}", found(*hit)))
+            .unwrap_or_default(),
         input: shown(&step.input),
         output: shown(&step.output),
     }
@@ -247,14 +253,17 @@ fn delivery_panel(
         Ok(value) => printer.lines(&value, origin),
         Err(_) => (Vec::new(), false),
     };
-    let numbers = |location: &str| links.element(&name, location).map(|numbers| attribute(numbers)).unwrap_or_default();
+    let numbers =
+        |location: &str| links.element(&name, location).map(|numbers| attribute(numbers)).unwrap_or_default();
     DeliveryPanel {
         destination: row.destination.clone(),
         version: row.version,
         released: row.released_id.clone(),
         badge: delivery(row.state),
         attempts: row.attempts,
-        next: Some(row.next_us).filter(|at| *at > 0 && row.state == store::DeliveryState::Pending).map(instant),
+        next: Some(row.next_us)
+            .filter(|at| *at > 0 && row.state == store::DeliveryState::Pending)
+            .map(instant),
         error: row.last_error.clone().unwrap_or_default(),
         delivered: row.delivered_us.map(instant),
         has_receipt: row.receipt.is_some(),
@@ -281,7 +290,9 @@ fn actions(json: &str) -> Vec<(String, String)> {
 fn issues(json: &str) -> Vec<IssueRow> {
     let rows = match serde_json::from_str::<Value>(json) {
         Ok(Value::Array(rows)) => rows,
-        _ => vec![Value::Object([("text".to_owned(), Value::from("the issues cannot be read"))].into_iter().collect())],
+        _ => vec![Value::Object(
+            [("text".to_owned(), Value::from("the issues cannot be read"))].into_iter().collect(),
+        )],
     };
     rows.iter()
         .map(|row| IssueRow {

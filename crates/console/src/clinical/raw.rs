@@ -93,7 +93,8 @@ fn line(
         let is_open = segment.name() == "MSH" && OPEN_HEADER_FIELDS.contains(&leaf.path.field);
         let is_null = leaf.span.of(message.bytes()) == b"\"\"";
         let text = if reveal || is_open || is_null { shown(leaf.span.start, at) } else { MASK.to_owned() };
-        let leaf = LeafToken { number: raw.leaves, path, fate, reason: reason.unwrap_or_default().to_owned() };
+        let leaf =
+            LeafToken { number: raw.leaves, path, fate, reason: reason.unwrap_or_default().to_owned() };
         tokens.push(Token { text, leaf: Some(leaf) });
         raw.leaves += 1;
     }

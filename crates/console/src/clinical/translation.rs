@@ -13,7 +13,11 @@ pub trait Translate: Send + Sync {
     ///
     /// # Errors
     /// [`Rejection`] when the message as a whole cannot be translated.
-    fn translate(&self, message: &hl7v2::Message<'_>, context: &Context<'_>) -> Result<Translation, Rejection>;
+    fn translate(
+        &self,
+        message: &hl7v2::Message<'_>,
+        context: &Context<'_>,
+    ) -> Result<Translation, Rejection>;
 }
 
 impl Translate for mapping::Package {
@@ -21,7 +25,11 @@ impl Translate for mapping::Package {
         self.hash()
     }
 
-    fn translate(&self, message: &hl7v2::Message<'_>, context: &Context<'_>) -> Result<Translation, Rejection> {
+    fn translate(
+        &self,
+        message: &hl7v2::Message<'_>,
+        context: &Context<'_>,
+    ) -> Result<Translation, Rejection> {
         self.translate(message, context)
     }
 }
@@ -40,9 +48,10 @@ pub(crate) enum Again {
 pub(crate) fn again(package: &Arc<dyn Translate>, namespace: Uuid, message: &hl7v2::Message<'_>) -> Again {
     let context = Context { namespace, site: None, trace: true };
     match package.translate(message, &context) {
-        Ok(translation) => {
-            Again::Traced(translation.trace.map(|trace| trace.steps).unwrap_or_default(), translation.coverage)
-        }
+        Ok(translation) => Again::Traced(
+            translation.trace.map(|trace| trace.steps).unwrap_or_default(),
+            translation.coverage,
+        ),
         Err(rejection) => Again::Rejected(rejection.to_string()),
     }
 }

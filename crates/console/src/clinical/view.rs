@@ -120,7 +120,8 @@ pub(crate) async fn reprocess(
 ) -> Result<Response, Error> {
     check_form(&session, &token)?;
     let id = journal_id(&id)?;
-    let asked = of(&server)?.messages.request_reprocess(&[id], session.user, (server.console.now_us)()).await?;
+    let asked =
+        of(&server)?.messages.request_reprocess(&[id], session.user, (server.console.now_us)()).await?;
     let (title, text) = match asked {
         0 => ("Not requested", "This message was never processed, or it waits for a reprocess already."),
         _ => ("Reprocess requested", "The message will be processed again with the package in force."),
@@ -151,7 +152,8 @@ async fn show(
     let found = Found { entry, detail, resources, reveal: reason.is_some() };
     let parts = clinical.clone();
     // Pure work that grows with the message; a panic in it ends this answer alone.
-    let panels = tokio::task::spawn_blocking(move || panels(&parts, &found)).await.map_err(|_| Error::Task)?;
+    let panels =
+        tokio::task::spawn_blocking(move || panels(&parts, &found)).await.map_err(|_| Error::Task)?;
     html(&MessagePage {
         frame: Frame::of(server, session, &format!("Message {}", id.0)),
         form_token: session.form_token.clone(),

@@ -1,0 +1,15 @@
+//! The console through its router, with ports in memory.
+
+mod browser;
+mod pages;
+mod ports;
+mod sign_in;
+
+#[cfg(feature = "clinical")]
+mod list;
+#[cfg(feature = "clinical")]
+mod live;
+#[cfg(feature = "clinical")]
+mod message;
+#[cfg(feature = "clinical")]
+mod sample;

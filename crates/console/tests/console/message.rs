@@ -1,0 +1,233 @@
+//! One message: masked, revealed, recorded, linked, inert.
+
+use std::sync::Arc;
+
+use audit::{Actor, Kind};
+use axum::http::StatusCode;
+use uuid::Uuid;
+
+use crate::browser::{Browser, signed_in};
+use crate::ports::Node;
+use crate::sample::{PATIENT_TOKEN, VALUES, ids};
+
+async fn filled() -> (Arc<Node>, Browser) {
+    let node = Arc::new(Node::default());
+    node.clinical.fill(&node);
+    let browser = signed_in(&node, true).await;
+    (node, browser)
+}
+
+fn url(index: usize) -> String {
+    format!("/messages/{}", ids()[index])
+}
+
+async fn revealed(browser: &Browser, index: usize) -> String {
+    let page = browser.submit(&format!("{}/reveal", url(index)), "reason=mapping-problem").await;
+    assert_eq!(page.status, StatusCode::OK);
+    page.text
+}
+
+#[tokio::test]
+async fn values_are_masked_and_structure_is_kept() {
+    let (_, browser) = filled().await;
+    for index in 0..4 {
+        let page = browser.get(&url(index)).await;
+        assert_eq!(page.status, StatusCode::OK);
+        for value in VALUES.into_iter().chain(["1962"]) {
+            assert!(!page.text.contains(value), "{index}: {value}");
+        }
+    }
+    let page = browser.get(&url(0)).await.text;
+    assert!(page.contains("PID|") && page.contains(">ADT</span>") && page.contains("Values are masked"));
+    assert!(page.contains("&#34;birthDate&#34;: ") || page.contains("&quot;birthDate&quot;: "), "names stay");
+}
+
+#[tokio::test]
+async fn a_reason_of_the_list_reveals_the_values() {
+    let (node, browser) = filled().await;
+    let reveal = format!("{}/reveal", url(0));
+    for form in ["", "reason=", "reason=curious"] {
+        assert_eq!(browser.submit(&reveal, form).await.status, StatusCode::BAD_REQUEST);
+    }
+    assert_eq!(browser.post(&reveal, "reason=audit").await.status, StatusCode::FORBIDDEN);
+    assert!(node.recorded(Kind::MessageViewed).is_empty());
+    let page = revealed(&browser, 0).await;
+    for value in ["MRN-4711", "Fairweather", "Imogen", "19620417", "1962-04-17", "CTRL-9"] {
+        assert!(page.contains(value), "{value}");
+    }
+}
+
+#[tokio::test]
+async fn markup_in_a_message_is_inert() {
+    let (_, browser) = filled().await;
+    for index in [0, 2] {
+        let page = revealed(&browser, index).await;
+        assert!(!page.contains("<script>"), "{index}");
+    }
+    let page = revealed(&browser, 0).await;
+    assert!(page.contains("&#60;script&#62;alert(1)") || page.contains("&lt;script&gt;alert(1)"));
+}
+
+#[tokio::test]
+async fn no_title_holds_a_value() {
+    let (_, browser) = filled().await;
+    for index in 0..4 {
+        let page = revealed(&browser, index).await;
+        let title =
+            page.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next()).expect("title");
+        assert!(title.contains(&ids()[index].to_string()));
+        assert!(!VALUES.iter().any(|value| title.contains(value)));
+    }
+}
+
+#[tokio::test]
+async fn every_view_is_recorded_with_who_whom_and_why() {
+    let (node, browser) = filled().await;
+    browser.get(&url(0)).await;
+    revealed(&browser, 0).await;
+    let records = node.recorded(Kind::MessageViewed);
+    assert_eq!(records.len(), 2);
+    for record in &records {
+        assert_eq!(record.message_id(), Some(ids()[0]));
+        assert_eq!(*record.acted_by(), Actor::User("operator".to_owned()));
+        assert_eq!(record.patient_tokens(), [PATIENT_TOKEN]);
+    }
+    let holds = |index: usize, name: &str, id: &str| {
+        records[index].objects().contains(&(name.to_owned(), id.to_owned()))
+    };
+    assert!(
+        holds(0, "view", "masked") && holds(1, "view", "revealed") && holds(1, "reason", "mapping-problem")
+    );
+}
+
+#[tokio::test]
+async fn a_view_that_cannot_be_recorded_shows_nothing() {
+    let (node, browser) = filled().await;
+    *node.access_fails.lock().expect("lock") = true;
+    let masked = browser.get(&url(0)).await;
+    let revealed = browser.submit(&format!("{}/reveal", url(0)), "reason=audit").await;
+    for answer in [masked, revealed] {
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(answer.text.contains("could not be written"));
+        assert!(!answer.text.contains("PID") && !answer.text.contains("ADT"));
+        assert!(!VALUES.iter().any(|value| answer.text.contains(value)));
+    }
+}
+
+/// `data-n` of the tag that begins before `text`.
+fn number_of(page: &str, text: &str) -> String {
+    let at = page.find(text).unwrap_or_else(|| panic!("{text} is not there"));
+    let start = page[..at].rfind("data-n=\"").expect("linked") + "data-n=\"".len();
+    page[start..].split('"').next().expect("quoted").to_owned()
+}
+
+#[tokio::test]
+async fn a_value_has_one_number_in_every_panel() {
+    let (_, browser) = filled().await;
+    let page = revealed(&browser, 0).await;
+    let leaf = number_of(&page, "data-at=\"PID-7 mapped");
+    assert_eq!(number_of(&page, "data-at=\"PID-7 \u{2192} Patient.birthDate\""), leaf, "trace");
+    let (_, twin) = page.split_once("id=\"h-twin\"").expect("twin");
+    assert_eq!(number_of(&page, "data-at=\"Patient.birthDate\""), leaf, "FHIR");
+    assert_eq!(number_of(twin, "data-at=\"Patient.birthDate\""), leaf, "twin");
+    assert_ne!(number_of(&page, "data-at=\"PID-5.1 mapped"), leaf);
+}
+
+#[tokio::test]
+async fn the_twin_names_each_action() {
+    let (_, browser) = filled().await;
+    let page = revealed(&browser, 0).await;
+    assert!(page.contains("<code>Patient.name</code></th><td>drop</td>"));
+    assert!(page.contains("<i class=\"tag\">year</i>"));
+}
+
+#[tokio::test]
+async fn the_page_tells_deliveries_records_and_acknowledgment() {
+    let (_, browser) = filled().await;
+    let page = browser.get(&url(0)).await.text;
+    for text in [
+        "<th scope=\"row\">portal</th>",
+        "</span> delivered",
+        "timeout",
+        "signed",
+        "<td>6</td>",
+        "abababababababab",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(
+        page.contains("message.applied")
+            && page.contains("<strong>AA</strong>")
+            && page.contains("</span> sent")
+    );
+    assert!(page.contains("segments/PID.Patient.yaml:21:12"));
+    assert!(!page.contains("MSA|AA"), "the acknowledgment repeats the control id");
+    assert!(revealed(&browser, 0).await.contains("MSA|AA"));
+}
+
+#[tokio::test]
+async fn what_reached_nothing_is_listed_by_path() {
+    let (_, browser) = filled().await;
+    let page = browser.get(&url(0)).await.text;
+    assert!(page.contains("<code>PID-3.1</code> unmapped") && page.contains("<code>ZZZ-2</code> unmapped"));
+    assert!(!page.contains("<code>PID-7</code> unmapped"));
+}
+
+#[tokio::test]
+async fn a_quarantined_message_tells_why_and_can_be_reprocessed() {
+    let (node, browser) = filled().await;
+    let page = browser.get(&url(1)).await.text;
+    assert!(page.contains("<strong>unsupported-type</strong>") && page.contains("<code>PID-8</code>"));
+    let reprocess = format!("{}/reprocess", url(1));
+    assert!(page.contains(&format!("action=\"{reprocess}\"")));
+    assert_eq!(browser.post(&reprocess, "").await.status, StatusCode::FORBIDDEN);
+    assert!(node.clinical.asked.lock().expect("lock").is_empty());
+
+    let answer = browser.submit(&reprocess, "").await;
+    assert!(answer.text.contains("Reprocess requested"));
+    let asked = node.clinical.asked.lock().expect("lock").clone();
+    assert_eq!(
+        asked.iter().map(|(id, by)| (id.0, by.as_str())).collect::<Vec<_>>(),
+        [(ids()[1], "operator")]
+    );
+}
+
+#[tokio::test]
+async fn what_was_never_processed_is_not_reprocessed() {
+    let (_, browser) = filled().await;
+    assert!(!browser.get(&url(3)).await.text.contains(">Reprocess<"));
+    let answer = browser.submit(&format!("{}/reprocess", url(3)), "").await;
+    assert!(answer.text.contains("Not requested"));
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_message_are_a_dump_once_revealed() {
+    let (_, browser) = filled().await;
+    let masked = browser.get(&url(2)).await.text;
+    assert!(masked.contains("</span> refused") && masked.contains("<strong>no-header</strong>"));
+    assert!(masked.contains("These bytes are no message") && !masked.contains("GET /"));
+    let page = revealed(&browser, 2).await;
+    assert!(page.contains("000000  47 45 54 20 "));
+    assert!(page.contains("GET /?name=Fairw"));
+}
+
+#[tokio::test]
+async fn an_unknown_message_is_not_found_and_not_recorded() {
+    let (node, browser) = filled().await;
+    for id in [Uuid::from_u128(99).to_string(), "MRN-4711".to_owned()] {
+        let answer = browser.get(&format!("/messages/{id}")).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND);
+        assert!(!answer.text.contains(&id));
+    }
+    assert!(node.recorded(Kind::MessageViewed).is_empty());
+}
+
+#[tokio::test]
+async fn a_translation_that_fails_ends_its_page_alone() {
+    let (node, browser) = filled().await;
+    *node.clinical.translator_panics.lock().expect("lock") = true;
+    let answer = browser.get(&url(0)).await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(!VALUES.iter().any(|value| answer.text.contains(value)));
+    assert_eq!(browser.get("/messages").await.status, StatusCode::OK);
+}

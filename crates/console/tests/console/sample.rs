@@ -1,0 +1,281 @@
+//! A node with messages: one routed, one quarantined, one that is no message, one not processed yet.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use audit::{Kind, Record};
+use bytes::Bytes;
+use console::{Clinical, Translate};
+use fhir::ResourceType;
+use mapping::{Change, Context, Coverage, LeafCoverage, LeafFate, Rejection, Step, Trace, Translation};
+use store::{
+    AckOutcome, Appended, Arrival, DeliveryRow, DeliveryState, Entry, Journal, JournalId, LedgerRow,
+    MessageDetail, MessageFilter, MessageRow, MessageState, Messages, Micros, ResourceBody, ResourceKey,
+    Result, Seq, Stored, StoredAcknowledgment,
+};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::ports::{NODE, Node, START_US, refused};
+
+pub const PATIENT: &str = "0a1b2c3d-0a1b-4a1b-8a1b-0a1b2c3d4e5f";
+pub const PATIENT_TOKEN: &str = "00112233445566778899aabbccddeeff";
+/// Every value of the messages that says something of a person.
+pub const VALUES: [&str; 6] = ["MRN-4711", "Fairweather", "Imogen", "19620417", "alert(1)", "CTRL-9"];
+pub const PACKAGE: &str = "aaaa";
+
+pub fn ids() -> [Uuid; 4] {
+    [1, 2, 3, 4].map(|number| Uuid::from_u128(0x018f_0000_0000_7000_8000_0000_0000_0000 + number))
+}
+
+pub const MESSAGE: &[u8] = b"MSH|^~\\&|EMR|WARD|||20260101||ADT^A01|CTRL-9|P|2.5.1\rPID|1||MRN-4711^^^H||Fairweather^Imogen<script>alert(1)</script>||19620417|F\rZZZ|\"\"|Fairweather\r";
+const JUNK: &[u8] = b"GET /?name=Fairweather HTTP/1.1\r\n<script>alert(1)</script>";
+
+/// Clinical ports in memory.
+pub struct ClinicalNode {
+    pub entries: Mutex<Vec<Entry>>,
+    pub rows: Mutex<Vec<MessageRow>>,
+    pub asked: Mutex<Vec<(JournalId, String)>>,
+    pub processed: watch::Sender<Seq>,
+    pub translator_panics: Mutex<bool>,
+}
+
+impl Default for ClinicalNode {
+    fn default() -> Self {
+        Self {
+            entries: Mutex::default(),
+            rows: Mutex::default(),
+            asked: Mutex::default(),
+            processed: watch::Sender::new(Seq(0)),
+            translator_panics: Mutex::default(),
+        }
+    }
+}
+
+pub fn row(number: i64, id: Uuid, state: MessageState) -> MessageRow {
+    MessageRow {
+        id: JournalId(id),
+        seq: Seq(number),
+        channel: "adt".to_owned(),
+        received_us: START_US + number,
+        processed_us: START_US + number + 1,
+        state,
+        message_type: "ADT^A01".to_owned(),
+        sender: "EMR|WARD".to_owned(),
+        reason: None,
+        issues: "[]".to_owned(),
+        package_hash: PACKAGE.to_owned(),
+        flags: 0,
+        leaves_mapped: 3,
+        leaves_total: 9,
+        parent: None,
+    }
+}
+
+fn entry(number: i64, id: Uuid, bytes: &'static [u8]) -> Entry {
+    Entry {
+        id: JournalId(id),
+        seq: Seq(number),
+        channel: "adt".to_owned(),
+        peer: "10.0.0.7".to_owned(),
+        received_us: START_US + number,
+        bytes: Bytes::from_static(bytes),
+        refused: None,
+        control_id_reused: false,
+        acknowledgment: Some(StoredAcknowledgment {
+            code: "AA".to_owned(),
+            bytes: Bytes::from_static(b"MSH|^~\\&|||EMR|WARD|||ACK|1|P|2.5.1\rMSA|AA|CTRL-9\r"),
+            outcome: AckOutcome::Sent,
+        }),
+    }
+}
+
+impl ClinicalNode {
+    pub fn fill(&self, node: &Node) {
+        let [routed, held, junk, waiting] = ids();
+        let refused =
+            Entry { refused: Some("no-header".to_owned()), acknowledgment: None, ..entry(3, junk, JUNK) };
+        self.entries.lock().expect("lock").extend([
+            entry(1, routed, MESSAGE),
+            entry(2, held, MESSAGE),
+            refused,
+            entry(4, waiting, MESSAGE),
+        ]);
+        let issues = r#"[{"severity":"Warning","code":"CodeInvalid","path":"PID-8","rule":"x.yaml:1:2","text":"no row"}]"#;
+        let held = MessageRow {
+            reason: Some("unsupported-type".to_owned()),
+            issues: issues.to_owned(),
+            ..row(2, held, MessageState::Quarantined)
+        };
+        self.rows.lock().expect("lock").extend([row(1, routed, MessageState::Routed), held]);
+        node.stored.lock().expect("lock").push(Stored {
+            key: key(),
+            version: 2,
+            updated_us: START_US,
+            patient: Some(PATIENT.to_owned()),
+            deleted: false,
+            body: ResourceBody::new(
+                format!(
+                    r#"{{"resourceType":"Patient","id":"{PATIENT}","identifier":[{{"value":"MRN-4711"}}],"name":[{{"family":"Fairweather","given":["Imogen<script>alert(1)</script>"]}}],"birthDate":"1962-04-17"}}"#
+                )
+                .into_bytes(),
+            ),
+        });
+    }
+}
+
+fn key() -> ResourceKey {
+    ResourceKey { resource_type: ResourceType::parse("Patient").expect("R4"), id: PATIENT.to_owned() }
+}
+
+fn delivery() -> DeliveryRow {
+    DeliveryRow {
+        id: Uuid::from_u128(5),
+        destination: "portal".to_owned(),
+        resource: key(),
+        released_id: "ffeeddccbbaa99887766554433221100".to_owned(),
+        version: 2,
+        state: DeliveryState::Delivered,
+        attempts: 2,
+        next_us: 0,
+        last_error: Some("timeout".to_owned()),
+        delivered_us: Some(START_US),
+        body: ResourceBody::new(
+            br#"{"resourceType":"Patient","id":"ffeeddccbbaa99887766554433221100","birthDate":"1962"}"#.to_vec(),
+        ),
+        actions: r#"[{"location":"Patient.name","operation":"drop"},{"location":"Patient.birthDate","operation":"year"}]"#
+            .to_owned(),
+        receipt: Some("signed".to_owned()),
+    }
+}
+
+#[async_trait]
+impl Messages for Node {
+    async fn list(
+        &self,
+        filter: &MessageFilter,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<MessageRow>> {
+        let rows = self.clinical.rows.lock().expect("lock");
+        let fits = |row: &&MessageRow| {
+            filter.state.is_none_or(|state| state == row.state)
+                && filter.channel.as_ref().is_none_or(|channel| *channel == row.channel)
+                && filter.key.as_ref().is_none_or(|key| key == "MRN-4711")
+                && before.is_none_or(|before| row.seq < before)
+        };
+        let mut found: Vec<MessageRow> = rows.iter().filter(fits).cloned().collect();
+        found.sort_by_key(|row| std::cmp::Reverse(row.seq));
+        found.truncate(limit);
+        Ok(found)
+    }
+    async fn detail(&self, id: JournalId) -> Result<Option<MessageDetail>> {
+        let rows = self.clinical.rows.lock().expect("lock");
+        let Some(row) = rows.iter().find(|row| row.id == id).cloned() else { return Ok(None) };
+        let is_routed = row.state == MessageState::Routed;
+        let record = Record::new(Kind::MessageApplied, Uuid::from_u128(8), NODE, START_US).outcome("ok");
+        Ok(Some(MessageDetail {
+            row,
+            resources: if is_routed { vec![(key(), 2)] } else { Vec::new() },
+            deliveries: if is_routed { vec![delivery()] } else { Vec::new() },
+            records: vec![LedgerRow { leaf: Some(6), hash: Some([0xab; 32]), record: record.to_bytes() }],
+        }))
+    }
+    async fn counts(&self) -> Result<Vec<(MessageState, u64)>> {
+        Ok(vec![(MessageState::Routed, 12), (MessageState::Quarantined, 5)])
+    }
+    fn processed(&self) -> watch::Receiver<Seq> {
+        self.clinical.processed.subscribe()
+    }
+    async fn request_reprocess(&self, ids: &[JournalId], requested_by: &str, _: Micros) -> Result<u64> {
+        let rows = self.clinical.rows.lock().expect("lock");
+        let known = ids.iter().filter(|id| rows.iter().any(|row| row.id == **id));
+        let mut asked = self.clinical.asked.lock().expect("lock");
+        asked.extend(known.map(|id| (*id, requested_by.to_owned())));
+        Ok(u64::try_from(asked.len()).expect("small"))
+    }
+    async fn claim_reprocess(&self, _: usize) -> Result<Vec<(i64, JournalId)>> {
+        Err(refused())
+    }
+    async fn settle_reprocess(&self, _: i64, _: &str) -> Result<()> {
+        Err(refused())
+    }
+}
+
+#[async_trait]
+impl Journal for Node {
+    async fn append(&self, _: Arrival) -> Result<Appended> {
+        Err(refused())
+    }
+    async fn settle(&self, _: JournalId, _: AckOutcome) -> Result<()> {
+        Err(refused())
+    }
+    async fn read(&self, id: JournalId) -> Result<Option<Entry>> {
+        Ok(self.clinical.entries.lock().expect("lock").iter().find(|entry| entry.id == id).cloned())
+    }
+    async fn after(&self, _: Seq, _: usize) -> Result<Vec<Entry>> {
+        Err(refused())
+    }
+    async fn window(&self, _: Micros, _: Micros, _: Seq, _: usize) -> Result<Vec<Entry>> {
+        Err(refused())
+    }
+    fn appended(&self) -> watch::Receiver<Seq> {
+        self.clinical.processed.subscribe()
+    }
+}
+
+/// A package of three rules.
+impl Translate for Node {
+    fn hash(&self) -> &str {
+        PACKAGE
+    }
+
+    fn translate(
+        &self,
+        message: &hl7v2::Message<'_>,
+        context: &Context<'_>,
+    ) -> std::result::Result<Translation, Rejection> {
+        assert!(context.trace);
+        assert!(!*self.clinical.translator_panics.lock().expect("lock"), "as told: Fairweather");
+        let rules = [("PID-5.1", "name[0].family"), ("PID-5.2", "name[0].given[0]"), ("PID-7", "birthDate")];
+        let part = |path: &str| path.parse::<hl7v2::path::Path>().expect("path").resolve(message);
+        let steps = rules.map(|(path, element)| Step {
+            resource: format!("Patient/{PATIENT}"),
+            element: format!("Patient.{element}"),
+            source_path: Some(path.to_owned()),
+            span: Some(part(path).span()),
+            rule: "segments/PID.Patient.yaml:21:12".to_owned(),
+            conversions: vec!["text".to_owned()],
+            code_table: None,
+            input: Some(part(path).text().into_owned()),
+            output: Some(part(path).text().into_owned()),
+        });
+        let mapped: Vec<_> = steps.iter().filter_map(|step| step.span).collect();
+        let leaves = message.leaves().map(|leaf| LeafCoverage {
+            path: leaf.path.describe(message).to_string(),
+            span: leaf.span,
+            fate: if mapped.contains(&leaf.span) { LeafFate::Mapped } else { LeafFate::Unmapped },
+            reason: None,
+        });
+        Ok(Translation {
+            change: Change::default(),
+            issues: Vec::new(),
+            coverage: Coverage { leaves: leaves.collect() },
+            trace: Some(Trace { steps: steps.to_vec() }),
+            keys: Vec::new(),
+        })
+    }
+}
+
+pub fn clinical(node: &Arc<Node>) -> Clinical {
+    Clinical {
+        messages: node.clone(),
+        journal: node.clone(),
+        package: node.clone(),
+        namespace: Uuid::from_u128(77),
+        patient_token: Arc::new(|patient| {
+            assert_eq!(patient, PATIENT);
+            PATIENT_TOKEN.to_owned()
+        }),
+    }
+}
