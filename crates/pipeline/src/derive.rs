@@ -18,6 +18,8 @@ pub struct Write {
     pub version: u32,
     /// Its owner from now on.
     pub patient: Option<String>,
+    /// Its owner until now, when that was another: its released id derives from the owner and changes with it.
+    pub moved_from: Option<String>,
     /// Content, without `meta`; `None`: deleted.
     pub body: Option<Value>,
 }
@@ -165,12 +167,13 @@ impl Draft<'_> {
 
     fn finish_one(&mut self, key: ResourceKey) -> Option<Write> {
         let Next { patient, body } = self.writes.remove(&key)?;
-        let (version, standing) = match self.state.peek(&key) {
-            Some(current) => (current.version, current.exposed(&permit())),
-            None => (0, None),
+        let (version, standing, owner) = match self.state.peek(&key) {
+            Some(current) => (current.version, current.exposed(&permit()), current.patient.clone()),
+            None => (0, None, None),
         };
-        let unchanged = body.as_ref() == standing;
-        (!unchanged).then(|| Write { key, version: version + 1, patient, body })
+        let moved_from = owner.filter(|owner| standing.is_some() && patient.as_ref() != Some(owner));
+        let unchanged = body.as_ref() == standing && moved_from.is_none();
+        (!unchanged).then(|| Write { key, version: version + 1, patient, moved_from, body })
     }
 }
 
@@ -246,6 +249,7 @@ mod tests {
         let writes = derive(&state, &Change { merges, ..Change::default() });
         assert_eq!(writes.len(), 1);
         assert_eq!(writes[0].patient.as_deref(), Some("s"));
+        assert_eq!(writes[0].moved_from.as_deref(), Some("p"));
         assert_eq!(writes[0].body.as_ref().map(|b| b["subject"]["reference"].clone()), Some(json!("Patient/s")));
     }
 }

@@ -38,6 +38,31 @@ pub struct Outcome {
     pub refused: Option<String>,
 }
 
+/// The parties of one release.
+struct Gate<'a> {
+    environment: &'a Environment,
+    destination: &'a Destination,
+    decision: &'a Decision,
+    profile: &'a Profile,
+    grammar: &'a Grammar,
+    known: &'a KnownIdentifiers,
+}
+
+/// One thing to send: a resource under its owner, or (`body` is `None`) the notice that it is gone.
+struct Outgoing<'a> {
+    write: &'a Write,
+    owner: Option<&'a str>,
+    body: Option<&'a Value>,
+}
+
+/// A resource that changed owners is withdrawn under the old one's id before it goes out under the new one's.
+fn outgoing<'a>(write: &'a Write, profile: &Profile) -> Vec<Outgoing<'a>> {
+    let old = write.moved_from.as_deref().filter(|_| !profile.has_own_pseudonym(write.key.resource_type));
+    let withdrawn = old.map(|owner| Outgoing { write, owner: Some(owner), body: None });
+    let current = Outgoing { write, owner: write.patient.as_deref(), body: write.body.as_ref() };
+    withdrawn.into_iter().chain([current]).collect()
+}
+
 /// A subject's pseudonym, or why a resource did not pass (code and element path).
 enum Refused {
     Code(String),
@@ -104,15 +129,18 @@ impl Release {
                 outcome.refused = Some(format!("profile-missing:{profile_id}"));
                 continue;
             };
-            self.pseudonyms_for(ports, environment, destination, &profile, write, outcome).await?;
-            match self.pass(environment, destination, &decision, &profile, &grammar, write, known) {
-                Ok(delivery) => {
-                    count(outcome, &destination.id, "permit");
-                    outcome.deliveries.push(delivery);
-                }
-                Err(Refused::Code(code)) => {
-                    count(outcome, &destination.id, "refused");
-                    outcome.refused = Some(code);
+            let gate = Gate { environment, destination, decision: &decision, profile: &profile, grammar: &grammar, known };
+            for outgoing in outgoing(write, &profile) {
+                self.pseudonyms_for(ports, &gate, &outgoing, outcome).await?;
+                match self.pass(&gate, &outgoing) {
+                    Ok(delivery) => {
+                        count(outcome, &destination.id, "permit");
+                        outcome.deliveries.push(delivery);
+                    }
+                    Err(Refused::Code(code)) => {
+                        count(outcome, &destination.id, "refused");
+                        outcome.refused = Some(code);
+                    }
                 }
             }
         }
@@ -130,15 +158,14 @@ impl Release {
     async fn pseudonyms_for(
         &mut self,
         ports: &Ports,
-        environment: &Environment,
-        destination: &Destination,
-        profile: &Profile,
-        write: &Write,
+        gate: &Gate<'_>,
+        outgoing: &Outgoing<'_>,
         outcome: &mut Outcome,
     ) -> Result<(), Error> {
-        let needs = match &write.body {
-            Some(body) => profile.needs(body, write.patient.as_deref()),
-            None => profile.needs_to_name(write.key.resource_type, &write.key.id, write.patient.as_deref()),
+        let (destination, key) = (gate.destination, &outgoing.write.key);
+        let needs = match outgoing.body {
+            Some(body) => gate.profile.needs(body, outgoing.owner),
+            None => gate.profile.needs_to_name(key.resource_type, &key.id, outgoing.owner),
         };
         let cache = self.cache.entry(destination.id.clone()).or_default();
         if cache.0.len() > CACHED_PSEUDONYMS_MAX {
@@ -158,7 +185,7 @@ impl Release {
         }
         for subject in missing.into_iter() {
             if !cache.0.contains_key(&subject) {
-                let pseudonym = new_pseudonym(environment);
+                let pseudonym = new_pseudonym(gate.environment);
                 outcome.pseudonyms.push(NewPseudonym {
                     destination: destination.id.clone(),
                     resource_type: subject.resource_type,
@@ -173,41 +200,32 @@ impl Release {
     }
 
     /// De-identify, verify, release, seal: the only way from a clinical body to the outbox.
-    #[allow(clippy::too_many_arguments, reason = "each is one party of the release, none belongs to another")]
-    fn pass(
-        &self,
-        environment: &Environment,
-        destination: &Destination,
-        decision: &Decision,
-        profile: &Profile,
-        grammar: &Grammar,
-        write: &Write,
-        known: &KnownIdentifiers,
-    ) -> Result<NewDelivery, Refused> {
-        let type_name = write.key.resource_type.as_str();
-        let refused = |stage: &str, location: &str| Refused::Code(format!("{stage}:{type_name}:{location}"));
+    fn pass(&self, gate: &Gate<'_>, outgoing: &Outgoing<'_>) -> Result<NewDelivery, Refused> {
+        let Gate { environment, destination, decision, profile, grammar, known } = *gate;
+        let Outgoing { write, owner, body } = *outgoing;
+        let resource_type = write.key.resource_type;
+        let refused =
+            |stage: &str, location: &str| Refused::Code(format!("{stage}:{}:{location}", resource_type.as_str()));
+        let from_residency = |refusal: residency::Refusal| refused(refusal.code, &refusal.location);
         let empty = Pseudonyms::default();
         let map = self.cache.get(&destination.id).unwrap_or(&empty);
-        let owner = write.patient.as_deref();
         let decision_id = new_id(environment);
-        let outgoing = |refusal: residency::Refusal| refused(refusal.code, &refusal.location);
-        let (released_id, released, actions) = match &write.body {
+        let (released_id, released, actions) = match body {
             Some(body) => {
                 let year = year_of((environment.now_us)());
-                let done = profile.deidentify(body, owner, map, year).map_err(outgoing)?;
+                let done = profile.deidentify(body, owner, map, year).map_err(from_residency)?;
                 let bytes = fhir::canonical_json(&done.resource);
                 let pass = verifier::verify(&bytes, grammar, known).map_err(|findings| {
                     let first = findings.first();
                     refused(first.map_or("verifier", |f| f.check), first.map_or("", |f| f.location.as_str()))
                 })?;
                 let released = residency::release(bytes, &pass, decision, decision_id, destination);
-                (done.released_id, released.map_err(outgoing)?, actions_json(&done.actions))
+                (done.released_id, released.map_err(from_residency)?, actions_json(&done.actions))
             }
             None => {
-                let resource_type = write.key.resource_type;
-                let id = profile.released_id_of(resource_type, &write.key.id, owner, map).map_err(outgoing)?;
+                let id = profile.released_id_of(resource_type, &write.key.id, owner, map).map_err(from_residency)?;
                 let released = residency::release_deletion(resource_type, &id, decision, decision_id, destination);
-                (id, released.map_err(outgoing)?, "[]".to_owned())
+                (id, released.map_err(from_residency)?, "[]".to_owned())
             }
         };
         let sealed = released.seal(&self.sealing_key);

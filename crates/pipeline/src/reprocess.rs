@@ -158,5 +158,5 @@ fn write(
     body: Option<serde_json::Value>,
 ) -> Write {
     let version = before.map_or(0, |current| current.version) + 1;
-    Write { key: key.clone(), version, patient: patient.map(ToOwned::to_owned), body }
+    Write { key: key.clone(), version, patient: patient.map(ToOwned::to_owned), moved_from: None, body }
 }

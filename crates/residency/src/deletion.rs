@@ -36,11 +36,16 @@ impl Profile {
         let refuse = |code| Refusal { code, location: resource_type.as_str().to_owned() };
         let subject = self.subject_of(resource_type, id, owner).ok_or_else(|| refuse("owner-missing"))?;
         let pseudonym = map.0.get(&subject).ok_or_else(|| refuse("pseudonym-missing"))?;
-        if self.subjects.contains(&resource_type) {
+        if self.has_own_pseudonym(resource_type) {
             Ok(pseudonym.released_id.clone())
         } else {
             Ok(pseudonym.dependent_id(resource_type, id))
         }
+    }
+
+    /// Has this type random ids of its own, whoever owns a resource of it?
+    pub fn has_own_pseudonym(&self, resource_type: fhir::ResourceType) -> bool {
+        self.subjects.contains(&resource_type)
     }
 
     fn subject_of(
@@ -49,7 +54,7 @@ impl Profile {
         id: &str,
         owner: Option<&str>,
     ) -> Option<Subject> {
-        if self.subjects.contains(&resource_type) {
+        if self.has_own_pseudonym(resource_type) {
             return Some(Subject { resource_type, clinical_id: id.to_owned() });
         }
         let resource_type = fhir::ResourceType::parse("Patient")?;

@@ -18,6 +18,8 @@ const SEED: u64 = 7;
 const PEOPLE: u32 = 20;
 /// Results of each person's laboratory message.
 const RESULTS_A_PERSON: u64 = 6;
+/// Characters of a UUID as text.
+const UUID_CHARS: usize = 36;
 /// How long the last message may take until its effects are on both nodes.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -212,15 +214,22 @@ async fn verify(demo: &Demo, data: Option<&Path>, expected: i32) -> Outcome {
     }
 }
 
-/// One letter of one stored record changed behind the engine's back.
+/// One letter of one stored record changed behind the engine's back, wherever the file holds that record.
 async fn tampered(demo: &Demo) -> Outcome {
     let copy = demo.folder.join("tampered");
     leak::copy_folder(&demo.folder.join("onprem/data"), &copy).map_err(|error| error.to_string())?;
     let file = copy.join("node.db");
     let mut bytes = std::fs::read(&file).map_err(|error| error.to_string())?;
-    let (needle, forged) = (b"\"applied\"", b"\"appliec\"");
+    let needle = b"\"kind\":\"message.applied\",\"id\":\"";
     let at = bytes.windows(needle.len()).position(|window| window == needle).ok_or("no record to tamper with")?;
-    bytes.get_mut(at..at + forged.len()).ok_or("no room")?.copy_from_slice(forged);
+    let id_at = at + needle.len();
+    let id = bytes.get(id_at..id_at + UUID_CHARS).ok_or("the record is cut off")?.to_vec();
+    let places: Vec<usize> =
+        bytes.windows(id.len()).enumerate().filter(|(_, window)| *window == id).map(|(place, _)| place).collect();
+    for place in places {
+        let letter = bytes.get_mut(place).ok_or("the record is cut off")?;
+        *letter = if *letter == b'0' { b'f' } else { b'0' };
+    }
     std::fs::write(&file, bytes).map_err(|error| error.to_string())?;
     let outcome = verify(demo, Some(&copy), 10).await?;
     if outcome.contains("record ") { Ok(outcome) } else { Err(format!("the bad record is not named: {outcome}")) }

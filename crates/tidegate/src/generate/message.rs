@@ -133,7 +133,8 @@ impl Feed {
         double.record_number = format!("{}{:05}", self.random.digits(4), 90_000 + self.people);
         self.sent.ids.push(double.record_number.clone());
         let other = self.visit();
-        self.note(&double, &other);
+        self.sent.ids.push(other.number.clone());
+        self.sent.dates.push(day_of(&other.admitted));
         let admission = self.adt("A01", &double, &other, &other.admitted);
         let at = later(&visit.discharged, 1);
         let header = self.header("ADT^A40^ADT_A39", &at);
