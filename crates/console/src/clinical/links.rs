@@ -46,6 +46,20 @@ impl Links {
     pub(crate) fn element(&self, resource: &str, element: &str) -> Option<&Numbers> {
         self.elements.get(resource)?.get(element)
     }
+
+    /// The leaves behind a location and everything in it: a dropped `Patient.name` stood for all of its parts.
+    pub(crate) fn within(&self, resource: &str, location: &str) -> Numbers {
+        let elements = self.elements.get(resource).into_iter().flatten();
+        let is_inside = |element: &str| {
+            element.strip_prefix(location).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let inside = elements.filter(|(element, _)| is_inside(element));
+        let mut numbers: Numbers = inside.flat_map(|(_, numbers)| numbers).copied().collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.truncate(LEAVES_LINKED_MAX);
+        numbers
+    }
 }
 
 /// Numbers as a `data-n` attribute holds them.

@@ -253,8 +253,7 @@ fn delivery_panel(
         Ok(value) => printer.lines(&value, origin),
         Err(_) => (Vec::new(), false),
     };
-    let numbers =
-        |location: &str| links.element(&name, location).map(|numbers| attribute(numbers)).unwrap_or_default();
+    let numbers = |location: &str| attribute(&links.within(&name, location));
     DeliveryPanel {
         destination: row.destination.clone(),
         version: row.version,

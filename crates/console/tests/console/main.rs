@@ -10,6 +10,8 @@ mod list;
 #[cfg(feature = "clinical")]
 mod live;
 #[cfg(feature = "clinical")]
+mod mappings;
+#[cfg(feature = "clinical")]
 mod message;
 #[cfg(feature = "clinical")]
 mod sample;

@@ -139,6 +139,9 @@ async fn the_twin_names_each_action() {
     let page = revealed(&browser, 0).await;
     assert!(page.contains("<code>Patient.name</code></th><td>drop</td>"));
     assert!(page.contains("<i class=\"tag\">year</i>"));
+    let leaf = |path: &str| number_of(&page, &format!("data-at=\"{path} mapped"));
+    let both = format!("{} {}", leaf("PID-5.1"), leaf("PID-5.2"));
+    assert_eq!(number_of(&page, "data-at=\"Patient.name\""), both, "a dropped name stood for both");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use audit::{Kind, Record};
+use audit::Record;
 use console::Console;
 use fhir::ResourceType;
 use store::{
@@ -52,8 +52,9 @@ pub struct Node {
     pub clinical: crate::sample::ClinicalNode,
 }
 
+#[cfg(feature = "clinical")]
 impl Node {
-    pub fn recorded(&self, kind: Kind) -> Vec<Record> {
+    pub fn recorded(&self, kind: audit::Kind) -> Vec<Record> {
         self.access.lock().expect("lock").iter().filter(|record| record.kind() == kind).cloned().collect()
     }
 }

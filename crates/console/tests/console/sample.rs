@@ -124,6 +124,14 @@ impl ClinicalNode {
     }
 }
 
+impl Node {
+    /// What the routed message wrote: everything that is stored.
+    fn written(&self) -> Vec<(ResourceKey, u32)> {
+        let stored = self.stored.lock().expect("lock");
+        stored.iter().map(|stored| (stored.key.clone(), stored.version)).collect()
+    }
+}
+
 fn key() -> ResourceKey {
     ResourceKey { resource_type: ResourceType::parse("Patient").expect("R4"), id: PATIENT.to_owned() }
 }
@@ -176,7 +184,7 @@ impl Messages for Node {
         let record = Record::new(Kind::MessageApplied, Uuid::from_u128(8), NODE, START_US).outcome("ok");
         Ok(Some(MessageDetail {
             row,
-            resources: if is_routed { vec![(key(), 2)] } else { Vec::new() },
+            resources: if is_routed { self.written() } else { Vec::new() },
             deliveries: if is_routed { vec![delivery()] } else { Vec::new() },
             records: vec![LedgerRow { leaf: Some(6), hash: Some([0xab; 32]), record: record.to_bytes() }],
         }))
