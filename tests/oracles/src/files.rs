@@ -31,17 +31,30 @@ pub fn walk(root: &Path, suffixes: &[&str]) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Every message in the `.hl7` and `.txt` files below `root`, in path order.
+/// Every message in the `.hl7` and `.txt` files below `root`, and in the pages (`.md`) that quote some, in path order.
 pub fn messages(root: &Path) -> std::io::Result<Vec<Found>> {
     let mut all = Vec::new();
-    for path in walk(root, &[".hl7", ".txt"])? {
-        let bytes = std::fs::read(&path)?;
+    for path in walk(root, &[".hl7", ".txt", ".md"])? {
+        let mut bytes = std::fs::read(&path)?;
+        if path.extension().is_some_and(|extension| extension == "md") {
+            bytes = quoted_segments(&bytes);
+        }
         let file = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
         for (index, message) in hl7v2::batch::messages(&bytes).enumerate() {
             all.push(Found { file: file.clone(), ordinal: index + 1, bytes: message.to_vec() });
         }
     }
     Ok(all)
+}
+
+/// The lines of a page that are segments: a name of three characters and a separator.
+fn quoted_segments(page: &[u8]) -> Vec<u8> {
+    let lines = page.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let is_segment = |line: &&[u8]| {
+        line.get(3) == Some(&b'|')
+            && line.iter().take(3).all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    };
+    lines.filter(is_segment).flat_map(|line| line.iter().copied().chain([b'\r'])).collect()
 }
 
 /// The files of the mapping package at `root`, as the compiler takes them.

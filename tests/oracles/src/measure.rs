@@ -23,6 +23,8 @@ pub struct Counts {
     pub messages: usize,
     /// Of those, rejected as a whole.
     pub rejected: usize,
+    /// Populated leaves of the rejected messages; no part of the shares.
+    pub refused_leaves: usize,
     /// Populated leaves of the translated messages, by fate.
     pub fates: [usize; 5],
     /// Resources that `fhir::validate` or fhirkit finds an error in.
@@ -64,6 +66,7 @@ impl Counts {
     pub fn add(&mut self, other: &Counts) {
         self.messages += other.messages;
         self.rejected += other.rejected;
+        self.refused_leaves += other.refused_leaves;
         self.invalid += other.invalid;
         self.fates.iter_mut().zip(other.fates).for_each(|(sum, more)| *sum += more);
         for (name, count) in &other.resources {
@@ -73,11 +76,12 @@ impl Counts {
 
     /// The line of the table.
     pub fn line(&self, folder: &str) -> String {
-        let mut line = format!("{folder}\t{}\t{}", self.messages, self.rejected);
+        let mut line = format!("{folder}\t{}\t{}\t{}", self.messages, self.rejected, self.refused_leaves);
         for count in self.fates.iter().chain([&self.invalid]) {
             let _ = write!(line, "\t{count}");
         }
-        let types: Vec<String> = self.resources.iter().map(|(name, count)| format!("{name}={count}")).collect();
+        let types: Vec<String> =
+            self.resources.iter().map(|(name, count)| format!("{name}={count}")).collect();
         format!("{line}\t{}", types.join(" "))
     }
 
@@ -86,14 +90,17 @@ impl Counts {
         let mut cells = line.split('\t');
         let folder = cells.next()?.to_owned();
         let mut number = || cells.next()?.parse().ok();
-        let (messages, rejected) = (number()?, number()?);
+        let (messages, rejected, refused_leaves) = (number()?, number()?, number()?);
         let fates = [number()?, number()?, number()?, number()?, number()?];
         let invalid = number()?;
         let types = cells.next().unwrap_or_default().split_whitespace();
-        let resources = types.filter_map(|cell| cell.split_once('=')).filter_map(|(name, count)| {
-            Some((name.to_owned(), count.parse().ok()?))
-        });
-        Some((folder, Counts { messages, rejected, fates, invalid, resources: resources.collect() }))
+        let resources = types
+            .filter_map(|cell| cell.split_once('='))
+            .filter_map(|(name, count)| Some((name.to_owned(), count.parse().ok()?)));
+        Some((
+            folder,
+            Counts { messages, rejected, refused_leaves, fates, invalid, resources: resources.collect() },
+        ))
     }
 }
 
@@ -101,13 +108,14 @@ impl Counts {
 const SITE: &str = "demo";
 
 /// The head of the table.
-pub const HEAD: &str = "folder\tmessages\trejected\tmapped\tlossy\tignored\tunmapped\trejected_leaves\tinvalid\tresources";
+pub const HEAD: &str = "folder\tmessages\trejected\trefused_leaves\tmapped\tlossy\tignored\tunmapped\trejected_leaves\tinvalid\tresources";
 
 fn share(part: usize, whole: usize) -> usize {
-    if whole == 0 { 0 } else { part * 10_000 / whole }
+    (part * 10_000).checked_div(whole).unwrap_or(0)
 }
 
-/// Translates every message below `root`; counts those of the covered types, and demands of the others that they are refused as unsupported.
+/// Translates every message below `root`; counts those of the covered types, and demands
+/// of the others that they are refused as unsupported.
 pub fn run(package: &Package, root: &Path) -> std::io::Result<Run> {
     let mut run = Run::default();
     for found in files::messages(root)? {
@@ -122,7 +130,8 @@ fn measure(package: &Package, message: &hl7v2::Message<'_>, place: &str, run: &m
     let Some(header) = message.segment(0) else { return };
     let kind = (header.field(9).component(1).text(), header.field(9).component(2).text());
     let covered = COVERED.iter().any(|(code, event)| kind.0 == *code && kind.1 == *event);
-    let translation = package.translate(message, &Context { namespace: NAMESPACE, site: Some(SITE), trace: false });
+    let translation =
+        package.translate(message, &Context { namespace: NAMESPACE, site: Some(SITE), trace: false });
     if !covered {
         if !matches!(translation, Err(Rejection::UnsupportedType { .. })) {
             run.complaints.push(format!("{place}: a type without a map was not refused"));
@@ -133,6 +142,7 @@ fn measure(package: &Package, message: &hl7v2::Message<'_>, place: &str, run: &m
     match translation {
         Err(rejection) => {
             run.counts.rejected += 1;
+            run.counts.refused_leaves += message.leaves().count();
             run.complaints.push(format!("{place}: {rejection}"));
         }
         Ok(translation) => {
@@ -186,7 +196,8 @@ fn component_of(path: &str) -> String {
 /// What our validator and fhirkit say against a resource: locations, never values.
 pub fn judge(resource: &serde_json::Value) -> Vec<String> {
     let ours = fhir::validate(resource).into_iter().filter(|issue| issue.severity <= fhir::Severity::Error);
-    let mut complaints: Vec<String> = ours.map(|issue| format!("validate: {} {}", issue.location, issue.text)).collect();
+    let mut complaints: Vec<String> =
+        ours.map(|issue| format!("validate: {} {}", issue.location, issue.text)).collect();
     match fhirkit::from_json::<fhirkit::r4::Resource>(&resource.to_string()) {
         Err(_) => complaints.push("fhirkit: not JSON".to_owned()),
         Ok((_, issues)) => {

@@ -16,13 +16,15 @@ const MAPPED_SHARE_MIN: usize = 8_500;
 /// Leaves ignored, at most, in hundredths of a percent.
 const IGNORED_SHARE_MAX: usize = 1_000;
 /// Complaints and unmapped components printed when a run fails.
-const SHOWN: usize = 4000;
+const SHOWN: usize = 60;
 
 fn package() -> Package {
     let sources = files::package(&workspace().join("mappings")).expect("the package is readable");
     Package::compile(&sources).unwrap_or_else(|findings| {
-        let lines: Vec<String> =
-            findings.iter().map(|at| format!("{}:{}:{} {} {}", at.file, at.line, at.column, at.code, at.message)).collect();
+        let lines: Vec<String> = findings
+            .iter()
+            .map(|at| format!("{}:{}:{} {} {}", at.file, at.line, at.column, at.code, at.message))
+            .collect();
         panic!("the package does not compile:\n{}", lines.join("\n"))
     })
 }
@@ -45,8 +47,10 @@ fn corpora_do_not_get_worse() {
     let Some(root) = corpora() else { return };
     let package = package();
     let mut runs = BTreeMap::new();
-    let mut folders: Vec<PathBuf> =
-        std::fs::read_dir(&root).expect("the corpora are readable").filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(&root)
+        .expect("the corpora are readable")
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
     folders.sort();
     for folder in folders.iter().filter(|folder| folder.is_dir()) {
         let run = measure::run(&package, folder).expect("the corpus is readable");

@@ -15,7 +15,11 @@ fn everything() -> Vec<Found> {
     found
 }
 
-fn compare(name: &str, read: impl Fn(&str) -> Option<View>, excused: impl Fn(&str, &View, &View) -> bool) -> usize {
+fn compare(
+    name: &str,
+    read: impl Fn(&str) -> Option<View>,
+    excused: impl Fn(&str, &View, &View) -> bool,
+) -> usize {
     let (mut compared, mut wrong) = (0, Vec::new());
     for message in everything() {
         let Ok(text) = std::str::from_utf8(&message.bytes) else { continue };

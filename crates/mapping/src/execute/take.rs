@@ -463,16 +463,13 @@ impl<'a> Executor<'a> {
         let found = table.translate(&code);
         *hit = Some((table.name.clone(), found.hit));
         self.report_code(found.level, rule, self.part_of(value, &[]), &table.name);
-        let Some((system, code, display)) = found.target else {
-            name_original(object, &code, table.from.as_deref());
-            return;
-        };
+        name_original(object, &code, table.from.as_deref());
+        let Some((system, code, display)) = found.target else { return };
         let target = coding(system, code, display);
         if take.coded == Coded::Coding {
             *object = target.as_object().cloned().unwrap_or_default();
             return;
         }
-        name_original(object, code, table.from.as_deref());
         let list = object.entry("coding").or_insert_with(|| Value::Array(Vec::new()));
         if let Some(list) = list.as_array_mut() {
             let same = |other: &Value| {
