@@ -12,7 +12,7 @@ pub enum Error {
     /// The signature is not by this key, or over other bytes.
     #[error("signature does not verify")]
     Signature,
-    /// The text is not a checkpoint or receipt.
+    /// The text is not a checkpoint.
     #[error("checkpoint cannot be read")]
     Checkpoint,
     /// The key's text, name or bytes are malformed, or the random source failed.

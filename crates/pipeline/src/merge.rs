@@ -29,30 +29,9 @@ fn merge_element(next: &mut Map<String, Value>, name: &str, value: &Value) {
         ("extension", Some(Value::Array(standing)), Value::Array(said)) => merge_by(standing, said, "url"),
         ("link", Some(Value::Array(standing)), Value::Array(said)) => union(standing, said),
         _ => {
-            if let Some(stem) = choice_stem(name) {
-                drop_other_choices(next, stem, name);
-            }
             next.insert(name.to_owned(), value.clone());
         }
     }
-}
-
-/// `deceasedBoolean` -> `deceased`: a new choice type replaces the old one (FHIR R4 §2.24.0.1 allows one).
-fn choice_stem(name: &str) -> Option<&'static str> {
-    const STEMS: [&str; 9] =
-        ["deceased", "multipleBirth", "effective", "value", "onset", "abatement", "performed", "occurrence", "medication"];
-    let at = name.find(|c: char| c.is_ascii_uppercase())?;
-    let stems = STEMS.iter().copied().filter(|stem| name.starts_with(stem) && stem.len() >= at);
-    stems.into_iter().find(|stem| name[stem.len()..].starts_with(|c: char| c.is_ascii_uppercase()))
-}
-
-fn drop_other_choices(next: &mut Map<String, Value>, stem: &str, keep: &str) {
-    let is_other = |name: &str| {
-        let plain = name.strip_prefix('_').unwrap_or(name);
-        plain != keep
-            && plain.strip_prefix(stem).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
-    };
-    next.retain(|name, _| !is_other(name));
 }
 
 fn merge_by(standing: &mut Vec<Value>, said: &[Value], key: &str) {
@@ -97,13 +76,20 @@ fn remove_extension(map: &mut Map<String, Value>, url: &str) {
     }
 }
 
-/// `birthDate` also takes `_birthDate`; `deceased[x]` takes every choice.
-fn remove_element(map: &mut Map<String, Value>, name: &str) {
-    match name.strip_suffix("[x]") {
-        Some(stem) => drop_other_choices(map, stem, ""),
+/// `birthDate` also takes `_birthDate`; `period.end` goes down into the element.
+fn remove_element(map: &mut Map<String, Value>, path: &str) {
+    match path.split_once('.') {
+        Some((parent, rest)) => {
+            if let Some(Value::Object(child)) = map.get_mut(parent) {
+                remove_element(child, rest);
+                if child.is_empty() {
+                    map.remove(parent);
+                }
+            }
+        }
         None => {
-            map.remove(name);
-            map.remove(&format!("_{name}"));
+            map.remove(path);
+            map.remove(&format!("_{path}"));
         }
     }
 }
@@ -135,10 +121,11 @@ mod tests {
     }
 
     #[test]
-    fn a_new_choice_type_replaces_the_old_one() {
-        let standing = json!({"deceasedBoolean": true, "value": 1});
-        let next = merge(Some(&standing), &set(json!({"deceasedDateTime": "2020"}), &[], Mode::Merge));
-        assert_eq!(next, json!({"deceasedDateTime": "2020", "value": 1}));
+    fn a_choice_names_its_siblings_and_a_clear_goes_down() {
+        let standing = json!({"deceasedBoolean": true, "period": {"start": "2020", "end": "2021"}, "length": {"value": 1}});
+        let said = set(json!({"deceasedDateTime": "2020"}), &["deceasedBoolean", "period.end"], Mode::Merge);
+        let next = merge(Some(&standing), &said);
+        assert_eq!(next, json!({"deceasedDateTime": "2020", "period": {"start": "2020"}, "length": {"value": 1}}));
     }
 
     #[test]

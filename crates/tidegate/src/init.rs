@@ -28,8 +28,10 @@ pub struct Shown {
     pub onprem_token: String,
     /// Bearer token of the portal role.
     pub cloud_token: String,
-    /// Code of the one-time console link.
+    /// Code of the one-time link to the on-prem console.
     pub login_code: String,
+    /// Code of the one-time link to the cloud node's console.
+    pub cloud_login_code: String,
 }
 
 /// Why a pair could not be made.
@@ -72,10 +74,12 @@ pub fn init(folder: &Path, addresses: &Addresses, mappings: &Path, profiles: &Pa
         onprem_token: clock::random_hex(24),
         cloud_token: clock::random_hex(24),
         login_code: clock::random_hex(24),
+        cloud_login_code: clock::random_hex(24),
     };
     keys::write_new(&onprem, keys::TOKENS, token_line("demo", &shown.onprem_token).as_bytes())?;
     keys::write_new(&cloud, keys::TOKENS, token_line("demo", &shown.cloud_token).as_bytes())?;
     keys::write_new(&onprem, keys::LOGIN, keys::sha256_hex(&shown.login_code).as_bytes())?;
+    keys::write_new(&cloud, keys::LOGIN, keys::sha256_hex(&shown.cloud_login_code).as_bytes())?;
     configurations(folder, addresses, mappings, profiles)?;
     Ok(shown)
 }

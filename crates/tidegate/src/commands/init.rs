@@ -21,5 +21,6 @@ pub fn run(args: &InitArgs) -> Result<(), Failure> {
     ));
     output::line(&format!("onprem_token {}", shown.onprem_token))?;
     output::line(&format!("cloud_token {}", shown.cloud_token))?;
-    output::line(&format!("login_code {}", shown.login_code))
+    output::line(&format!("onprem_login http://{}/login?code={}", args.http, shown.login_code))?;
+    output::line(&format!("cloud_login http://{}/login?code={}", args.cloud_http, shown.cloud_login_code))
 }

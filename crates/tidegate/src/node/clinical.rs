@@ -1,6 +1,6 @@
 //! Wiring of the clinical role: listeners, journal, pipeline, deliveries, FHIR REST, console, ledger.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use delivery::{Backoff, Link, Recheck, Witness, Worker};
 use fhir::ResourceType;
@@ -222,43 +222,18 @@ fn router(
         patient_token: keys.patient_token.clone(),
         metrics: metrics.clone(),
     };
-    let console = console::Console {
+    let clinical = console::Clinical {
         messages: store.clone(),
         journal: store.clone(),
-        resources: store.clone(),
-        access: store.clone(),
-        ledger: store.clone(),
-        package: Arc::clone(package),
+        package: package.clone(),
         namespace: keys.namespace,
-        node: config.node.clone(),
-        role: "clinical".to_owned(),
-        now_us: clock::now_us,
-        fill_random: clock::fill_random,
-        login: login(config)?,
-        secure: config.http.tls.is_some(),
-        warnings: warnings(config),
+        patient_token: keys.patient_token.clone(),
     };
+    let console = super::console(config, store, warnings(config), Some(clinical))?;
     Ok(rest::clinical(fhir)
         .merge(rest::health(rest::Health { readiness, metrics, tokens }))
         .merge(console::router(console))
         .fallback(rest::unknown_route))
-}
-
-/// The one-time link: its code's hash lies in a key file that is removed when the code is used.
-fn login(config: &Config) -> Result<console::LoginCodes, Failure> {
-    let file = config.keys.join(keys::LOGIN);
-    let code = match std::fs::read_to_string(&file) {
-        Ok(text) => Some(text.trim_end().to_owned()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(Failure::new(Exit::Configuration, format!("{}: {error}", file.display()))),
-    };
-    let unused = Mutex::new(code);
-    Ok(Arc::new(move |hash: &str| {
-        let mut unused = unused.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_code = unused.as_deref() == Some(hash);
-        // Used once: gone from memory and disk before anybody is signed in.
-        is_code && std::fs::remove_file(&file).is_ok() && unused.take().is_some()
-    }))
 }
 
 /// What stands in the console for as long as it is so.

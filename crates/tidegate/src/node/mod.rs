@@ -9,7 +9,7 @@ mod portal;
 mod sealer;
 mod tls;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use audit::{Kind, Record};
 use store::sqlite::{Options, Role as StoreRole, Sqlite};
@@ -158,6 +158,45 @@ pub(crate) async fn serve_http(
         }
     });
     Ok(())
+}
+
+/// The console of a node; `clinical` is its on-prem side.
+pub(crate) fn console(
+    config: &Config,
+    store: &Arc<Sqlite>,
+    warnings: Vec<String>,
+    #[cfg(feature = "clinical")] clinical: Option<console::Clinical>,
+) -> Result<console::Console, Failure> {
+    Ok(console::Console {
+        resources: store.clone(),
+        access: store.clone(),
+        ledger: store.clone(),
+        node: config.node.clone(),
+        now_us: clock::now_us,
+        fill_random: clock::fill_random,
+        login: login(config)?,
+        secure: config.http.tls.is_some(),
+        warnings,
+        #[cfg(feature = "clinical")]
+        clinical,
+    })
+}
+
+/// The one-time link: its code's hash lies in a key file that is removed when the code is used.
+fn login(config: &Config) -> Result<Arc<dyn console::LoginCodes>, Failure> {
+    let file = config.keys.join(keys::LOGIN);
+    let code = match std::fs::read_to_string(&file) {
+        Ok(text) => Some(text.trim_end().to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(Failure::new(Exit::Configuration, format!("{}: {error}", file.display()))),
+    };
+    let unused = Mutex::new(code);
+    Ok(Arc::new(move |hash: &str| {
+        let mut unused = unused.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_code = unused.as_deref() == Some(hash);
+        // Used once: gone from memory and disk before anybody is signed in.
+        is_code && std::fs::remove_file(&file).is_ok() && unused.take().is_some()
+    }))
 }
 
 /// Ends when the flag turns true, or its sender is gone.

@@ -59,7 +59,15 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
         patient_token: Arc::new(str::to_owned),
         metrics: metrics.clone(),
     };
+    let console = super::console(
+        config,
+        &store,
+        Vec::new(),
+        #[cfg(feature = "clinical")]
+        None,
+    )?;
     let router = rest::portal(fhir)
+        .merge(console::router(console))
         .merge(rest::health(rest::Health { readiness, metrics, tokens }))
         .merge(rest::intake::witness_router(intake.clone()))
         .fallback(rest::unknown_route);
