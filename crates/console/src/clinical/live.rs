@@ -66,7 +66,7 @@ impl Live {
             return true;
         }
         loop {
-            if !self.server.sessions.is_open(&self.session, (self.server.console.now_us)()) {
+            if !self.is_open() {
                 return false;
             }
             match tokio::time::timeout(SESSION_CHECK, self.processed.changed()).await {
@@ -77,7 +77,11 @@ impl Live {
         }
         tokio::time::sleep(INTERVAL).await;
         self.processed.mark_unchanged();
-        true
+        self.is_open()
+    }
+
+    fn is_open(&self) -> bool {
+        self.server.sessions.is_open(&self.session, (self.server.console.now_us)())
     }
 
     async fn rows(&self) -> Result<Event, Error> {

@@ -111,19 +111,23 @@ pub(crate) async fn revealed(
     show(&server, &session, peer, &id, Some(reason)).await
 }
 
-/// `POST /messages/{id}/reprocess`.
+/// `POST /messages/{id}/reprocess`. Who asked is in the ledger before the request is made.
 pub(crate) async fn reprocess(
     State(server): State<Arc<Server>>,
     Extension(session): Extension<Session>,
+    Extension(peer): Extension<Peer>,
     Path(id): Path<String>,
     Form(Asked { token, .. }): Form<Asked>,
 ) -> Result<Response, Error> {
     check_form(&session, &token)?;
     let id = journal_id(&id)?;
-    let asked =
-        of(&server)?.messages.request_reprocess(&[id], session.user, (server.console.now_us)()).await?;
+    let (console, messages) = (&server.console, &of(&server)?.messages);
+    messages.detail(id).await?.ok_or(Error::NotFound("message"))?;
+    let record = act(console, Kind::MessageReprocessed, &session, peer)?.outcome("requested").message(id.0);
+    console.ledger.append(vec![record]).await.map_err(not_recorded)?;
+    let asked = messages.request_reprocess(&[id], session.user, (console.now_us)()).await?;
     let (title, text) = match asked {
-        0 => ("Not requested", "This message was never processed, or it waits for a reprocess already."),
+        0 => ("Not requested", "This message waits for a reprocess already."),
         _ => ("Reprocess requested", "The message will be processed again with the package in force."),
     };
     html(&Notice {

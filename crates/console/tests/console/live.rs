@@ -95,3 +95,17 @@ async fn live_lists_are_bounded() {
     open_lists.pop();
     assert_eq!(open(&browser, "/live").await.0, StatusCode::OK);
 }
+
+#[tokio::test(start_paused = true)]
+async fn signing_out_ends_a_live_list_before_its_next_rows() {
+    let node = Arc::new(Node::default());
+    let browser = signed_in(&node, true).await;
+    let (_, mut stream) = open(&browser, "/live").await;
+    next(&mut stream).await.expect("rows");
+    let waiting = tokio::spawn(async move { next(&mut stream).await });
+    tokio::task::yield_now().await;
+    assert_eq!(browser.submit("/logout", "").await.status, StatusCode::OK);
+    node.clinical.processed.send_replace(Seq(9));
+    let event = waiting.await.expect("joined").expect("an event");
+    assert!(event.starts_with("event: ended"), "{event}");
+}

@@ -200,7 +200,7 @@ async fn what_was_never_processed_is_not_reprocessed() {
     let (_, browser) = filled().await;
     assert!(!browser.get(&url(3)).await.text.contains(">Reprocess<"));
     let answer = browser.submit(&format!("{}/reprocess", url(3)), "").await;
-    assert!(answer.text.contains("Not requested"));
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
@@ -233,4 +233,22 @@ async fn a_translation_that_fails_ends_its_page_alone() {
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert!(!VALUES.iter().any(|value| answer.text.contains(value)));
     assert_eq!(browser.get("/messages").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_reprocess_that_cannot_be_recorded_is_not_requested() {
+    let (node, browser) = filled().await;
+    *node.ledger_fails.lock().expect("lock") = true;
+    let answer = browser.submit(&format!("{}/reprocess", url(1)), "").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(node.clinical.asked.lock().expect("lock").is_empty());
+}
+
+#[tokio::test]
+async fn a_reprocess_asked_twice_waits_once() {
+    let (node, browser) = filled().await;
+    let reprocess = format!("{}/reprocess", url(1));
+    assert!(browser.submit(&reprocess, "").await.text.contains("Reprocess requested"));
+    assert!(browser.submit(&reprocess, "").await.text.contains("waits for a reprocess already"));
+    assert_eq!(node.clinical.asked.lock().expect("lock").len(), 1);
 }

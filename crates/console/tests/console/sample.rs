@@ -197,10 +197,14 @@ impl Messages for Node {
     }
     async fn request_reprocess(&self, ids: &[JournalId], requested_by: &str, _: Micros) -> Result<u64> {
         let rows = self.clinical.rows.lock().expect("lock");
-        let known = ids.iter().filter(|id| rows.iter().any(|row| row.id == **id));
         let mut asked = self.clinical.asked.lock().expect("lock");
-        asked.extend(known.map(|id| (*id, requested_by.to_owned())));
-        Ok(u64::try_from(asked.len()).expect("small"))
+        let before = asked.len();
+        for id in ids {
+            if rows.iter().any(|row| row.id == *id) && !asked.iter().any(|(known, _)| known == id) {
+                asked.push((*id, requested_by.to_owned()));
+            }
+        }
+        Ok(u64::try_from(asked.len() - before).expect("small"))
     }
     async fn claim_reprocess(&self, _: usize) -> Result<Vec<(i64, JournalId)>> {
         Err(refused())
