@@ -49,7 +49,8 @@ impl Expected<'_> {
         if !body.starts_with(HEADER) {
             return Err(ReceiptError::Form);
         }
-        let sha256: String = digest(&SHA256, self.body).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256: String =
+            digest(&SHA256, self.body).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         let lines: [(&'static str, &str); 6] = [
             ("destination", self.destination),
             ("region", self.region),

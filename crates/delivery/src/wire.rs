@@ -50,4 +50,3 @@ pub struct Refusal {
     #[serde(default)]
     pub transient: bool,
 }
-

@@ -11,10 +11,10 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::backoff::Backoff;
+use crate::events;
 use crate::link::{Connection, Link, LinkError};
 use crate::receipt::{Expected, text_hash};
-use crate::wire::{self, Answer, OutgoingDelivery, Outcome};
-use crate::events;
+use crate::wire::{self, Answer, Outcome, OutgoingDelivery};
 
 /// Pause after the store failed, and between looks when no bell rings.
 const IDLE_PAUSE: Duration = Duration::from_millis(500);
@@ -94,7 +94,8 @@ impl Worker {
 
     /// One batch; `false` when nothing was due.
     async fn step(&self, connection: &mut Option<Connection>) -> store::Result<bool> {
-        let claimed = self.outbox.claim(&self.destination, (self.now_us)(), wire::BATCH_DELIVERIES_MAX).await?;
+        let claimed =
+            self.outbox.claim(&self.destination, (self.now_us)(), wire::BATCH_DELIVERIES_MAX).await?;
         if claimed.is_empty() {
             return Ok(false);
         }
@@ -108,7 +109,7 @@ impl Worker {
             }
             match self.open(delivery) {
                 Ok(one) => opened.push(one),
-                Err(dead) => settled.push(dead),
+                Err(dead) => settled.push(*dead),
             }
         }
         if !opened.is_empty() {
@@ -121,9 +122,9 @@ impl Worker {
     }
 
     /// Opens the seal and asks the policy again; a delivery that fails either is stopped and never sent.
-    fn open(&self, delivery: Delivery) -> Result<Opened, Settled> {
+    fn open(&self, delivery: Delivery) -> Result<Opened, Box<Settled>> {
         if !(self.recheck)(delivery.resource.resource_type) {
-            return Err(self.stop(&delivery, "policy"));
+            return Err(Box::new(self.stop(&delivery, "policy")));
         }
         let sealed = residency::Sealed {
             destination: delivery.sealed.destination.clone(),
@@ -131,11 +132,13 @@ impl Worker {
             bytes: delivery.sealed.bytes.clone(),
             mac: delivery.sealed.mac,
         };
-        let released = residency::reopen(sealed, &self.sealing_key).map_err(|_| self.stop(&delivery, "seal"))?;
+        let released = residency::reopen(sealed, &self.sealing_key)
+            .map_err(|_| Box::new(self.stop(&delivery, "seal")))?;
         if released.destination() != self.destination {
-            return Err(self.stop(&delivery, "destination"));
+            return Err(Box::new(self.stop(&delivery, "destination")));
         }
-        let body = String::from_utf8(released.bytes().to_vec()).map_err(|_| self.stop(&delivery, "encoding"))?;
+        let body = String::from_utf8(released.bytes().to_vec())
+            .map_err(|_| Box::new(self.stop(&delivery, "encoding")))?;
         let deletion = residency::deletion(delivery.resource.resource_type, &delivery.released_id);
         let is_deletion = body.as_bytes() == deletion;
         Ok(Opened { delivery, body: if is_deletion { String::new() } else { body }, is_deletion })
@@ -161,7 +164,11 @@ impl Worker {
         }
     }
 
-    async fn exchange(&self, connection: &mut Option<Connection>, opened: &[Opened]) -> Result<Answer, LinkError> {
+    async fn exchange(
+        &self,
+        connection: &mut Option<Connection>,
+        opened: &[Opened],
+    ) -> Result<Answer, LinkError> {
         let deliveries: Vec<_> = opened.iter().map(|opened| self.outgoing(opened)).collect();
         let body = serde_json::to_vec(&deliveries).map_err(|_| LinkError::Answer)?;
         if connection.is_none() {
@@ -196,7 +203,11 @@ impl Worker {
             Some(Outcome { refused: Some(refusal), .. }) => {
                 let is_transient = refusal.transient && opened.delivery.attempts < TRANSIENT_REFUSALS_MAX;
                 let reason = format!("refused:{}", refusal.code);
-                if is_transient { self.retry(&opened.delivery, &reason) } else { self.stop(&opened.delivery, &reason) }
+                if is_transient {
+                    self.retry(&opened.delivery, &reason)
+                } else {
+                    self.stop(&opened.delivery, &reason)
+                }
             }
             _ => self.retry(&opened.delivery, "not answered"),
         };
@@ -230,7 +241,8 @@ impl Worker {
         (self.fill_random)(&mut random);
         let wait = self.backoff.wait(delivery.attempts + 1, u64::from_le_bytes(random));
         let wait_us = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
-        let settlement = Settlement::Retry { next_us: (self.now_us)().saturating_add(wait_us), error: error.to_owned() };
+        let settlement =
+            Settlement::Retry { next_us: (self.now_us)().saturating_add(wait_us), error: error.to_owned() };
         Settled { id: delivery.id, settlement, record: None }
     }
 
@@ -239,7 +251,8 @@ impl Worker {
         let mut random = [0; 10];
         (self.fill_random)(&mut random);
         let now_us = (self.now_us)();
-        let id = uuid::Builder::from_unix_timestamp_millis(u64::try_from(now_us / 1000).unwrap_or(0), &random);
+        let id =
+            uuid::Builder::from_unix_timestamp_millis(u64::try_from(now_us / 1000).unwrap_or(0), &random);
         let mut record = Record::new(kind, id.into_uuid(), &self.node, now_us)
             .object("delivery", &delivery.id.to_string())
             .and_then(|record| record.object("decision", &delivery.sealed.decision_id.to_string()))

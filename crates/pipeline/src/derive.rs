@@ -181,7 +181,8 @@ impl Draft<'_> {
 pub fn note(state: &mut State, writes: &[Write]) {
     for write in writes {
         let body = write.body.clone().map(|body| std::sync::Arc::new(residency::Clinical::new(body)));
-        state.put(write.key.clone(), Current { version: write.version, patient: write.patient.clone(), body });
+        state
+            .put(write.key.clone(), Current { version: write.version, patient: write.patient.clone(), body });
     }
 }
 
@@ -205,7 +206,15 @@ mod tests {
         resource["id"] = json!(id);
         let resource_type = fhir::ResourceType::parse(resource_type).expect("a type of R4");
         let (handle, patient) = (String::new(), Some("p".to_owned()));
-        ResourceSet { handle, resource_type, id: id.into(), resource, removals: Vec::new(), mode: Mode::Merge, patient }
+        ResourceSet {
+            handle,
+            resource_type,
+            id: id.into(),
+            resource,
+            removals: Vec::new(),
+            mode: Mode::Merge,
+            patient,
+        }
     }
 
     fn state_with(sets: &[ResourceSet]) -> State {
@@ -219,15 +228,20 @@ mod tests {
     #[test]
     fn a_message_that_says_nothing_new_writes_nothing() {
         let state = state_with(&[set("Patient", "p", json!({"gender": "male"}))]);
-        let again = Change { sets: vec![set("Patient", "p", json!({"gender": "male"}))], ..Change::default() };
+        let again =
+            Change { sets: vec![set("Patient", "p", json!({"gender": "male"}))], ..Change::default() };
         assert!(derive(&state, &again).is_empty());
-        let other = Change { sets: vec![set("Patient", "p", json!({"gender": "female"}))], ..Change::default() };
+        let other =
+            Change { sets: vec![set("Patient", "p", json!({"gender": "female"}))], ..Change::default() };
         assert_eq!(derive(&state, &other).first().map(|write| write.version), Some(2));
     }
 
     #[test]
     fn a_snapshot_deletes_what_it_does_not_name_and_an_empty_one_nothing() {
-        let state = state_with(&[set("AllergyIntolerance", "a", json!({})), set("AllergyIntolerance", "b", json!({}))]);
+        let state = state_with(&[
+            set("AllergyIntolerance", "a", json!({})),
+            set("AllergyIntolerance", "b", json!({})),
+        ]);
         let replaced = |keep: &[&str]| {
             let resource_type = fhir::ResourceType::parse("AllergyIntolerance").expect("a type of R4");
             let keep = keep.iter().map(|id| (*id).to_owned()).collect();
@@ -250,6 +264,9 @@ mod tests {
         assert_eq!(writes.len(), 1);
         assert_eq!(writes[0].patient.as_deref(), Some("s"));
         assert_eq!(writes[0].moved_from.as_deref(), Some("p"));
-        assert_eq!(writes[0].body.as_ref().map(|b| b["subject"]["reference"].clone()), Some(json!("Patient/s")));
+        assert_eq!(
+            writes[0].body.as_ref().map(|b| b["subject"]["reference"].clone()),
+            Some(json!("Patient/s"))
+        );
     }
 }

@@ -134,7 +134,8 @@ impl Pipeline {
 
     async fn write_set(&mut self, entry: &Entry, translated: Translated) -> Result<WriteSet, Error> {
         let package = Arc::clone(&self.package);
-        let heading = |message_type, sender| Heading { entry, message_type, sender, package_hash: package.hash() };
+        let heading =
+            |message_type, sender| Heading { entry, message_type, sender, package_hash: package.hash() };
         match translated {
             Translated::Quarantined { reason, message_type, sender, keys } => {
                 let mut set = self.quarantine(&heading(message_type, sender), reason, None);
@@ -189,7 +190,10 @@ impl Pipeline {
         Ok(WriteSet {
             cause,
             message: row::message_row(heading, state, reason, Some(translation), now_us),
-            versions: writes.iter().map(|write| row::resource_version(write, heading.package_hash, now_us)).collect(),
+            versions: writes
+                .iter()
+                .map(|write| row::resource_version(write, heading.package_hash, now_us))
+                .collect(),
             keys: row::keys(translation),
             aliases: aliases
                 .map(|merge| PatientAlias { alias: merge.retired.clone(), patient: merge.survivor.clone() })
@@ -200,7 +204,12 @@ impl Pipeline {
         })
     }
 
-    fn quarantine(&self, heading: &Heading<'_>, reason: String, translation: Option<&Translation>) -> WriteSet {
+    fn quarantine(
+        &self,
+        heading: &Heading<'_>,
+        reason: String,
+        translation: Option<&Translation>,
+    ) -> WriteSet {
         events::quarantined(heading.entry.id, &reason);
         let now_us = (self.environment.now_us)();
         let state = MessageState::Quarantined;
@@ -240,7 +249,12 @@ fn is_merge(translated: &Translated) -> bool {
 pub(crate) fn translate_safely(package: &Package, namespace: uuid::Uuid, entry: &Entry) -> Translated {
     catch_unwind(AssertUnwindSafe(|| translate(package, namespace, entry))).unwrap_or_else(|_| {
         let reason = "translator-panic".to_owned();
-        Translated::Quarantined { reason, message_type: String::new(), sender: String::new(), keys: Vec::new() }
+        Translated::Quarantined {
+            reason,
+            message_type: String::new(),
+            sender: String::new(),
+            keys: Vec::new(),
+        }
     })
 }
 

@@ -102,13 +102,25 @@ mod tests {
     fn set(resource: Value, removals: &[&str], mode: Mode) -> ResourceSet {
         let resource_type = fhir::ResourceType::parse("Patient").expect("a type of R4");
         let removals = removals.iter().map(|r| (*r).to_owned()).collect();
-        ResourceSet { handle: "patient".into(), resource_type, id: "p".into(), resource, removals, mode, patient: None }
+        ResourceSet {
+            handle: "patient".into(),
+            resource_type,
+            id: "p".into(),
+            resource,
+            removals,
+            mode,
+            patient: None,
+        }
     }
 
     #[test]
     fn absent_keeps_value_replaces_null_removes() {
         let standing = json!({"resourceType": "Patient", "id": "p", "gender": "male", "birthDate": "1970", "active": true});
-        let said = set(json!({"resourceType": "Patient", "id": "p", "gender": "female"}), &["birthDate"], Mode::Merge);
+        let said = set(
+            json!({"resourceType": "Patient", "id": "p", "gender": "female"}),
+            &["birthDate"],
+            Mode::Merge,
+        );
         let next = merge(Some(&standing), &said);
         assert_eq!(next, json!({"resourceType": "Patient", "id": "p", "gender": "female", "active": true}));
     }
@@ -116,7 +128,8 @@ mod tests {
     #[test]
     fn replace_forgets_what_stood() {
         let standing = json!({"resourceType": "Patient", "id": "p", "gender": "male"});
-        let next = merge(Some(&standing), &set(json!({"resourceType": "Patient", "id": "p"}), &[], Mode::Replace));
+        let next =
+            merge(Some(&standing), &set(json!({"resourceType": "Patient", "id": "p"}), &[], Mode::Replace));
         assert_eq!(next, json!({"resourceType": "Patient", "id": "p"}));
     }
 
@@ -125,7 +138,10 @@ mod tests {
         let standing = json!({"deceasedBoolean": true, "period": {"start": "2020", "end": "2021"}, "length": {"value": 1}});
         let said = set(json!({"deceasedDateTime": "2020"}), &["deceasedBoolean", "period.end"], Mode::Merge);
         let next = merge(Some(&standing), &said);
-        assert_eq!(next, json!({"deceasedDateTime": "2020", "period": {"start": "2020"}, "length": {"value": 1}}));
+        assert_eq!(
+            next,
+            json!({"deceasedDateTime": "2020", "period": {"start": "2020"}, "length": {"value": 1}})
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! one refusal, and nothing that the message changed leaves.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use residency::{Decision, Destination, Labels, Policy, Profile, Pseudonym, Pseudonyms, SealingKey, Subject};
@@ -99,7 +100,7 @@ impl Release {
         let mut outcome = Outcome::default();
         let policy = Arc::clone(&self.policy);
         for destination in policy.destinations().into_iter().filter(|destination| destination.cloud) {
-            self.to_destination(ports, environment, destination, writes, known, &mut outcome).await?;
+            self.release_to(ports, environment, destination, writes, known, &mut outcome).await?;
         }
         if outcome.refused.is_some() {
             outcome.deliveries.clear();
@@ -107,7 +108,7 @@ impl Release {
         Ok(outcome)
     }
 
-    async fn to_destination(
+    async fn release_to(
         &mut self,
         ports: &Ports,
         environment: &Environment,
@@ -129,7 +130,14 @@ impl Release {
                 outcome.refused = Some(format!("profile-missing:{profile_id}"));
                 continue;
             };
-            let gate = Gate { environment, destination, decision: &decision, profile: &profile, grammar: &grammar, known };
+            let gate = Gate {
+                environment,
+                destination,
+                decision: &decision,
+                profile: &profile,
+                grammar: &grammar,
+                known,
+            };
             for outgoing in outgoing(write, &profile) {
                 self.pseudonyms_for(ports, &gate, &outgoing, outcome).await?;
                 match self.pass(&gate, &outgoing) {
@@ -183,17 +191,17 @@ impl Release {
         for stored in ports.apply.pseudonyms(&destination.id, &wanted).await? {
             cache.0.insert(subject_of(&stored), pseudonym_of(&stored));
         }
-        for subject in missing.into_iter() {
-            if !cache.0.contains_key(&subject) {
+        for subject in missing {
+            if let Entry::Vacant(vacant) = cache.0.entry(subject) {
                 let pseudonym = new_pseudonym(gate.environment);
                 outcome.pseudonyms.push(NewPseudonym {
                     destination: destination.id.clone(),
-                    resource_type: subject.resource_type,
-                    clinical_id: subject.clinical_id.clone(),
+                    resource_type: vacant.key().resource_type,
+                    clinical_id: vacant.key().clinical_id.clone(),
                     released_id: pseudonym.released_id.clone(),
                     secret: pseudonym.secret,
                 });
-                cache.0.insert(subject, pseudonym);
+                vacant.insert(pseudonym);
             }
         }
         Ok(())
@@ -204,8 +212,9 @@ impl Release {
         let Gate { environment, destination, decision, profile, grammar, known } = *gate;
         let Outgoing { write, owner, body } = *outgoing;
         let resource_type = write.key.resource_type;
-        let refused =
-            |stage: &str, location: &str| Refused::Code(format!("{stage}:{}:{location}", resource_type.as_str()));
+        let refused = |stage: &str, location: &str| {
+            Refused::Code(format!("{stage}:{}:{location}", resource_type.as_str()))
+        };
         let from_residency = |refusal: residency::Refusal| refused(refusal.code, &refusal.location);
         let empty = Pseudonyms::default();
         let map = self.cache.get(&destination.id).unwrap_or(&empty);
@@ -223,8 +232,11 @@ impl Release {
                 (done.released_id, released.map_err(from_residency)?, actions_json(&done.actions))
             }
             None => {
-                let id = profile.released_id_of(resource_type, &write.key.id, owner, map).map_err(from_residency)?;
-                let released = residency::release_deletion(resource_type, &id, decision, decision_id, destination);
+                let id = profile
+                    .released_id_of(resource_type, &write.key.id, owner, map)
+                    .map_err(from_residency)?;
+                let released =
+                    residency::release_deletion(resource_type, &id, decision, decision_id, destination);
                 (id, released.map_err(from_residency)?, "[]".to_owned())
             }
         };
@@ -256,8 +268,10 @@ fn lane_of(owner: &str, map: &Pseudonyms, released_id: &str) -> String {
 }
 
 fn actions_json(actions: &[residency::ElementAction]) -> String {
-    let rows: Vec<Value> =
-        actions.iter().map(|action| json!({"location": action.location, "operation": action.operation})).collect();
+    let rows: Vec<Value> = actions
+        .iter()
+        .map(|action| json!({"location": action.location, "operation": action.operation}))
+        .collect();
     Value::Array(rows).to_string()
 }
 

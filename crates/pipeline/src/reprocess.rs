@@ -89,7 +89,12 @@ impl Pipeline {
     }
 
     /// What one patient's messages say from the beginning, as writes against what stands.
-    async fn rederive(&mut self, standing: &mut State, patient: &str, asked: &Entry) -> Result<Vec<Write>, Error> {
+    async fn rederive(
+        &mut self,
+        standing: &mut State,
+        patient: &str,
+        asked: &Entry,
+    ) -> Result<Vec<Write>, Error> {
         standing.load_compartment(&self.ports, patient).await?;
         let mut sequence: BTreeSet<Seq> = self.ports.apply.messages_of(patient).await?.into_iter().collect();
         sequence.insert(asked.seq);
@@ -97,7 +102,8 @@ impl Pipeline {
         let mut shared: Vec<Write> = Vec::new();
         for seq in sequence {
             let before = Seq(seq.0 - 1);
-            let Some(entry) = self.ports.journal.after(before, 1).await?.into_iter().find(|entry| entry.seq == seq)
+            let Some(entry) =
+                self.ports.journal.after(before, 1).await?.into_iter().find(|entry| entry.seq == seq)
             else {
                 continue;
             };

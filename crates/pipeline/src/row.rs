@@ -71,7 +71,8 @@ fn issues_json(translation: Option<&Translation>) -> String {
 /// Business keys of a translation, as the store names their kinds.
 pub fn keys(translation: &Translation) -> Vec<Key> {
     let rows = translation.keys.iter();
-    rows.map(|key| Key { kind: key_name(key.kind), value: key.value.clone(), system: key.system.clone() }).collect()
+    rows.map(|key| Key { kind: key_name(key.kind), value: key.value.clone(), system: key.system.clone() })
+        .collect()
 }
 
 fn key_name(kind: KeyKind) -> &'static str {

@@ -97,7 +97,9 @@ impl State {
     /// Keys of loaded, live resources of one type and owner.
     pub fn owned(&self, patient: &str, resource_type: ResourceType) -> Vec<ResourceKey> {
         let is_owned = |(key, current): &(&ResourceKey, &Current)| {
-            key.resource_type == resource_type && current.body.is_some() && current.patient.as_deref() == Some(patient)
+            key.resource_type == resource_type
+                && current.body.is_some()
+                && current.patient.as_deref() == Some(patient)
         };
         let mut keys: Vec<_> = self.resources.iter().filter(is_owned).map(|(key, _)| key.clone()).collect();
         keys.sort();
@@ -106,7 +108,8 @@ impl State {
 
     /// Loaded, live resources of an owner, with their keys, in key order.
     pub fn all_owned(&self, patient: &str) -> Vec<(ResourceKey, Current)> {
-        let is_owned = |current: &Current| current.body.is_some() && current.patient.as_deref() == Some(patient);
+        let is_owned =
+            |current: &Current| current.body.is_some() && current.patient.as_deref() == Some(patient);
         let owned = self.resources.iter().filter(|(_, current)| is_owned(current));
         let mut owned: Vec<_> = owned.map(|(key, current)| (key.clone(), current.clone())).collect();
         owned.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -116,10 +119,8 @@ impl State {
     /// Loads every live resource of a patient; what is loaded already is newer and stays.
     pub async fn load_compartment(&mut self, ports: &Ports, patient: &str) -> Result<(), Error> {
         for stored in ports.apply.compartment(patient).await? {
-            if !self.resources.contains_key(&stored.key) {
-                let current = to_current(&stored)?;
-                self.resources.insert(stored.key, current);
-            }
+            let current = to_current(&stored)?;
+            self.resources.entry(stored.key).or_insert(current);
         }
         Ok(())
     }

@@ -36,21 +36,34 @@ pub fn translate(package: &Package, namespace: Uuid, entry: &Entry) -> Translate
         Ok(message) => message,
         Err(_) => {
             let reason = entry.refused.clone().unwrap_or_else(|| "no-header".to_owned());
-            return Translated::Quarantined { reason, message_type: String::new(), sender: String::new(), keys: Vec::new() };
+            return Translated::Quarantined {
+                reason,
+                message_type: String::new(),
+                sender: String::new(),
+                keys: Vec::new(),
+            };
         }
     };
     let (message_type, sender) = heading(&message);
     if let Some(reason) = &entry.refused {
-        return Translated::Quarantined { reason: reason.clone(), message_type, sender, keys: header_keys(&message) };
+        return Translated::Quarantined {
+            reason: reason.clone(),
+            message_type,
+            sender,
+            keys: header_keys(&message),
+        };
     }
     match package.translate(&message, &Context { namespace, site: None, trace: false }) {
         Ok(translation) => {
             let known = crate::identifiers::known(&message, &translation);
             Translated::Message { translation: Box::new(translation), known, message_type, sender }
         }
-        Err(rejection) => {
-            Translated::Quarantined { reason: reason_of(&rejection), message_type, sender, keys: header_keys(&message) }
-        }
+        Err(rejection) => Translated::Quarantined {
+            reason: reason_of(&rejection),
+            message_type,
+            sender,
+            keys: header_keys(&message),
+        },
     }
 }
 
@@ -75,11 +88,16 @@ fn heading(message: &hl7v2::Message<'_>) -> (String, String) {
 fn code_text(text: &str) -> String {
     const CODE_LENGTH_MAX: usize = 40;
     let is_code = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
-    if text.chars().count() <= CODE_LENGTH_MAX && text.chars().all(is_code) { text.to_owned() } else { "?".to_owned() }
+    if text.chars().count() <= CODE_LENGTH_MAX && text.chars().all(is_code) {
+        text.to_owned()
+    } else {
+        "?".to_owned()
+    }
 }
 
 fn header_keys(message: &hl7v2::Message<'_>) -> Vec<store::Key> {
-    let control_id = message.segment(0).map(|header| header.field(10).text().into_owned()).filter(|id| !id.is_empty());
+    let control_id =
+        message.segment(0).map(|header| header.field(10).text().into_owned()).filter(|id| !id.is_empty());
     let patient = message
         .segments()
         .find(|segment| segment.name() == "PID")

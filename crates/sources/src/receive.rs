@@ -63,7 +63,10 @@ impl Receiver {
             bytes: bytes.clone(),
             sender: checked.sender,
             disposition: checked.disposition,
-            acknowledgment: Some(NewAcknowledgment { code: checked.code.code().to_owned(), bytes: acknowledgment.clone() }),
+            acknowledgment: Some(NewAcknowledgment {
+                code: checked.code.code().to_owned(),
+                bytes: acknowledgment.clone(),
+            }),
         };
         match self.journal.append(arrival).await {
             Ok(Appended::New { .. }) => Answer { entry: Some(id), bytes: acknowledgment },
@@ -81,7 +84,13 @@ impl Receiver {
     /// Bytes that are no whole message: a frame cut off or over its limit (`head` is what was kept of it), or junk. They
     /// are journaled as refused. `is_answered`: the sender waits for an answer to exactly these bytes; one that broke off
     /// and began again must not take a refusal of its first try for the answer to its second.
-    pub async fn refused(&self, peer: &str, head: Bytes, reason: &'static str, is_answered: bool) -> Option<Answer> {
+    pub async fn refused(
+        &self,
+        peer: &str,
+        head: Bytes,
+        reason: &'static str,
+        is_answered: bool,
+    ) -> Option<Answer> {
         let (id, now_us) = (JournalId((self.new_id)()), (self.now_us)());
         let (control_id, time) = (control_id(id), (self.hl7_time)(now_us));
         let refusal = HeaderRefusal {
@@ -136,7 +145,12 @@ fn check(bytes: &[u8], control_id: &str, time: &str) -> Checked {
         Err(unreadable) => {
             let refusal = HeaderRefusal::from(unreadable);
             let (code, acknowledgment) = refuse(bytes, &refusal, control_id, time);
-            return Checked { sender: None, disposition: Disposition::Refused("no-header"), code, acknowledgment };
+            return Checked {
+                sender: None,
+                disposition: Disposition::Refused("no-header"),
+                code,
+                acknowledgment,
+            };
         }
     };
     let sender = Some(sender_of(&message.header()));
@@ -173,7 +187,11 @@ fn charset_refusal(message: &Message<'_>) -> Option<(HeaderRefusal, &'static str
 
 /// `CA` when the sender asks for enhanced mode (MSH-15/16), else `AA`.
 fn accept_code(header: &Header<'_>) -> AckCode {
-    if header.is_enhanced_mode() { AckCode::ApplicationAccept.as_commit() } else { AckCode::ApplicationAccept }
+    if header.is_enhanced_mode() {
+        AckCode::ApplicationAccept.as_commit()
+    } else {
+        AckCode::ApplicationAccept
+    }
 }
 
 fn refuse(bytes: &[u8], refusal: &HeaderRefusal, control_id: &str, time: &str) -> (AckCode, Vec<u8>) {

@@ -25,13 +25,19 @@ pub enum Command {
     #[command(after_help = "Examples:\n  tidegate init site\n  tidegate init site --link 10.0.0.5:9443")]
     Init(InitArgs),
     /// Run one node.
-    #[command(after_help = "Examples:\n  tidegate run -c site/onprem.yaml\n  tidegate run -c site/cloud.yaml")]
+    #[command(
+        after_help = "Examples:\n  tidegate run -c site/onprem.yaml\n  tidegate run -c site/cloud.yaml"
+    )]
     Run(RunArgs),
     /// Prove a configuration, its mappings and its profiles without opening a port.
-    #[command(after_help = "Examples:\n  tidegate check -c site/onprem.yaml\n  tidegate check -c deploy/cloud.yaml")]
+    #[command(
+        after_help = "Examples:\n  tidegate check -c site/onprem.yaml\n  tidegate check -c deploy/cloud.yaml"
+    )]
     Check(ConfigArgs),
     /// Translate HL7 v2 to FHIR on stdout; issues go to stderr; exit 1 when a message was rejected.
-    #[command(after_help = "Examples:\n  tidegate map fixtures/ADT_A01\n  tidegate map --format trace message.hl7")]
+    #[command(
+        after_help = "Examples:\n  tidegate map fixtures/ADT_A01\n  tidegate map --format trace message.hl7"
+    )]
     #[cfg(feature = "clinical")]
     Map(MapArgs),
     /// Run the tests that stand beside mappings and profiles.
@@ -51,7 +57,9 @@ pub enum Command {
     #[cfg(feature = "clinical")]
     Send(SendArgs),
     /// Write a seeded, synthetic feed to stdout.
-    #[command(after_help = "Examples:\n  tidegate gen --seed 7 --count 20\n  tidegate gen --people 5 --manifest sent.json")]
+    #[command(
+        after_help = "Examples:\n  tidegate gen --seed 7 --count 20\n  tidegate gen --people 5 --manifest sent.json"
+    )]
     #[cfg(feature = "clinical")]
     Gen(GenArgs),
     /// Verify, search or export the ledger of a node.

@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
 
 use crate::clock;
 use crate::keys::{self, KeyError};
@@ -57,7 +60,12 @@ pub const DESTINATION: &str = "cloud";
 pub const REGION: &str = "US";
 
 /// Makes `DIR/onprem.yaml`, `DIR/cloud.yaml` and both nodes' key folders; refuses to overwrite any.
-pub fn init(folder: &Path, addresses: &Addresses, mappings: &Path, profiles: &Path) -> Result<Shown, InitError> {
+pub fn init(
+    folder: &Path,
+    addresses: &Addresses,
+    mappings: &Path,
+    profiles: &Path,
+) -> Result<Shown, InitError> {
     let (onprem, cloud) = (folder.join("onprem/keys"), folder.join("cloud/keys"));
     keys::make_folder(&onprem)?;
     keys::make_folder(&cloud)?;
@@ -134,7 +142,12 @@ fn signing_keys(onprem: &Path, cloud: &Path) -> Result<(), InitError> {
     Ok(())
 }
 
-fn configurations(folder: &Path, addresses: &Addresses, mappings: &Path, profiles: &Path) -> Result<(), InitError> {
+fn configurations(
+    folder: &Path,
+    addresses: &Addresses,
+    mappings: &Path,
+    profiles: &Path,
+) -> Result<(), InitError> {
     let (mappings, profiles) = (yaml_path(mappings)?, yaml_path(profiles)?);
     let Addresses { http, cloud_http, mllp, link } = addresses;
     let onprem = format!(

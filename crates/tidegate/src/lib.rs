@@ -12,7 +12,7 @@ pub mod demo;
 mod exit;
 #[cfg(feature = "clinical")]
 pub mod generate;
-mod http;
+pub mod http;
 pub mod init;
 pub mod keys;
 pub mod node;

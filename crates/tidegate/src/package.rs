@@ -21,7 +21,9 @@ pub fn folder_names(folder: &Path) -> std::io::Result<Vec<String>> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            names.extend(entry.file_name().to_str().filter(|name| !name.starts_with('.')).map(ToOwned::to_owned));
+            names.extend(
+                entry.file_name().to_str().filter(|name| !name.starts_with('.')).map(ToOwned::to_owned),
+            );
         }
     }
     names.sort();

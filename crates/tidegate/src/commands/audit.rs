@@ -40,10 +40,15 @@ async fn verify(args: &VerifyArgs) -> Result<(), Failure> {
 }
 
 /// Reads the whole ledger into a verdict.
-async fn read_through(ledger: &dyn Ledger, config: &Config, witness: Option<&str>) -> Result<Verdict, Failure> {
+async fn read_through(
+    ledger: &dyn Ledger,
+    config: &Config,
+    witness: Option<&str>,
+) -> Result<Verdict, Failure> {
     let wrong = |error: &dyn std::error::Error| Failure::because(Exit::Configuration, error);
     let public = keys::read_text(&config.keys, keys::LEDGER_PUBLIC).map_err(|error| wrong(&error))?;
-    let mut verification = Verification::new(audit::VerifyingKey::from_text(&public).map_err(|error| wrong(&error))?);
+    let mut verification =
+        Verification::new(audit::VerifyingKey::from_text(&public).map_err(|error| wrong(&error))?);
     let broken = |error: store::Error| Failure::because(Exit::LedgerBroken, &error);
     let mut next = 0;
     loop {
@@ -98,12 +103,17 @@ async fn search(args: &SearchArgs) -> Result<(), Failure> {
     let config = load(&args.config)?;
     each_leaf(&config, |line| {
         let Line::Leaf { leaf, record, .. } = line else { return Ok(()) };
-        let read = Record::from_bytes(&record).map_err(|error| Failure::because(Exit::LedgerBroken, &error))?;
+        let read =
+            Record::from_bytes(&record).map_err(|error| Failure::because(Exit::LedgerBroken, &error))?;
         // The record's own JSON carries its message under a fixed name, so no second reading of ids is needed.
         let text = String::from_utf8_lossy(&record);
         let is_message = args.message.is_none_or(|message| text.contains(&message.to_string()));
         let is_kind = args.kind.as_ref().is_none_or(|kind| read.kind().as_str() == kind);
-        if is_message && is_kind { output::line(&format!("{{\"leaf\":{leaf},\"record\":{text}}}")) } else { Ok(()) }
+        if is_message && is_kind {
+            output::line(&format!("{{\"leaf\":{leaf},\"record\":{text}}}"))
+        } else {
+            Ok(())
+        }
     })
     .await
 }
@@ -112,7 +122,10 @@ async fn export(config: &Config) -> Result<(), Failure> {
     each_leaf(config, |line| output::line(&line.to_text())).await
 }
 
-async fn each_leaf(config: &Config, mut each: impl FnMut(Line) -> Result<(), Failure>) -> Result<(), Failure> {
+async fn each_leaf(
+    config: &Config,
+    mut each: impl FnMut(Line) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let store = open(&config.data, config.role).await?;
     let broken = |error: store::Error| Failure::because(Exit::LedgerBroken, &error);
     let mut next = 0;

@@ -60,7 +60,8 @@ fn one(
     let owner = owner_of(resource);
     source.supply(profile.needs(resource, owner.as_deref()));
     let year = clock::year_now();
-    let done = profile.deidentify(resource, owner.as_deref(), &source.map, year).map_err(|e| e.to_string())?;
+    let done =
+        profile.deidentify(resource, owner.as_deref(), &source.map, year).map_err(|e| e.to_string())?;
     let mut bytes = fhir::canonical_json(&done.resource);
     let mut known = KnownIdentifiers::default();
     known.add_resource(resource);
@@ -99,7 +100,8 @@ impl PseudonymSource {
             Some(file) => {
                 let (folder, name) = (file.parent().unwrap_or(std::path::Path::new(".")), file.file_name());
                 let name = name.and_then(|name| name.to_str()).unwrap_or_default();
-                let key = keys::read_32(folder, name).map_err(|e| Failure::because(Exit::Configuration, &e))?;
+                let key =
+                    keys::read_32(folder, name).map_err(|e| Failure::because(Exit::Configuration, &e))?;
                 Some(hmac::Key::new(hmac::HMAC_SHA256, &*key))
             }
         };

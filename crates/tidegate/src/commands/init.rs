@@ -7,9 +7,11 @@ use crate::{Exit, Failure};
 
 /// Runs the command.
 pub fn run(args: &InitArgs) -> Result<(), Failure> {
-    let addresses = Addresses { http: args.http, cloud_http: args.cloud_http, mllp: args.mllp, link: args.link };
+    let addresses =
+        Addresses { http: args.http, cloud_http: args.cloud_http, mllp: args.mllp, link: args.link };
     let absolute = |path: &std::path::Path| {
-        std::path::absolute(path).map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", path.display())))
+        std::path::absolute(path)
+            .map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", path.display())))
     };
     let (mappings, profiles) = (absolute(&args.mappings)?, absolute(&args.profiles)?);
     let shown = init(&args.folder, &addresses, &mappings, &profiles)

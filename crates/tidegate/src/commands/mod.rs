@@ -18,6 +18,7 @@ mod send;
 #[cfg(feature = "clinical")]
 mod test;
 
+#[cfg(all(feature = "clinical", feature = "portal"))]
 pub(crate) use output::words;
 
 use crate::cli::Command;

@@ -12,7 +12,8 @@ use crate::{Exit, Failure};
 pub async fn run(args: RunArgs) -> Result<(), Failure> {
     let config = load(&args.config)?;
     node::log::start(config.log);
-    let mut terminate = signal(SignalKind::terminate()).map_err(|error| Failure::because(Exit::Io, &error))?;
+    let mut terminate =
+        signal(SignalKind::terminate()).map_err(|error| Failure::because(Exit::Io, &error))?;
     let until_stdin_closes = args.until_stdin_closes;
     let until = async move {
         tokio::select! {

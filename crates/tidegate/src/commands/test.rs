@@ -11,7 +11,13 @@ pub fn run(args: &TestArgs) -> Result<(), Failure> {
     let outcomes = package.run_tests();
     let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.failures.is_empty()).collect();
     for outcome in &failed {
-        output::line(&format!("FAILED {}/{}:{} {}", args.folder.display(), outcome.file, outcome.line, outcome.name))?;
+        output::line(&format!(
+            "FAILED {}/{}:{} {}",
+            args.folder.display(),
+            outcome.file,
+            outcome.line,
+            outcome.name
+        ))?;
         for failure in &outcome.failures {
             output::line(&format!("  {failure}"))?;
         }

@@ -23,7 +23,9 @@ pub fn check(config: &Config, place: &str) -> Vec<Problem> {
             let fix = "add `tls`, or `plaintext: {allow: [CIDR], reason: \"…\"}` for a closed network";
             problems.push(problem(key.clone(), "a listener beyond loopback needs TLS", fix));
         }
-        problems.extend(check_plaintext(mllp).map(|cause| problem(key, cause, "write networks as `10.1.2.0/24`")));
+        problems.extend(
+            check_plaintext(mllp).map(|cause| problem(key, cause, "write networks as `10.1.2.0/24`")),
+        );
     }
     problems
 }

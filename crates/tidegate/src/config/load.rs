@@ -63,7 +63,8 @@ fn check(config: &Config, place: &str) -> Vec<Problem> {
         let place = format!("{place}: {key}");
         problems.push(Problem { place, cause: cause.to_owned(), fix: fix.to_owned() });
     };
-    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let is_name =
+        |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     if !is_name(&config.node) {
         wrong("node", "is no name", "use letters, digits and `-`");
     }
@@ -113,7 +114,10 @@ mod tests {
     #[test]
     fn an_unknown_key_names_its_line() {
         let found = problems(&CLINICAL.replace("node:", "nodde: x\nnode:"));
-        assert!(matches!(found.as_slice(), [p] if p.place.starts_with("f.yaml:2") && p.cause.contains("nodde")), "{found:?}");
+        assert!(
+            matches!(found.as_slice(), [p] if p.place.starts_with("f.yaml:2") && p.cause.contains("nodde")),
+            "{found:?}"
+        );
     }
 
     #[test]

@@ -60,10 +60,16 @@ pub async fn run(demo: &Demo, onprem_node: Node, cloud_node: Node) -> Result<(),
     story.tell("a merge is seen on both sides", merged(demo).await);
     story.tell("tokens of one role are refused by the other", tokens(demo).await);
     // The on-prem node stops, so that its ledger is sealed to the last record; the cloud's witness stays up.
-    story.tell("the on-prem node drains and stops", onprem_node.stop().await.map(|()| "exit 0".into()).map_err(|f| f.words));
+    story.tell(
+        "the on-prem node drains and stops",
+        onprem_node.stop().await.map(|()| "exit 0".into()).map_err(|f| f.words),
+    );
     story.tell("the ledger agrees with the cloud's checkpoint", verify(demo, None, 0).await);
     story.tell("a tampered copy is caught", tampered(demo).await);
-    story.tell("the cloud node drains and stops", cloud_node.stop().await.map(|()| "exit 0".into()).map_err(|f| f.words));
+    story.tell(
+        "the cloud node drains and stops",
+        cloud_node.stop().await.map(|()| "exit 0".into()).map_err(|f| f.words),
+    );
     leak_scan(demo, &sent, &mut story).await;
     let Story { passed, failed, skipped } = story;
     crate::commands::words(&format!("{passed} passed, {failed} failed, {skipped} skipped"));
@@ -80,7 +86,12 @@ async fn acknowledged(demo: &Demo, messages: &[Generated]) -> Outcome {
     for message in messages {
         let acknowledgment = sender.send(message.er7.as_bytes()).await?;
         if !acknowledgment.code.is_accept() || !acknowledgment.answers(message.control_id.as_bytes()) {
-            return Err(format!("{} {} was answered {}", message.message_type, message.control_id, acknowledgment.code.code()));
+            return Err(format!(
+                "{} {} was answered {}",
+                message.message_type,
+                message.control_id,
+                acknowledgment.code.code()
+            ));
         }
     }
     Ok(format!("{} messages, each AA with its own control id", messages.len()))
@@ -108,7 +119,8 @@ async fn bad_input(demo: &Demo) -> Outcome {
 
 async fn searchable(demo: &Demo) -> Outcome {
     let expected = u64::from(PEOPLE) * RESULTS_A_PERSON;
-    settle(|| async { demo.onprem.total("Observation?_count=0").await.is_ok_and(|total| total >= expected) }).await;
+    settle(|| async { demo.onprem.total("Observation?_count=0").await.is_ok_and(|total| total >= expected) })
+        .await;
     let observations = demo.onprem.total("Observation?_count=0").await?;
     let patients = demo.onprem.search("Patient?_count=1").await?;
     let patient = patients.first().ok_or("no patient on-prem")?;
@@ -117,11 +129,16 @@ async fn searchable(demo: &Demo) -> Outcome {
     if found.is_empty() || found.iter().any(|found| found["name"][0]["family"].as_str().is_none()) {
         return Err("a search by identifier does not give the named patient".to_owned());
     }
-    if observations == expected { Ok(format!("{observations} observations")) } else { Err(format!("{observations} observations, not {expected}")) }
+    if observations == expected {
+        Ok(format!("{observations} observations"))
+    } else {
+        Err(format!("{observations} observations, not {expected}"))
+    }
 }
 
 async fn pseudonyms(demo: &Demo, sent: &Sent) -> Outcome {
-    let counts = ["Patient?_count=0", "Encounter?_count=0", "Observation?_count=0", "DiagnosticReport?_count=0"];
+    let counts =
+        ["Patient?_count=0", "Encounter?_count=0", "Observation?_count=0", "DiagnosticReport?_count=0"];
     let are_equal = || async {
         for search in counts {
             let (here, there) = (demo.onprem.total(search).await, demo.cloud.total(search).await);
@@ -153,7 +170,10 @@ async fn pseudonyms(demo: &Demo, sent: &Sent) -> Outcome {
 }
 
 fn is_pseudonymous(patient: &Value, here: &[Value], sent: &Sent) -> Result<(), String> {
-    if patient.get("name").is_some() || patient.get("identifier").is_some() || patient.get("telecom").is_some() {
+    if patient.get("name").is_some()
+        || patient.get("identifier").is_some()
+        || patient.get("telecom").is_some()
+    {
         return Err("a patient in the cloud has a name, identifier or telecom".to_owned());
     }
     if here.iter().any(|clinical| clinical["id"] == patient["id"]) {
@@ -173,7 +193,8 @@ fn is_pseudonymous(patient: &Value, here: &[Value], sent: &Sent) -> Result<(), S
 async fn merged(demo: &Demo) -> Outcome {
     let expected = usize::try_from(PEOPLE / 5).unwrap_or(0);
     let retired = |patients: &[Value]| {
-        let is_retired = |patient: &&Value| patient["active"] == false && patient["link"][0]["type"] == "replaced-by";
+        let is_retired =
+            |patient: &&Value| patient["active"] == false && patient["link"][0]["type"] == "replaced-by";
         patients.iter().filter(is_retired).count()
     };
     let (here, there) = (
@@ -205,7 +226,8 @@ async fn verify(demo: &Demo, data: Option<&Path>, expected: i32) -> Outcome {
         command.arg("--data").arg(data);
     }
     let output = command.output().await.map_err(|error| error.to_string())?;
-    let words = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let words =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let is_witnessed = words.contains("witnessed to") || expected != 0;
     if output.status.code() == Some(expected) && is_witnessed {
         Ok(words.lines().map(str::trim).collect::<Vec<_>>().join("; "))
@@ -221,18 +243,27 @@ async fn tampered(demo: &Demo) -> Outcome {
     let file = copy.join("node.db");
     let mut bytes = std::fs::read(&file).map_err(|error| error.to_string())?;
     let needle = b"\"kind\":\"message.applied\",\"id\":\"";
-    let at = bytes.windows(needle.len()).position(|window| window == needle).ok_or("no record to tamper with")?;
+    let at =
+        bytes.windows(needle.len()).position(|window| window == needle).ok_or("no record to tamper with")?;
     let id_at = at + needle.len();
     let id = bytes.get(id_at..id_at + UUID_CHARS).ok_or("the record is cut off")?.to_vec();
-    let places: Vec<usize> =
-        bytes.windows(id.len()).enumerate().filter(|(_, window)| *window == id).map(|(place, _)| place).collect();
+    let places: Vec<usize> = bytes
+        .windows(id.len())
+        .enumerate()
+        .filter(|(_, window)| *window == id)
+        .map(|(place, _)| place)
+        .collect();
     for place in places {
         let letter = bytes.get_mut(place).ok_or("the record is cut off")?;
         *letter = if *letter == b'0' { b'f' } else { b'0' };
     }
     std::fs::write(&file, bytes).map_err(|error| error.to_string())?;
     let outcome = verify(demo, Some(&copy), 10).await?;
-    if outcome.contains("record ") { Ok(outcome) } else { Err(format!("the bad record is not named: {outcome}")) }
+    if outcome.contains("record ") {
+        Ok(outcome)
+    } else {
+        Err(format!("the bad record is not named: {outcome}"))
+    }
 }
 
 async fn leak_scan(demo: &Demo, sent: &Sent, story: &mut Story) {
@@ -248,9 +279,18 @@ async fn leak_scan(demo: &Demo, sent: &Sent, story: &mut Story) {
     }
     let cloud = demo.folder.join("cloud");
     let copy = demo.folder.join(format!("planted-{}", clock::random_hex(4)));
-    story.tell("control: the scanner finds what was sent on-prem", leak::onprem(&manifest, &demo.folder.join("onprem/data")).await);
-    story.tell("control: a planted identifier is found", leak::planted(&manifest, &cloud.join("data"), &copy, sent).await);
-    story.tell("no identifier is in the cloud node's store, logs or temporary files", leak::cloud(&manifest, &cloud).await);
+    story.tell(
+        "control: the scanner finds what was sent on-prem",
+        leak::onprem(&manifest, &demo.folder.join("onprem/data")).await,
+    );
+    story.tell(
+        "control: a planted identifier is found",
+        leak::planted(&manifest, &cloud.join("data"), &copy, sent).await,
+    );
+    story.tell(
+        "no identifier is in the cloud node's store, logs or temporary files",
+        leak::cloud(&manifest, &cloud).await,
+    );
 }
 
 /// Waits until `done` says so, at most [`SETTLE_TIMEOUT`]; the caller looks again and says what it found.

@@ -22,7 +22,9 @@ pub struct Sender {
 impl Sender {
     /// Connects; the error is words for a person.
     pub async fn connect(address: SocketAddr) -> Result<Self, String> {
-        let client = Client::connect(ClientConfig::new(address.to_string())).await.map_err(|error| error.to_string())?;
+        let client = Client::connect(ClientConfig::new(address.to_string()))
+            .await
+            .map_err(|error| error.to_string())?;
         Ok(Self { client })
     }
 

@@ -46,7 +46,10 @@ pub fn write_manifest(file: &Path, sent: &Sent) -> Result<(), String> {
 pub async fn onprem(manifest: &Path, data: &Path) -> Result<String, String> {
     let scan = scan(manifest, data).await?;
     if scan.found * 100 >= scan.identifiers * ONPREM_FOUND_PERCENT_MIN && scan.identifiers > 0 {
-        Ok(format!("{} of {} identifiers found in {} values on-prem", scan.found, scan.identifiers, scan.values))
+        Ok(format!(
+            "{} of {} identifiers found in {} values on-prem",
+            scan.found, scan.identifiers, scan.values
+        ))
     } else {
         Err(format!("the scanner finds only {} of {} identifiers on-prem", scan.found, scan.identifiers))
     }
@@ -71,7 +74,10 @@ pub async fn cloud(manifest: &Path, folder: &Path) -> Result<String, String> {
     if scan.found == 0 && scan.values > 0 {
         Ok(format!("none of {} identifiers in {} values of the cloud node", scan.identifiers, scan.values))
     } else {
-        Err(format!("{} identifiers found in the cloud node ({} values): {}", scan.found, scan.values, scan.places))
+        Err(format!(
+            "{} identifiers found in the cloud node ({} values): {}",
+            scan.found, scan.values, scan.places
+        ))
     }
 }
 
@@ -80,7 +86,12 @@ async fn scan(manifest: &Path, root: &Path) -> Result<Scan, String> {
     let result: Value = serde_json::from_slice(&output).map_err(|error| format!("scanner: {error}"))?;
     let number = |name: &str| result[name].as_u64().ok_or_else(|| format!("scanner gave no {name}"));
     let places = result["places"].to_string();
-    Ok(Scan { identifiers: number("identifiers")?, found: number("found")?, values: number("values")?, places })
+    Ok(Scan {
+        identifiers: number("identifiers")?,
+        found: number("found")?,
+        values: number("values")?,
+        places,
+    })
 }
 
 async fn python(script: &str, arguments: &[&std::ffi::OsStr]) -> Result<Vec<u8>, String> {

@@ -39,7 +39,8 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
 
 async fn in_folder(args: &DemoArgs, addresses: Addresses, folder: &Path) -> Result<(), Failure> {
     let absolute = |path: &Path| {
-        std::path::absolute(path).map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", path.display())))
+        std::path::absolute(path)
+            .map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", path.display())))
     };
     let (mappings, profiles) = (absolute(&args.mappings)?, absolute(&args.profiles)?);
     let shown = init(folder, &addresses, &mappings, &profiles)
@@ -99,7 +100,8 @@ async fn free_port() -> Result<SocketAddr, Failure> {
 fn folder(args: &DemoArgs) -> Result<(PathBuf, bool), Failure> {
     match &args.data {
         Some(folder) if folder.join("onprem.yaml").exists() => {
-            let words = format!("{} holds a demo already; name another folder or remove it", folder.display());
+            let words =
+                format!("{} holds a demo already; name another folder or remove it", folder.display());
             Err(Failure::new(Exit::Usage, words))
         }
         Some(folder) => Ok((folder.clone(), false)),

@@ -77,7 +77,9 @@ impl Node {
                 Err(Failure::new(Exit::CheckFailed, words))
             }
             Ok(Err(error)) => Err(Failure::because(Exit::Io, &error)),
-            Err(_) => Err(Failure::new(Exit::CheckFailed, format!("the {} node did not stop in time", self.name))),
+            Err(_) => {
+                Err(Failure::new(Exit::CheckFailed, format!("the {} node did not stop in time", self.name)))
+            }
         }
     }
 }

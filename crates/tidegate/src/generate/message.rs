@@ -1,8 +1,8 @@
 //! HL7 v2 messages of a hospital's admission and laboratory systems, about made-up people.
 
+use super::Sent;
 use super::person::Person;
 use super::random::Random;
-use super::Sent;
 
 /// Assigning authority of the EMR: namespace and example OID.
 const AUTHORITY: &str = "HARBOR&2.16.840.1.113883.3.9999.1&ISO";
@@ -56,14 +56,22 @@ const ANALYTES: [Analyte; 6] = [
     Analyte { code: "777-3", name: "Platelets", unit: "10*3/uL", range: "150-400", low: 900, high: 4500 },
 ];
 const DIAGNOSES: [(&str, &str); 5] = [
-    ("I10", "Essential hypertension"), ("E11.9", "Type 2 diabetes mellitus"), ("J18.9", "Pneumonia"),
-    ("N39.0", "Urinary tract infection"), ("K35.80", "Acute appendicitis"),
+    ("I10", "Essential hypertension"),
+    ("E11.9", "Type 2 diabetes mellitus"),
+    ("J18.9", "Pneumonia"),
+    ("N39.0", "Urinary tract infection"),
+    ("K35.80", "Acute appendicitis"),
 ];
-const ALLERGIES: [(&str, &str, &str); 3] =
-    [("7980", "Penicillin G", "Hives"), ("1191", "Aspirin", "Wheezing"), ("10180", "Sulfamethoxazole", "Rash")];
+const ALLERGIES: [(&str, &str, &str); 3] = [
+    ("7980", "Penicillin G", "Hives"),
+    ("1191", "Aspirin", "Wheezing"),
+    ("10180", "Sulfamethoxazole", "Rash"),
+];
 const DOCTORS: [(&str, &str, &str); 4] = [
-    ("1234567893", "Castellanor", "Renwick"), ("1245319599", "Thistlewood", "Imogena"),
-    ("1003000126", "Obersteiner", "Gottlieb"), ("1588667638", "Marchbanks", "Eudora"),
+    ("1234567893", "Castellanor", "Renwick"),
+    ("1245319599", "Thistlewood", "Imogena"),
+    ("1003000126", "Obersteiner", "Gottlieb"),
+    ("1588667638", "Marchbanks", "Eudora"),
 ];
 
 impl Feed {
@@ -112,7 +120,12 @@ impl Feed {
     fn visit(&mut self) -> Visit {
         let (year, month) = (self.random.between(2016, 2022), self.random.between(1, 12));
         let day = self.random.between(1, 20);
-        let time = format!("{:02}{:02}{:02}", self.random.between(6, 21), self.random.between(0, 59), self.random.between(0, 59));
+        let time = format!(
+            "{:02}{:02}{:02}",
+            self.random.between(6, 21),
+            self.random.between(0, 59),
+            self.random.between(0, 59)
+        );
         let admitted = format!("{year}{month:02}{day:02}{time}-0500");
         let discharged = format!("{year}{month:02}{:02}{time}-0500", day + self.random.between(2, 8));
         Visit { number: format!("V{}{:05}", self.random.digits(3), self.people), admitted, discharged }
@@ -120,7 +133,12 @@ impl Feed {
 
     fn note(&mut self, person: &Person, visit: &Visit) {
         let sent = &mut self.sent;
-        sent.names.extend([person.family.clone(), person.given.clone(), person.kin.0.clone(), person.kin.1.clone()]);
+        sent.names.extend([
+            person.family.clone(),
+            person.given.clone(),
+            person.kin.0.clone(),
+            person.kin.1.clone(),
+        ]);
         sent.ids.extend([person.record_number.clone(), person.ssn.clone(), visit.number.clone()]);
         sent.phones.extend([person.phone.clone(), person.kin.2.clone()]);
         sent.addresses.extend([person.street.clone(), person.email.clone()]);
@@ -177,7 +195,10 @@ impl Feed {
     fn results(&mut self, person: &Person, visit: &Visit) -> Generated {
         let at = later(&visit.admitted, 1);
         let (header, control_id) = self.header("ORU^R01^ORU_R01", &at);
-        let (placer, filler) = (format!("PL{}{:05}", self.random.digits(3), self.people), format!("FL{}{:05}", self.random.digits(3), self.people));
+        let (placer, filler) = (
+            format!("PL{}{:05}", self.random.digits(3), self.people),
+            format!("FL{}{:05}", self.random.digits(3), self.people),
+        );
         self.sent.ids.extend([placer.clone(), filler.clone()]);
         let doctor = self.random.pick(&DOCTORS);
         let by = format!("{}^{}^{}^^^^^^NPI", doctor.0, doctor.1, doctor.2);
@@ -190,7 +211,8 @@ impl Feed {
             let tenths = self.random.between(analyte.low, analyte.high);
             let value = format!("{}.{}", tenths / 10, tenths % 10);
             let Analyte { code, name, unit, range, .. } = analyte;
-            segments.push(format!("OBX|{number}|NM|{code}^{name}^LN||{value}|{unit}^^UCUM|{range}||||F|||{at}"));
+            segments
+                .push(format!("OBX|{number}|NM|{code}^{name}^LN||{value}|{unit}^^UCUM|{range}||||F|||{at}"));
         }
         let (family, given) = (&person.family, &person.given);
         segments.push(format!("NTE|1|L|Specimen of {given} {family} slightly hemolyzed"));

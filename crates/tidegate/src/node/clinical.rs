@@ -52,13 +52,17 @@ pub fn load(config: &Config) -> Result<(Arc<mapping::Package>, Profiles, Arc<Pol
     let policy = content::policy(&config.profiles, &profiles)?;
     for destination in policy.destinations().into_iter().filter(|destination| destination.cloud) {
         if !config.destinations.contains_key(&destination.id) {
-            let words = format!("destinations: the policy's destination `{}` has no address\n  fix: add `{}: {{address: host:port}}`", destination.id, destination.id);
+            let words = format!(
+                "destinations: the policy's destination `{}` has no address\n  fix: add `{}: {{address: host:port}}`",
+                destination.id, destination.id
+            );
             return Err(Failure::new(Exit::Configuration, words));
         }
     }
     let known: Vec<String> = policy.destinations().iter().map(|destination| destination.id.clone()).collect();
     if let Some(unknown) = config.destinations.keys().find(|id| !known.contains(id)) {
-        let words = format!("destinations: `{unknown}` is not in the policy\n  fix: use one of {}", known.join(", "));
+        let words =
+            format!("destinations: `{unknown}` is not in the policy\n  fix: use one of {}", known.join(", "));
         return Err(Failure::new(Exit::Configuration, words));
     }
     Ok((Arc::new(package), profiles, Arc::new(policy)))
@@ -90,7 +94,12 @@ fn start_pipeline(
     stopped: &watch::Receiver<bool>,
     tasks: &mut JoinSet<()>,
 ) {
-    let ports = Ports { journal: store.clone(), apply: store.clone(), resources: store.clone(), messages: store.clone() };
+    let ports = Ports {
+        journal: store.clone(),
+        apply: store.clone(),
+        resources: store.clone(),
+        messages: store.clone(),
+    };
     let environment = Environment {
         now_us: clock::now_us,
         fill_random: clock::fill_random,
@@ -114,8 +123,10 @@ fn start_deliveries(
     let client = Arc::new(tls::link_client(config)?);
     for destination in policy.destinations().into_iter().filter(|destination| destination.cloud) {
         let Some(Dial { address }) = config.destinations.get(&destination.id) else { continue };
-        let link = Link::new(address, Arc::clone(&client)).map_err(|e| Failure::because(Exit::Configuration, &e))?;
-        let witness = Witness { destination: destination.id.clone(), link: link.clone(), ledger: store.clone() };
+        let link =
+            Link::new(address, Arc::clone(&client)).map_err(|e| Failure::because(Exit::Configuration, &e))?;
+        let witness =
+            Witness { destination: destination.id.clone(), link: link.clone(), ledger: store.clone() };
         tasks.spawn(witness.run(stopped.clone()));
         tasks.spawn(worker(config, keys, store, policy, destination, link).run(stopped.clone()));
     }
@@ -182,7 +193,8 @@ async fn start_listeners(
 fn listener_config(channel: &Mllp) -> Result<mllp::Config, Failure> {
     let mut allow = Vec::new();
     for network in channel.plaintext.iter().flat_map(|plaintext| &plaintext.allow) {
-        let words = || Failure::new(Exit::Configuration, format!("mllp.{}: `{network}` is no network", channel.name));
+        let words =
+            || Failure::new(Exit::Configuration, format!("mllp.{}: `{network}` is no network", channel.name));
         allow.push(network.parse().map_err(|_| words())?);
     }
     let defaults = mllp::Config::default();
@@ -238,8 +250,11 @@ fn router(
 
 /// What stands in the console for as long as it is so.
 fn warnings(config: &Config) -> Vec<String> {
-    let in_clear = config.mllp.iter().filter_map(|mllp| mllp.plaintext.as_ref().map(|plaintext| (mllp, plaintext)));
-    in_clear.map(|(mllp, plaintext)| format!("{} listens without TLS: {}", mllp.name, plaintext.reason)).collect()
+    let in_clear =
+        config.mllp.iter().filter_map(|mllp| mllp.plaintext.as_ref().map(|plaintext| (mllp, plaintext)));
+    in_clear
+        .map(|(mllp, plaintext)| format!("{} listens without TLS: {}", mllp.name, plaintext.reason))
+        .collect()
 }
 
 /// `20260102030405+0000`.

@@ -50,7 +50,8 @@ pub fn profiles(folder: &Path) -> Result<Profiles, Failure> {
 fn profile(folder: &Path, id: &str) -> Result<(Arc<Profile>, Arc<Grammar>), Failure> {
     let folder = folder.join(id);
     let files = read(&folder)?;
-    let profile = Profile::compile(id, &files).map_err(|diagnostics| residency_failure(&folder, &files, &diagnostics))?;
+    let profile = Profile::compile(id, &files)
+        .map_err(|diagnostics| residency_failure(&folder, &files, &diagnostics))?;
     let grammar = Grammar::compile(id, &files)
         .map_err(|error| Failure::new(Exit::Configuration, format!("{}/{error}", folder.display())))?;
     Ok((Arc::new(profile), Arc::new(grammar)))

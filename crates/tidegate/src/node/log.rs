@@ -20,9 +20,9 @@ pub fn start(log: Log) {
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
     };
-    let filter = QUIET
-        .iter()
-        .fold(Targets::new().with_default(level), |filter, target| filter.with_target(*target, level.min(LevelFilter::WARN)));
+    let filter = QUIET.iter().fold(Targets::new().with_default(level), |filter, target| {
+        filter.with_target(*target, level.min(LevelFilter::WARN))
+    });
     let subscriber: Box<dyn Subscriber + Send + Sync> = match log.format {
         LogFormat::Json => {
             let layer = tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr);

@@ -43,13 +43,20 @@ pub(crate) struct Running {
 }
 
 /// Runs the node of `config` until `until` ends; then drains, seals the ledger and closes the store.
-pub async fn run(config: Config, overrides: Overrides, until: impl Future<Output = ()>) -> Result<(), Failure> {
+pub async fn run(
+    config: Config,
+    overrides: Overrides,
+    until: impl Future<Output = ()>,
+) -> Result<(), Failure> {
     let running = match config.role {
         #[cfg(feature = "clinical")]
         Role::Clinical => clinical::start(&config, &overrides).await?,
         #[cfg(not(feature = "clinical"))]
         Role::Clinical => {
-            return Err(Failure::new(Exit::Configuration, "this build is a cloud node's: it has no clinical role"));
+            return Err(Failure::new(
+                Exit::Configuration,
+                "this build is a cloud node's: it has no clinical role",
+            ));
         }
         Role::Portal => portal::start(&config, &overrides).await?,
     };
@@ -95,8 +102,10 @@ pub(crate) async fn start_ledger(
     store: &Arc<Sqlite>,
 ) -> Result<(tokio::task::JoinHandle<()>, watch::Sender<bool>), Failure> {
     append(&**store, config, Kind::NodeStarted).await?;
-    let text = keys::read_text(&config.keys, keys::LEDGER).map_err(|e| Failure::because(Exit::Configuration, &e))?;
-    let key = audit::SigningKey::from_file_text(&text).map_err(|e| Failure::because(Exit::Configuration, &e))?;
+    let text =
+        keys::read_text(&config.keys, keys::LEDGER).map_err(|e| Failure::because(Exit::Configuration, &e))?;
+    let key =
+        audit::SigningKey::from_file_text(&text).map_err(|e| Failure::because(Exit::Configuration, &e))?;
     let (stop, stopped) = watch::channel(false);
     let ledger: Arc<dyn store::Ledger> = store.clone();
     let sealer = tokio::spawn(sealer::run(ledger, config.node.clone(), key, clock::now_us, stopped));
@@ -117,14 +126,17 @@ pub(crate) async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, F
 
 /// The bearer tokens of this role.
 pub(crate) fn tokens(config: &Config) -> Result<rest::TokenSet, Failure> {
-    let text = keys::read_text(&config.keys, keys::TOKENS).map_err(|e| Failure::because(Exit::Configuration, &e))?;
+    let text =
+        keys::read_text(&config.keys, keys::TOKENS).map_err(|e| Failure::because(Exit::Configuration, &e))?;
     let mut tokens = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         let parsed = line.split_once(' ').and_then(|(client, hex)| {
             let hash = keys::from_hex(hex.trim()).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())?;
             Some((client.to_owned(), hash))
         });
-        let words = || format!("{}: line {number} is no `<client> <sha256>`", config.keys.join(keys::TOKENS).display());
+        let words = || {
+            format!("{}: line {number} is no `<client> <sha256>`", config.keys.join(keys::TOKENS).display())
+        };
         tokens.push(parsed.ok_or_else(|| Failure::new(Exit::Configuration, words()))?);
     }
     Ok(rest::TokenSet::new(tokens))
@@ -132,7 +144,8 @@ pub(crate) fn tokens(config: &Config) -> Result<rest::TokenSet, Failure> {
 
 /// The key that seals paging links.
 pub(crate) fn cursor_key(config: &Config) -> Result<rest::CursorKey, Failure> {
-    let key = keys::read_32(&config.keys, keys::CURSOR).map_err(|e| Failure::because(Exit::Configuration, &e))?;
+    let key =
+        keys::read_32(&config.keys, keys::CURSOR).map_err(|e| Failure::because(Exit::Configuration, &e))?;
     rest::CursorKey::from_bytes(&*key).map_err(|e| Failure::because(Exit::Configuration, &e))
 }
 

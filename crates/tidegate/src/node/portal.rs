@@ -89,7 +89,8 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
 /// What this node accepts: the output grammar of every profile it has.
 pub fn grammars(config: &Config) -> Result<BTreeMap<String, verifier::Grammar>, Failure> {
     let folder = config.profiles.join(PROFILES);
-    let io = |error: std::io::Error| Failure::new(Exit::Configuration, format!("{}: {error}", folder.display()));
+    let io =
+        |error: std::io::Error| Failure::new(Exit::Configuration, format!("{}: {error}", folder.display()));
     let mut grammars = BTreeMap::new();
     for id in package::folder_names(&folder).map_err(io)? {
         let files = package::read_folder(&folder.join(&id)).map_err(io)?;

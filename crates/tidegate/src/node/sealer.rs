@@ -23,7 +23,13 @@ pub enum SealError {
 }
 
 /// Continues the ledger of `node` until `stop` turns true, and seals what is left before it returns.
-pub async fn run(ledger: Arc<dyn Ledger>, node: String, key: SigningKey, now_us: fn() -> i64, mut stop: watch::Receiver<bool>) {
+pub async fn run(
+    ledger: Arc<dyn Ledger>,
+    node: String,
+    key: SigningKey,
+    now_us: fn() -> i64,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut sealer = None;
     loop {
         let is_last = *stop.borrow();
@@ -59,7 +65,8 @@ async fn seal_all(
         }
         let seal = sealer.prepare(records.iter().map(|unsealed| unsealed.record.as_slice()), now_us(), key);
         let leaves = records.iter().zip(&seal.hashes).zip(seal.first_leaf..);
-        let leaves = leaves.map(|((unsealed, hash), leaf)| SealedLeaf { handle: unsealed.handle, leaf, hash: *hash });
+        let leaves =
+            leaves.map(|((unsealed, hash), leaf)| SealedLeaf { handle: unsealed.handle, leaf, hash: *hash });
         let (frontier, size) = (seal.frontier.to_bytes(), seal.checkpoint.size);
         ledger.seal(leaves.collect(), frontier, seal.note.clone(), size).await?;
         sealer.commit(&seal)?;

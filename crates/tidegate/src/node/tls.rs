@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -26,11 +26,11 @@ pub fn link_server(config: &Config) -> Result<ServerConfig, Failure> {
 
 /// Client side of the link: trusts the link CA alone and presents this node's certificate. TLS 1.3 only.
 #[cfg(feature = "clinical")]
-pub fn link_client(config: &Config) -> Result<ClientConfig, Failure> {
+pub fn link_client(config: &Config) -> Result<rustls::ClientConfig, Failure> {
     let roots = roots(&config.keys.join(keys::LINK_CA))?;
     let chain = certificates(&config.keys.join(keys::LINK_CERTIFICATE))?;
     let key = private_key(&config.keys.join(keys::LINK_KEY))?;
-    let mut client = ClientConfig::builder_with_provider(provider())
+    let mut client = rustls::ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .and_then(|builder| builder.with_root_certificates(roots).with_client_auth_cert(chain, key))
         .map_err(|error| Failure::because(Exit::Configuration, &error))?;
@@ -45,7 +45,8 @@ fn server_from(certificate: &Path, key: &Path, client_ca: Option<&Path>) -> Resu
         .map_err(|error| wrong(&error))?;
     let builder = match client_ca {
         Some(ca) => {
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(ca)?), provider()).build();
+            let verifier =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots(ca)?), provider()).build();
             builder.with_client_cert_verifier(verifier.map_err(|error| wrong(&error))?)
         }
         None => builder.with_no_client_auth(),
