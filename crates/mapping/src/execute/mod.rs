@@ -1,5 +1,6 @@
 //! Runs a program over a message.
 
+mod concept;
 mod element;
 mod envelope;
 mod events;

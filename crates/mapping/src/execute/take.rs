@@ -1,5 +1,6 @@
 //! A value through conversion and code table into the element.
 
+use super::concept::coding;
 use super::element::{Yield, fill, write};
 use super::scope::{Level, Scope, Value as Item, child};
 use super::{DEPTH_MAX, Executor};
@@ -342,7 +343,7 @@ impl<'a> Executor<'a> {
         made
     }
 
-    fn report_code(
+    pub(super) fn report_code(
         &mut self,
         level: Option<CodeLevel>,
         rule: &'a Rule,
@@ -437,50 +438,6 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// The translated coding first, then what the type map made.
-    fn translate_concept(
-        &mut self,
-        table: usize,
-        take: &'a Take,
-        rule: &'a Rule,
-        value: &Item<'a>,
-        made: &mut Value,
-        hit: &mut Option<(String, bool)>,
-    ) {
-        let program = self.program;
-        let Some(table) = program.tables.get(table) else { return };
-        let Some(object) = made.as_object_mut() else { return };
-        let code = match value {
-            Item::Part(part, level) => child(*part, *level, 1)
-                .map(|(part, _)| first_text(part).trim().to_owned())
-                .unwrap_or_default(),
-            Item::Text(text) => text.trim().to_owned(),
-            Item::Segment(_) => String::new(),
-        };
-        if code.is_empty() {
-            return;
-        }
-        let found = table.translate(&code);
-        *hit = Some((table.name.clone(), found.hit));
-        self.report_code(found.level, rule, self.part_of(value, &[]), &table.name);
-        name_original(object, &code, table.from.as_deref());
-        let Some((system, code, display)) = found.target else { return };
-        let target = coding(system, code, display);
-        if take.coded == Coded::Coding {
-            *object = target.as_object().cloned().unwrap_or_default();
-            return;
-        }
-        let list = object.entry("coding").or_insert_with(|| Value::Array(Vec::new()));
-        if let Some(list) = list.as_array_mut() {
-            let same = |other: &Value| {
-                other.get("system").and_then(Value::as_str) == Some(system)
-                    && other.get("code").and_then(Value::as_str) == Some(code)
-            };
-            list.retain(|other| !same(other));
-            list.insert(0, target);
-        }
-    }
-
     /// Marks the leaves a conversion used: composites whole, else the first subcomponent.
     fn mark(
         &mut self,
@@ -502,7 +459,7 @@ impl<'a> Executor<'a> {
         }
     }
 
-    fn part_of(&self, value: &Item<'a>, spread: &[hl7v2::Part<'a>]) -> Option<hl7v2::Part<'a>> {
+    pub(super) fn part_of(&self, value: &Item<'a>, spread: &[hl7v2::Part<'a>]) -> Option<hl7v2::Part<'a>> {
         match value {
             Item::Part(part, _) => Some(*part),
             Item::Text(_) | Item::Segment(_) => spread.first().copied(),
@@ -511,30 +468,6 @@ impl<'a> Executor<'a> {
 
     fn reject(&mut self, rule: &'a Rule, part: Option<hl7v2::Part<'a>>, reason: &str) {
         self.report(fhir::Severity::Warning, fhir::IssueCode::Value, rule, part, reason);
-    }
-}
-
-/// A coding of the original code that names no system gets the table's.
-fn name_original(object: &mut Object, code: &str, from: Option<&str>) {
-    let codings = object
-        .get_mut("coding")
-        .and_then(Value::as_array_mut)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_object_mut);
-    for original in codings
-        .filter(|one| !one.contains_key("system") && one.get("code").and_then(Value::as_str) == Some(code))
-    {
-        if let Some(from) = from {
-            original.insert("system".into(), from.into());
-        }
-    }
-}
-
-fn coding(system: &str, code: &str, display: Option<&str>) -> Value {
-    match display {
-        Some(display) => json!({ "system": system, "code": code, "display": display }),
-        None => json!({ "system": system, "code": code }),
     }
 }
 
