@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use sqlx::{AssertSqlSafe, ConnectOptions};
 use store::sqlite::{Options, Role, Sqlite};
-use store::{Appended, Arrival, Disposition, Error, Journal, JournalId, Seq};
+use store::{Appended, Arrival, Disposition, Error, Journal, JournalId, Ledger, Outbox, Seq};
 use uuid::Uuid;
 
 struct Folder(PathBuf);
@@ -51,7 +51,7 @@ async fn tamper(path: &Path, sql: &str) {
 
 async fn opened_and_closed(folder: &Path) {
     let store = Sqlite::open(folder, Role::Clinical, options()).await.expect("opens");
-    store.append(arrival(1, 1)).await.expect("appends");
+    Journal::append(&*store, arrival(1, 1)).await.expect("appends");
     store.close().await.expect("closes");
 }
 
@@ -75,6 +75,16 @@ async fn a_folder_belongs_to_one_role() {
 }
 
 #[tokio::test]
+async fn a_portal_takes_no_clinical_write() {
+    let folder = Folder::new();
+    let store = Sqlite::open(&folder.0, Role::Portal, options()).await.expect("opens");
+    assert!(matches!(Journal::append(&*store, arrival(1, 1)).await, Err(Error::Unavailable(_))));
+    assert!(matches!(Outbox::settle(&*store, Vec::new(), Vec::new()).await, Err(Error::Unavailable(_))));
+    assert!(!folder.0.join("journal").exists());
+    store.close().await.expect("closes");
+}
+
+#[tokio::test]
 async fn a_folder_is_opened_once_at_a_time() {
     let folder = Folder::new();
     let store = Sqlite::open(&folder.0, Role::Clinical, options()).await.expect("opens");
@@ -90,7 +100,7 @@ async fn only_the_user_may_enter() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new();
     let store = Sqlite::open(&folder.0, Role::Clinical, options()).await.expect("opens");
-    store.append(arrival(1, 1)).await.expect("appends");
+    Journal::append(&*store, arrival(1, 1)).await.expect("appends");
     let mut pending = vec![folder.0.clone()];
     let mut files = 0;
     while let Some(path) = pending.pop() {
@@ -106,6 +116,26 @@ async fn only_the_user_may_enter() {
     }
     assert!(files >= 7, "databases, WALs and the lock: {files}");
     store.close().await.expect("closes");
+}
+
+#[tokio::test]
+async fn a_running_store_is_read_by_another_and_not_written() {
+    let folder = Folder::new();
+    let store = Sqlite::open(&folder.0, Role::Clinical, options()).await.expect("opens");
+    let sent = arrival(1, 1);
+    Journal::append(&*store, sent.clone()).await.expect("appends");
+    let record = audit::Record::new(audit::Kind::SignIn, Uuid::new_v4(), "node-1", 1);
+    Ledger::append(&*store, vec![record]).await.expect("appends");
+    let reader = Sqlite::open_reading(&folder.0, Role::Clinical, options()).await.expect("opens");
+    assert_eq!(reader.read_entry(sent.id).await, Some(sent.bytes));
+    assert_eq!(reader.unsealed(10).await.expect("reads").len(), 1);
+    assert!(matches!(Journal::append(&*reader, arrival(2, 1)).await, Err(Error::Unavailable(_))));
+    assert!(matches!(Ledger::append(&*reader, Vec::new()).await, Err(Error::Unavailable(_))));
+    reader.close().await.expect("closes");
+    Journal::append(&*store, arrival(3, 1)).await.expect("the writer goes on");
+    store.close().await.expect("closes");
+    let nowhere = folder.0.join("nowhere");
+    assert!(Sqlite::open_reading(&nowhere, Role::Clinical, options()).await.is_err() && !nowhere.exists());
 }
 
 #[tokio::test]
@@ -126,7 +156,7 @@ async fn what_was_acknowledged_survives_without_closing() {
     let copy = Folder::new();
     let store = Sqlite::open(&folder.0, Role::Clinical, options()).await.expect("opens");
     let sent = arrival(1, 100);
-    store.append(sent.clone()).await.expect("appends");
+    Journal::append(&*store, sent.clone()).await.expect("appends");
     // What a crash leaves: the files as they are, WAL and all.
     std::fs::create_dir_all(copy.0.join("journal")).expect("makes");
     for name in ["node.db", "node.db-wal", "access.db", "journal/2026-11.db", "journal/2026-11.db-wal"] {
@@ -179,7 +209,7 @@ async fn a_full_disk_is_said_and_nothing_acknowledged_is_lost() {
     let mut kept = Vec::new();
     let full = loop {
         let sent = arrival(kept.len(), 2_200);
-        match store.append(sent.clone()).await {
+        match Journal::append(&*store, sent.clone()).await {
             Ok(Appended::New { seq, .. }) => {
                 kept.push(sent.id);
                 assert_eq!(seq.0, i64::try_from(kept.len()).expect("few"));
@@ -189,13 +219,13 @@ async fn a_full_disk_is_said_and_nothing_acknowledged_is_lost() {
         assert!(kept.len() < 100, "the file grows beyond its limit");
     };
     assert!(matches!(full, Err(Error::Full)), "{full:?}");
-    assert!(matches!(store.append(arrival(0, 2_200)).await, Err(Error::Full)));
-    store.append(arrival(0, 1)).await.expect("what fits is taken");
+    assert!(matches!(Journal::append(&*store, arrival(0, 2_200)).await, Err(Error::Full)));
+    Journal::append(&*store, arrival(0, 1)).await.expect("what fits is taken");
     store.close().await.expect("closes");
     let store = Sqlite::open(&folder.0, Role::Clinical, options()).await.expect("opens");
     for id in &kept {
         assert!(store.read_entry(*id).await.is_some());
     }
-    store.append(arrival(0, 2_200)).await.expect("space was made");
+    Journal::append(&*store, arrival(0, 2_200)).await.expect("space was made");
     store.close().await.expect("closes");
 }

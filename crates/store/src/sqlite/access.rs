@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::Sqlite;
 use super::checkpoint::{Checkpointer, Load};
 use super::fault::{again, is_fatal, unavailable};
-use super::file::{ACCESS, Settings, open_writer, read_pool};
+use super::file::{ACCESS, Settings, check_reader, open_writer, read_pool};
 use super::node::prepare::PreparedRecord;
 use super::queue::{Queue, Reply, Weighted, answer, fill};
 use super::rows::{Rows, run};
@@ -52,6 +52,13 @@ impl AccessWriter {
             queue: Queue::start(|receiver| writer.run(receiver)),
             checkpointer: Mutex::new(Some(checkpointer)),
         })
+    }
+
+    /// Opens it for reading.
+    pub async fn open_reading(path: &Path, settings: Settings) -> Result<Self> {
+        let pool = read_pool(path, settings, None);
+        check_reader(&pool, ACCESS).await?;
+        Ok(Self { pool, queue: Queue::closed(), checkpointer: Mutex::new(None) })
     }
 
     /// Commits what is queued, and closes.

@@ -15,6 +15,7 @@ use crate::{Apply, Error, NewPseudonym, Result, Seq, Stored, WriteSet};
 #[async_trait]
 impl Apply for Sqlite {
     async fn commit(&self, set: WriteSet) -> Result<()> {
+        self.clinical()?;
         let set = Box::new(PreparedSet::new(set)?);
         self.writer.ask(|reply| Request::Commit { set, reply }).await
     }

@@ -164,6 +164,16 @@ async fn check(connection: &mut SqliteConnection, schema: Schema) -> Result<usiz
     if version > schema.migrations.len() { Err(Error::NewerSchema) } else { Ok(version) }
 }
 
+/// Refuses a file that this program cannot read as it is: reading never migrates.
+pub(super) async fn check_reader(pool: &SqlitePool, schema: Schema) -> Result<()> {
+    let version = check(&mut *pool.acquire().await?, schema).await?;
+    if version == schema.migrations.len() {
+        Ok(())
+    } else {
+        Err(unavailable("the database has an older schema; start its node once"))
+    }
+}
+
 /// The lock that keeps a second process out.
 pub(super) fn lock(folder: &Path) -> Result<std::fs::File> {
     let path = folder.join("store.lock");

@@ -88,6 +88,7 @@ impl Messages for Sqlite {
     }
 
     async fn request_reprocess(&self, ids: &[JournalId], requested_by: &str, at_us: Micros) -> Result<u64> {
+        self.clinical()?;
         let (ids, requested_by) = (ids.to_vec(), requested_by.to_owned());
         self.job(|reply| RequestReprocess { ids, requested_by, at_us, made: 0, reply }).await
     }
@@ -103,6 +104,7 @@ impl Messages for Sqlite {
     }
 
     async fn settle_reprocess(&self, request: i64, outcome: &str) -> Result<()> {
+        self.clinical()?;
         let outcome = outcome.to_owned();
         self.job(|reply| SettleReprocess { request, outcome, reply }).await
     }

@@ -121,6 +121,37 @@ impl Sqlite {
         }))
     }
 
+    /// Opens a folder for reading beside the process that writes it. Nothing is migrated or written; ports that write
+    /// fail. Journal positions and search parameters that are new since are not seen.
+    ///
+    /// # Errors
+    /// As [`Sqlite::open`], and [`crate::Error::Unavailable`] when a file is missing or of an older schema.
+    pub async fn open_reading(folder: &Path, role: Role, options: Options) -> Result<Arc<Self>> {
+        let Options { synchronous_full, read_connections, now_us: _ } = options;
+        let settings = Settings { synchronous_full, pages_max: None, read_connections };
+        let node = file::read_pool(&folder.join("node.db"), settings, None);
+        file::check_reader(&node, schema(role)?).await?;
+        let published = Published::load(&mut *node.acquire().await?, role == Role::Clinical).await?;
+        #[cfg(feature = "clinical")]
+        let journal = match role {
+            Role::Clinical => {
+                Some(journal::JournalFiles::open_reading(&folder.join("journal"), settings).await?)
+            }
+            Role::Portal => None,
+        };
+        Ok(Arc::new(Self {
+            role,
+            node,
+            published,
+            writer: Queue::closed(),
+            access: AccessWriter::open_reading(&folder.join("access.db"), settings).await?,
+            #[cfg(feature = "clinical")]
+            journal,
+            checkpointer: Mutex::new(None),
+            lock: Mutex::new(None),
+        }))
+    }
+
     /// Commits what is queued, moves the WALs into their databases, and closes. Later calls fail.
     ///
     /// # Errors
@@ -145,6 +176,15 @@ impl Sqlite {
     /// The role it was opened in.
     pub fn role(&self) -> Role {
         self.role
+    }
+
+    /// Refuses a clinical write where its tables do not exist.
+    #[cfg(feature = "clinical")]
+    fn clinical(&self) -> Result<()> {
+        match self.role {
+            Role::Clinical => Ok(()),
+            Role::Portal => Err(fault::unavailable("this role has no messages")),
+        }
     }
 
     /// Queues a job of the writer of `node.db` and waits for its commit.

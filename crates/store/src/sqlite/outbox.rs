@@ -44,6 +44,7 @@ impl Outbox for Sqlite {
     }
 
     async fn settle(&self, settlements: Vec<(Uuid, Settlement)>, records: Vec<audit::Record>) -> Result<()> {
+        self.clinical()?;
         let records = records.iter().map(PreparedRecord::new).collect();
         self.job(|reply| Settle { settlements, records, reply }).await
     }

@@ -42,6 +42,11 @@ impl<R: Send + 'static> Queue<R> {
         Self { sender: Mutex::new(Some(sender)), task: Mutex::new(Some(task)) }
     }
 
+    /// A queue without a writer: every request is refused.
+    pub fn closed() -> Self {
+        Self { sender: Mutex::new(None), task: Mutex::new(None) }
+    }
+
     /// Sends a request and waits for its answer.
     pub async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> R) -> Result<T> {
         let (reply, answer) = oneshot::channel();
@@ -52,7 +57,7 @@ impl<R: Send + 'static> Queue<R> {
     /// Sends a request that has no answer.
     pub async fn tell(&self, request: R) -> Result<()> {
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let sender = sender.ok_or_else(|| unavailable("the store is closed"))?;
+        let sender = sender.ok_or_else(|| unavailable("the store is closed, or open for reading only"))?;
         sender.send(request).await.map_err(|_| unavailable("the writer ended"))
     }
 

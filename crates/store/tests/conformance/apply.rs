@@ -160,6 +160,18 @@ pub async fn a_reprocessed_message_replaces_its_row(adapter: &impl Adapter) {
     assert_eq!(node.apply.applied_through().await.expect("reads"), Seq(2));
 }
 
+pub async fn a_message_may_be_reprocessed_in_the_batch_that_applied_it(adapter: &impl Adapter) {
+    let node = adapter.clinical().await;
+    let mut first = set(1);
+    first.message.state = MessageState::Quarantined;
+    let mut again = set(1);
+    again.cause = Cause::Reprocessed(Seq(1));
+    let (first, again) = tokio::join!(node.apply.commit(first), node.apply.commit(again));
+    first.and(again).expect("commits");
+    let listed = node.messages.list(&MessageFilter::default(), None, 10).await.expect("reads");
+    assert_eq!(listed, [message(1)]);
+}
+
 pub async fn what_was_never_applied_is_not_reprocessed(adapter: &impl Adapter) {
     let apply = adapter.clinical().await.apply;
     let mut never = set(1);

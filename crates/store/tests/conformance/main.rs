@@ -42,7 +42,8 @@ macro_rules! conformance {
                 a_set_is_written_whole entries_are_applied_once applied_through_continues_after_a_restart
                 a_set_that_fails_leaves_nothing a_bad_set_takes_no_other_with_it
                 sets_are_applied_in_the_order_of_the_calls a_version_is_written_once
-                a_reprocessed_message_replaces_its_row what_was_never_applied_is_not_reprocessed
+                a_reprocessed_message_replaces_its_row
+                a_message_may_be_reprocessed_in_the_batch_that_applied_it what_was_never_applied_is_not_reprocessed
                 aliases_lead_to_the_last_patient an_alias_is_taken_back
                 pseudonyms_are_found_by_destination_and_subject a_pseudonym_is_given_once
                 a_compartment_has_the_live_resources_of_its_patient

@@ -11,7 +11,7 @@ use sqlx::{Connection, SqliteConnection};
 
 use super::marks::Salt;
 use crate::sqlite::fault::of_io;
-use crate::sqlite::file::{JOURNAL, Settings, make_folder, open_writer, read_pool};
+use crate::sqlite::file::{JOURNAL, Settings, check_reader, make_folder, open_writer, read_pool};
 use crate::sqlite::month::Month;
 use crate::{Error, Result, Seq};
 
@@ -64,23 +64,49 @@ impl Files {
         let mut salt = None;
         for month in months_in(folder)? {
             let mut connection = open_writer(&folder.join(month.file_name()), JOURNAL, settings).await?;
-            if let Some(found) = read_salt(&mut connection).await?
-                && *salt.get_or_insert(found) != found
-            {
-                return Err(Error::Corrupt("a journal file of another node"));
-            }
-            let range: (Option<i64>, Option<i64>) =
-                sqlx::query_as("SELECT (SELECT min(seq) FROM entries), (SELECT max(seq) FROM entries)")
-                    .fetch_one(&mut connection)
-                    .await?;
+            files.survey(month, &mut salt, &mut connection).await?;
             connection.close().await?;
-            let file = files.enter(month);
-            if let (Some(first), Some(last)) = range {
-                file.extend(first, last);
-            }
         }
         let salt = salt.map_or_else(Salt::generate, Ok)?;
         Ok((files, salt))
+    }
+
+    /// Opens what is in the folder for reading.
+    pub async fn open_reading(folder: &Path, settings: Settings) -> Result<(Self, Salt)> {
+        let files = Self { folder: folder.to_owned(), settings, months: Arc::default() };
+        let mut salt = None;
+        for month in months_in(folder)? {
+            let file = files.enter(month);
+            check_reader(&file.pool, JOURNAL).await?;
+            let mut connection = file.pool.acquire().await?;
+            files.survey(month, &mut salt, &mut connection).await?;
+        }
+        let salt = salt.map_or_else(Salt::generate, Ok)?;
+        Ok((files, salt))
+    }
+
+    /// Reads the salt and the positions of a month.
+    async fn survey(
+        &self,
+        month: Month,
+        salt: &mut Option<Salt>,
+        connection: &mut SqliteConnection,
+    ) -> Result<()> {
+        if let Some(found) = read_salt(connection).await?
+            && *salt.get_or_insert(found) != found
+        {
+            return Err(Error::Corrupt("a journal file of another node"));
+        }
+        let range: (Option<i64>, Option<i64>) =
+            sqlx::query_as("SELECT (SELECT min(seq) FROM entries), (SELECT max(seq) FROM entries)")
+                .fetch_one(connection)
+                .await?;
+        if let (Some(first), Some(last)) = range {
+            self.enter(month).extend(first, last);
+        } else {
+            self.enter(month);
+        }
+        Ok(())
     }
 
     /// A month's file opened for writing; it is made when there is none.

@@ -40,6 +40,13 @@ impl JournalFiles {
         Ok(Self { files, salt, queue: Queue::start(|receiver| writer.run(receiver)), appended })
     }
 
+    /// Opens every monthly file of the folder for reading.
+    pub async fn open_reading(folder: &Path, settings: Settings) -> Result<Self> {
+        let (files, salt) = Files::open_reading(folder, settings).await?;
+        let (_, appended) = watch::channel(files.last());
+        Ok(Self { files, salt, queue: Queue::closed(), appended })
+    }
+
     /// Writes what is queued, and closes.
     pub async fn close(&self) -> Result<()> {
         self.queue.close().await?;

@@ -92,16 +92,17 @@ pub(super) async fn write(
     state: &mut State,
     connection: &mut SqliteConnection,
 ) -> Result<Vec<Result<()>>> {
-    let reprocessed = reprocessed(sets, connection).await?;
+    let mut known = known(sets, connection).await?;
     let versions = sets.iter().flat_map(|set| &set.versions);
     let mut plan = Plan::load(versions, &mut state.names, connection).await?;
     let mut tables = Tables::default();
     let mut outcomes = Vec::with_capacity(sets.len());
     let mut written = Vec::with_capacity(sets.len());
     for set in sets {
-        let outcome = admit(set, &reprocessed, &plan, state);
+        let outcome = admit(set, &known, &plan, state);
         if outcome.is_ok() {
             take(set, &mut plan, &mut tables, state)?;
+            known.insert(set.message.seq.0, set.message.id.0.as_bytes().to_vec());
             written.push(*set);
         }
         outcomes.push(outcome);
@@ -115,10 +116,7 @@ pub(super) async fn write(
 }
 
 /// The reprocessed messages that exist: their seq and id.
-async fn reprocessed(
-    sets: &[&PreparedSet],
-    connection: &mut SqliteConnection,
-) -> Result<HashMap<i64, Vec<u8>>> {
+async fn known(sets: &[&PreparedSet], connection: &mut SqliteConnection) -> Result<HashMap<i64, Vec<u8>>> {
     let mut asked = Rows::statement("SELECT seq, id FROM messages WHERE seq IN (", ")", 1);
     let seqs = sets.iter().filter_map(|set| match set.cause {
         Cause::Reprocessed(seq) => Some(seq.0),
@@ -132,17 +130,11 @@ async fn reprocessed(
     Ok(found)
 }
 
-fn admit(
-    set: &PreparedSet,
-    reprocessed: &HashMap<i64, Vec<u8>>,
-    plan: &Plan,
-    state: &mut State,
-) -> Result<()> {
+fn admit(set: &PreparedSet, known: &HashMap<i64, Vec<u8>>, plan: &Plan, state: &mut State) -> Result<()> {
     match set.cause {
         Cause::Applied(seq) if seq.0 <= state.counters.applied => return Err(Error::AlreadyApplied(seq.0)),
         Cause::Applied(_) => {}
-        Cause::Reprocessed(seq) => match reprocessed.get(&seq.0) {
-            // An entry applied earlier in this very run is reprocessed in the next.
+        Cause::Reprocessed(seq) => match known.get(&seq.0) {
             None => return Err(Error::NotFound),
             Some(id) if id.as_slice() != set.message.id.0.as_bytes() => {
                 return Err(Error::Conflict("a message of another id"));

@@ -81,6 +81,14 @@ pub(in crate::sqlite) struct Published {
 }
 
 impl Published {
+    /// What a store that is open for reading knows: the database as it was when it was opened.
+    pub async fn load(connection: &mut SqliteConnection, clinical: bool) -> Result<Self> {
+        let State { names, counters } = State::load(connection, clinical).await?;
+        let (_, processed) = watch::channel(Seq(counters.applied));
+        let (_, queued) = watch::channel(counters.delivery);
+        Ok(Self { names: Arc::new(RwLock::new(Arc::new(names))), processed, queued })
+    }
+
     /// The names as of the last commit.
     pub fn names(&self) -> Arc<Names> {
         Arc::clone(&self.names.read().unwrap_or_else(PoisonError::into_inner))
