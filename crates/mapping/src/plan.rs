@@ -284,5 +284,7 @@ pub(crate) struct Event {
     pub update: BTreeSet<String>,
     pub replace: BTreeSet<String>,
     pub clear: Vec<(String, Vec<String>)>,
+    /// Handle and top-level element that only fills.
+    pub keep: Vec<(String, String)>,
     pub skip: BTreeSet<String>,
 }

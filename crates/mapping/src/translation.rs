@@ -124,6 +124,8 @@ pub struct ResourceSet {
     /// Top-level elements that HL7 null removes (`birthDate`; an extension as `extension:<url>`; of a choice every property name). An event's
     /// `clear` may name a path (`period.end`).
     pub removals: Vec<String>,
+    /// Top-level elements that only fill: where one stands already, what stands wins. Only in [`Mode::Merge`].
+    pub fills: Vec<String>,
     /// How it meets the current state.
     pub mode: Mode,
     /// Owning patient (None: Practitioner, Organization, Location: shared).

@@ -211,6 +211,7 @@ mod tests {
             resource_type,
             id: id.into(),
             resource,
+            fills: Vec::new(),
             removals: Vec::new(),
             mode: Mode::Merge,
             patient,

@@ -1,7 +1,8 @@
 //! Merge what one message says into what stands, element by element (HL7 v2 update semantics).
 //!
 //! Absent keeps, a value replaces the element whole, the HL7 null removes it. Two exceptions, both additive:
-//! extensions are merged by `url`, and `Patient.link` only grows, since each merge message names one pair.
+//! extensions are merged by `url`, and `Patient.link` only grows, since each merge message names one pair. Elements that
+//! a message only fills ([`ResourceSet::fills`]) never replace what stands.
 
 use mapping::{Mode, ResourceSet};
 use serde_json::{Map, Value};
@@ -16,7 +17,8 @@ pub fn merge(current: Option<&Value>, set: &ResourceSet) -> Value {
     };
     let mut next = standing.clone();
     if let Value::Object(said) = &set.resource {
-        for (name, value) in said {
+        let says = |name: &str| !(set.fills.iter().any(|fill| fill == name) && standing.contains_key(name));
+        for (name, value) in said.iter().filter(|(name, _)| says(name)) {
             merge_element(&mut next, name, value);
         }
     }
@@ -107,6 +109,7 @@ mod tests {
             resource_type,
             id: "p".into(),
             resource,
+            fills: Vec::new(),
             removals,
             mode,
             patient: None,
@@ -142,6 +145,15 @@ mod tests {
             next,
             json!({"deceasedDateTime": "2020", "period": {"start": "2020"}, "length": {"value": 1}})
         );
+    }
+
+    #[test]
+    fn what_only_fills_never_replaces_what_stands() {
+        let standing = json!({"status": "finished"});
+        let mut said = set(json!({"status": "in-progress"}), &[], Mode::Merge);
+        said.fills = vec!["status".to_owned()];
+        assert_eq!(merge(Some(&standing), &said), standing);
+        assert_eq!(merge(Some(&json!({})), &said), json!({"status": "in-progress"}));
     }
 
     #[test]

@@ -232,6 +232,11 @@ impl Checker<'_> {
                         event.clear.extend(self.cleared(item, make));
                     }
                 }
+                "keep" => {
+                    for item in entry.value.items() {
+                        event.keep.extend(self.kept(item, make));
+                    }
+                }
                 path => event.overrides.extend(self.event_override(path, entry.place, &entry.value, make)),
             }
         }
@@ -255,6 +260,23 @@ impl Checker<'_> {
         Some((handle.to_owned(), parts))
     }
 
+    /// `keep: visit.status`: a top-level element of a handle.
+    fn kept(&mut self, item: &Node, make: &[Make]) -> Option<(String, String)> {
+        let (handle, parts) = self.cleared(item, make)?;
+        match <[String; 1]>::try_from(parts) {
+            Ok([element]) => Some((handle, element)),
+            Err(_) => {
+                self.findings.add_help(
+                    item.place,
+                    "E0101",
+                    "keep names an element of the resource itself",
+                    "keep: visit.status",
+                );
+                None
+            }
+        }
+    }
+
     fn resource_shape(&self, map: usize) -> Option<Shape> {
         match &self.headers.get(map)?.target {
             Target::Resource(kind) => Some(Shape::of_type(kind.as_str())),
@@ -275,7 +297,7 @@ impl Checker<'_> {
                 "E0101",
                 format!("unknown key {path}"),
                 path,
-                ["update", "replace", "clear", "skip"],
+                ["update", "replace", "clear", "keep", "skip"],
             );
             return None;
         };

@@ -67,6 +67,7 @@ impl<'a> Executor<'a> {
             id,
             resource,
             removals: Vec::new(),
+            fills: Vec::new(),
             mode: Mode::Replace,
             patient,
         })

@@ -73,9 +73,12 @@ impl<'a> Executor<'a> {
         self.resource = format!("{kind}/{id}");
         let mut object = Object::new();
         let mut removals = self.build_resource(&map.body, &scope, &mut object);
+        let mut fills = Vec::new();
         if let Some(event) = event {
+            let kept = set_aside(event, handle, &mut object);
             self.override_elements(event, handle, &scope, &mut object);
             self.clear(event, handle, &mut object, &mut removals);
+            fills = put_back(kept, &mut object);
         }
         object.insert("resourceType".into(), kind.into());
         object.insert("id".into(), id.clone().into());
@@ -89,6 +92,7 @@ impl<'a> Executor<'a> {
             id,
             resource: Value::Object(object),
             removals,
+            fills,
             mode,
             patient,
         })
@@ -188,6 +192,7 @@ impl<'a> Executor<'a> {
             id: id.to_owned(),
             resource: Value::Object(object),
             removals: Vec::new(),
+            fills: Vec::new(),
             mode,
             patient,
         });
@@ -236,4 +241,22 @@ pub(super) fn push_to(resource: &mut Value, name: &str, value: Value) {
 /// Does the map say something about this element?
 pub(super) fn mentions(program: &Program, map: usize, element: &str) -> bool {
     program.maps.get(map).is_some_and(|map| map.body.fields.iter().any(|field| field.slot.name == element))
+}
+
+/// `keep: visit.status`: takes out what the map made, so that an override of the event can still speak.
+fn set_aside(event: &Event, handle: &str, object: &mut Object) -> Vec<(String, Value)> {
+    let kept = event.keep.iter().filter(|(name, _)| name == handle);
+    kept.filter_map(|(_, element)| Some((element.clone(), object.remove(element)?))).collect()
+}
+
+/// Puts back what no override replaced; those elements only fill.
+fn put_back(kept: Vec<(String, Value)>, object: &mut Object) -> Vec<String> {
+    let mut fills = Vec::new();
+    for (element, value) in kept {
+        if !object.contains_key(&element) {
+            object.insert(element.clone(), value);
+            fills.push(element);
+        }
+    }
+    fills
 }
