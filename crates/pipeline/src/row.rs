@@ -1,5 +1,7 @@
 //! The rows that a processed message leaves: message row, business keys, resource versions, ledger record.
 
+use std::collections::BTreeSet;
+
 use audit::{Kind, Record};
 use mapping::{KeyKind, LeafFate, Translation};
 use serde_json::{Value, json};
@@ -68,11 +70,20 @@ fn issues_json(translation: Option<&Translation>) -> String {
     Value::Array(rows).to_string()
 }
 
-/// Business keys of a translation, as the store names their kinds.
+/// Business keys of a translation, as the store names their kinds, and the patients it is about: a message that changed
+/// nothing, or went to quarantine, counts among a patient's messages too when they are derived again.
 pub fn keys(translation: &Translation) -> Vec<Key> {
-    let rows = translation.keys.iter();
-    rows.map(|key| Key { kind: key_name(key.kind), value: key.value.clone(), system: key.system.clone() })
-        .collect()
+    let business = translation.keys.iter().map(|key| Key {
+        kind: key_name(key.kind),
+        value: key.value.clone(),
+        system: key.system.clone(),
+    });
+    let patients: BTreeSet<&str> =
+        translation.change.sets.iter().filter_map(|set| set.patient.as_deref()).collect();
+    let patients = patients.into_iter();
+    let patients =
+        patients.map(|patient| Key { kind: store::PATIENT_KEY, value: patient.to_owned(), system: None });
+    business.chain(patients).collect()
 }
 
 fn key_name(kind: KeyKind) -> &'static str {

@@ -153,7 +153,8 @@ async fn open(data: &Path, role: Role) -> Result<Arc<Sqlite>, Failure> {
         Role::Portal => StoreRole::Portal,
     };
     let options = Options { synchronous_full: true, read_connections: 1, now_us: clock::now_us };
-    Sqlite::open(data, role, options).await.map_err(|error| Failure::because(Exit::Io, &error))
+    // Beside a running node: nothing is locked, migrated or written.
+    Sqlite::open_reading(data, role, options).await.map_err(|error| Failure::because(Exit::Io, &error))
 }
 
 /// The signed note that a witness keeps of `origin`'s ledger: from the cloud node, or from a file.
