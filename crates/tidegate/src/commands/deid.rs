@@ -12,6 +12,8 @@ use crate::cli::DeidArgs;
 use crate::node::content;
 use crate::{Exit, Failure, clock, keys};
 
+/// Stands for the owner of what refers to no patient; no clinical id has this form.
+const UNOWNED: &str = "(unowned)";
 const EXTENSIONS: [&str; 2] = ["json", "ndjson"];
 
 /// Runs the command.
@@ -58,10 +60,9 @@ fn one(
     source: &mut PseudonymSource,
 ) -> Result<Vec<u8>, String> {
     let owner = owner_of(resource);
-    source.supply(profile.needs(resource, owner.as_deref()));
+    source.supply(profile.needs(resource, Some(&owner)));
     let year = clock::year_now();
-    let done =
-        profile.deidentify(resource, owner.as_deref(), &source.map, year).map_err(|e| e.to_string())?;
+    let done = profile.deidentify(resource, Some(&owner), &source.map, year).map_err(|e| e.to_string())?;
     let mut bytes = fhir::canonical_json(&done.resource);
     let mut known = KnownIdentifiers::default();
     known.add_resource(resource);
@@ -73,15 +74,21 @@ fn one(
     Ok(bytes)
 }
 
-/// The patient who owns a resource that stands alone: itself, or what `subject`, `patient` or `beneficiary` names.
-fn owner_of(resource: &Value) -> Option<String> {
-    if resource.get("resourceType").and_then(Value::as_str) == Some("Patient") {
-        return resource.get("id").and_then(Value::as_str).map(ToOwned::to_owned);
+/// The owner of a resource that stands alone: a patient itself, else the first patient it refers to, else this run, so
+/// that the ids of what nobody owns derive from a secret too.
+fn owner_of(resource: &Value) -> String {
+    if resource.get("resourceType").and_then(Value::as_str) == Some("Patient")
+        && let Some(id) = resource.get("id").and_then(Value::as_str)
+    {
+        return id.to_owned();
     }
-    ["subject", "patient", "beneficiary"].into_iter().find_map(|element| {
-        let reference = resource.get(element)?.get("reference")?.as_str()?;
-        reference.strip_prefix("Patient/").map(ToOwned::to_owned)
-    })
+    let mut owner = None;
+    fhir::for_each_reference(&mut resource.clone(), &mut |_, reference| {
+        if owner.is_none() {
+            owner = reference.strip_prefix("Patient/").map(ToOwned::to_owned);
+        }
+    });
+    owner.unwrap_or_else(|| UNOWNED.to_owned())
 }
 
 /// Where pseudonyms come from: a key file (the same in every run), or a throw-away random map.
