@@ -1,3 +1,5 @@
+//! The edge as a whole: ids, headers, caught panics, unknown routes.
+
 use super::*;
 use axum::body::Body;
 use axum::http::{StatusCode, header};
