@@ -1,5 +1,5 @@
 //! What the tests share: the shipped files and pseudonyms that answer for everyone.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
