@@ -9,6 +9,7 @@ mod panels;
 mod raw;
 mod translation;
 mod view;
+mod window;
 
 use std::sync::Arc;
 
@@ -55,6 +56,7 @@ pub(crate) fn routes() -> Router<Arc<Server>> {
     Router::new()
         .route("/messages", get(list::page))
         .route("/messages/search", post(list::search))
+        .route("/messages/reprocess", post(window::reprocess))
         .route("/messages/{id}", get(view::masked))
         .route("/messages/{id}/reveal", post(view::revealed))
         .route("/messages/{id}/reprocess", post(view::reprocess))

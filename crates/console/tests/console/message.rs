@@ -196,6 +196,23 @@ async fn a_quarantined_message_tells_why_and_can_be_reprocessed() {
 }
 
 #[tokio::test]
+async fn a_window_is_reprocessed_without_what_was_refused() {
+    let (node, browser) = filled().await;
+    // 1_790_000_000 s since the epoch is 2026-09-21T14:13:20Z.
+    let wrong =
+        browser.submit("/messages/reprocess", "from=2026-09-21T15%3A00&until=2026-09-21T14%3A00").await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+    let before =
+        browser.submit("/messages/reprocess", "from=2026-09-21T13%3A00&until=2026-09-21T14%3A00").await;
+    assert!(before.text.contains("0 messages will be processed again"));
+    let answer =
+        browser.submit("/messages/reprocess", "from=2026-09-21T14%3A00&until=2026-09-21T15%3A00").await;
+    assert!(answer.text.contains("2 messages will be processed again"), "{}", answer.text);
+    let asked: Vec<_> = node.clinical.asked.lock().expect("lock").iter().map(|(id, _)| id.0).collect();
+    assert_eq!(asked, ids()[..2]);
+}
+
+#[tokio::test]
 async fn what_was_never_processed_is_not_reprocessed() {
     let (_, browser) = filled().await;
     assert!(!browser.get(&url(3)).await.text.contains(">Reprocess<"));

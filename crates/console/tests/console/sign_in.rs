@@ -180,6 +180,7 @@ async fn every_route_but_the_sign_in_needs_a_session() {
         routes.extend([
             (Method::GET, "/messages"),
             (Method::POST, "/messages/search"),
+            (Method::POST, "/messages/reprocess"),
             (Method::GET, "/live"),
             (Method::GET, id),
             (Method::POST, "/messages/018f0000-0000-7000-8000-000000000001/reveal"),
