@@ -272,7 +272,7 @@ pub struct SearchArgs {
     /// Only records of this message (journal id).
     #[arg(long)]
     pub message: Option<uuid::Uuid>,
-    /// Only records of this kind (`message-applied`).
+    /// Only records of this kind (`message.applied`).
     #[arg(long)]
     pub kind: Option<String>,
 }
