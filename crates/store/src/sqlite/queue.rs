@@ -54,11 +54,14 @@ impl<R: Send + 'static> Queue<R> {
         answer.await.map_err(|_| unavailable("the writer ended"))?
     }
 
-    /// Sends a request that has no answer.
+    /// Sends a request that has no answer. Its place in the queue is taken at the first poll.
     pub async fn tell(&self, request: R) -> Result<()> {
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let sender = sender.ok_or_else(|| unavailable("the store is closed, or open for reading only"))?;
-        sender.send(request).await.map_err(|_| unavailable("the writer ended"))
+        // A task whose cooperative budget is used up is told to wait before it has queued; what it polls after its next
+        // turn would then pass this request.
+        let sent = tokio::task::unconstrained(sender.send(request)).await;
+        sent.map_err(|_| unavailable("the writer ended"))
     }
 
     /// Takes no more requests and waits until those it has are answered.
@@ -88,5 +91,33 @@ pub(super) fn fill<R: Weighted>(batch: &mut Vec<R>, receiver: &mut mpsc::Receive
 pub(super) fn answer<T>(reply: Reply<T>, result: Result<T>) {
     if reply.send(result).is_err() {
         tracing::debug!("the answer to a write found nobody waiting");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use super::*;
+
+    async fn is_ready<T>(future: impl Future<Output = T>) -> bool {
+        let mut future = pin!(future);
+        poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await
+    }
+
+    #[tokio::test]
+    async fn a_request_is_queued_at_its_first_poll_though_the_budget_of_its_task_is_used_up() {
+        let (handed, received) = oneshot::channel();
+        let queue = Queue::start(|receiver: mpsc::Receiver<u32>| async move {
+            drop(handed.send(receiver));
+        });
+        let mut receiver = received.await.expect("the queue starts");
+        while is_ready(tokio::task::consume_budget()).await {}
+        assert!(is_ready(queue.tell(1)).await);
+        tokio::task::yield_now().await;
+        queue.tell(2).await.expect("is queued");
+        assert_eq!((receiver.recv().await, receiver.recv().await), (Some(1), Some(2)));
     }
 }
