@@ -50,6 +50,7 @@ const COMMANDS: &[(&str, Proof)] = &[
     ),
     ("tidegate check -c deploy/onprem.yaml", Runs("right")),
     ("tidegate check -c deploy/cloud.yaml", Runs("right")),
+    ("tidegate init site", Elsewhere("crates/tidegate/src/demo/mod.rs", "init(folder, &addresses")),
     (
         "tidegate init site --link 10.0.0.5:9443",
         Elsewhere("crates/tidegate/src/demo/mod.rs", "init(folder, &addresses"),
@@ -172,6 +173,30 @@ fn every_path_that_a_document_names_exists() {
         }
     }
     assert!(missing.is_empty(), "{missing:#?}");
+}
+
+/// A block of YAML that follows the name of a file is quoted from it, line by line.
+#[test]
+fn what_is_quoted_is_still_there() {
+    let mut quoted = 0;
+    for file in documents() {
+        let blocks: Vec<&str> = file.text.split("```").collect();
+        for pair in blocks.chunks_exact(2) {
+            let (before, Some(block)) = (pair[0], pair[1].strip_prefix("yaml\n")) else { continue };
+            let paragraph = before.trim_end().rsplit("\n\n").next().unwrap_or_default();
+            let named = paragraph.split('`').skip(1).step_by(2).filter(|path| path.ends_with(".yaml")).last();
+            let Some(path) = named.filter(|path| TOPS.iter().any(|top| path.starts_with(top))) else {
+                continue;
+            };
+            let source = read(path);
+            for line in block.lines() {
+                let is_there = source.lines().any(|other| other.trim() == line.trim());
+                assert!(is_there, "{}: {path} no longer says `{}`", file.path, line.trim());
+                quoted += 1;
+            }
+        }
+    }
+    assert!(quoted > 10, "only {quoted} quoted lines were found: the reader is broken");
 }
 
 #[test]
