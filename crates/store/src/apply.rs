@@ -142,7 +142,8 @@ impl std::fmt::Debug for NewPseudonym {
 #[async_trait]
 pub trait Apply: Send + Sync {
     /// Write sets are committed in the order of the calls, several to a transaction; returns after the fsync. A set
-    /// that fails takes no other with it.
+    /// that fails takes none before it with it, and none that applies no entry; but entries after its own are refused
+    /// until its own is applied, so that [`Apply::applied_through`] never passes one.
     ///
     /// # Errors
     /// [`crate::Error::AlreadyApplied`] for a cause that is not beyond [`Apply::applied_through`],

@@ -74,7 +74,7 @@ pub async fn a_set_that_fails_leaves_nothing(adapter: &impl Adapter) {
     assert_eq!(found.expect("searches").matches.len(), 1);
 }
 
-pub async fn a_bad_set_takes_no_other_with_it(adapter: &impl Adapter) {
+pub async fn no_entry_is_passed_over_when_a_set_before_it_fails(adapter: &impl Adapter) {
     let node = adapter.clinical().await;
     let mut first = set(1);
     first.pseudonyms = vec![pseudonym("portal", "p1", "r1")];
@@ -83,15 +83,23 @@ pub async fn a_bad_set_takes_no_other_with_it(adapter: &impl Adapter) {
     let mut number = set(3);
     let value = IndexValue::Number("not a number".into());
     number.versions = vec![with(version("Observation", "o1", 1), "probability", value)];
-    let mut last = set(4);
-    last.versions = vec![version("Patient", "p1", 1)];
+    let last = || {
+        let mut last = set(4);
+        last.versions = vec![version("Patient", "p1", 1)];
+        last
+    };
     let apply = &node.apply;
-    let (first, bad, number, last) =
-        tokio::join!(apply.commit(first), apply.commit(bad), apply.commit(number), apply.commit(last));
-    assert!(first.is_ok() && last.is_ok());
-    assert!(matches!(bad, Err(Error::Conflict(_))) && matches!(number, Err(Error::Conflict(_))));
+    let (first, bad, number, after) =
+        tokio::join!(apply.commit(first), apply.commit(bad), apply.commit(number), apply.commit(last()));
+    assert!(first.is_ok());
+    assert!([bad, number, after].iter().all(|outcome| matches!(outcome, Err(Error::Conflict(_)))));
+    assert!(matches!(apply.commit(last()).await, Err(Error::Conflict(_))), "also in a later transaction");
+    assert_eq!(apply.applied_through().await.expect("reads"), Seq(1));
+    apply.commit(set(2)).await.expect("commits");
+    apply.commit(set(3)).await.expect("commits");
+    apply.commit(last()).await.expect("commits");
     let listed = node.messages.list(&MessageFilter::default(), None, 10).await.expect("reads");
-    assert_eq!(listed.iter().map(|row| row.seq.0).collect::<Vec<_>>(), [4, 1]);
+    assert_eq!(listed.iter().map(|row| row.seq.0).collect::<Vec<_>>(), [4, 3, 2, 1]);
     assert!(node.resources.read(&key("Patient", "p1")).await.expect("reads").is_some());
     assert!(node.resources.read(&key("Observation", "o1")).await.expect("reads").is_none());
 }

@@ -40,7 +40,7 @@ macro_rules! conformance {
                 readers_are_woken_after_the_commit an_unknown_entry_is_none an_entry_id_is_given_once;
             apply:
                 a_set_is_written_whole entries_are_applied_once applied_through_continues_after_a_restart
-                a_set_that_fails_leaves_nothing a_bad_set_takes_no_other_with_it
+                a_set_that_fails_leaves_nothing no_entry_is_passed_over_when_a_set_before_it_fails
                 sets_are_applied_in_the_order_of_the_calls a_version_is_written_once
                 a_reprocessed_message_replaces_its_row
                 a_message_may_be_reprocessed_in_the_batch_that_applied_it what_was_never_applied_is_not_reprocessed

@@ -16,6 +16,24 @@ pub(in crate::sqlite) struct Counters {
     pub delivery: i64,
     /// The highest applied journal position.
     pub applied: i64,
+    /// The lowest journal position whose write set was refused and has not been written since. No later one is
+    /// admitted, for what is beyond [`Counters::applied`] is all that will ever be asked for again.
+    pub refused: Option<i64>,
+}
+
+impl Counters {
+    /// The write set of this position was refused; of one that is applied already that means nothing.
+    pub fn refuse(&mut self, seq: i64) {
+        if seq > self.applied {
+            self.refused = Some(self.refused.map_or(seq, |refused| refused.min(seq)));
+        }
+    }
+
+    /// The write set of this position was written.
+    pub fn apply(&mut self, seq: i64) {
+        self.applied = seq;
+        self.refused = self.refused.filter(|refused| *refused > seq);
+    }
 }
 
 /// The writer's knowledge.

@@ -65,6 +65,14 @@ impl PreparedSet {
         })
     }
 
+    /// The journal position that it applies; `None` for a reprocess.
+    pub fn applies(&self) -> Option<i64> {
+        match self.cause {
+            Cause::Applied(seq) => Some(seq.0),
+            Cause::Reprocessed(_) => None,
+        }
+    }
+
     /// Rows and bytes of it.
     pub fn weight(&self) -> (usize, usize) {
         let bytes = self.versions.iter().map(|version| version.weight().1).sum::<usize>()
@@ -100,6 +108,11 @@ pub(super) async fn write(
     let mut written = Vec::with_capacity(sets.len());
     for set in sets {
         let outcome = admit(set, &known, &plan, state);
+        if let (Err(error), Some(seq)) = (&outcome, set.applies())
+            && !matches!(error, Error::AlreadyApplied(_))
+        {
+            state.counters.refuse(seq);
+        }
         if outcome.is_ok() {
             take(set, &mut plan, &mut tables, state)?;
             known.insert(set.message.seq.0, set.message.id.0.as_bytes().to_vec());
@@ -133,6 +146,9 @@ async fn known(sets: &[&PreparedSet], connection: &mut SqliteConnection) -> Resu
 fn admit(set: &PreparedSet, known: &HashMap<i64, Vec<u8>>, plan: &Plan, state: &mut State) -> Result<()> {
     match set.cause {
         Cause::Applied(seq) if seq.0 <= state.counters.applied => return Err(Error::AlreadyApplied(seq.0)),
+        Cause::Applied(seq) if state.counters.refused.is_some_and(|refused| refused < seq.0) => {
+            return Err(Error::Conflict("an entry before it was refused"));
+        }
         Cause::Applied(_) => {}
         Cause::Reprocessed(seq) => match known.get(&seq.0) {
             None => return Err(Error::NotFound),
@@ -148,7 +164,7 @@ fn admit(set: &PreparedSet, known: &HashMap<i64, Vec<u8>>, plan: &Plan, state: &
 fn take(set: &PreparedSet, plan: &mut Plan, tables: &mut Tables, state: &mut State) -> Result<()> {
     let seq = set.message.seq.0;
     if let Cause::Applied(seq) = set.cause {
-        state.counters.applied = seq.0;
+        state.counters.apply(seq.0);
     }
     tables.message(set);
     for version in &set.versions {

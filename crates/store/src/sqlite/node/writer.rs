@@ -60,6 +60,15 @@ impl Weighted for Request {
 }
 
 impl Request {
+    /// The journal position that it applies.
+    fn applies(&self) -> Option<i64> {
+        match self {
+            #[cfg(feature = "clinical")]
+            Self::Commit { set, .. } => set.applies(),
+            Self::Job(_) => None,
+        }
+    }
+
     fn answer(self, outcome: Result<()>) {
         match self {
             #[cfg(feature = "clinical")]
@@ -153,7 +162,10 @@ impl Writer {
             Ok(outcomes) => {
                 batch.into_iter().zip(outcomes).for_each(|(request, outcome)| request.answer(outcome))
             }
-            Err(error) => batch.into_iter().for_each(|request| request.answer(Err(again(&error)))),
+            Err(error) => {
+                batch.iter().filter_map(Request::applies).for_each(|seq| self.state.counters.refuse(seq));
+                batch.into_iter().for_each(|request| request.answer(Err(again(&error))));
+            }
         }
     }
 
@@ -206,6 +218,8 @@ impl Writer {
                 Err(error) if is_of_one_write(&error) => {
                     sqlx::query("ROLLBACK TO one").execute(&mut self.connection).await?;
                     self.state.counters = before;
+                    let applies = request.first().and_then(Request::applies);
+                    applies.into_iter().for_each(|seq| self.state.counters.refuse(seq));
                     outcomes.push(Err(error));
                 }
                 Err(error) => return Err(error),
