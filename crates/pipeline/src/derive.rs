@@ -22,6 +22,8 @@ pub struct Write {
     pub moved_from: Option<String>,
     /// Content, without `meta`; `None`: deleted.
     pub body: Option<Value>,
+    /// This version is stored already: it is only released again.
+    pub is_stored: bool,
 }
 
 /// Elements of a message under a retired number that may not overwrite the survivor's.
@@ -40,15 +42,31 @@ pub async fn follow_merges(state: &mut State, ports: &Ports, change: &mut Change
             moves.insert(patient.to_owned(), survivor);
         }
     }
+    apply_moves(change, &moves);
+    Ok(())
+}
+
+/// As [`follow_merges`], with the merges noted in `state` alone: whose message it was when it came.
+pub fn follow_known_merges(state: &State, change: &mut Change) {
+    let retired_here: Vec<&str> = change.merges.iter().map(|merge| merge.retired.as_str()).collect();
+    let owners = change.sets.iter().filter_map(|set| set.patient.as_deref());
+    let moves = owners
+        .filter(|patient| !retired_here.contains(patient))
+        .map(|patient| (patient.to_owned(), state.known_survivor(patient).to_owned()))
+        .filter(|(patient, survivor)| patient != survivor)
+        .collect();
+    apply_moves(change, &moves);
+}
+
+fn apply_moves(change: &mut Change, moves: &HashMap<String, String>) {
     if !moves.is_empty() {
-        change.sets.iter_mut().for_each(|set| move_set(set, &moves));
+        change.sets.iter_mut().for_each(|set| move_set(set, moves));
         for replaced in &mut change.replaced {
             if let Some(survivor) = moves.get(&replaced.patient) {
                 survivor.clone_into(&mut replaced.patient);
             }
         }
     }
-    Ok(())
 }
 
 fn move_set(set: &mut ResourceSet, moves: &HashMap<String, String>) {
@@ -173,7 +191,7 @@ impl Draft<'_> {
         };
         let moved_from = owner.filter(|owner| standing.is_some() && patient.as_ref() != Some(owner));
         let unchanged = body.as_ref() == standing && moved_from.is_none();
-        (!unchanged).then(|| Write { key, version: version + 1, patient, moved_from, body })
+        (!unchanged).then(|| Write { key, version: version + 1, patient, moved_from, body, is_stored: false })
     }
 }
 

@@ -24,6 +24,9 @@ const CHUNK_ENTRIES: usize = 32;
 /// Pause before the pipeline starts again after the store failed.
 const RESTART_PAUSE: Duration = Duration::from_millis(500);
 
+/// How the reason of a message begins whose release was refused.
+pub(crate) const RELEASE_REFUSED: &str = "release:";
+
 /// A commit that was handed to the store and is not durable yet.
 type Commit = Pin<Box<dyn Future<Output = store::Result<()>> + Send>>;
 
@@ -171,7 +174,7 @@ impl Pipeline {
         let outcome = self.release.release(&self.ports, &self.environment, &writes, &known).await?;
         derive::note(&mut self.state, &writes);
         let now_us = (self.environment.now_us)();
-        let record = row::applied_record(
+        let records = row::applied_records(
             &self.environment,
             heading,
             cause,
@@ -192,6 +195,7 @@ impl Pipeline {
             message: row::message_row(heading, state, reason, Some(translation), now_us),
             versions: writes
                 .iter()
+                .filter(|write| !write.is_stored)
                 .map(|write| row::resource_version(write, heading.package_hash, now_us))
                 .collect(),
             keys: row::keys(translation),
@@ -200,7 +204,7 @@ impl Pipeline {
                 .collect(),
             deliveries: outcome.deliveries,
             pseudonyms: outcome.pseudonyms,
-            records: vec![record],
+            records,
         })
     }
 
@@ -235,7 +239,7 @@ impl Pipeline {
 /// Stored, and routed when something was decided to leave; quarantined when a release was refused.
 fn state_of(outcome: &Outcome) -> (MessageState, Option<String>) {
     match &outcome.refused {
-        Some(reason) => (MessageState::Quarantined, Some(format!("release:{reason}"))),
+        Some(reason) => (MessageState::Quarantined, Some(format!("{RELEASE_REFUSED}{reason}"))),
         None if outcome.deliveries.is_empty() => (MessageState::Stored, None),
         None => (MessageState::Routed, None),
     }

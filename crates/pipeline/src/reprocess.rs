@@ -4,16 +4,16 @@
 //! what stands afterwards; resources that no message makes any more are deleted. Shared entities (practitioners,
 //! organizations, locations) belong to many patients and only gain what they never had.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mapping::Change;
+use mapping::{Change, PatientMerge};
 use store::{Cause, Entry, JournalId, MessageState, ResourceKey, Seq};
 
 use crate::derive::{self, Write};
-use crate::follow::{Pipeline, first_invalid, translate_safely};
+use crate::follow::{Pipeline, RELEASE_REFUSED, first_invalid, translate_safely};
 use crate::row::{self, Heading};
-use crate::state::{Current, State, permit};
+use crate::state::{Current, State, permit, to_current};
 use crate::translate::Translated;
 use crate::{Error, events};
 
@@ -42,21 +42,13 @@ impl Pipeline {
         let Translated::Message { mut translation, known, message_type, sender } = translated else {
             return Ok("still-quarantined");
         };
-        let merges = translation.change.merges.clone();
-        derive::follow_merges(&mut self.state, &self.ports, &mut translation.change).await?;
-        let patients: BTreeSet<String> =
-            translation.change.sets.iter().filter_map(|set| set.patient.clone()).collect();
+        let histories = self.histories(&mut translation.change).await?;
         let mut writes = Vec::new();
-        let mut standing = State::default();
-        if merges.is_empty() {
-            for patient in &patients {
-                writes.extend(self.rederive(&mut standing, patient, &entry).await?);
-            }
-        } else {
-            // A merge touches two patients whose histories differ; it is applied as it came.
-            derive::load(&mut self.state, &self.ports, &translation.change).await?;
-            writes = derive::derive(&self.state, &translation.change);
+        for (patient, retired) in &histories {
+            writes.extend(self.rederive(patient, retired, &entry).await?);
         }
+        let unsent = self.unsent(id, &writes).await?;
+        writes.extend(unsent);
         let heading = Heading { entry: &entry, message_type, sender, package_hash: package.hash() };
         if let Some(reason) = first_invalid(&writes) {
             return self.still_invalid(&heading, reason).await;
@@ -88,15 +80,55 @@ impl Pipeline {
         Ok("still-quarantined")
     }
 
-    /// What one patient's messages say from the beginning, as writes against what stands.
+    /// Whose histories a message belongs to: each patient as it is known today, with those that this message retires.
+    async fn histories(&mut self, change: &mut Change) -> Result<BTreeMap<String, BTreeSet<String>>, Error> {
+        derive::follow_merges(&mut self.state, &self.ports, change).await?;
+        let mut histories: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for merge in &change.merges {
+            let survivor = self.state.survivor(&self.ports, &merge.survivor).await?;
+            histories.entry(survivor).or_default().insert(merge.retired.clone());
+        }
+        let retired: BTreeSet<String> = histories.values().flatten().cloned().collect();
+        for patient in change.sets.iter().filter_map(|set| set.patient.as_ref()) {
+            if !retired.contains(patient) {
+                histories.entry(patient.clone()).or_default();
+            }
+        }
+        Ok(histories)
+    }
+
+    /// What was stored of a message whose release was refused, and still stands: nothing about it is new, but it may
+    /// leave now.
+    async fn unsent(&self, id: JournalId, writes: &[Write]) -> Result<Vec<Write>, Error> {
+        let Some(detail) = self.ports.messages.detail(id).await? else { return Ok(Vec::new()) };
+        if !detail.row.reason.is_some_and(|reason| reason.starts_with(RELEASE_REFUSED)) {
+            return Ok(Vec::new());
+        }
+        let mut unsent: Vec<Write> = Vec::new();
+        for (key, _) in detail.resources {
+            if writes.iter().chain(&unsent).any(|write| write.key == key) {
+                continue;
+            }
+            let Some(stored) = self.ports.resources.read(&key).await? else { continue };
+            let Current { version, patient, body } = to_current(&stored)?;
+            let body = body.map(|body| body.expose(&permit()).clone());
+            unsent.push(Write { key, version, patient, moved_from: None, body, is_stored: true });
+        }
+        Ok(unsent)
+    }
+
+    /// What the messages of one patient, and of those it turned out to be, say from the beginning, as writes against
+    /// what stands. Each message is read with the merges that came before it.
     async fn rederive(
         &mut self,
-        standing: &mut State,
         patient: &str,
+        retired: &BTreeSet<String>,
         asked: &Entry,
     ) -> Result<Vec<Write>, Error> {
-        standing.load_compartment(&self.ports, patient).await?;
         let mut sequence: BTreeSet<Seq> = self.ports.apply.messages_of(patient).await?.into_iter().collect();
+        for retired in retired {
+            sequence.extend(self.ports.apply.messages_of(retired).await?);
+        }
         sequence.insert(asked.seq);
         let mut fresh = State::default();
         let mut shared: Vec<Write> = Vec::new();
@@ -109,18 +141,50 @@ impl Pipeline {
             };
             let translated = translate_safely(&self.package, self.environment.namespace, &entry);
             let Translated::Message { mut translation, .. } = translated else { continue };
-            derive::follow_merges(&mut self.state, &self.ports, &mut translation.change).await?;
+            derive::follow_known_merges(&fresh, &mut translation.change);
             shared.extend(self.gained(&translation.change).await?);
             translation.change.sets.retain(|set| set.patient.is_some());
-            let writes = derive::derive(&fresh, &translation.change);
-            derive::note(&mut fresh, &writes);
+            replay(&mut fresh, &translation.change);
         }
-        for (key, _) in fresh.all_owned(patient) {
-            // Not in the compartment, but perhaps deleted once: its version numbers go on.
-            standing.load(&self.ports, &key).await?;
-        }
-        let mut writes = difference(standing, &fresh, patient);
+        self.replay_stored_merges(&mut fresh, patient).await?;
+        let owners: BTreeSet<String> =
+            fresh.owners().into_iter().filter(|owner| fresh.known_survivor(owner) == patient).collect();
+        let mut writes = self.difference(&fresh, &owners).await?;
         writes.extend(shared);
+        Ok(writes)
+    }
+
+    /// Merges that the store knows of and no message in the journal tells of any more.
+    async fn replay_stored_merges(&mut self, fresh: &mut State, patient: &str) -> Result<(), Error> {
+        for owner in fresh.owners() {
+            let is_told = fresh.known_survivor(&owner) == patient;
+            if !is_told && self.state.survivor(&self.ports, &owner).await? == patient {
+                let merges = vec![PatientMerge { survivor: patient.to_owned(), retired: owner }];
+                replay(fresh, &Change { merges, ..Change::default() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes that turn what stands into `fresh` for these owners, who are one patient.
+    async fn difference(&mut self, fresh: &State, owners: &BTreeSet<String>) -> Result<Vec<Write>, Error> {
+        let mut standing = State::default();
+        for owner in owners {
+            standing.load_compartment(&self.ports, owner).await?;
+        }
+        let new: Vec<_> = owners.iter().flat_map(|owner| fresh.all_owned(owner)).collect();
+        for (key, _) in &new {
+            // Not in a compartment, but perhaps deleted once: its version numbers go on.
+            standing.load(&self.ports, key).await?;
+        }
+        let mut writes: Vec<Write> =
+            new.iter().filter_map(|(key, current)| change_of(standing.peek(key), key, current)).collect();
+        for (key, current) in owners.iter().flat_map(|owner| standing.all_owned(owner)) {
+            if !new.iter().any(|(other, _)| *other == key) {
+                let owner = current.patient.clone();
+                writes.push(write(&key, Some(&current), owner, None));
+            }
+        }
         Ok(writes)
     }
 
@@ -136,33 +200,33 @@ impl Pipeline {
     }
 }
 
-/// Writes that turn `standing` into `fresh` for one patient.
-fn difference(standing: &State, fresh: &State, patient: &str) -> Vec<Write> {
+/// Applies one message's change to a history.
+fn replay(fresh: &mut State, change: &Change) {
+    let writes = derive::derive(fresh, change);
+    derive::note(fresh, &writes);
+    for merge in &change.merges {
+        fresh.alias(&merge.retired, &merge.survivor);
+    }
+}
+
+/// The write that turns `before` into `current`; `None` when nothing differs.
+fn change_of(before: Option<&Current>, key: &ResourceKey, current: &Current) -> Option<Write> {
     let permit = permit();
-    let old = standing.all_owned(patient);
-    let new = fresh.all_owned(patient);
-    let body_of = |current: &Current| current.exposed(&permit).cloned();
-    let mut writes = Vec::new();
-    for (key, current) in &new {
-        let before = standing.peek(key);
-        if before.and_then(|b| b.exposed(&permit)) != current.exposed(&permit) {
-            writes.push(write(key, before, Some(patient), body_of(current)));
-        }
-    }
-    for (key, current) in &old {
-        if !new.iter().any(|(other, _)| other == key) {
-            writes.push(write(key, Some(current), Some(patient), None));
-        }
-    }
-    writes
+    let standing = before.and_then(|before| before.exposed(&permit));
+    let is_moved = standing.is_some() && before.is_some_and(|before| before.patient != current.patient);
+    let differs = standing != current.exposed(&permit) || is_moved;
+    let body = current.exposed(&permit).cloned();
+    differs.then(|| write(key, before, current.patient.clone(), body))
 }
 
 fn write(
     key: &ResourceKey,
     before: Option<&Current>,
-    patient: Option<&str>,
+    patient: Option<String>,
     body: Option<serde_json::Value>,
 ) -> Write {
     let version = before.map_or(0, |current| current.version) + 1;
-    Write { key: key.clone(), version, patient: patient.map(ToOwned::to_owned), moved_from: None, body }
+    let owner = before.filter(|current| current.body.is_some()).and_then(|current| current.patient.clone());
+    let moved_from = owner.filter(|owner| patient.as_ref() != Some(owner));
+    Write { key: key.clone(), version, patient, moved_from, body, is_stored: false }
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use audit::{Kind, Record};
 use mapping::{KeyKind, LeafFate, Translation};
 use serde_json::{Value, json};
-use store::{Cause, Entry, IndexEntry, Key, MessageRow, MessageState, ResourceBody, ResourceVersion};
+use store::{
+    Cause, Entry, IndexEntry, Key, MessageRow, MessageState, NewDelivery, ResourceBody, ResourceVersion,
+};
 
 use crate::derive::Write;
 use crate::release::{Outcome, new_id};
@@ -13,6 +15,9 @@ use crate::{Environment, Error};
 
 /// `MessageRow::flags`: the same control id came with other bytes inside the duplicate window.
 pub const FLAG_CONTROL_ID_REUSED: u32 = 1;
+
+/// Deliveries that one ledger record names; the records of a larger message are several.
+const DELIVERIES_NAMED_MAX: usize = 512;
 
 /// Search parameters indexed on the clinical role.
 pub const INDEXED: [&str; 4] = ["identifier", "patient", "subject", "code"];
@@ -128,15 +133,16 @@ fn index_of(write: &Write, body: &Value) -> Vec<IndexEntry> {
         .collect()
 }
 
-/// The ledger record of a message that was applied, with what was decided for each destination.
-pub fn applied_record(
+/// The ledger records of a message that was applied, with what was decided for each destination. There is one of its
+/// kind; a message with more deliveries than it can name has records of the decision after it, which name the rest.
+pub fn applied_records(
     environment: &Environment,
     heading: &Heading<'_>,
     cause: Cause,
     writes: &[Write],
     outcome: &Outcome,
     policy_hash: &str,
-) -> Result<Record, Error> {
+) -> Result<Vec<Record>, Error> {
     let kind = match cause {
         Cause::Applied(_) => Kind::MessageApplied,
         Cause::Reprocessed(_) => Kind::MessageReprocessed,
@@ -154,7 +160,20 @@ pub fn applied_record(
     for (destination, decision, number) in &outcome.decisions {
         record = record.object("decision", &format!("{destination}|{decision}|{number}"))?;
     }
-    for delivery in &outcome.deliveries {
+    let mut chunks = outcome.deliveries.chunks(DELIVERIES_NAMED_MAX);
+    let mut records = vec![name_deliveries(record, chunks.next().unwrap_or_default())?];
+    for chunk in chunks {
+        let record =
+            Record::new(Kind::Decided, new_id(environment), &environment.node, (environment.now_us)())
+                .message(heading.entry.id.0)
+                .outcome("permit");
+        records.push(name_deliveries(record, chunk)?);
+    }
+    Ok(records)
+}
+
+fn name_deliveries(mut record: Record, deliveries: &[NewDelivery]) -> Result<Record, Error> {
+    for delivery in deliveries {
         record = record.object("delivery", &delivery.id.to_string())?;
     }
     Ok(record)

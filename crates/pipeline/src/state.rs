@@ -1,6 +1,6 @@
 //! Current state of resources as the next message must see it: the store, plus what is on its way there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use fhir::ResourceType;
@@ -84,6 +84,11 @@ impl State {
         Ok(alias.unwrap_or_else(|| patient.to_owned()))
     }
 
+    /// As [`State::survivor`], as far as this state was told.
+    pub fn known_survivor<'a>(&'a self, patient: &'a str) -> &'a str {
+        self.aliases.get(patient).and_then(Option::as_deref).unwrap_or(patient)
+    }
+
     /// From here on `retired` is kept under `survivor`.
     pub fn alias(&mut self, retired: &str, survivor: &str) {
         for target in self.aliases.values_mut().flatten() {
@@ -104,6 +109,12 @@ impl State {
         let mut keys: Vec<_> = self.resources.iter().filter(is_owned).map(|(key, _)| key.clone()).collect();
         keys.sort();
         keys
+    }
+
+    /// Every owner of a loaded, live resource.
+    pub fn owners(&self) -> BTreeSet<String> {
+        let live = self.resources.values().filter(|current| current.body.is_some());
+        live.filter_map(|current| current.patient.clone()).collect()
     }
 
     /// Loaded, live resources of an owner, with their keys, in key order.
