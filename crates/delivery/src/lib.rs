@@ -20,4 +20,4 @@ pub use link::{Link, LinkError};
 pub use receipt::{Expected, ReceiptError};
 pub use wire::Refusal;
 pub use witness::Witness;
-pub use worker::{Recheck, Worker};
+pub use worker::{Judged, Recheck, Verdict, Worker};

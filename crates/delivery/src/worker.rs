@@ -1,12 +1,12 @@
 //! The worker of one destination.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use audit::{Kind, Record, VerifyingKey};
-use fhir::ResourceType;
 use residency::SealingKey;
-use store::{Delivery, Outbox, Settlement};
+use store::{Delivery, Outbox, ResourceKey, Settlement};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -21,8 +21,19 @@ const IDLE_PAUSE: Duration = Duration::from_millis(500);
 /// Times the cloud node may refuse one delivery as transient before it is stopped.
 const TRANSIENT_REFUSALS_MAX: u32 = 10;
 
-/// Asks today's policy whether a resource type may still go to this destination.
-pub type Recheck = Arc<dyn Fn(ResourceType) -> bool + Send + Sync>;
+/// Asks today's policy whether a version of a resource may still go to this destination.
+pub type Recheck = Arc<dyn Fn(ResourceKey, Judged) -> Verdict + Send + Sync>;
+/// The answer of a [`Recheck`], once what it looks at is read.
+pub type Verdict = Pin<Box<dyn Future<Output = store::Result<bool>> + Send>>;
+
+/// What a [`Recheck`] is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// The content of this version.
+    Version(u32),
+    /// The notice that a resource is gone, which has no content.
+    Withdrawal,
+}
 
 /// Claims, sends and settles the deliveries of one destination.
 pub struct Worker {
@@ -107,7 +118,7 @@ impl Worker {
             if bytes > wire::BATCH_BYTES_MAX && !opened.is_empty() {
                 break;
             }
-            match self.open(delivery) {
+            match self.open(delivery).await? {
                 Ok(one) => opened.push(one),
                 Err(dead) => settled.push(*dead),
             }
@@ -122,10 +133,18 @@ impl Worker {
     }
 
     /// Opens the seal and asks the policy again; a delivery that fails either is stopped and never sent.
-    fn open(&self, delivery: Delivery) -> Result<Opened, Box<Settled>> {
-        if !(self.recheck)(delivery.resource.resource_type) {
-            return Err(Box::new(self.stop(&delivery, "policy")));
-        }
+    async fn open(&self, delivery: Delivery) -> store::Result<Result<Opened, Box<Settled>>> {
+        let opened = match self.unseal(delivery) {
+            Ok(opened) => opened,
+            Err(dead) => return Ok(Err(dead)),
+        };
+        let Opened { delivery, is_deletion, .. } = &opened;
+        let judged = if *is_deletion { Judged::Withdrawal } else { Judged::Version(delivery.version) };
+        let may_go = (self.recheck)(delivery.resource.clone(), judged).await?;
+        Ok(if may_go { Ok(opened) } else { Err(Box::new(self.stop(&opened.delivery, "policy"))) })
+    }
+
+    fn unseal(&self, delivery: Delivery) -> Result<Opened, Box<Settled>> {
         let sealed = residency::Sealed {
             destination: delivery.sealed.destination.clone(),
             decision_id: delivery.sealed.decision_id,

@@ -100,6 +100,10 @@ fn words_of(finding: &audit::Finding) -> String {
 }
 
 async fn search(args: &SearchArgs) -> Result<(), Failure> {
+    if let Some(kind) = args.kind.as_ref().filter(|kind| audit::Kind::parse(kind).is_none()) {
+        let known: Vec<&str> = audit::Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+        return Err(Failure::new(Exit::Usage, format!("no kind `{kind}`; there are: {}", known.join(", "))));
+    }
     let config = load(&args.config)?;
     each_leaf(&config, |line| {
         let Line::Leaf { leaf, record, .. } = line else { return Ok(()) };

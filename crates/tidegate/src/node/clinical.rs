@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use delivery::{Backoff, Link, Recheck, Witness, Worker};
-use fhir::ResourceType;
+use delivery::{Backoff, Judged, Link, Recheck, Witness, Worker};
 use pipeline::{Environment, Pipeline, Ports, Release};
 use residency::{Decision, Destination, Labels, Policy, SealingKey};
 use sources::Receiver;
+use store::ResourceKey;
 use store::sqlite::Sqlite;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -150,7 +150,7 @@ fn worker(
         outbox: store.clone(),
         sealing_key: Arc::clone(&keys.sealing),
         receipt_key: keys.receipt.clone(),
-        recheck: recheck(Arc::clone(policy), destination.id.clone()),
+        recheck: recheck(Arc::clone(policy), store.clone(), destination.id.clone()),
         backoff: Backoff::default(),
         node: config.node.clone(),
         now_us: clock::now_us,
@@ -158,12 +158,25 @@ fn worker(
     }
 }
 
-/// Today's policy, asked again at the moment of sending, for a resource without sensitive labels.
-fn recheck(policy: Arc<Policy>, destination: String) -> Recheck {
-    Arc::new(move |resource_type: ResourceType| {
-        let labels = Labels(vec![residency::LABEL_NORMAL.to_owned()]);
-        matches!(policy.decide(&destination, resource_type, &labels), Decision::Permit { .. })
+/// Today's policy, asked again at the moment of sending, with the labels that its rules give the clinical content now.
+fn recheck(policy: Arc<Policy>, resources: Arc<dyn store::Resources>, destination: String) -> Recheck {
+    Arc::new(move |key: ResourceKey, judged: Judged| {
+        let (policy, resources) = (Arc::clone(&policy), Arc::clone(&resources));
+        let destination = destination.clone();
+        Box::pin(async move {
+            let labels = match judged {
+                Judged::Withdrawal => Labels(vec![residency::LABEL_NORMAL.to_owned()]),
+                Judged::Version(version) => labels_of(&policy, resources.vread(&key, version).await?),
+            };
+            Ok(matches!(policy.decide(&destination, key.resource_type, &labels), Decision::Permit { .. }))
+        })
     })
+}
+
+/// What is gone or cannot be read has no label, and what has none stays.
+fn labels_of(policy: &Policy, stored: Option<store::Stored>) -> Labels {
+    let body = stored.and_then(|stored| serde_json::from_slice(stored.body.expose()).ok());
+    body.map(|body| residency::label(policy, &body)).unwrap_or_default()
 }
 
 async fn start_listeners(
