@@ -1,1 +1,34 @@
-//! harness
+//! What the end-to-end stories stand on: a pair of nodes in this process, a sender, a link that can be cut, and the
+//! stores as they lie on disk afterwards.
+//!
+//! Stories wait for what they expect ([`eventually`]) and never for a time; each has its own folder and ports, so they
+//! run side by side.
+
+pub mod binary;
+pub mod folder;
+pub mod messages;
+pub mod pair;
+pub mod ports;
+pub mod proxy;
+pub mod python;
+pub mod sender;
+pub mod stored;
+pub mod surface;
+mod wait;
+
+pub use binary::{Ran, tidegate};
+pub use folder::TempFolder;
+pub use messages::Person;
+pub use pair::Pair;
+pub use proxy::Proxy;
+pub use sender::Sender;
+pub use surface::Surface;
+pub use wait::eventually;
+
+use std::path::PathBuf;
+
+/// The workspace's folder.
+pub fn root() -> PathBuf {
+    let package = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package).to_owned()
+}

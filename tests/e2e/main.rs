@@ -1,0 +1,13 @@
+//! The product's stories, from a message on the wire to what both nodes keep.
+
+mod bad_input;
+mod configuration;
+mod journey;
+mod large;
+mod ledger;
+mod link;
+mod logs;
+mod merge;
+mod reprocess;
+mod residency;
+mod rest;

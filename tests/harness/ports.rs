@@ -1,0 +1,25 @@
+//! Free ports for stories that run side by side.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU16, Ordering};
+
+/// Below the range from which the system takes ports for outgoing connections, so that none of them is in the way.
+const FIRST: u16 = 18_000;
+const COUNT: u16 = 12_000;
+
+static NEXT: AtomicU16 = AtomicU16::new(0);
+
+/// A loopback address nobody listens on, given once by this process.
+///
+/// # Panics
+/// When no port is free.
+pub fn free() -> SocketAddr {
+    let start = u16::try_from(std::process::id() * 61 % u32::from(COUNT)).unwrap_or(0);
+    for _ in 0..COUNT {
+        let port = FIRST + (start + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT) % COUNT;
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            return listener.local_addr().expect("a bound listener has an address");
+        }
+    }
+    panic!("no port is free");
+}
