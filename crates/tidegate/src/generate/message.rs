@@ -112,7 +112,7 @@ impl Feed {
         let results = self.results(&moved, &visit);
         let discharge = self.adt("A03", &moved, &visit, &visit.discharged);
         self.waiting.extend([admission, update, results, discharge]);
-        if self.people % MERGE_EVERY == 0 {
+        if self.people.is_multiple_of(MERGE_EVERY) {
             self.merge(&moved, &visit);
         }
     }

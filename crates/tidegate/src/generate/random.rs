@@ -11,7 +11,7 @@ impl Random {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,7 +22,7 @@ impl Random {
     /// A number of `low..=high`.
     pub fn between(&mut self, low: u32, high: u32) -> u32 {
         let span = u64::from(high.saturating_sub(low)) + 1;
-        low + u32::try_from(self.next() % span).unwrap_or(0)
+        low + u32::try_from(self.draw() % span).unwrap_or(0)
     }
 
     /// One of a list; an empty list gives the default.
@@ -52,8 +52,8 @@ mod tests {
     #[test]
     fn the_same_seed_gives_the_same_numbers() {
         let (mut one, mut other) = (Random::new(7), Random::new(7));
-        assert!((0..100).all(|_| one.next() == other.next()));
-        assert_ne!(Random::new(7).next(), Random::new(8).next());
+        assert!((0..100).all(|_| one.draw() == other.draw()));
+        assert_ne!(Random::new(7).draw(), Random::new(8).draw());
     }
 
     #[test]

@@ -23,6 +23,10 @@ use crate::{Exit, Failure, clock, keys};
 /// Readers of a node's database.
 const READ_CONNECTIONS: u32 = 4;
 
+/// Puts something between the listeners and the journal.
+#[cfg(feature = "clinical")]
+pub type AroundJournal = fn(Arc<dyn store::Journal>) -> Arc<dyn store::Journal>;
+
 /// What the power-loss test changes, to prove that it would notice; every node of a user runs with the default.
 #[derive(Clone, Default)]
 pub struct Overrides {
@@ -30,7 +34,7 @@ pub struct Overrides {
     pub synchronous_off: bool,
     /// Stands between the listeners and the journal.
     #[cfg(feature = "clinical")]
-    pub journal: Option<fn(Arc<dyn store::Journal>) -> Arc<dyn store::Journal>>,
+    pub journal: Option<AroundJournal>,
 }
 
 /// A node that is up: its tasks, and what stops them.
