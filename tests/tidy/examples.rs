@@ -85,9 +85,11 @@ fn mappings_compile_and_their_tests_pass() {
     });
     let outcomes = package.run_tests();
     assert!(outcomes.len() >= 50, "{} tests", outcomes.len());
-    for outcome in outcomes.iter().filter(|outcome| !outcome.failures.is_empty()) {
-        panic!("{}:{} {}: {:?}", outcome.file, outcome.line, outcome.name, outcome.failures);
-    }
+    let failed = outcomes.iter().filter(|outcome| !outcome.failures.is_empty());
+    let failed: Vec<String> = failed
+        .map(|outcome| format!("{}:{} {}: {:?}", outcome.file, outcome.line, outcome.name, outcome.failures))
+        .collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
     let maps = files
         .keys()
         .filter(|path| ["messages/", "segments/", "types/"].iter().any(|top| path.starts_with(top)));
