@@ -1,15 +1,20 @@
-"""Puts watched files back to what a disk holds after the power went: undoes writes that no fsync covered.
+"""Puts watched files back to what a disk holds after the power went: takes back what no fsync covered.
 
-Usage: undo.py LOG_FOLDER    (prints how many writes it undid)
+Usage: undo.py LOG_FOLDER [SEED]    (prints how many operations it took back)
+
+Without a seed everything that was not synced is gone. With one, some of its sectors are on the disk after all, as a
+disk's cache writes them: in no order, and not all of one write.
 """
 
 import os
+import random
 import struct
 import sys
 
 HEADER = struct.Struct("<IIQQQQQ")
 MAGIC = 0x544C5350
-WRITE, SYNC_BEGAN, TRUNCATE, SYNC_DONE = 1, 2, 3, 4
+WRITE, SYNC_BEGAN, TRUNCATE, SYNC_DONE, CREATE, REMOVE = 1, 2, 3, 4, 5, 6
+SECTOR = 512
 
 
 def records_of(log):
@@ -30,30 +35,60 @@ def records_of(log):
     return records
 
 
+def is_there(path, inode):
+    return os.path.exists(path) and os.stat(path).st_ino == inode
+
+
 def undo(records):
+    """Takes back; returns how many operations, and by path what the file held before."""
     done = {offset for kind, _, offset, _, _, _ in records if kind == SYNC_DONE}
-    synced, undone = set(), 0
+    lasting, undone, written = set(), 0, {}
     for kind, inode, offset, old_size, old, path in reversed(records):
         if kind == SYNC_BEGAN and offset in done:
-            synced.add(inode)
-        elif kind in (SYNC_BEGAN, SYNC_DONE):
-            continue
-        elif inode not in synced and os.path.exists(path) and os.stat(path).st_ino == inode:
+            lasting.add(inode)
+        elif kind == REMOVE:
+            lasting.add(inode)  # its inode may have gone to a later file, which what came before must not touch
+        elif kind == CREATE and offset not in lasting and is_there(path, inode):
+            os.remove(path)
+            written.pop(path, None)
+            undone += 1
+        elif kind in (WRITE, TRUNCATE) and inode not in lasting and is_there(path, inode):
             with open(path, "r+b") as file:
+                if path not in written:
+                    written[path] = file.read()
                 file.truncate(max(old_size, offset + len(old)) if kind == TRUNCATE else old_size)
                 file.seek(offset)
                 file.write(old)
             undone += 1
-    return undone
+    return undone, written
+
+
+def tear(path, written, chance):
+    """Lets some sectors of what was taken back reach the disk after all."""
+    with open(path, "rb") as file:
+        kept = file.read()
+    size = chance.randint(min(len(kept), len(written)), max(len(kept), len(written)))
+    sectors = []
+    for at in range(0, size, SECTOR):
+        sector = (written if chance.random() < 0.5 else kept)[at:at + SECTOR]
+        sectors.append(sector.ljust(SECTOR, b"\0"))
+    with open(path, "r+b") as file:
+        file.write(b"".join(sectors)[:size])
+        file.truncate(size)
 
 
 def main():
     folder = sys.argv[1]
+    chance = random.Random(int(sys.argv[2])) if len(sys.argv) > 2 else None
     total = 0
     for name in sorted(os.listdir(folder)):
         if name.endswith(".undo"):
-            total += undo(records_of(os.path.join(folder, name)))
+            undone, written = undo(records_of(os.path.join(folder, name)))
             os.remove(os.path.join(folder, name))
+            total += undone
+            if chance:
+                for path in sorted(written):
+                    tear(path, written[path], chance)
     print(total)
 
 
