@@ -169,7 +169,7 @@ async fn a_window_with_a_merge_says_again_what_stands() {
     let retired = Person {
         number: "7799063".into(),
         street: "3 Elsewhere Lane".into(),
-        phone: "(212)555-9063^PRN^PH".into(),
+        phone: "(212)555-0163^PRN^PH".into(),
         visit: "VQ888063".into(),
         order: "FQ999063".into(),
         ..survivor.clone()

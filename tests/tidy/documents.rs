@@ -62,7 +62,7 @@ const COMMANDS: &[(&str, Proof)] = &[
         Elsewhere("crates/tidegate/src/demo/check.rs", "\"audit\", \"verify\""),
     ),
     (
-        "tidegate audit search -c demo/onprem.yaml --kind message-applied",
+        "tidegate audit search -c demo/onprem.yaml --kind message.applied",
         Elsewhere("tests/tidy/documents.rs", "every_command_line_is_known_to_the_program"),
     ),
 ];

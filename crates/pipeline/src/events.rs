@@ -19,3 +19,9 @@ pub fn quarantined(id: JournalId, reason: &str) {
 pub fn reprocessed(id: JournalId, outcome: &str) {
     tracing::info!(message = %id.0, outcome, "message reprocessed");
 }
+
+/// An operator's reprocess changed nothing, because it failed.
+pub fn reprocess_failed(id: JournalId, error: &Error) {
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    tracing::error!(message = %id.0, %error, cause, "reprocess failed");
+}

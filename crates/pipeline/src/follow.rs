@@ -14,6 +14,7 @@ use crate::derive::{self, Write};
 use crate::release::{Outcome, Release};
 use crate::row::{self, Heading};
 use crate::state::State;
+use crate::stuck::Stuck;
 use crate::translate::{Translated, translate};
 use crate::{Environment, Error, Ports, events};
 
@@ -45,13 +46,20 @@ impl Pipeline {
         Self { ports, environment, package, release, state: State::default() }
     }
 
-    /// Runs until `stop` turns true. A failing store is retried from what is durable, for ever, and says so.
+    /// Runs until `stop` turns true. A failing store is retried from what is durable, for ever, and says so; a message
+    /// at which everything fails again and again is set aside, into quarantine.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut stuck = Stuck::default();
         while !*stop.borrow() {
             if let Err(error) = self.follow(&mut stop).await {
                 let applied = self.ports.apply.applied_through().await.ok();
                 events::restarted(&error, applied);
                 self.forget();
+                if let Some(applied) = applied.filter(|_| stuck.failed(applied, &error)) {
+                    self.set_aside(applied)
+                        .await
+                        .unwrap_or_else(|error| events::restarted(&error, Some(applied)));
+                }
                 tokio::time::sleep(RESTART_PAUSE).await;
             }
         }
@@ -227,6 +235,18 @@ impl Pipeline {
             pseudonyms: Vec::new(),
             records: vec![row::quarantined_record(&self.environment, heading)],
         }
+    }
+
+    /// Quarantines the message after `applied` without applying it; its bytes stay, and it can be reprocessed.
+    async fn set_aside(&self, applied: Seq) -> Result<(), Error> {
+        let Some(entry) = self.ports.journal.after(applied, 1).await?.into_iter().next() else {
+            return Ok(());
+        };
+        let package = Arc::clone(&self.package);
+        let (message_type, sender) = (String::new(), String::new());
+        let heading = Heading { entry: &entry, message_type, sender, package_hash: package.hash() };
+        let set = self.quarantine(&heading, "cannot-be-applied".to_owned(), None);
+        Ok(self.ports.apply.commit(set).await?)
     }
 
     /// Drops all that is not known to be durable.

@@ -17,6 +17,7 @@ mod release;
 mod reprocess;
 mod row;
 mod state;
+mod stuck;
 mod translate;
 
 pub use follow::Pipeline;
@@ -68,4 +69,11 @@ pub enum Error {
     /// A record could not be built from codes (a defect, not data).
     #[error("a ledger record was refused")]
     Record(#[from] audit::Error),
+}
+
+impl Error {
+    /// A store that is away or full is no message's fault and is waited for, however long.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        matches!(self, Self::Store(store::Error::Unavailable(_) | store::Error::Full))
+    }
 }

@@ -26,7 +26,14 @@ impl Pipeline {
         let requests = self.ports.messages.claim_reprocess(REQUESTS_MAX).await?;
         let any = !requests.is_empty();
         for (request, id) in requests {
-            let outcome = self.reprocess(id).await?;
+            let outcome = match self.reprocess(id).await {
+                Err(error) if !error.is_waited_for() => {
+                    self.forget();
+                    events::reprocess_failed(id, &error);
+                    "failed"
+                }
+                done => done?,
+            };
             events::reprocessed(id, outcome);
             self.ports.messages.settle_reprocess(request, outcome).await?;
         }

@@ -2,6 +2,7 @@
 
 mod codes;
 mod condition;
+mod conversion;
 mod element;
 mod expression;
 mod keys;
