@@ -234,19 +234,8 @@ fn router(
     readiness: rest::Readiness,
 ) -> Result<axum::Router, Failure> {
     let metrics = Arc::new(rest::Metrics::new("clinical"));
-    let tokens = super::tokens(config)?;
-    let fhir = rest::Fhir {
-        resources: store.clone(),
-        access: store.clone(),
-        tokens: tokens.clone(),
-        cursor_key: super::cursor_key(config)?,
-        base_url: format!("{}/fhir", super::base_url(config)),
-        node: config.node.clone(),
-        types: rest::every_type(),
-        now_us: clock::now_us,
-        patient_token: keys.patient_token.clone(),
-        metrics: metrics.clone(),
-    };
+    let fhir = super::fhir_surface(config, store, keys.patient_token.clone(), metrics.clone())?;
+    let tokens = fhir.tokens.clone();
     let clinical = console::Clinical {
         messages: store.clone(),
         journal: store.clone(),

@@ -14,29 +14,17 @@ use crate::{Exit, Failure, package};
 /// Folder of the residency policy below the profiles folder.
 pub const RESIDENCY: &str = "residency";
 
+/// Relative path to text, of one folder.
+type Files = std::collections::BTreeMap<String, String>;
+
 /// Profiles by id: the transformer, and the verifier's own reading of the same files.
 pub type Profiles = HashMap<String, (Arc<Profile>, Arc<Grammar>)>;
 
 /// Compiles a mapping package; every finding is named with file, line, column, cause and fix.
 pub fn mappings(folder: &Path) -> Result<Package, Failure> {
     let files = read(folder)?;
-    Package::compile(&Sources(files.clone())).map_err(|diagnostics| {
-        let rendered = diagnostics.iter().map(|d| {
-            let source = files.get(&d.file).map(String::as_str);
-            render(&Finding {
-                folder,
-                file: &d.file,
-                line: d.line,
-                column: d.column,
-                length: d.length,
-                code: d.code,
-                message: &d.message,
-                help: d.help.as_deref(),
-                source,
-            })
-        });
-        Failure::new(Exit::Configuration, rendered.collect::<Vec<_>>().join("\n"))
-    })
+    Package::compile(&Sources(files.clone()))
+        .map_err(|found| failure(folder, &files, found.iter().map(Finding::from)))
 }
 
 /// Compiles every profile below `profiles/deidentification`.
@@ -65,36 +53,24 @@ pub fn policy(folder: &Path, profiles: &Profiles) -> Result<Policy, Failure> {
     Policy::compile(&files, &ids).map_err(|diagnostics| residency_failure(&folder, &files, &diagnostics))
 }
 
-fn residency_failure(
-    folder: &Path,
-    files: &std::collections::BTreeMap<String, String>,
-    diagnostics: &[residency::Diagnostic],
-) -> Failure {
-    let rendered = diagnostics.iter().map(|d| {
-        let source = files.get(&d.file).map(String::as_str);
-        render(&Finding {
-            folder,
-            file: &d.file,
-            line: d.line,
-            column: d.column,
-            length: d.length,
-            code: d.code,
-            message: &d.message,
-            help: d.help.as_deref(),
-            source,
-        })
-    });
-    Failure::new(Exit::Configuration, rendered.collect::<Vec<_>>().join("\n"))
+fn residency_failure(folder: &Path, files: &Files, found: &[residency::Diagnostic]) -> Failure {
+    failure(folder, files, found.iter().map(Finding::from))
 }
 
-fn read(folder: &Path) -> Result<std::collections::BTreeMap<String, String>, Failure> {
+/// All findings of one folder, rendered.
+fn failure<'a>(folder: &Path, files: &Files, found: impl Iterator<Item = Finding<'a>>) -> Failure {
+    let rendered: Vec<String> =
+        found.map(|finding| render(folder, &finding, files.get(finding.file).map(String::as_str))).collect();
+    Failure::new(Exit::Configuration, rendered.join("\n"))
+}
+
+fn read(folder: &Path) -> Result<Files, Failure> {
     package::read_folder(folder)
         .map_err(|error| Failure::new(Exit::Configuration, format!("{}: {error}", folder.display())))
 }
 
-/// A load-time finding, whoever found it.
+/// A load-time finding, whoever found it; line and column from 1.
 struct Finding<'a> {
-    folder: &'a Path,
     file: &'a str,
     line: usize,
     column: usize,
@@ -102,12 +78,27 @@ struct Finding<'a> {
     code: &'a str,
     message: &'a str,
     help: Option<&'a str>,
-    source: Option<&'a str>,
+}
+
+impl<'a> From<&'a mapping::Diagnostic> for Finding<'a> {
+    fn from(found: &'a mapping::Diagnostic) -> Self {
+        let mapping::Diagnostic { file, line, column, length, code, message, help } = found;
+        let (line, column, length) = (*line, *column, *length);
+        Self { file, line, column, length, code, message, help: help.as_deref() }
+    }
+}
+
+impl<'a> From<&'a residency::Diagnostic> for Finding<'a> {
+    fn from(found: &'a residency::Diagnostic) -> Self {
+        let residency::Diagnostic { file, line, column, length, code, message, help } = found;
+        let (line, column, length) = (*line, *column, *length);
+        Self { file, line, column, length, code, message, help: help.as_deref() }
+    }
 }
 
 /// `E0214 mappings/segments/PID.Patient.yaml:21:12 …`, the line, a caret, and the fix.
-fn render(finding: &Finding<'_>) -> String {
-    let Finding { folder, file, line, column, length, code, message, help, source } = finding;
+fn render(folder: &Path, finding: &Finding<'_>, source: Option<&str>) -> String {
+    let Finding { file, line, column, length, code, message, help } = finding;
     let mut text = format!("{code} {}/{file}:{line}:{column}  {message}\n", folder.display());
     if let Some(source_line) = source.and_then(|source| source.lines().nth(line.saturating_sub(1))) {
         let number = line.to_string();

@@ -129,7 +129,7 @@ pub(crate) async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, F
 }
 
 /// The bearer tokens of this role.
-pub(crate) fn tokens(config: &Config) -> Result<rest::TokenSet, Failure> {
+fn tokens(config: &Config) -> Result<rest::TokenSet, Failure> {
     let text =
         keys::read_text(&config.keys, keys::TOKENS).map_err(|e| Failure::because(Exit::Configuration, &e))?;
     let mut tokens = Vec::new();
@@ -147,7 +147,7 @@ pub(crate) fn tokens(config: &Config) -> Result<rest::TokenSet, Failure> {
 }
 
 /// The key that seals paging links.
-pub(crate) fn cursor_key(config: &Config) -> Result<rest::CursorKey, Failure> {
+fn cursor_key(config: &Config) -> Result<rest::CursorKey, Failure> {
     let key =
         keys::read_32(&config.keys, keys::CURSOR).map_err(|e| Failure::because(Exit::Configuration, &e))?;
     rest::CursorKey::from_bytes(&*key).map_err(|e| Failure::because(Exit::Configuration, &e))
@@ -175,6 +175,27 @@ pub(crate) async fn serve_http(
         }
     });
     Ok(())
+}
+
+/// What the FHIR surface of a node stands on; the roles differ in their routers and in how the ledger names patients.
+pub(crate) fn fhir_surface(
+    config: &Config,
+    store: &Arc<Sqlite>,
+    patient_token: Arc<dyn Fn(&str) -> String + Send + Sync>,
+    metrics: Arc<rest::Metrics>,
+) -> Result<rest::Fhir, Failure> {
+    Ok(rest::Fhir {
+        resources: store.clone(),
+        access: store.clone(),
+        tokens: tokens(config)?,
+        cursor_key: cursor_key(config)?,
+        base_url: format!("{}/fhir", base_url(config)),
+        node: config.node.clone(),
+        types: rest::every_type(),
+        now_us: clock::now_us,
+        patient_token,
+        metrics,
+    })
 }
 
 /// The console of a node; `clinical` is its on-prem side.
@@ -226,7 +247,7 @@ pub(crate) async fn until(mut stopped: watch::Receiver<bool>) {
 }
 
 /// `http://127.0.0.1:8080`, as clients see the HTTP listener.
-pub(crate) fn base_url(config: &Config) -> String {
+fn base_url(config: &Config) -> String {
     let scheme = if config.http.tls.is_some() { "https" } else { "http" };
     format!("{scheme}://{}", config.http.listen)
 }

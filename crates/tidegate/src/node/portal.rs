@@ -45,20 +45,9 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     };
     let readiness = rest::Readiness::default();
     let gate = readiness.gate("listeners");
-    let tokens = super::tokens(config)?;
-    let fhir = rest::Fhir {
-        resources: store.clone(),
-        access: store.clone(),
-        tokens: tokens.clone(),
-        cursor_key: super::cursor_key(config)?,
-        base_url: format!("{}/fhir", super::base_url(config)),
-        node: config.node.clone(),
-        types: rest::every_type(),
-        now_us: clock::now_us,
-        // Ids of this role are pseudonyms already, random ones; the ledger may hold them as they are.
-        patient_token: Arc::new(str::to_owned),
-        metrics: metrics.clone(),
-    };
+    // Ids of this role are pseudonyms already, random ones; the ledger may hold them as they are.
+    let fhir = super::fhir_surface(config, &store, Arc::new(str::to_owned), metrics.clone())?;
+    let tokens = fhir.tokens.clone();
     let console = super::console(
         config,
         &store,
