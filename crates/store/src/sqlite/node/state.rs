@@ -30,6 +30,7 @@ impl Counters {
     }
 
     /// The write set of this position was written.
+    #[cfg(feature = "clinical")]
     pub fn apply(&mut self, seq: i64) {
         self.applied = seq;
         self.refused = self.refused.filter(|refused| *refused > seq);
