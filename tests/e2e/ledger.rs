@@ -34,7 +34,15 @@ async fn a_ledger_is_whole_or_the_break_is_found() {
 
     let whole = audit(&pair, &["verify", "--witness", &witness]);
     assert_eq!(whole.code, 0, "{whole:?}");
-    assert!(whole.stdout.contains("witnessed to"), "{whole:?}");
+    let number_after = |word: &str| {
+        let rest = whole.stdout.split(word).nth(1).expect("the verdict says so");
+        rest.split_whitespace().next().expect("a number").to_owned()
+    };
+    assert_eq!(
+        number_after("records "),
+        number_after("witnessed to "),
+        "a node that stops is witnessed to its end"
+    );
     let alone = audit(&pair, &["verify"]);
     assert_eq!(alone.code, 0);
     assert!(alone.stdout.contains("not witnessed"));

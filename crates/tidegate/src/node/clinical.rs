@@ -32,7 +32,9 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     let store = super::open_store(config, overrides).await?;
     let (sealer, sealer_stop) = super::start_ledger(config, &store).await?;
     let (stop, stopped) = watch::channel(false);
-    let mut tasks = JoinSet::new();
+    let (mut tasks, mut witnesses) = (JoinSet::new(), JoinSet::new());
+    let (witnesses_stop, witnesses_stopped) = watch::channel(false);
+    start_witnesses(config, &store, &policy, &witnesses_stopped, &mut witnesses)?;
     let readiness = rest::Readiness::default();
     let gate = readiness.gate("listeners");
     start_pipeline(config, &keys, &store, &package, &policy, &profiles, &stopped, &mut tasks);
@@ -41,7 +43,7 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     let router = router(config, &keys, &store, &package, readiness)?;
     super::serve_http(config, router, stopped, &mut tasks).await?;
     gate.set(true);
-    Ok(Running { tasks, stop, store, sealer, sealer_stop })
+    Ok(Running { tasks, stop, store, sealer, sealer_stop, witnesses, witnesses_stop })
 }
 
 /// Mapping package, profiles and policy of a configuration; also what `check` proves.
@@ -120,17 +122,36 @@ fn start_deliveries(
     stopped: &watch::Receiver<bool>,
     tasks: &mut JoinSet<()>,
 ) -> Result<(), Failure> {
-    let client = Arc::new(tls::link_client(config)?);
-    for destination in policy.destinations().into_iter().filter(|destination| destination.cloud) {
-        let Some(Dial { address }) = config.destinations.get(&destination.id) else { continue };
-        let link =
-            Link::new(address, Arc::clone(&client)).map_err(|e| Failure::because(Exit::Configuration, &e))?;
-        let witness =
-            Witness { destination: destination.id.clone(), link: link.clone(), ledger: store.clone() };
-        tasks.spawn(witness.run(stopped.clone()));
+    for (destination, link) in links(config, policy)? {
         tasks.spawn(worker(config, keys, store, policy, destination, link).run(stopped.clone()));
     }
     Ok(())
+}
+
+fn start_witnesses(
+    config: &Config,
+    store: &Arc<Sqlite>,
+    policy: &Policy,
+    stopped: &watch::Receiver<bool>,
+    witnesses: &mut JoinSet<()>,
+) -> Result<(), Failure> {
+    for (destination, link) in links(config, policy)? {
+        let witness = Witness { destination: destination.id.clone(), link, ledger: store.clone() };
+        witnesses.spawn(witness.run(stopped.clone()));
+    }
+    Ok(())
+}
+
+/// The cloud destinations of the policy, and how each is dialled.
+fn links<'p>(config: &Config, policy: &'p Policy) -> Result<Vec<(&'p Destination, Link)>, Failure> {
+    let client = Arc::new(tls::link_client(config)?);
+    let clouds = policy.destinations().into_iter().filter(|destination| destination.cloud);
+    let dialled = clouds.filter_map(|destination| {
+        let Dial { address } = config.destinations.get(&destination.id)?;
+        let link = Link::new(address, Arc::clone(&client));
+        Some(link.map(|link| (destination, link)).map_err(|e| Failure::because(Exit::Configuration, &e)))
+    });
+    dialled.collect()
 }
 
 fn worker(

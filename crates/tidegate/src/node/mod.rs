@@ -20,6 +20,8 @@ use tokio::task::JoinSet;
 use crate::config::{Config, Role};
 use crate::{Exit, Failure, clock, keys};
 
+/// How long a node that stops waits for its witnesses.
+const WITNESS_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 /// Readers of a node's database.
 const READ_CONNECTIONS: u32 = 4;
 
@@ -44,6 +46,9 @@ pub(crate) struct Running {
     pub(crate) store: Arc<Sqlite>,
     pub(crate) sealer: tokio::task::JoinHandle<()>,
     pub(crate) sealer_stop: watch::Sender<bool>,
+    /// What gives the ledger's checkpoints to witnesses; stopped last, so that they see the end of the ledger too.
+    pub(crate) witnesses: JoinSet<()>,
+    pub(crate) witnesses_stop: watch::Sender<bool>,
 }
 
 /// Runs the node of `config` until `until` ends; then drains, seals the ledger and closes the store.
@@ -81,6 +86,11 @@ async fn stop(config: &Config, mut running: Running) -> Result<(), Failure> {
     running.sealer_stop.send_replace(true);
     if running.sealer.await.is_err() {
         tracing::error!(node = config.node, "the sealer had died");
+    }
+    running.witnesses_stop.send_replace(true);
+    let witnessed = async { while running.witnesses.join_next().await.is_some() {} };
+    if tokio::time::timeout(WITNESS_TIMEOUT, witnessed).await.is_err() {
+        tracing::warn!(node = config.node, "the last checkpoint was not witnessed in time");
     }
     running.store.close().await.map_err(|error| Failure::because(Exit::Io, &error))
 }

@@ -72,7 +72,9 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     });
     super::serve_http(config, router, stopped, &mut tasks).await?;
     gate.set(true);
-    Ok(Running { tasks, stop, store, sealer, sealer_stop })
+    // Nobody witnesses a cloud node's ledger yet.
+    let (witnesses, (witnesses_stop, _)) = (JoinSet::new(), watch::channel(false));
+    Ok(Running { tasks, stop, store, sealer, sealer_stop, witnesses, witnesses_stop })
 }
 
 /// What this node accepts: the output grammar of every profile it has.
