@@ -213,6 +213,8 @@ impl Pipeline {
             deliveries: outcome.deliveries,
             pseudonyms: outcome.pseudonyms,
             records,
+            identifiers: Vec::new(),
+            reviews: Vec::new(),
         })
     }
 
@@ -225,16 +227,9 @@ impl Pipeline {
         events::quarantined(heading.entry.id, &reason);
         let now_us = (self.environment.now_us)();
         let state = MessageState::Quarantined;
-        WriteSet {
-            cause: Cause::Applied(heading.entry.seq),
-            message: row::message_row(heading, state, Some(reason), translation, now_us),
-            versions: Vec::new(),
-            keys: Vec::new(),
-            aliases: Vec::new(),
-            deliveries: Vec::new(),
-            pseudonyms: Vec::new(),
-            records: vec![row::quarantined_record(&self.environment, heading)],
-        }
+        let message = row::message_row(heading, state, Some(reason), translation, now_us);
+        let records = vec![row::quarantined_record(&self.environment, heading)];
+        WriteSet::of(Cause::Applied(heading.entry.seq), message, records)
     }
 
     /// Quarantines the message after `applied` without applying it; its bytes stay, and it can be reprocessed.

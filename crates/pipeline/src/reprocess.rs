@@ -73,16 +73,8 @@ impl Pipeline {
     async fn still_invalid(&mut self, heading: &Heading<'_>, reason: String) -> Result<&'static str, Error> {
         let now_us = (self.environment.now_us)();
         let message = row::message_row(heading, MessageState::Quarantined, Some(reason), None, now_us);
-        let set = store::WriteSet {
-            cause: Cause::Reprocessed(heading.entry.seq),
-            message,
-            versions: Vec::new(),
-            keys: Vec::new(),
-            aliases: Vec::new(),
-            deliveries: Vec::new(),
-            pseudonyms: Vec::new(),
-            records: vec![row::quarantined_record(&self.environment, heading)],
-        };
+        let records = vec![row::quarantined_record(&self.environment, heading)];
+        let set = store::WriteSet::of(Cause::Reprocessed(heading.entry.seq), message, records);
         self.ports.apply.commit(set).await?;
         Ok("still-quarantined")
     }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use fhir::ResourceType;
 use uuid::Uuid;
 
-use crate::{MessageRow, ResourceKey, ResourceVersion, Result, Seq, Stored};
+use crate::{MessageRow, NewReview, PatientIdentifier, ResourceKey, ResourceVersion, Result, Seq, Stored};
 
 /// A [`Key`] of this kind holds a clinical patient id: its message counts as one of that patient's
 /// ([`Apply::messages_of`]) though it may have written no version.
@@ -28,6 +28,28 @@ pub struct WriteSet {
     pub pseudonyms: Vec<NewPseudonym>,
     /// Its audit records.
     pub records: Vec<audit::Record>,
+    /// Identifiers of trusted authorities that it told of, and whose they are.
+    pub identifiers: Vec<PatientIdentifier>,
+    /// Questions about identity that it raised.
+    pub reviews: Vec<NewReview>,
+}
+
+impl WriteSet {
+    /// A set that changes nothing but the message list and the ledger.
+    pub fn of(cause: Cause, message: MessageRow, records: Vec<audit::Record>) -> Self {
+        Self {
+            cause,
+            message,
+            versions: Vec::new(),
+            keys: Vec::new(),
+            aliases: Vec::new(),
+            deliveries: Vec::new(),
+            pseudonyms: Vec::new(),
+            records,
+            identifiers: Vec::new(),
+            reviews: Vec::new(),
+        }
+    }
 }
 
 impl std::fmt::Debug for WriteSet {

@@ -29,6 +29,8 @@ mod access;
 #[cfg(feature = "clinical")]
 mod apply;
 mod error;
+#[cfg(feature = "clinical")]
+mod identity;
 mod ids;
 mod intake;
 #[cfg(feature = "clinical")]
@@ -45,6 +47,8 @@ pub use access::Access;
 #[cfg(feature = "clinical")]
 pub use apply::{Apply, Cause, Key, NewDelivery, NewPseudonym, PATIENT_KEY, PatientAlias, Sealed, WriteSet};
 pub use error::{Error, Result};
+#[cfg(feature = "clinical")]
+pub use identity::{NewReview, PatientIdentifier, PatientIndex, Review, ReviewAnswer};
 pub use ids::{JournalId, Micros, Seq};
 pub use intake::{Arrived, Intake, IntakeWrite};
 #[cfg(feature = "clinical")]
@@ -54,7 +58,7 @@ pub use journal::{
 };
 pub use ledger::{Ledger, LedgerRow, SealedLeaf, Unsealed};
 #[cfg(feature = "clinical")]
-pub use messages::{MessageDetail, MessageFilter, MessageRow, MessageState, Messages};
+pub use messages::{KeyTerm, MessageDetail, MessageFilter, MessageRow, MessageState, Messages};
 #[cfg(feature = "clinical")]
 pub use outbox::{Delivery, DeliveryRow, DeliveryState, Outbox, Settlement};
 pub use resources::{

@@ -65,14 +65,39 @@ pub struct MessageFilter {
     pub state: Option<MessageState>,
     /// Of this channel.
     pub channel: Option<String>,
-    /// With this business key, of any kind and system, whatever its case. PHI.
-    pub key: Option<String>,
+    /// With this business key. PHI.
+    pub key: Option<KeyTerm>,
+    /// Of this type, `ADT^A01`, or of these first letters, `ADT`.
+    pub message_type: Option<String>,
+    /// From this sender, `APP|FACILITY` or its first part.
+    pub sender: Option<String>,
+    /// Ended there for this reason.
+    pub reason: Option<String>,
+    /// Received at or after.
+    pub since_us: Option<Micros>,
+    /// Received before.
+    pub until_us: Option<Micros>,
+}
+
+/// A business key that is looked for. PHI; `Debug` prints its kind.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyTerm {
+    /// [`crate::Key::kind`]; `None`: of any kind.
+    pub kind: Option<&'static str>,
+    /// As sent, whatever its case, of any system.
+    pub value: String,
+}
+
+impl std::fmt::Debug for KeyTerm {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "KeyTerm({:?}, {} bytes)", self.kind, self.value.len())
+    }
 }
 
 impl std::fmt::Debug for MessageFilter {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { state, channel, key } = self;
-        write!(formatter, "MessageFilter({state:?}, {channel:?}, key: {})", key.is_some())
+        let Self { state, channel, key, message_type, .. } = self;
+        write!(formatter, "MessageFilter({state:?}, {channel:?}, {message_type:?}, key: {})", key.is_some())
     }
 }
 

@@ -7,7 +7,7 @@ use audit::Kind;
 use axum::extract::{Extension, Form, Query, State};
 use axum::response::Response;
 use serde::Deserialize;
-use store::{MessageFilter, MessageRow, MessageState, Seq};
+use store::{KeyTerm, MessageFilter, MessageRow, MessageState, Seq};
 
 use crate::Error;
 use crate::clinical::Clinical;
@@ -54,7 +54,8 @@ impl Choice {
             "" => None,
             number => Some(Seq(number.parse().map_err(|_| Error::Invalid("page"))?)),
         };
-        Ok((MessageFilter { state, channel: channel.map(str::to_owned), key: None }, before))
+        let channel = channel.map(str::to_owned);
+        Ok((MessageFilter { state, channel, ..MessageFilter::default() }, before))
     }
 }
 
@@ -162,6 +163,7 @@ pub(crate) async fn search(
     if key.is_empty() || key.len() > TERM_BYTES_MAX {
         return Err(Error::Invalid("key"));
     }
+    let key = KeyTerm { kind: None, value: key };
     let filter = MessageFilter { key: Some(key), ..MessageFilter::default() };
     let found = of(&server)?.messages.list(&filter, None, PAGE_ROWS).await?;
     let mut record = act(&server.console, Kind::ResourceSearched, &session, peer)?

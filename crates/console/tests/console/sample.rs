@@ -169,7 +169,7 @@ impl Messages for Node {
         let fits = |row: &&MessageRow| {
             filter.state.is_none_or(|state| state == row.state)
                 && filter.channel.as_ref().is_none_or(|channel| *channel == row.channel)
-                && filter.key.as_ref().is_none_or(|key| key == "MRN-4711")
+                && filter.key.as_ref().is_none_or(|key| key.value == "MRN-4711")
                 && before.is_none_or(|before| row.seq < before)
         };
         let mut found: Vec<MessageRow> = rows.iter().filter(fits).cloned().collect();

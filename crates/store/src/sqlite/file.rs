@@ -37,11 +37,19 @@ pub(super) const CLINICAL: Schema = Schema {
     migrations: &[
         include_str!("../migrations/node_0001.sql"),
         include_str!("../migrations/clinical_0002.sql"),
+        include_str!("../migrations/clinical_0003_identity.sql"),
+        include_str!("../migrations/clinical_0004_withdrawal.sql"),
+        include_str!("../migrations/clinical_0005_console.sql"),
+        include_str!("../migrations/node_0003_search.sql"),
     ],
 };
 pub(super) const PORTAL: Schema = Schema {
     application_id: 0x5467_5001,
-    migrations: &[include_str!("../migrations/node_0001.sql"), include_str!("../migrations/portal_0002.sql")],
+    migrations: &[
+        include_str!("../migrations/node_0001.sql"),
+        include_str!("../migrations/portal_0002.sql"),
+        include_str!("../migrations/node_0003_search.sql"),
+    ],
 };
 pub(super) const ACCESS: Schema =
     Schema { application_id: 0x5467_4101, migrations: &[include_str!("../migrations/access_0001.sql")] };

@@ -38,16 +38,15 @@ impl Messages for Sqlite {
         let before = before.map_or(i64::MAX, |seq| seq.0);
         // A key has few messages, so it drives whatever else is asked for.
         let (mut sql, mut values): (String, Vec<Value>) = match &filter.key {
-            Some(key) => (format!("{COLUMNS_BY_KEY} AND k.seq < ?"), vec![fold(key).into(), before.into()]),
+            Some(key) => {
+                let values = vec![fold(&key.value).into(), before.into()];
+                (format!("{COLUMNS_BY_KEY} AND k.seq < ?"), values)
+            }
             None => (format!("{COLUMNS} WHERE m.seq < ?"), vec![before.into()]),
         };
-        if let Some(state) = filter.state {
-            sql.push_str(" AND m.state = ?");
-            values.push(message_state_number(state).into());
-        }
-        if let Some(channel) = &filter.channel {
-            sql.push_str(" AND m.channel = ?");
-            values.push(channel.as_str().into());
+        for (condition, value) in conditions(filter) {
+            sql.push_str(condition);
+            values.push(value);
         }
         sql.push_str(" ORDER BY m.seq DESC LIMIT ?");
         values.push(bounded(limit).into());
@@ -108,6 +107,28 @@ impl Messages for Sqlite {
         let outcome = outcome.to_owned();
         self.job(|reply| SettleReprocess { request, outcome, reply }).await
     }
+}
+
+/// What must hold beside the position, each with its one value.
+fn conditions(filter: &MessageFilter) -> Vec<(&'static str, Value)> {
+    let text = |condition, text: &Option<String>| text.as_ref().map(|text| (condition, text.as_str().into()));
+    let kind = filter.key.as_ref().and_then(|key| key.kind);
+    [
+        filter.state.map(|state| (" AND m.state = ?", message_state_number(state).into())),
+        kind.map(|kind| (" AND k.kind = ?", kind.into())),
+        text(" AND m.channel = ?", &filter.channel),
+        text(" AND m.reason = ?", &filter.reason),
+        text(
+            " AND ? IN (m.message_type, substr(m.message_type, 1, instr(m.message_type, '^') - 1))",
+            &filter.message_type,
+        ),
+        text(" AND ? IN (m.sender, substr(m.sender, 1, instr(m.sender, '|') - 1))", &filter.sender),
+        filter.since_us.map(|since| (" AND m.received_us >= ?", since.into())),
+        filter.until_us.map(|until| (" AND m.received_us < ?", until.into())),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn message_row(row: &SqliteRow) -> Result<MessageRow> {

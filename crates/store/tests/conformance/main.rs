@@ -58,7 +58,8 @@ macro_rules! conformance {
                 a_resource_may_change_twice_in_one_set totals_are_given_where_they_are_cheap;
             messages:
                 the_list_is_newest_first_and_pages keys_are_found_whatever_their_case
-                filters_hold_together a_detail_has_all_that_came_of_a_message
+                filters_hold_together types_and_senders_are_found_whole_or_by_their_first_part
+                a_detail_has_all_that_came_of_a_message
                 a_reprocess_is_requested_once_and_settled_once states_are_counted;
             outbox:
                 a_lane_is_first_in_first_out a_waiting_row_holds_its_lane_back

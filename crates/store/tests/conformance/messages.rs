@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use store::{JournalId, MessageFilter, MessageState, Messages, Seq, Settlement};
+use store::{JournalId, KeyTerm, MessageFilter, MessageState, Messages, Seq, Settlement};
 use uuid::Uuid;
 
 use crate::harness::Adapter;
@@ -44,7 +44,10 @@ pub async fn keys_are_found_whatever_their_case(adapter: &impl Adapter) {
     ];
     node.apply.commit(first).await.expect("commits");
     node.apply.commit(set(2)).await.expect("commits");
-    let by = |key: &str| MessageFilter { key: Some(key.into()), ..MessageFilter::default() };
+    let by = |key: &str| MessageFilter {
+        key: Some(KeyTerm { kind: None, value: key.into() }),
+        ..MessageFilter::default()
+    };
     assert_eq!(seqs(&*node.messages, &by("mrn-é1"), None, 9).await, [1]);
     assert_eq!(seqs(&*node.messages, &by("MRN-É1"), None, 9).await, [1]);
     assert!(seqs(&*node.messages, &by("MRN"), None, 9).await.is_empty());
@@ -63,9 +66,13 @@ pub async fn filters_hold_together(adapter: &impl Adapter) {
     let filter = MessageFilter {
         state: Some(MessageState::Quarantined),
         channel: Some("adt".into()),
-        key: Some("K".into()),
+        key: Some(KeyTerm { kind: Some("patient"), value: "K".into() }),
+        ..MessageFilter::default()
     };
     assert_eq!(seqs(&*node.messages, &filter, None, 9).await, [4]);
+    let other_kind = KeyTerm { kind: Some("visit"), value: "K".into() };
+    let filter = MessageFilter { key: Some(other_kind), ..filter };
+    assert!(seqs(&*node.messages, &filter, None, 9).await.is_empty());
     let quarantined = MessageFilter { state: Some(MessageState::Quarantined), ..MessageFilter::default() };
     assert_eq!(seqs(&*node.messages, &quarantined, Some(4), 9).await, [3, 2, 1]);
 }
@@ -128,4 +135,28 @@ pub async fn states_are_counted(adapter: &impl Adapter) {
     let counts: HashMap<_, _> = node.messages.counts().await.expect("reads").into_iter().collect();
     assert_eq!(counts.len(), 7);
     assert!(counts.iter().all(|(state, count)| *count == if *state == Error { 2 } else { 1 }), "{counts:?}");
+}
+
+pub async fn types_and_senders_are_found_whole_or_by_their_first_part(adapter: &impl Adapter) {
+    let node = adapter.clinical().await;
+    for (seq, (message_type, sender)) in
+        (1..).zip([("ADT^A01", "EMR|NORTH"), ("ADT^A08", "EMR|SOUTH"), ("ACK", "RX|NORTH")])
+    {
+        let mut one = set(seq);
+        (one.message.message_type, one.message.sender) = (message_type.into(), sender.into());
+        one.message.received_us = seq * 10;
+        node.apply.commit(one).await.expect("commits");
+    }
+    let by = |message_type: Option<&str>, sender: Option<&str>| MessageFilter {
+        message_type: message_type.map(Into::into),
+        sender: sender.map(Into::into),
+        ..MessageFilter::default()
+    };
+    assert_eq!(seqs(&*node.messages, &by(Some("ADT"), None), None, 9).await, [2, 1]);
+    assert_eq!(seqs(&*node.messages, &by(Some("ADT^A08"), None), None, 9).await, [2]);
+    assert_eq!(seqs(&*node.messages, &by(Some("ACK"), Some("RX")), None, 9).await, [3]);
+    assert!(seqs(&*node.messages, &by(Some("AD"), None), None, 9).await.is_empty());
+    assert!(seqs(&*node.messages, &by(None, Some("NORTH")), None, 9).await.is_empty());
+    let window = MessageFilter { since_us: Some(20), until_us: Some(30), ..MessageFilter::default() };
+    assert_eq!(seqs(&*node.messages, &window, None, 9).await, [2]);
 }

@@ -59,16 +59,7 @@ pub fn message(seq: i64) -> MessageRow {
 }
 
 pub fn set(seq: i64) -> WriteSet {
-    WriteSet {
-        cause: Cause::Applied(Seq(seq)),
-        message: message(seq),
-        versions: Vec::new(),
-        keys: Vec::new(),
-        aliases: Vec::new(),
-        deliveries: Vec::new(),
-        pseudonyms: Vec::new(),
-        records: Vec::new(),
-    }
+    WriteSet::of(Cause::Applied(Seq(seq)), message(seq), Vec::new())
 }
 
 pub fn resource_type(name: &str) -> ResourceType {

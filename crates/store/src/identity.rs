@@ -1,0 +1,99 @@
+//! Who is who: identifiers that trusted authorities gave, and the questions that only a person may answer.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::{JournalId, Micros, Result};
+
+/// An identifier that a trusted authority gave to one person, and whose it is. PHI.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct PatientIdentifier {
+    /// URI of the assigning authority.
+    pub system: String,
+    /// The number as sent.
+    pub value: String,
+    /// The clinical id of the patient.
+    pub patient: String,
+}
+
+impl std::fmt::Debug for PatientIdentifier {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "PatientIdentifier({})", self.patient)
+    }
+}
+
+/// A question about identity that a message raised; the message waits in quarantine until it is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewReview {
+    /// Its name.
+    pub id: Uuid,
+    /// The message that raised it.
+    pub message: JournalId,
+    /// When.
+    pub at_us: Micros,
+    /// The clinical ids in question, the one known longest first.
+    pub patients: Vec<String>,
+    /// What speaks against them being one: codes such as `birth-date`, `sex`, `two-numbers-of-one-authority`.
+    pub contradictions: Vec<String>,
+}
+
+/// What a person said about a review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReviewAnswer {
+    /// One person: they are linked, and the message is processed.
+    Same,
+    /// Two persons: the numbers stay apart, and the message is processed for the patient of its own number.
+    Different,
+}
+
+/// A review as the console shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Review {
+    /// The question.
+    pub question: NewReview,
+    /// The answer, who gave it and when.
+    pub answered: Option<(ReviewAnswer, String, Micros)>,
+}
+
+/// The cross-reference of patients' identifiers, and its review queue. Answers are ground: a derivation reads them.
+#[async_trait]
+pub trait PatientIndex: Send + Sync {
+    /// Who holds each of these (system, value); those unknown are left out. Patients as they are known today, after
+    /// merges.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn holders(&self, identifiers: &[(String, String)]) -> Result<Vec<PatientIdentifier>>;
+    /// All identifiers of a patient, aliases' included.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn identifiers_of(&self, patient: &str) -> Result<Vec<PatientIdentifier>>;
+    /// Reviews, oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn reviews(&self, is_open: bool, limit: usize) -> Result<Vec<Review>>;
+    /// One review.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn review(&self, id: Uuid) -> Result<Option<Review>>;
+    /// Answers a review and asks the pipeline to reprocess its message, with the act's record; one transaction.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotFound`] when it is unknown, [`crate::Error::Conflict`] when it was answered otherwise.
+    async fn answer(
+        &self,
+        id: Uuid,
+        answer: ReviewAnswer,
+        by: &str,
+        at_us: Micros,
+        record: audit::Record,
+    ) -> Result<()>;
+    /// What was answered about two patients, in either order.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn answered(&self, one: &str, other: &str) -> Result<Option<ReviewAnswer>>;
+}

@@ -1,0 +1,1 @@
+-- Who is who: identifiers of trusted authorities, reviews.

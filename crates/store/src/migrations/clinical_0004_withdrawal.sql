@@ -1,0 +1,1 @@
+-- What stands at each destination, and why it may stand there.

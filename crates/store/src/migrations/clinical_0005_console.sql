@@ -1,0 +1,1 @@
+-- What the console lists: feeds, search, edits.

@@ -1,0 +1,1 @@
+-- Search, sort and history of resources; both roles.
