@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use tidegate::config::{self, Config};
-use tidegate::init::{Addresses, DESTINATION, Shown, init};
+use tidegate::init::{Addresses, DESTINATION, Purpose, Shown, init};
 use tidegate::node::{Overrides, run};
 use tidegate::{Exit, Failure};
 use tokio::sync::oneshot;
@@ -71,10 +71,13 @@ impl Pair {
             http: ports::free(),
             cloud_http: ports::free(),
             mllp: ports::free(),
+            pharmacy_mllp: ports::free(),
+            payer_mllp: ports::free(),
             link: ports::free(),
         };
         let root = crate::root();
-        let shown = init(folder.path(), &addresses, &root.join("mappings"), &root.join("profiles"));
+        let (mappings, profiles) = (root.join("mappings"), root.join("profiles"));
+        let shown = init(folder.path(), &addresses, &mappings, &profiles, Purpose::Site);
         let shown = shown.expect("init makes a pair");
         let load = |name: &str| config::load(&folder.join(name)).expect("init's configuration is right");
         let (mut onprem_config, cloud_config) = (load("onprem.yaml"), load("cloud.yaml"));
@@ -129,6 +132,16 @@ impl Pair {
     /// A connection to the on-prem listener.
     pub async fn sender(&self) -> Sender {
         Sender::connect(self.addresses.mllp).await
+    }
+
+    /// A connection to the pharmacy's listener.
+    pub async fn pharmacy(&self) -> Sender {
+        Sender::connect(self.addresses.pharmacy_mllp).await
+    }
+
+    /// A connection to the payer's listener.
+    pub async fn payer(&self) -> Sender {
+        Sender::connect(self.addresses.payer_mllp).await
     }
 
     /// Address of the on-prem listener.

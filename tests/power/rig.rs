@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tidegate::config::Config;
-use tidegate::init::{Addresses, init};
+use tidegate::init::{Addresses, Purpose, init};
 
 /// How long a node may take to come up, or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -42,7 +42,8 @@ impl Rig {
         std::fs::create_dir_all(folder.join("undo")).expect("the folder is made");
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace");
         let addresses = free_addresses();
-        init(&folder, &addresses, &root.join("mappings"), &root.join("profiles")).expect("init makes a pair");
+        init(&folder, &addresses, &root.join("mappings"), &root.join("profiles"), Purpose::Site)
+            .expect("init makes a pair");
         std::fs::create_dir_all(folder.join("onprem/data")).expect("the data folder is made");
         let shim = compile(&folder);
         Self { folder, flags, shim, addresses }
@@ -161,9 +162,16 @@ impl Drop for Node<'_> {
 
 fn free_addresses() -> Addresses {
     let bound: Vec<TcpListener> =
-        (0..4).map(|_| TcpListener::bind(LOOPBACK).expect("a port is free")).collect();
+        (0..6).map(|_| TcpListener::bind(LOOPBACK).expect("a port is free")).collect();
     let address = |at: usize| bound[at].local_addr().expect("it is bound");
-    Addresses { http: address(0), cloud_http: address(1), mllp: address(2), link: address(3) }
+    Addresses {
+        http: address(0),
+        cloud_http: address(1),
+        mllp: address(2),
+        pharmacy_mllp: address(3),
+        payer_mllp: address(4),
+        link: address(5),
+    }
 }
 
 fn compile(folder: &Path) -> PathBuf {

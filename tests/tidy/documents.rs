@@ -21,7 +21,7 @@ const COMMANDS: &[(&str, Proof)] = &[
     ("cargo demo --check", Elsewhere(".ci/run", "cargo demo --check")),
     (
         "cargo demo --data demo",
-        Elsewhere("crates/tidegate/src/demo/mod.rs", "Some(folder) => Ok((folder.clone(), false))"),
+        Elsewhere("crates/tidegate/src/demo/mod.rs", "Some(folder) => Self::new(args, folder.clone(), false).await"),
     ),
     ("cargo gate", Elsewhere(".ci/run", "cargo gate")),
     ("cargo gate --corpora DIR", Elsewhere(".ci/run", "--corpora")),

@@ -58,7 +58,7 @@ pub enum Command {
     Send(SendArgs),
     /// Write a seeded, synthetic feed to stdout.
     #[command(
-        after_help = "Examples:\n  tidegate gen --seed 7 --count 20\n  tidegate gen --people 5 --manifest sent.json"
+        after_help = "Examples:\n  tidegate gen --seed 7 --count 20\n  tidegate gen --feed pharmacy --count 5\n  tidegate gen --people 5 --manifest sent.json"
     )]
     #[cfg(feature = "clinical")]
     Gen(GenArgs),
@@ -87,7 +87,7 @@ pub struct DemoArgs {
     /// Cloud HTTP.
     #[arg(long, default_value = "127.0.0.1:8081")]
     pub cloud_http: SocketAddr,
-    /// On-prem MLLP.
+    /// On-prem MLLP of EMR and laboratory; pharmacy and payer have the next two ports.
     #[arg(long, default_value = "127.0.0.1:2575")]
     pub mllp: SocketAddr,
     /// Cloud link listener; a free port when absent.
@@ -112,7 +112,7 @@ pub struct InitArgs {
     /// Cloud HTTP.
     #[arg(long, default_value = "127.0.0.1:8081")]
     pub cloud_http: SocketAddr,
-    /// On-prem MLLP.
+    /// On-prem MLLP of EMR and laboratory; pharmacy and payer have the next two ports.
     #[arg(long, default_value = "127.0.0.1:2575")]
     pub mllp: SocketAddr,
     /// Cloud link listener.
@@ -213,6 +213,21 @@ pub struct SendArgs {
     pub timeout: u64,
 }
 
+/// Systems of `tidegate gen`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GenFeed {
+    /// Admission, transfer, discharge, identity: ADT.
+    Emr,
+    /// Results: ORU.
+    Lab,
+    /// Prescriptions and dispenses: RDE, RDS.
+    Pharmacy,
+    /// Charges with their insurance: DFT.
+    Payer,
+    /// All four, in the order in which things happen.
+    All,
+}
+
 /// `tidegate gen`.
 #[derive(Debug, Args)]
 pub struct GenArgs {
@@ -225,6 +240,9 @@ pub struct GenArgs {
     /// All messages of this many people instead.
     #[arg(long)]
     pub people: Option<u32>,
+    /// Whose messages.
+    #[arg(long, value_enum, default_value = "all")]
+    pub feed: GenFeed,
     /// Write what the feed says about people here, for a leak scan (with `--people`).
     #[arg(long, requires = "people")]
     pub manifest: Option<PathBuf>,

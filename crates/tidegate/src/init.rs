@@ -18,10 +18,37 @@ pub struct Addresses {
     pub http: SocketAddr,
     /// Cloud HTTP.
     pub cloud_http: SocketAddr,
-    /// On-prem MLLP.
+    /// On-prem MLLP of EMR and laboratory.
     pub mllp: SocketAddr,
+    /// On-prem MLLP of the pharmacy.
+    pub pharmacy_mllp: SocketAddr,
+    /// On-prem MLLP of the payer.
+    pub payer_mllp: SocketAddr,
     /// Cloud link listener.
     pub link: SocketAddr,
+}
+
+impl Addresses {
+    /// Addresses of a pair: pharmacy and payer have the two ports after `mllp`; `None` when there are no such ports.
+    pub fn new(http: SocketAddr, cloud_http: SocketAddr, mllp: SocketAddr, link: SocketAddr) -> Option<Self> {
+        let after = |count| Some(SocketAddr::new(mllp.ip(), mllp.port().checked_add(count)?));
+        Some(Self { http, cloud_http, mllp, pharmacy_mllp: after(1)?, payer_mllp: after(2)?, link })
+    }
+
+    /// All of them.
+    pub fn all(&self) -> [SocketAddr; 6] {
+        let Self { http, cloud_http, mllp, pharmacy_mllp, payer_mllp, link } = *self;
+        [http, cloud_http, mllp, pharmacy_mllp, payer_mllp, link]
+    }
+}
+
+/// What the pair is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Real work.
+    Site,
+    /// A demo on one machine: loopback only, and the console may send made-up bad input.
+    Demo,
 }
 
 /// Secrets that are shown once and stored only as hashes.
@@ -65,6 +92,7 @@ pub fn init(
     addresses: &Addresses,
     mappings: &Path,
     profiles: &Path,
+    purpose: Purpose,
 ) -> Result<Shown, InitError> {
     let (onprem, cloud) = (folder.join("onprem/keys"), folder.join("cloud/keys"));
     keys::make_folder(&onprem)?;
@@ -78,18 +106,22 @@ pub fn init(
         keys::write_new(&onprem, name, clock::random_hex(32).as_bytes())?;
     }
     keys::write_new(&cloud, keys::CURSOR, clock::random_hex(32).as_bytes())?;
-    let shown = Shown {
-        onprem_token: clock::random_hex(24),
-        cloud_token: clock::random_hex(24),
-        login_code: clock::random_hex(24),
-        cloud_login_code: clock::random_hex(24),
-    };
-    keys::write_new(&onprem, keys::TOKENS, token_line("demo", &shown.onprem_token).as_bytes())?;
-    keys::write_new(&cloud, keys::TOKENS, token_line("demo", &shown.cloud_token).as_bytes())?;
-    keys::write_new(&onprem, keys::LOGIN, keys::sha256_hex(&shown.login_code).as_bytes())?;
-    keys::write_new(&cloud, keys::LOGIN, keys::sha256_hex(&shown.cloud_login_code).as_bytes())?;
-    configurations(folder, addresses, mappings, profiles)?;
-    Ok(shown)
+    let (onprem_token, cloud_token) = (clock::random_hex(24), clock::random_hex(24));
+    keys::write_new(&onprem, keys::TOKENS, token_line("demo", &onprem_token).as_bytes())?;
+    keys::write_new(&cloud, keys::TOKENS, token_line("demo", &cloud_token).as_bytes())?;
+    let (login_code, cloud_login_code) = login_codes(folder)?;
+    configurations(folder, addresses, mappings, profiles, purpose)?;
+    Ok(Shown { onprem_token, cloud_token, login_code, cloud_login_code })
+}
+
+/// New codes of the one-time links to both consoles (on-prem, cloud); older ones open nothing any more.
+pub fn login_codes(folder: &Path) -> Result<(String, String), InitError> {
+    let codes = (clock::random_hex(24), clock::random_hex(24));
+    for (node, code) in [("onprem", &codes.0), ("cloud", &codes.1)] {
+        let hash = keys::sha256_hex(code);
+        keys::replace(&folder.join(node).join("keys"), keys::LOGIN, hash.as_bytes())?;
+    }
+    Ok(codes)
 }
 
 fn token_line(client: &str, token: &str) -> String {
@@ -147,14 +179,17 @@ fn configurations(
     addresses: &Addresses,
     mappings: &Path,
     profiles: &Path,
+    purpose: Purpose,
 ) -> Result<(), InitError> {
     let (mappings, profiles) = (yaml_path(mappings)?, yaml_path(profiles)?);
-    let Addresses { http, cloud_http, mllp, link } = addresses;
+    let Addresses { http, cloud_http, mllp, pharmacy_mllp, payer_mllp, link } = addresses;
+    let demo = if purpose == Purpose::Demo { "demo: true\n" } else { "" };
     let onprem = format!(
         "# On-prem node: holds identified data, dials out, is dialled by nobody beyond this network.\n\
          role: clinical\nnode: onprem\ndata: onprem/data\nkeys: onprem/keys\nhttp:\n  listen: \"{http}\"\nmllp:\n\
-         \x20 - name: emr\n    listen: \"{mllp}\"\nmappings: {mappings}\nprofiles: {profiles}\ndestinations:\n\
-         \x20 {DESTINATION}:\n    address: \"{link}\"\n"
+         \x20 - name: emr\n    listen: \"{mllp}\"\n  - name: pharmacy\n    listen: \"{pharmacy_mllp}\"\n\
+         \x20 - name: payer\n    listen: \"{payer_mllp}\"\nmappings: {mappings}\nprofiles: {profiles}\ndestinations:\n\
+         \x20 {DESTINATION}:\n    address: \"{link}\"\n{demo}"
     );
     let cloud = format!(
         "# Cloud node: takes what an on-prem node releases, never identified data.\n\

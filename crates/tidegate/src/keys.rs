@@ -81,6 +81,19 @@ pub fn write_new(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), KeyError
     write().map_err(|source| KeyError::Write { path: path.clone(), source })
 }
 
+/// Writes a user-only file in place of whatever has its name: another process sees the old bytes or the new ones.
+pub fn replace(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), KeyError> {
+    let (path, new) = (folder.join(name), folder.join(format!("{name}.new")));
+    let write = || {
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&new, &path)
+    };
+    write().map_err(|source| KeyError::Write { path: path.clone(), source })
+}
+
 /// The text of a key file, without its last line feed.
 pub fn read_text(folder: &Path, name: &str) -> Result<Zeroizing<String>, KeyError> {
     let path = folder.join(name);

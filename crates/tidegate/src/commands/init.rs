@@ -2,19 +2,19 @@
 
 use super::output;
 use crate::cli::InitArgs;
-use crate::init::{Addresses, init};
+use crate::init::{Addresses, Purpose, init};
 use crate::{Exit, Failure};
 
 /// Runs the command.
 pub fn run(args: &InitArgs) -> Result<(), Failure> {
-    let addresses =
-        Addresses { http: args.http, cloud_http: args.cloud_http, mllp: args.mllp, link: args.link };
+    let addresses = Addresses::new(args.http, args.cloud_http, args.mllp, args.link)
+        .ok_or_else(|| Failure::new(Exit::Usage, "--mllp leaves no two ports for pharmacy and payer"))?;
     let absolute = |path: &std::path::Path| {
         std::path::absolute(path)
             .map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", path.display())))
     };
     let (mappings, profiles) = (absolute(&args.mappings)?, absolute(&args.profiles)?);
-    let shown = init(&args.folder, &addresses, &mappings, &profiles)
+    let shown = init(&args.folder, &addresses, &mappings, &profiles, Purpose::Site)
         .map_err(|error| Failure::because(Exit::Configuration, &error))?;
     let folder = args.folder.display();
     output::words(&format!(

@@ -16,8 +16,7 @@ pub fn check(config: &Config, place: &str) -> Vec<Problem> {
         let fix = "listen on 127.0.0.1, or add `tls: {certificate: …, key: …}`";
         problems.push(problem("http.listen".into(), "HTTP beyond loopback needs TLS", fix));
     }
-    let clinical = config.mllp.iter().filter(|_| config.role == Role::Clinical);
-    for mllp in clinical {
+    for mllp in clinical(config) {
         let key = format!("mllp.{}", mllp.name);
         if is_beyond_loopback(mllp.listen) && mllp.tls.is_none() && mllp.plaintext.is_none() {
             let fix = "add `tls`, or `plaintext: {allow: [CIDR], reason: \"…\"}` for a closed network";
@@ -27,7 +26,16 @@ pub fn check(config: &Config, place: &str) -> Vec<Problem> {
             check_plaintext(mllp).map(|cause| problem(key, cause, "write networks as `10.1.2.0/24`")),
         );
     }
+    let listens = clinical(config).map(|mllp| mllp.listen).chain([config.http.listen]);
+    if config.demo && listens.into_iter().any(is_beyond_loopback) {
+        let cause = "a demo listens on loopback only";
+        problems.push(problem("demo".into(), cause, "remove `demo`, or listen on 127.0.0.1"));
+    }
     problems
+}
+
+fn clinical(config: &Config) -> impl Iterator<Item = &Mllp> {
+    config.mllp.iter().filter(|_| config.role == Role::Clinical)
 }
 
 fn check_plaintext(mllp: &Mllp) -> Option<&'static str> {

@@ -81,6 +81,9 @@ fn check(config: &Config, place: &str) -> Vec<Problem> {
             if config.link.is_none() {
                 wrong("link", "is missing", "add `link: {listen: …, destination: …, region: …}`");
             }
+            if config.demo {
+                wrong("demo", "belongs to the clinical role", "remove it");
+            }
             if !config.mllp.is_empty() {
                 wrong("mllp", "belongs to the clinical role", "remove it: a cloud node takes no HL7 v2");
             }
@@ -130,6 +133,20 @@ mod tests {
             "{CLINICAL}mllp: [{{name: emr, listen: 0.0.0.0:2575, plaintext: {{allow: [10.0.0.0/8], reason: ward VLAN}}}}]\n"
         );
         assert_eq!(problems(&allowed), []);
+    }
+
+    #[test]
+    fn a_demo_listens_on_loopback_only() {
+        let demo = format!("{CLINICAL}demo: true\n");
+        assert_eq!(problems(&demo), []);
+        for beyond in [
+            demo.replace("127.0.0.1:8080", "0.0.0.0:8080"),
+            format!(
+                "{demo}mllp: [{{name: emr, listen: 0.0.0.0:2575, plaintext: {{allow: [10.0.0.0/8], reason: ward}}}}]\n"
+            ),
+        ] {
+            assert!(problems(&beyond).iter().any(|p| p.place.ends_with("demo")), "{beyond}");
+        }
     }
 
     #[test]

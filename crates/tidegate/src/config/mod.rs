@@ -42,6 +42,10 @@ pub struct Config {
     /// Logging.
     #[serde(default)]
     pub log: Log,
+    /// A demo: every listener on loopback, and the console may send made-up bad input to the node's own listeners
+    /// (clinical role).
+    #[serde(default)]
+    pub demo: bool,
 }
 
 /// Which side of the boundary a node is; two roles are two processes with two databases.

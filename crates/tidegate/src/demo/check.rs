@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::feed::Sender;
+use super::feed::{Sender, Systems};
 use super::nodes::Node;
 use super::{Demo, leak};
-use crate::generate::{Feed, Generated, Sent};
+use crate::generate::{self, Feed, Generated, Sent};
 use crate::{Exit, Failure, clock};
 
 /// Seed of the checked feed.
@@ -52,7 +52,9 @@ impl Story {
 /// Tells the story; both nodes are stopped when it returns.
 pub async fn run(demo: &Demo, onprem_node: Node, cloud_node: Node) -> Result<(), Failure> {
     let mut story = Story::default();
-    let (messages, sent) = Feed::of_people(SEED, PEOPLE);
+    let mut feed = Feed::new(SEED);
+    let messages: Vec<_> = (0..PEOPLE).flat_map(|_| feed.episode().messages).collect();
+    let sent = generate::sent(&messages);
     story.tell("messages are acknowledged", acknowledged(demo, &messages).await);
     story.tell("bad input is answered", bad_input(demo).await);
     story.tell("resources are searchable on-prem", searchable(demo).await);
@@ -75,31 +77,23 @@ pub async fn run(demo: &Demo, onprem_node: Node, cloud_node: Node) -> Result<(),
     crate::commands::words(&format!("{passed} passed, {failed} failed, {skipped} skipped"));
     let is_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
     if failed > 0 || (is_ci && skipped > 0) {
-        let words = format!("the demo's check failed; its folder is {}", demo.folder.display());
+        let words = format!("the demo's check failed; its folder is {}", demo.place.folder.display());
         return Err(Failure::new(Exit::CheckFailed, words));
     }
     Ok(())
 }
 
 async fn acknowledged(demo: &Demo, messages: &[Generated]) -> Outcome {
-    let mut sender = Sender::connect(demo.addresses.mllp).await?;
+    let mut systems = Systems::connect(&demo.place.addresses).await?;
     for message in messages {
-        let acknowledgment = sender.send(message.er7.as_bytes()).await?;
-        if !acknowledgment.code.is_accept() || !acknowledgment.answers(message.control_id.as_bytes()) {
-            return Err(format!(
-                "{} {} was answered {}",
-                message.message_type,
-                message.control_id,
-                acknowledgment.code.code()
-            ));
-        }
+        systems.send(message).await?;
     }
-    Ok(format!("{} messages, each AA with its own control id", messages.len()))
+    Ok(format!("{} messages of four systems, each AA with its own control id", messages.len()))
 }
 
 /// No MSH, an unknown type, a repeated control id: each has its answer.
 async fn bad_input(demo: &Demo) -> Outcome {
-    let mut sender = Sender::connect(demo.addresses.mllp).await?;
+    let mut sender = Sender::connect(demo.place.addresses.mllp).await?;
     let junk = sender.send(b"this is no message").await?;
     if junk.code.code() != "AR" {
         return Err(format!("a frame without MSH was answered {}", junk.code.code()));
@@ -210,8 +204,8 @@ async fn merged(demo: &Demo) -> Outcome {
 
 async fn tokens(demo: &Demo) -> Outcome {
     let crossed = [
-        demo.onprem.with_token(&demo.shown.cloud_token).read("/fhir/Patient").await?.status,
-        demo.cloud.with_token(&demo.shown.onprem_token).read("/fhir/Patient").await?.status,
+        demo.onprem.with_token(&demo.place.shown.cloud_token).read("/fhir/Patient").await?.status,
+        demo.cloud.with_token(&demo.place.shown.onprem_token).read("/fhir/Patient").await?.status,
         demo.onprem.with_token("wrong").read("/fhir/Patient").await?.status,
     ];
     if crossed == [401; 3] { Ok("401 each".to_owned()) } else { Err(format!("answered {crossed:?}")) }
@@ -220,8 +214,8 @@ async fn tokens(demo: &Demo) -> Outcome {
 /// `audit verify` as a process, against the cloud node's checkpoint.
 async fn verify(demo: &Demo, data: Option<&Path>, expected: i32) -> Outcome {
     let mut command = Command::new(std::env::current_exe().map_err(|error| error.to_string())?);
-    command.args(["audit", "verify", "-c"]).arg(demo.folder.join("onprem.yaml"));
-    command.arg("--witness").arg(format!("http://{}", demo.addresses.cloud_http));
+    command.args(["audit", "verify", "-c"]).arg(demo.place.folder.join("onprem.yaml"));
+    command.arg("--witness").arg(format!("http://{}", demo.place.addresses.cloud_http));
     if let Some(data) = data {
         command.arg("--data").arg(data);
     }
@@ -238,8 +232,8 @@ async fn verify(demo: &Demo, data: Option<&Path>, expected: i32) -> Outcome {
 
 /// One letter of one stored record changed behind the engine's back, wherever the file holds that record.
 async fn tampered(demo: &Demo) -> Outcome {
-    let copy = demo.folder.join("tampered");
-    leak::copy_folder(&demo.folder.join("onprem/data"), &copy).map_err(|error| error.to_string())?;
+    let copy = demo.place.folder.join("tampered");
+    leak::copy_folder(&demo.place.folder.join("onprem/data"), &copy).map_err(|error| error.to_string())?;
     let file = copy.join("node.db");
     let mut bytes = std::fs::read(&file).map_err(|error| error.to_string())?;
     let needle = b"\"kind\":\"message.applied\",\"id\":\"";
@@ -272,16 +266,16 @@ async fn leak_scan(demo: &Demo, sent: &Sent, story: &mut Story) {
         crate::commands::words("skipped the leak scan: python3 is not installed");
         return;
     }
-    let manifest = demo.folder.join("sent.json");
+    let manifest = demo.place.folder.join("sent.json");
     if let Err(words) = leak::write_manifest(&manifest, sent) {
         story.tell("the leak scan knows what was sent", Err(words));
         return;
     }
-    let cloud = demo.folder.join("cloud");
-    let copy = demo.folder.join(format!("planted-{}", clock::random_hex(4)));
+    let cloud = demo.place.folder.join("cloud");
+    let copy = demo.place.folder.join(format!("planted-{}", clock::random_hex(4)));
     story.tell(
         "control: the scanner finds what was sent on-prem",
-        leak::onprem(&manifest, &demo.folder.join("onprem/data")).await,
+        leak::onprem(&manifest, &demo.place.folder.join("onprem/data")).await,
     );
     story.tell(
         "control: a planted identifier is found",
