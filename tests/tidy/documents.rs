@@ -21,7 +21,10 @@ const COMMANDS: &[(&str, Proof)] = &[
     ("cargo demo --check", Elsewhere(".ci/run", "cargo demo --check")),
     (
         "cargo demo --data demo",
-        Elsewhere("crates/tidegate/src/demo/mod.rs", "Some(folder) => Self::new(args, folder.clone(), false).await"),
+        Elsewhere(
+            "crates/tidegate/src/demo/place.rs",
+            "Some(folder) => Self::new(args, folder.clone(), false).await",
+        ),
     ),
     ("cargo gate", Elsewhere(".ci/run", "cargo gate")),
     ("cargo gate --corpora DIR", Elsewhere(".ci/run", "--corpora")),
