@@ -277,8 +277,18 @@ fn shape(kind: Kind) -> Shape {
         Kind::ArrivalRefused => {
             (import(), lifecycle("receive", "Receive/Retain Record Lifecycle Event"), "C", Direction::In)
         }
+        Kind::PatientsLinked => identity("link", "Link Record Lifecycle Event", Direction::Within),
+        Kind::PatientsUnlinked => identity("unlink", "Unlink Record Lifecycle Event", Direction::Within),
+        Kind::ReviewRaised => identity("hold", "Add Legal Hold Record Lifecycle Event", Direction::Within),
+        Kind::ReviewAnswered => identity("attest", "Attest Record Lifecycle Event", Direction::In),
     };
     Shape { event, subtype, action, direction }
+}
+
+/// What is said or done about who is who.
+fn identity(code: &str, display: &str, direction: Direction) -> (Value, Value, &'static str, Direction) {
+    let event = || coding(LIFECYCLE, code, display);
+    (event(), event(), "U", direction)
 }
 
 /// AuditEvent.outcome: 0 success, 4 minor failure (refused), 8 serious failure (`error…`, `failed…`).

@@ -39,11 +39,19 @@ pub enum Kind {
     Arrived,
     /// A release arrived at this node and was refused.
     ArrivalRefused,
+    /// Two patients became one: by a merge message, or by a number that a trusted authority gave both.
+    PatientsLinked,
+    /// Two patients that had become one are two again.
+    PatientsUnlinked,
+    /// A message raised a question about who is who.
+    ReviewRaised,
+    /// A person said who is who.
+    ReviewAnswered,
 }
 
 impl Kind {
     /// Every kind, in declaration order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::MessageReceived,
         Self::MessageApplied,
         Self::MessageQuarantined,
@@ -62,6 +70,10 @@ impl Kind {
         Self::ReleasedFromQuarantine,
         Self::Arrived,
         Self::ArrivalRefused,
+        Self::PatientsLinked,
+        Self::PatientsUnlinked,
+        Self::ReviewRaised,
+        Self::ReviewAnswered,
     ];
 
     /// The stored text, `object.act`.
@@ -85,6 +97,10 @@ impl Kind {
             Self::ReleasedFromQuarantine => "quarantine.released",
             Self::Arrived => "arrival.stored",
             Self::ArrivalRefused => "arrival.refused",
+            Self::PatientsLinked => "patient.linked",
+            Self::PatientsUnlinked => "patient.unlinked",
+            Self::ReviewRaised => "review.raised",
+            Self::ReviewAnswered => "review.answered",
         }
     }
 

@@ -25,13 +25,14 @@ impl std::fmt::Debug for PatientIdentifier {
 /// A question about identity that a message raised; the message waits in quarantine until it is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewReview {
-    /// Its name.
+    /// Its name. A review of the same name that exists takes the message as one more that waits for its answer.
     pub id: Uuid,
-    /// The message that raised it.
+    /// The message that raised it first.
     pub message: JournalId,
     /// When.
     pub at_us: Micros,
-    /// The clinical ids in question, the one known longest first.
+    /// The clinical ids in question, the one that its most trusted number stands for first; the last is the one that
+    /// the message would be applied to by itself.
     pub patients: Vec<String>,
     /// What speaks against them being one: codes such as `birth-date`, `sex`, `two-numbers-of-one-authority`.
     pub contradictions: Vec<String>,
@@ -44,6 +45,17 @@ pub enum ReviewAnswer {
     Same,
     /// Two persons: the numbers stay apart, and the message is processed for the patient of its own number.
     Different,
+}
+
+/// What a person said last about two clinical patient ids; ground.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityDecision {
+    /// The lesser id, as it was when it was asked.
+    pub one: String,
+    /// The greater id.
+    pub other: String,
+    /// One person, or two.
+    pub answer: ReviewAnswer,
 }
 
 /// A review as the console shows it.
@@ -79,7 +91,8 @@ pub trait PatientIndex: Send + Sync {
     /// # Errors
     /// When the database cannot be read.
     async fn review(&self, id: Uuid) -> Result<Option<Review>>;
-    /// Answers a review and asks the pipeline to reprocess its message, with the act's record; one transaction.
+    /// Answers a review and asks the pipeline to reprocess every message that waits for it, with the act's record; one
+    /// transaction. The same answer again changes nothing.
     ///
     /// # Errors
     /// [`crate::Error::NotFound`] when it is unknown, [`crate::Error::Conflict`] when it was answered otherwise.
@@ -96,4 +109,25 @@ pub trait PatientIndex: Send + Sync {
     /// # Errors
     /// When the database cannot be read.
     async fn answered(&self, one: &str, other: &str) -> Result<Option<ReviewAnswer>>;
+    /// Says what two ids are from here on: [`ReviewAnswer::Different`] takes a merge or link back,
+    /// [`ReviewAnswer::Same`] takes that back. Asks the pipeline to reprocess the last message about either, with the
+    /// act's record; one transaction.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotFound`] when no message is about either of them, [`crate::Error::Conflict`] when they are one
+    /// id.
+    async fn decide(
+        &self,
+        one: &str,
+        other: &str,
+        answer: ReviewAnswer,
+        by: &str,
+        at_us: Micros,
+        record: audit::Record,
+    ) -> Result<()>;
+    /// All decisions that name one of these ids or an alias of one.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn decisions(&self, patients: &[String]) -> Result<Vec<IdentityDecision>>;
 }

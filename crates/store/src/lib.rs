@@ -48,7 +48,7 @@ pub use access::Access;
 pub use apply::{Apply, Cause, Key, NewDelivery, NewPseudonym, PATIENT_KEY, PatientAlias, Sealed, WriteSet};
 pub use error::{Error, Result};
 #[cfg(feature = "clinical")]
-pub use identity::{NewReview, PatientIdentifier, PatientIndex, Review, ReviewAnswer};
+pub use identity::{IdentityDecision, NewReview, PatientIdentifier, PatientIndex, Review, ReviewAnswer};
 pub use ids::{JournalId, Micros, Seq};
 pub use intake::{Arrived, Intake, IntakeWrite};
 #[cfg(feature = "clinical")]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use store::{Access, Apply, Intake, Journal, Ledger, Messages, Outbox, Resources};
+use store::{Access, Apply, Intake, Journal, Ledger, Messages, Outbox, PatientIndex, Resources};
 
 /// The ports of an on-prem node.
 pub struct Clinical {
@@ -14,6 +14,7 @@ pub struct Clinical {
     pub outbox: Arc<dyn Outbox>,
     pub ledger: Arc<dyn Ledger>,
     pub access: Arc<dyn Access>,
+    pub index: Arc<dyn PatientIndex>,
 }
 
 /// The ports of a cloud node.

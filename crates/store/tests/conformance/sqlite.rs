@@ -68,7 +68,8 @@ impl Adapter for Files {
             messages: store.clone(),
             outbox: store.clone(),
             ledger: store.clone(),
-            access: store,
+            access: store.clone(),
+            index: store,
         }
     }
 

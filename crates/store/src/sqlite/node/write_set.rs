@@ -9,9 +9,11 @@ use super::plan::Plan;
 use super::prepare::{PreparedRecord, PreparedVersion};
 use super::state::State;
 use crate::sqlite::codes::message_state_number;
+use crate::sqlite::identity::raise;
 use crate::sqlite::rows::{Rows, run};
 use crate::{
-    Cause, Error, Key, MessageRow, NewDelivery, NewPseudonym, PATIENT_KEY, PatientAlias, Result, WriteSet,
+    Cause, Error, Key, MessageRow, NewDelivery, NewPseudonym, NewReview, PATIENT_KEY, PatientAlias,
+    PatientIdentifier, Result, WriteSet,
 };
 
 const INSERT_MESSAGES: &str =
@@ -37,6 +39,8 @@ pub(in crate::sqlite) struct PreparedSet {
     deliveries: Vec<NewDelivery>,
     pseudonyms: Vec<NewPseudonym>,
     records: Vec<PreparedRecord>,
+    identifiers: Vec<PatientIdentifier>,
+    reviews: Vec<NewReview>,
 }
 
 impl PreparedSet {
@@ -62,6 +66,8 @@ impl PreparedSet {
             aliases: set.aliases,
             deliveries: set.deliveries,
             pseudonyms: set.pseudonyms,
+            identifiers: set.identifiers,
+            reviews: set.reviews,
         })
     }
 
@@ -123,6 +129,9 @@ pub(super) async fn write(
     plan.write(&mut state.counters, connection).await?;
     tables.write(connection).await?;
     aliases(&written, connection).await?;
+    for review in written.iter().flat_map(|set| &set.reviews) {
+        raise(review, connection).await?;
+    }
     let records = written.iter().flat_map(|set| set.records.iter().cloned());
     state.write_records(records, connection).await?;
     Ok(outcomes)
@@ -179,6 +188,9 @@ fn take(set: &PreparedSet, plan: &mut Plan, tables: &mut Tables, state: &mut Sta
     for patient in set.patients() {
         tables.patients.push([patient.into(), seq.into()]);
     }
+    for identifier in &set.identifiers {
+        tables.identifier(identifier);
+    }
     for delivery in &set.deliveries {
         state.counters.delivery += 1;
         tables.delivery(state.counters.delivery, seq, set.message.processed_us, delivery);
@@ -204,6 +216,7 @@ struct Tables {
     patients: Rows,
     pseudonyms: Rows,
     deliveries: Rows,
+    identifiers: Rows,
 }
 
 impl Default for Tables {
@@ -219,6 +232,11 @@ impl Default for Tables {
             patients: Rows::statement("INSERT INTO message_patients (patient, seq)", ignore, 2),
             pseudonyms: Rows::insert(insert_pseudonyms, 5),
             deliveries: Rows::insert(INSERT_DELIVERIES, 18),
+            identifiers: Rows::statement(
+                "INSERT INTO patient_identifiers (system, value, patient)",
+                "ON CONFLICT (system, value) DO UPDATE SET patient = excluded.patient",
+                3,
+            ),
         }
     }
 }
@@ -249,6 +267,11 @@ impl Tables {
         ]);
     }
 
+    fn identifier(&mut self, identifier: &PatientIdentifier) {
+        let PatientIdentifier { system, value, patient } = identifier;
+        self.identifiers.push([system.as_str().into(), value.as_str().into(), patient.as_str().into()]);
+    }
+
     fn delivery(&mut self, number: i64, seq: i64, queued_us: i64, delivery: &NewDelivery) {
         self.deliveries.push([
             number.into(),
@@ -273,8 +296,10 @@ impl Tables {
     }
 
     async fn write(self, connection: &mut SqliteConnection) -> Result<()> {
-        let Self { applied, reprocessed, message_resources, keys, patients, pseudonyms, deliveries } = self;
-        for rows in [applied, reprocessed, message_resources, keys, patients, pseudonyms, deliveries] {
+        let Self { applied, reprocessed, message_resources, keys, patients, .. } = self;
+        let Self { pseudonyms, deliveries, identifiers, .. } = self;
+        let first = [applied, reprocessed, message_resources, keys, patients];
+        for rows in first.into_iter().chain([pseudonyms, deliveries, identifiers]) {
             rows.execute(connection).await?;
         }
         Ok(())
