@@ -49,14 +49,14 @@ const COMMANDS: &[(&str, Proof)] = &[
     ("tidegate gen --seed 7 --count 20", Runs("MSH|")),
     (
         "tidegate gen --count 100 | tidegate send 127.0.0.1:2575",
-        Elsewhere("crates/tidegate/src/demo/check.rs", "sender.send(message.er7.as_bytes())"),
+        Elsewhere("crates/tidegate/src/demo/feed.rs", "sender.send(message.er7.as_bytes())"),
     ),
     ("tidegate check -c deploy/onprem.yaml", Runs("right")),
     ("tidegate check -c deploy/cloud.yaml", Runs("right")),
-    ("tidegate init site", Elsewhere("crates/tidegate/src/demo/mod.rs", "init(folder, &addresses")),
+    ("tidegate init site", Elsewhere("crates/tidegate/src/demo/place.rs", "init(&folder, &addresses")),
     (
         "tidegate init site --link 10.0.0.5:9443",
-        Elsewhere("crates/tidegate/src/demo/mod.rs", "init(folder, &addresses"),
+        Elsewhere("crates/tidegate/src/demo/place.rs", "init(&folder, &addresses"),
     ),
     ("tidegate run -c site/onprem.yaml", Elsewhere("crates/tidegate/src/demo/nodes.rs", "\"run\"")),
     ("tidegate run -c site/cloud.yaml", Elsewhere("crates/tidegate/src/demo/nodes.rs", "\"run\"")),

@@ -10,6 +10,7 @@ mod payer;
 mod person;
 mod pharmacy;
 mod random;
+mod scene;
 mod segment;
 mod sent;
 mod vocabulary;
@@ -18,6 +19,7 @@ mod world;
 pub use moment::Moment;
 pub use person::{Kin, Person};
 pub use random::Random;
+pub use scene::scene;
 pub use sent::Sent;
 pub use world::{Counts, Episode, Feed, sent};
 
