@@ -1,4 +1,6 @@
 "use strict";
+// Every page works without this script. It links panels, moves by keys, and renews what the server says may be renewed.
+
 // Panels: what carries one of the same leaf numbers lights up together.
 const byLeaf = new Map();
 for (const element of document.querySelectorAll("[data-n]")) {
@@ -22,42 +24,147 @@ if (byLeaf.size > 0) {
     if (event.key === "Escape") light({ target: document });
   });
 }
-// The live list: replaces the rows, but never under a focus or while paused.
-const table = document.querySelector("table[data-live]");
-if (table) {
-  const pause = document.getElementById("pause");
-  const state = document.getElementById("live-state");
-  const body = table.tBodies[0];
-  let waiting = null;
-  let said = 0;
-  const say = (text, now) => {
-    if (now || Date.now() - said > 10000) {
-      said = Date.now();
-      state.textContent = text;
-    }
-  };
-  const isPaused = () => pause.getAttribute("aria-pressed") === "true";
-  const show = () => {
-    if (waiting === null || isPaused() || body.contains(document.activeElement)) return;
-    body.innerHTML = waiting;
-    waiting = null;
-  };
-  const source = new EventSource(table.dataset.live);
-  source.addEventListener("rows", (event) => {
-    waiting = event.data;
-    show();
-    say(waiting === null ? "Live" : "Newer rows wait");
-  });
-  source.addEventListener("ended", () => {
-    source.close();
-    say("Ended. Refresh to go on.", true);
-  });
+
+// Keys: `/` search, `j` `k` rows, `g` and a letter another page, `p` pause, `?` help. Off where the person said so.
+const rowLinks = () => [...document.querySelectorAll("tbody tr")].map((row) => row.querySelector("a[href]")).filter(Boolean);
+function moveRow(step) {
+  const links = rowLinks();
+  if (links.length === 0) return;
+  const row = document.activeElement && document.activeElement.closest("tbody tr");
+  const at = row ? links.findIndex((link) => row.contains(link)) : -1;
+  const next = at < 0 ? (step > 0 ? 0 : links.length - 1) : Math.min(Math.max(at + step, 0), links.length - 1);
+  links[next].focus();
+  links[next].scrollIntoView({ block: "nearest" });
+}
+let goes = 0;
+function key(event) {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+  if (event.target.closest("input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable]")) return;
+  const isGo = Date.now() - goes < 1500;
+  goes = 0;
+  if (isGo) {
+    const page = document.querySelector(`a[data-key="${CSS.escape(event.key)}"]`);
+    if (page) location.assign(page.href);
+    return;
+  }
+  if (event.key === "g") goes = Date.now();
+  else if (event.key === "j") moveRow(1);
+  else if (event.key === "k") moveRow(-1);
+  else if (event.key === "?") location.assign("/help");
+  else if (event.key === "p") {
+    const pause = document.getElementById("pause");
+    if (pause && !pause.hidden) pause.click();
+  } else if (event.key === "/") {
+    const field = document.querySelector("[data-search]");
+    const page = document.querySelector('a[href="/search"]');
+    if (field) field.focus();
+    else if (page) location.assign(page.href);
+    event.preventDefault();
+  }
+}
+if (document.body.dataset.keys) document.addEventListener("keydown", key);
+
+// A button that stops what moves by itself (WCAG 2.2, 2.2.2), and a status that speaks at most every ten seconds.
+const pause = document.getElementById("pause");
+const state = document.getElementById("live-state");
+const isPaused = () => pause.getAttribute("aria-pressed") === "true";
+let said = 0;
+function say(text, now) {
+  if (now || Date.now() - said > 10000) {
+    said = Date.now();
+    state.textContent = text;
+  }
+}
+function whenPaused(stop, go) {
   pause.hidden = false;
   pause.addEventListener("click", () => {
     pause.setAttribute("aria-pressed", String(!isPaused()));
     say(isPaused() ? "Paused" : "Live", true);
-    show();
+    if (isPaused()) stop();
+    else go();
   });
-  body.addEventListener("focusout", () => setTimeout(show, 0));
-  addEventListener("pagehide", () => source.close());
+}
+
+// The live list: new rows come on top. Paused, nothing is received at all.
+const table = document.querySelector("table[data-live]");
+if (table) {
+  const rowsMax = 50;
+  const body = table.tBodies[0];
+  let source = null;
+  let fresh = 0;
+  const put = (html, isNew) => {
+    const part = document.createElement("template");
+    part.innerHTML = html;
+    if (isNew) {
+      for (const old of body.querySelectorAll(".fresh, .more")) old.classList.contains("more") ? old.remove() : old.classList.remove("fresh");
+      for (const row of part.content.children) row.classList.add("fresh");
+      body.prepend(part.content);
+      while (body.rows.length > rowsMax && !body.lastElementChild.contains(document.activeElement)) body.lastElementChild.remove();
+      return;
+    }
+    const focused = body.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    body.replaceChildren(part.content);
+    const again = focused && body.querySelector(`a[href="${CSS.escape(focused)}"]`);
+    if (again) again.focus();
+  };
+  const stop = () => {
+    if (source) source.close();
+    source = null;
+  };
+  const go = () => {
+    stop();
+    source = new EventSource(table.dataset.live);
+    source.addEventListener("page", (event) => {
+      put(event.data, false);
+      say("Live", said === 0);
+    });
+    source.addEventListener("rows", (event) => {
+      put(event.data, true);
+      fresh += Number(event.lastEventId) || 0;
+      if (Date.now() - said > 10000) {
+        say(`${fresh} new`, true);
+        fresh = 0;
+      }
+    });
+    source.addEventListener("ended", () => {
+      stop();
+      pause.hidden = true;
+      say("Ended. Refresh to go on.", true);
+    });
+  };
+  whenPaused(stop, go);
+  go();
+  addEventListener("pagehide", stop);
+  addEventListener("pageshow", (event) => {
+    if (event.persisted && !isPaused()) go();
+  });
+}
+
+// Parts that are renewed: asked for again every so many seconds, not while they hold the focus or an open detail.
+const renewed = document.querySelector("[data-renew]");
+if (renewed && pause) {
+  let timer = 0;
+  const renew = async () => {
+    const isBusy = document.hidden || renewed.contains(document.activeElement) || renewed.querySelector("details[open]");
+    if (isBusy) return;
+    try {
+      const answer = await fetch(location.href, { headers: { "x-tidegate-by-itself": "1" }, cache: "no-store" });
+      if (!answer.ok) {
+        clearInterval(timer);
+        pause.hidden = true;
+        say("Ended. Refresh to go on.", true);
+        return;
+      }
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const part = page.querySelector("[data-renew]");
+      if (part && !isPaused()) renewed.replaceChildren(...part.childNodes);
+    } catch {
+      say("The node does not answer.", true);
+    }
+  };
+  const go = () => {
+    timer = setInterval(renew, Number(renewed.dataset.renew) * 1000);
+  };
+  whenPaused(() => clearInterval(timer), go);
+  go();
 }

@@ -1,4 +1,4 @@
-//! Style and script, compiled in; their URLs carry their digest, so they never change under a name.
+//! Style, script and icon, compiled in; their URLs carry their digest, so they never change under a name.
 
 use std::sync::LazyLock;
 
@@ -25,6 +25,8 @@ static STYLE: LazyLock<Asset> = LazyLock::new(|| {
 static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("console", "js", "text/javascript; charset=utf-8", include_str!("../assets/console.js"))
 });
+static ICON: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("tidegate", "svg", "image/svg+xml", include_str!("../assets/icon.svg")));
 
 impl Asset {
     fn new(stem: &str, extension: &str, content_type: &'static str, body: &'static str) -> Self {
@@ -39,6 +41,11 @@ pub(crate) fn style_url() -> String {
     format!("/assets/{}", STYLE.name)
 }
 
+/// URL of the icon.
+pub(crate) fn icon_url() -> String {
+    format!("/assets/{}", ICON.name)
+}
+
 /// URL of the script.
 pub(crate) fn script_url() -> String {
     format!("/assets/{}", SCRIPT.name)
@@ -46,7 +53,7 @@ pub(crate) fn script_url() -> String {
 
 /// `GET /assets/{name}`: no session needed, for the sign-in page is styled too.
 pub(crate) async fn serve(Path(name): Path<String>) -> Result<Response, Error> {
-    let found = [&*STYLE, &*SCRIPT].into_iter().find(|asset| asset.name == name);
+    let found = [&*STYLE, &*SCRIPT, &*ICON].into_iter().find(|asset| asset.name == name);
     let asset = found.ok_or(Error::NotFound("asset"))?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type)),

@@ -19,8 +19,52 @@ pub(crate) struct Frame {
     /// `None`: nobody is signed in.
     pub(crate) form_token: Option<String>,
     pub(crate) has_messages: bool,
+    pub(crate) pages: Vec<PageLink>,
+    /// Path of this page, where a preference leads back to.
+    pub(crate) here: String,
+    /// `light`, `dark`, or empty: as the system has it.
+    pub(crate) theme: &'static str,
+    pub(crate) theme_word: &'static str,
+    /// What the switch sets.
+    pub(crate) next_theme: &'static str,
+    /// Whether single keys are shortcuts (WCAG 2.2, 2.1.4).
+    pub(crate) has_keys: bool,
     pub(crate) style: String,
     pub(crate) script: String,
+    pub(crate) icon: String,
+}
+
+/// One entry of the navigation.
+pub(crate) struct PageLink {
+    pub(crate) url: &'static str,
+    pub(crate) name: &'static str,
+    /// Goes there after `g`.
+    pub(crate) key: &'static str,
+    pub(crate) is_here: bool,
+}
+
+/// Pages of an on-prem node: URL, name, key.
+const CLINICAL_PAGES: [(&str, &str, &str); 2] = [("/live", "Live", "l"), ("/status", "Status", "t")];
+/// Pages of a cloud node, whose first page is its status.
+const PORTAL_PAGES: [(&str, &str, &str); 1] = [("/status", "Status", "t")];
+/// Paths that belong to a page of another name: a message belongs to the live list.
+const BELONG: [(&str, &str); 2] = [("/messages", "/live"), ("/", "/status")];
+
+fn page_links(is_clinical: bool, here: &str) -> Vec<PageLink> {
+    let pages: &[_] = if is_clinical { &CLINICAL_PAGES } else { &PORTAL_PAGES };
+    let path = here.split('?').next().unwrap_or_default();
+    let is_at = |page: &str| {
+        path == page || (page != "/" && path.strip_prefix(page).is_some_and(|rest| rest.starts_with('/')))
+    };
+    let is_known = pages.iter().any(|(url, ..)| is_at(url));
+    let belongs = |url: &str| !is_known && BELONG.iter().any(|(below, page)| *page == url && is_at(below));
+    let link = |(url, name, key): &(&'static str, &'static str, &'static str)| PageLink {
+        url,
+        name,
+        key,
+        is_here: is_at(url) || belongs(url),
+    };
+    pages.iter().map(link).collect()
 }
 
 impl Frame {
@@ -30,6 +74,12 @@ impl Frame {
             form_token: Some(session.form_token.clone()),
             has_messages: server.console.is_clinical(),
             warnings: server.console.warnings.clone(),
+            pages: page_links(server.console.is_clinical(), &session.view.here),
+            here: session.view.here.clone(),
+            theme: session.view.theme.attribute(),
+            theme_word: session.view.theme.word(),
+            next_theme: session.view.theme.next().word(),
+            has_keys: session.view.has_keys,
             ..Self::signed_out(server, title)
         }
     }
@@ -43,8 +93,15 @@ impl Frame {
             warnings: Vec::new(),
             form_token: None,
             has_messages: false,
+            pages: Vec::new(),
+            here: String::new(),
+            theme: "",
+            theme_word: "",
+            next_theme: "",
+            has_keys: false,
             style: asset::style_url(),
             script: asset::script_url(),
+            icon: asset::icon_url(),
         }
     }
 }

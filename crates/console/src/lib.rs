@@ -20,13 +20,16 @@
 //! ```
 
 mod asset;
+mod badge;
 #[cfg(feature = "clinical")]
 mod clinical;
 mod error;
 mod frame;
+mod guide;
 mod headers;
 mod hex;
 mod login;
+mod preferences;
 mod record;
 mod server;
 mod session;
@@ -36,6 +39,7 @@ mod time;
 #[cfg(feature = "clinical")]
 pub use crate::clinical::{Clinical, PatientToken, Translate};
 pub use crate::error::Error;
+pub use crate::guide::{Guide, GuideError};
 pub use crate::login::LoginCodes;
 pub use crate::server::{Console, router};
 pub use crate::session::{SESSION_ABSOLUTE_US, SESSION_IDLE_US, SESSIONS_MAX};

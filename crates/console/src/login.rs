@@ -101,8 +101,7 @@ pub(crate) async fn sign_in(
         server.sessions.end(&session);
         return Err(not_recorded(error));
     }
-    let target = if console.is_clinical() { "/messages" } else { "/" };
-    redirect(target, &cookie(&server, &id, SESSION_ABSOLUTE_US / 1_000_000))
+    redirect("/", &cookie(&server, &id, SESSION_ABSOLUTE_US / 1_000_000))
 }
 
 async fn is_valid(server: &Server, code: String) -> Result<bool, Error> {
@@ -162,6 +161,6 @@ fn cookie(server: &Server, id: &str, age_s: i64) -> String {
 }
 
 /// Names and ids are base64url and hexadecimal, which a header can hold.
-fn header_value(text: &str) -> Result<HeaderValue, Error> {
+pub(crate) fn header_value(text: &str) -> Result<HeaderValue, Error> {
     HeaderValue::try_from(text).map_err(|_| Error::Task)
 }

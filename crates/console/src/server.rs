@@ -14,11 +14,14 @@ use store::{Access, Ledger, Micros, Resources};
 use crate::frame::Frame;
 use crate::hex::{hex, sha256};
 use crate::login::{Attempts, LoginCodes};
+use crate::preferences::{self, View};
 use crate::session::{Session, Sessions};
 use crate::{Error, asset, headers, login, status};
 
 /// Longest form, in bytes.
 const FORM_BYTES_MAX: usize = 16 * 1_024;
+/// Header of a request that a page made by itself; it does not keep the session open.
+const BY_ITSELF: &str = "x-tidegate-by-itself";
 /// Digest bytes in the name of the cookie.
 const COOKIE_TAG_BYTES: usize = 4;
 
@@ -43,6 +46,8 @@ pub struct Console {
     pub secure: bool,
     /// Stand on every page, such as listeners without TLS and the reason given for them.
     pub warnings: Vec<String>,
+    /// Shows a newcomer around; `None` wherever real messages flow.
+    pub guide: Option<Arc<dyn crate::Guide>>,
     /// The on-prem side; `None` on a portal node, which then has the status page alone.
     #[cfg(feature = "clinical")]
     pub clinical: Option<crate::Clinical>,
@@ -102,9 +107,19 @@ pub fn router(console: Console) -> Router {
         #[cfg(feature = "clinical")]
         streams: Arc::new(tokio::sync::Semaphore::new(crate::clinical::STREAMS_MAX)),
     });
-    let guarded = Router::new().route("/", get(status::page)).route("/logout", post(login::sign_out));
+    let guarded = Router::new()
+        .route("/status", get(status::page))
+        .route("/help", get(preferences::help))
+        .route("/theme", post(preferences::set_theme))
+        .route("/keys", post(preferences::set_keys))
+        .route("/logout", post(login::sign_out));
     #[cfg(feature = "clinical")]
-    let guarded = if is_clinical { guarded.merge(crate::clinical::routes()) } else { guarded };
+    let guarded = match is_clinical {
+        true => guarded.merge(crate::clinical::routes()),
+        false => guarded.route("/", get(status::page)),
+    };
+    #[cfg(not(feature = "clinical"))]
+    let guarded = guarded.route("/", get(status::page));
     #[cfg(not(feature = "clinical"))]
     let _ = is_clinical;
     guarded
@@ -124,7 +139,13 @@ async fn require_session(
     next: Next,
 ) -> Result<Response, Error> {
     let id = cookie(request.headers(), &server.cookie).ok_or(Error::SignedOut)?;
-    let session = server.sessions.resume(id, (server.console.now_us)()).ok_or(Error::SignedOut)?;
+    let now_us = (server.console.now_us)();
+    let session = match request.headers().contains_key(BY_ITSELF) {
+        true => server.sessions.look(id, now_us),
+        false => server.sessions.resume(id, now_us),
+    };
+    let mut session = session.ok_or(Error::SignedOut)?;
+    session.view = View::of(&request);
     request.extensions_mut().insert(session);
     Ok(next.run(request).await)
 }
@@ -152,7 +173,7 @@ fn is_cross_site(headers: &HeaderMap) -> bool {
 }
 
 /// The value of one cookie (RFC 6265, 4.2).
-fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(known, _)| *known == name).map(|(_, value)| value)

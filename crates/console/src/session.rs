@@ -9,6 +9,7 @@ use store::Micros;
 use subtle::ConstantTimeEq;
 
 use crate::hex::{hex, sha256};
+use crate::preferences::View;
 
 /// A session ends this long after its sign-in, µs (8 hours).
 pub const SESSION_ABSOLUTE_US: Micros = 8 * 3_600 * 1_000_000;
@@ -32,6 +33,8 @@ pub(crate) struct Session {
     pub(crate) form_token: String,
     /// Account id for records.
     pub(crate) user: &'static str,
+    /// Where this request is and how its pages look; not kept between requests.
+    pub(crate) view: View,
 }
 
 impl Session {
@@ -74,7 +77,12 @@ impl Sessions {
         fill_random: fn(&mut [u8]),
     ) -> (String, Session) {
         let id = secret(fill_random);
-        let session = Session { key: sha256(id.as_bytes()), form_token: secret(fill_random), user };
+        let session = Session {
+            key: sha256(id.as_bytes()),
+            form_token: secret(fill_random),
+            user,
+            view: View::default(),
+        };
         let mut all = self.lock();
         all.retain(|_, state| !state.has_ended(now_us));
         if all.len() >= SESSIONS_MAX {
@@ -96,6 +104,13 @@ impl Sessions {
         let state = all.get_mut(&key)?;
         state.seen_us = state.seen_us.max(now_us);
         Some(state.session.clone())
+    }
+
+    /// The session of an id, without counting as its use: what a page asks for by itself does not keep it open.
+    pub(crate) fn look(&self, id: &str, now_us: Micros) -> Option<Session> {
+        let all = self.lock();
+        let state = all.get(&sha256(id.as_bytes()))?;
+        (!state.has_ended(now_us)).then(|| state.session.clone())
     }
 
     /// Whether the session goes on; does not count as use.

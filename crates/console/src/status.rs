@@ -7,6 +7,7 @@ use axum::extract::{Extension, State};
 use axum::response::Response;
 
 use crate::Error;
+use crate::badge::Badge;
 use crate::frame::{Frame, html};
 use crate::server::Server;
 use crate::session::Session;
@@ -17,8 +18,8 @@ use crate::time::{Instant, instant};
 struct StatusPage {
     frame: Frame,
     now: Instant,
-    /// State, its words, how many.
-    messages: Vec<(&'static str, &'static str, u64)>,
+    /// State, how many.
+    messages: Vec<(Badge, u64)>,
     resources: Vec<(&'static str, u64)>,
     resources_total: u64,
     /// What the latest checkpoint says: name, value.
@@ -56,20 +57,14 @@ pub(crate) async fn page(
 }
 
 #[cfg(feature = "clinical")]
-async fn message_counts(server: &Server) -> Result<Vec<(&'static str, &'static str, u64)>, Error> {
+async fn message_counts(server: &Server) -> Result<Vec<(Badge, u64)>, Error> {
     let Some(clinical) = &server.console.clinical else { return Ok(Vec::new()) };
     let counts = clinical.messages.counts().await?;
-    Ok(counts
-        .into_iter()
-        .map(|(state, count)| {
-            let badge = crate::clinical::badge(state);
-            (badge.icon, badge.word, count)
-        })
-        .collect())
+    Ok(counts.into_iter().map(|(state, count)| (crate::clinical::badge(state), count)).collect())
 }
 
 #[cfg(not(feature = "clinical"))]
-async fn message_counts(_: &Server) -> Result<Vec<(&'static str, &'static str, u64)>, Error> {
+async fn message_counts(_: &Server) -> Result<Vec<(Badge, u64)>, Error> {
     Ok(Vec::new())
 }
 

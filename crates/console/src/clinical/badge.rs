@@ -1,19 +1,9 @@
-//! States as an icon, a word and a style: never colour alone (WCAG 2.2, 1.4.1).
+//! How the states of messages, deliveries and acknowledgments look.
 
 use store::{AckOutcome, DeliveryState, MessageState};
 
-/// How a state looks.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Badge {
-    pub(crate) icon: &'static str,
-    pub(crate) word: &'static str,
-    /// One of `good`, `wait`, `mute`, `bad`.
-    pub(crate) style: &'static str,
-}
-
-const fn new(icon: &'static str, word: &'static str, style: &'static str) -> Badge {
-    Badge { icon, word, style }
-}
+pub(crate) use crate::badge::Badge;
+use crate::badge::new;
 
 /// Every state of a message, as filters offer them.
 pub(crate) const STATES: [MessageState; 7] = [

@@ -32,6 +32,8 @@ pub(crate) struct Choice {
     pub(crate) state: String,
     #[serde(default)]
     pub(crate) channel: String,
+    #[serde(default, rename = "type")]
+    pub(crate) message_type: String,
     #[serde(default)]
     pub(crate) before: String,
 }
@@ -46,16 +48,21 @@ impl Choice {
             "" => None,
             word => Some(state_of(word).ok_or(Error::Invalid("state"))?),
         };
-        let channel = Some(self.channel.trim()).filter(|channel| !channel.is_empty());
-        if channel.is_some_and(|channel| channel.len() > TERM_BYTES_MAX) {
-            return Err(Error::Invalid("channel"));
-        }
+        let (channel, message_type) = (term(&self.channel, "channel")?, term(&self.message_type, "type")?);
         let before = match self.before.as_str() {
             "" => None,
             number => Some(Seq(number.parse().map_err(|_| Error::Invalid("page"))?)),
         };
-        let channel = channel.map(str::to_owned);
-        Ok((MessageFilter { state, channel, ..MessageFilter::default() }, before))
+        Ok((MessageFilter { state, channel, message_type, ..MessageFilter::default() }, before))
+    }
+}
+
+/// A text that is asked for; `None` when nothing is.
+fn term(text: &str, name: &'static str) -> Result<Option<String>, Error> {
+    match text.trim() {
+        "" => Ok(None),
+        text if text.len() > TERM_BYTES_MAX => Err(Error::Invalid(name)),
+        text => Ok(Some(text.to_owned())),
     }
 }
 
@@ -99,10 +106,12 @@ impl Row {
 #[template(path = "rows.html")]
 pub(crate) struct Rows {
     pub(crate) rows: Vec<Row>,
+    /// Says how many there are besides; empty: none.
+    pub(crate) more: String,
 }
 
 #[derive(Template)]
-#[template(path = "messages.html")]
+#[template(path = "live.html")]
 struct ListPage {
     frame: Frame,
     form_token: String,
@@ -110,6 +119,7 @@ struct ListPage {
     /// Word, and whether it is chosen.
     states: Vec<(&'static str, bool)>,
     channel: String,
+    message_type: String,
     /// URL of the live list; empty where it makes no sense.
     live: String,
     /// URL of the next page; empty on the last.
@@ -117,9 +127,10 @@ struct ListPage {
     /// URL of this list's newest page.
     newest: String,
     is_search: bool,
+    more: String,
 }
 
-/// `GET /messages`.
+/// `GET /live`.
 pub(crate) async fn page(
     State(server): State<Arc<Server>>,
     Extension(session): Extension<Session>,
@@ -128,17 +139,19 @@ pub(crate) async fn page(
     let (filter, before) = choice.filter()?;
     let (rows, next) = rows(of(&server)?, &filter, before).await?;
     let query = query_of(&filter);
-    let live = if before.is_none() { format!("/live?{query}") } else { String::new() };
+    let live = if before.is_none() { format!("/live/events?{query}") } else { String::new() };
     html(&ListPage {
-        frame: Frame::of(&server, &session, "Messages"),
+        frame: Frame::of(&server, &session, "Live"),
         form_token: session.form_token,
         rows,
         states: STATES.map(|state| (badge(state).word, filter.state == Some(state))).to_vec(),
         channel: filter.channel.unwrap_or_default(),
+        message_type: filter.message_type.unwrap_or_default(),
         live,
-        older: next.map(|Seq(seq)| format!("/messages?{query}before={seq}")).unwrap_or_default(),
-        newest: format!("/messages?{query}"),
+        older: next.map(|Seq(seq)| format!("/live?{query}before={seq}")).unwrap_or_default(),
+        newest: format!("/live?{query}"),
         is_search: false,
+        more: String::new(),
     })
 }
 
@@ -181,10 +194,12 @@ pub(crate) async fn search(
         rows: found.iter().map(Row::of).collect(),
         states: STATES.map(|state| (badge(state).word, false)).to_vec(),
         channel: String::new(),
+        message_type: String::new(),
         live: String::new(),
         older: String::new(),
-        newest: "/messages".to_owned(),
+        newest: "/live".to_owned(),
         is_search: true,
+        more: String::new(),
     })
 }
 
@@ -209,9 +224,10 @@ pub(crate) fn of(server: &Server) -> Result<&Clinical, Error> {
 /// The filter as a query, ending in `&` when there is any.
 fn query_of(filter: &MessageFilter) -> String {
     let state = filter.state.map(|state| format!("state={}&", badge(state).word)).unwrap_or_default();
-    let channel =
-        filter.channel.as_deref().map(|name| format!("channel={}&", percent(name))).unwrap_or_default();
-    state + &channel
+    let text = |name: &str, text: &Option<String>| {
+        text.as_deref().map(|text| format!("{name}={}&", percent(text))).unwrap_or_default()
+    };
+    state + &text("channel", &filter.channel) + &text("type", &filter.message_type)
 }
 
 /// Percent-encodes all but unreserved characters (RFC 3986, 2.3).
@@ -234,10 +250,15 @@ mod tests {
 
     #[test]
     fn a_filter_is_written_as_it_is_read() {
-        let choice = Choice { state: "quarantined".into(), channel: "lab & co".into(), before: "7".into() };
+        let choice = Choice {
+            state: "quarantined".into(),
+            channel: "lab & co".into(),
+            message_type: "ADT^A01".into(),
+            before: "7".into(),
+        };
         let (filter, before) = choice.filter().expect("valid");
         assert_eq!((filter.state, before), (Some(MessageState::Quarantined), Some(Seq(7))));
-        assert_eq!(query_of(&filter), "state=quarantined&channel=lab%20%26%20co&");
+        assert_eq!(query_of(&filter), "state=quarantined&channel=lab%20%26%20co&type=ADT%5EA01&");
     }
 
     #[test]
@@ -246,6 +267,7 @@ mod tests {
             Choice { state: "lost".into(), ..Choice::default() },
             Choice { before: "x".into(), ..Choice::default() },
             Choice { channel: "x".repeat(TERM_BYTES_MAX + 1), ..Choice::default() },
+            Choice { message_type: "x".repeat(TERM_BYTES_MAX + 1), ..Choice::default() },
         ] {
             assert!(matches!(choice.filter(), Err(Error::Invalid(_))));
         }

@@ -54,11 +54,12 @@ impl std::fmt::Debug for Clinical {
 /// Routes that need a session.
 pub(crate) fn routes() -> Router<Arc<Server>> {
     Router::new()
-        .route("/messages", get(list::page))
+        .route("/", get(crate::status::page))
+        .route("/live", get(list::page))
+        .route("/live/events", get(live::stream))
         .route("/messages/search", post(list::search))
         .route("/messages/reprocess", post(window::reprocess))
         .route("/messages/{id}", get(view::masked))
         .route("/messages/{id}/reveal", post(view::revealed))
         .route("/messages/{id}/reprocess", post(view::reprocess))
-        .route("/live", get(live::stream))
 }

@@ -60,7 +60,7 @@ pub(crate) async fn reprocess(
     html(&Notice {
         frame: Frame::of(&server, &session, "Reprocess requested"),
         text: format!("{asked} messages will be processed again with the package in force.{rest}"),
-        link: Some(("/messages".to_owned(), "Back to the messages")),
+        link: Some(("/live".to_owned(), "Back to the messages")),
         explains_sign_in: false,
     })
 }

@@ -19,17 +19,17 @@ async fn filled() -> (Arc<Node>, Browser) {
 }
 
 #[tokio::test]
-async fn signing_in_leads_to_the_messages() {
+async fn signing_in_leads_to_the_first_page() {
     let mut browser = Browser::new(crate::ports::console(&Arc::new(Node::default()), true));
-    assert_eq!(browser.sign_in().await.header("location"), "/messages");
-    let status = browser.get("/").await.text;
-    assert!(status.contains("<a href=\"/messages?state=quarantined\">") && status.contains(">12</td>"));
+    assert_eq!(browser.sign_in().await.header("location"), "/");
+    let status = browser.get("/status").await.text;
+    assert!(status.contains("<a href=\"/live?state=quarantined\">") && status.contains(">12</td>"));
 }
 
 #[tokio::test]
 async fn rows_tell_state_by_icon_and_word_newest_first() {
     let (_, browser) = filled().await;
-    let page = browser.get("/messages").await.text;
+    let page = browser.get("/live").await.text;
     let (held, routed) =
         (page.find("unsupported-type").expect("held"), page.find("</span> routed").expect("routed"));
     assert!(held < routed, "newest first");
@@ -40,7 +40,7 @@ async fn rows_tell_state_by_icon_and_word_newest_first() {
 #[tokio::test]
 async fn the_list_holds_no_value_of_a_message() {
     let (_, browser) = filled().await;
-    for url in ["/messages", "/messages?state=routed", "/"] {
+    for url in ["/live", "/live?state=routed", "/"] {
         let page = browser.get(url).await.text;
         for value in VALUES {
             assert!(!page.contains(value), "{url}: {value}");
@@ -56,7 +56,7 @@ async fn pages_continue_where_the_last_ended() {
             .map(|number| row(number, Uuid::from_u128(number.unsigned_abs().into()), MessageState::Stored)),
     );
     let mut seen = 0;
-    let mut url = "/messages?state=stored&channel=adt".to_owned();
+    let mut url = "/live?state=stored&channel=adt".to_owned();
     for _ in 0..3 {
         let page = browser.get(&url).await.text;
         seen += page.matches("<th scope=\"row\">").count();
@@ -65,7 +65,7 @@ async fn pages_continue_where_the_last_ended() {
             Some(next) => url = next.replace("&#38;", "&").replace("&amp;", "&"),
             None => break,
         }
-        assert!(url.starts_with("/messages?state=stored&channel=adt&before="), "{url}");
+        assert!(url.starts_with("/live?state=stored&channel=adt&before="), "{url}");
     }
     assert_eq!(seen, 120);
 }
@@ -73,14 +73,14 @@ async fn pages_continue_where_the_last_ended() {
 #[tokio::test]
 async fn a_filter_narrows_and_a_wrong_one_is_refused() {
     let (_, browser) = filled().await;
-    let page = browser.get("/messages?state=quarantined&channel=adt&before=").await.text;
+    let page = browser.get("/live?state=quarantined&channel=adt&before=").await.text;
     assert!(page.contains("unsupported-type") && !page.contains("</span> routed"));
     assert!(page.contains("<option value=\"quarantined\" selected>"));
-    assert!(browser.get("/messages?channel=other").await.text.contains("No message here."));
-    for url in ["/messages?state=lost", "/messages?before=x"] {
+    assert!(browser.get("/live?channel=other").await.text.contains("No message here."));
+    for url in ["/live?state=lost", "/live?before=x"] {
         assert_eq!(browser.get(url).await.status, StatusCode::BAD_REQUEST);
     }
-    let echoed = browser.get("/messages?channel=%22%3E%3Cscript%3Ealert(1)%3C/script%3E").await.text;
+    let echoed = browser.get("/live?channel=%22%3E%3Cscript%3Ealert(1)%3C/script%3E").await.text;
     assert!(!echoed.contains("<script>"));
 }
 

@@ -4,6 +4,7 @@ mod browser;
 mod pages;
 mod ports;
 mod sign_in;
+mod vocabulary;
 
 #[cfg(feature = "clinical")]
 mod list;

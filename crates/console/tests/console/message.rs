@@ -249,7 +249,7 @@ async fn a_translation_that_fails_ends_its_page_alone() {
     let answer = browser.get(&url(0)).await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert!(!VALUES.iter().any(|value| answer.text.contains(value)));
-    assert_eq!(browser.get("/messages").await.status, StatusCode::OK);
+    assert_eq!(browser.get("/live").await.status, StatusCode::OK);
 }
 
 #[tokio::test]

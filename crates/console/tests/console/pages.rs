@@ -15,11 +15,17 @@ async fn every_answer() -> Vec<(String, Answer)> {
     node.clinical.fill(&node);
     let stranger = Browser::new(console(&node, clinical));
     let browser = signed_in(&node, clinical).await;
-    let mut urls = vec!["/".to_owned(), "/logout".to_owned(), "/assets/unknown.css".to_owned()];
+    let mut urls = vec![
+        "/".to_owned(),
+        "/status".to_owned(),
+        "/help".to_owned(),
+        "/logout".to_owned(),
+        "/assets/unknown.css".to_owned(),
+    ];
     let style = browser.get("/").await.text;
     urls.extend(["css", "js"].map(|kind| asset_url(&style, kind)));
     if clinical {
-        urls.extend(["/messages", "/messages?state=lost", "/messages/none"].map(str::to_owned));
+        urls.extend(["/live", "/live?state=lost", "/messages/none"].map(str::to_owned));
         #[cfg(feature = "clinical")]
         urls.extend(crate::sample::ids().map(|id| format!("/messages/{id}")));
     }
@@ -157,10 +163,8 @@ async fn the_status_page_counts_what_the_node_holds() {
 async fn a_portal_console_has_no_messages_and_no_exact_times() {
     let browser = signed_in(&Arc::new(Node::default()), false).await;
     let page = browser.get("/").await.text;
-    assert!(
-        !page.contains("/messages") && !page.contains("1790000000000001") && !page.contains("the oldest of")
-    );
-    for url in ["/messages", "/messages/018f0000-0000-7000-8000-000000000001", "/live"] {
+    assert!(!page.contains("/live") && !page.contains("1790000000000001") && !page.contains("the oldest of"));
+    for url in ["/live", "/messages/018f0000-0000-7000-8000-000000000001", "/live"] {
         assert_eq!(browser.get(url).await.status, StatusCode::NOT_FOUND);
     }
 }

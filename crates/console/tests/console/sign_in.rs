@@ -174,14 +174,21 @@ async fn a_form_of_another_site_is_refused() {
 async fn every_route_but_the_sign_in_needs_a_session() {
     let node = Arc::new(Node::default());
     let mut browser = Browser::new(console(&node, cfg!(feature = "clinical")));
-    let mut routes = vec![(Method::GET, "/"), (Method::POST, "/logout")];
+    let mut routes = vec![
+        (Method::GET, "/"),
+        (Method::GET, "/status"),
+        (Method::GET, "/help"),
+        (Method::POST, "/theme"),
+        (Method::POST, "/keys"),
+        (Method::POST, "/logout"),
+    ];
     if cfg!(feature = "clinical") {
         let id = "/messages/018f0000-0000-7000-8000-000000000001";
         routes.extend([
-            (Method::GET, "/messages"),
+            (Method::GET, "/live"),
             (Method::POST, "/messages/search"),
             (Method::POST, "/messages/reprocess"),
-            (Method::GET, "/live"),
+            (Method::GET, "/live/events"),
             (Method::GET, id),
             (Method::POST, "/messages/018f0000-0000-7000-8000-000000000001/reveal"),
             (Method::POST, "/messages/018f0000-0000-7000-8000-000000000001/reprocess"),
@@ -198,4 +205,46 @@ async fn every_route_but_the_sign_in_needs_a_session() {
         }
     }
     assert!(node.access.lock().expect("lock").is_empty());
+}
+
+#[tokio::test]
+async fn what_a_page_asks_for_by_itself_does_not_prolong_the_session() {
+    let browser = signed_in(&Arc::new(Node::default()), false).await;
+    advance(SESSION_IDLE_US - 2);
+    let mut request = browser.request(Method::GET, "/", None);
+    request.headers_mut().insert("x-tidegate-by-itself", "1".parse().expect("value"));
+    let answer = tower::ServiceExt::oneshot(browser.router.clone(), request).await.expect("infallible");
+    assert_eq!(answer.status(), StatusCode::OK);
+    advance(2);
+    assert_eq!(browser.get("/").await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_theme_is_a_cookie_that_every_page_follows() {
+    let mut browser = signed_in(&Arc::new(Node::default()), false).await;
+    assert!(!browser.get("/").await.text.contains("data-theme"));
+    assert_eq!(browser.post("/theme", "theme=dark").await.status, StatusCode::FORBIDDEN);
+    let answer = browser.submit("/theme", "theme=dark&back=%2Fhelp").await;
+    assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "/help"));
+    let kept = answer.header("set-cookie").split(';').next().expect("cookie").to_owned();
+    assert_eq!(kept, "tidegate-theme=dark");
+    let session = browser.cookie.clone().expect("signed in");
+    browser.cookie = Some(format!("{session}; {kept}"));
+    assert!(browser.get("/status").await.text.contains("<html lang=\"en\" data-theme=\"dark\">"));
+    browser.cookie = Some(format!("{session}; tidegate-theme=\"><script>"));
+    assert!(browser.get("/status").await.text.contains("<html lang=\"en\">"));
+    assert_eq!(browser.submit("/theme", "theme=pink").await.status, StatusCode::BAD_REQUEST);
+    let elsewhere = browser.submit("/theme", "theme=light&back=%2F%2Fexample.org").await;
+    assert_eq!(elsewhere.header("location"), "/");
+}
+
+#[tokio::test]
+async fn single_keys_can_be_turned_off() {
+    let mut browser = signed_in(&Arc::new(Node::default()), false).await;
+    assert!(browser.get("/help").await.text.contains("data-keys=\"on\""));
+    let answer = browser.submit("/keys", "keys=off&back=%2Fhelp").await;
+    let kept = answer.header("set-cookie").split(';').next().expect("cookie").to_owned();
+    browser.cookie = Some(format!("{}; {kept}", browser.cookie.clone().expect("signed in")));
+    let page = browser.get("/help").await.text;
+    assert!(!page.contains("data-keys") && page.contains("Turn them on"));
 }

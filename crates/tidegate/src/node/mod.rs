@@ -225,6 +225,7 @@ pub(crate) fn console(
         login: login(config)?,
         secure: config.http.tls.is_some(),
         warnings,
+        guide: None,
         #[cfg(feature = "clinical")]
         clinical,
     })
