@@ -10,6 +10,7 @@ pub(crate) struct Badge {
 }
 
 /// A badge.
+#[cfg(feature = "clinical")]
 pub(crate) const fn new(icon: &'static str, word: &'static str, style: &'static str) -> Badge {
     Badge { icon, word, style }
 }
