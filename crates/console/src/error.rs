@@ -24,6 +24,9 @@ pub enum Error {
     /// Too many open at once.
     #[error("too many {0}")]
     Busy(&'static str),
+    /// A search takes longer than a person waits.
+    #[error("the search takes too long")]
+    TooLong,
     /// A record could not be committed, so nothing is answered.
     #[error("the access cannot be recorded")]
     NotRecorded(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -45,7 +48,9 @@ impl Error {
             Self::Code | Self::Forged => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
-            Self::Busy(_) | Self::NotRecorded(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy(_) | Self::TooLong | Self::NotRecorded(_) | Self::Store(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Render(_) | Self::Task => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -62,6 +67,10 @@ impl Error {
             Self::NotFound(_) => ("Not found", "There is no such page or message on this node."),
             Self::Invalid(_) => ("Not understood", "A choice in this request is not one of those offered."),
             Self::Busy(_) => ("Busy", "Too many of these are open at the moment. Try again later."),
+            Self::TooLong => (
+                "This search takes too long",
+                "Narrow it: name a patient, visit, order or control id, or add a time such as since:1d.",
+            ),
             Self::NotRecorded(_) => (
                 "Not shown",
                 "The record of this access could not be written, so nothing is shown. Nothing was lost; try again.",

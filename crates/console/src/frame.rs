@@ -44,7 +44,8 @@ pub(crate) struct PageLink {
 }
 
 /// Pages of an on-prem node: URL, name, key.
-const CLINICAL_PAGES: [(&str, &str, &str); 2] = [("/live", "Live", "l"), ("/status", "Status", "t")];
+const CLINICAL_PAGES: [(&str, &str, &str); 3] =
+    [("/live", "Live", "l"), ("/search", "Search", "s"), ("/status", "Status", "t")];
 /// Pages of a cloud node, whose first page is its status.
 const PORTAL_PAGES: [(&str, &str, &str); 1] = [("/status", "Status", "t")];
 /// Paths that belong to a page of another name: a message belongs to the live list.

@@ -1,6 +1,6 @@
 //! Sessions: random ids, kept in memory as digests, ended by age, by idleness or by signing out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
@@ -17,6 +17,10 @@ pub const SESSION_ABSOLUTE_US: Micros = 8 * 3_600 * 1_000_000;
 pub const SESSION_IDLE_US: Micros = 30 * 60 * 1_000_000;
 /// Sessions at once; the one that was idle longest ends when another begins.
 pub const SESSIONS_MAX: usize = 64;
+/// Searches that a session keeps; the oldest gives way.
+const KEPT_MAX: usize = 16;
+/// Bytes of the id of a kept search.
+const KEPT_ID_BYTES: usize = 12;
 /// Bytes of an id and of a form token.
 const SECRET_BYTES: usize = 32;
 /// Digest bytes that name a session in records.
@@ -49,8 +53,18 @@ impl Session {
     }
 }
 
+/// What was searched for, under an id that tells nothing: what is looked for may name a person. PHI.
+#[cfg(feature = "clinical")]
+#[derive(Clone)]
+pub(crate) enum Kept {
+    /// Messages.
+    Messages(store::MessageFilter),
+}
+
 struct State {
     session: Session,
+    #[cfg(feature = "clinical")]
+    kept: VecDeque<(String, Kept)>,
     created_us: Micros,
     seen_us: Micros,
 }
@@ -89,7 +103,10 @@ impl Sessions {
             let idlest = all.iter().min_by_key(|(_, state)| state.seen_us).map(|(key, _)| *key);
             idlest.and_then(|key| all.remove(&key));
         }
-        all.insert(session.key, State { session: session.clone(), created_us: now_us, seen_us: now_us });
+        all.insert(
+            session.key,
+            State { session: session.clone(), kept: VecDeque::new(), created_us: now_us, seen_us: now_us },
+        );
         (id, session)
     }
 
@@ -111,6 +128,29 @@ impl Sessions {
         let all = self.lock();
         let state = all.get(&sha256(id.as_bytes()))?;
         (!state.has_ended(now_us)).then(|| state.session.clone())
+    }
+
+    #[cfg(feature = "clinical")]
+    /// Keeps a search for as long as the session lasts; gives its id. `None` when the session has ended.
+    pub(crate) fn keep(&self, session: &Session, search: Kept, fill_random: fn(&mut [u8])) -> Option<String> {
+        let mut bytes = [0; KEPT_ID_BYTES];
+        fill_random(&mut bytes);
+        let id = hex(&bytes);
+        let mut all = self.lock();
+        let kept = &mut all.get_mut(&session.key)?.kept;
+        if kept.len() >= KEPT_MAX {
+            kept.pop_front();
+        }
+        kept.push_back((id.clone(), search));
+        Some(id)
+    }
+
+    #[cfg(feature = "clinical")]
+    /// A search that this session keeps.
+    pub(crate) fn kept(&self, session: &Session, id: &str) -> Option<Kept> {
+        let all = self.lock();
+        let kept = &all.get(&session.key)?.kept;
+        kept.iter().find(|(known, _)| known == id).map(|(_, search)| search.clone())
     }
 
     /// Whether the session goes on; does not count as use.

@@ -1,20 +1,18 @@
-//! The list of messages, newest first, and the search by a business key.
+//! The list of messages, newest first.
 
 use std::sync::Arc;
 
 use askama::Template;
-use audit::Kind;
-use axum::extract::{Extension, Form, Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::response::Response;
 use serde::Deserialize;
-use store::{KeyTerm, MessageFilter, MessageRow, MessageState, Seq};
+use store::{MessageFilter, MessageRow, MessageState, Seq};
 
 use crate::Error;
 use crate::clinical::Clinical;
 use crate::clinical::badge::{Badge, STATES, badge};
 use crate::frame::{Frame, html};
-use crate::record::{act, not_recorded};
-use crate::server::{Peer, Server, check_form};
+use crate::server::Server;
 use crate::session::Session;
 use crate::time::{Instant, instant};
 
@@ -126,7 +124,6 @@ struct ListPage {
     older: String,
     /// URL of this list's newest page.
     newest: String,
-    is_search: bool,
     more: String,
 }
 
@@ -150,55 +147,6 @@ pub(crate) async fn page(
         live,
         older: next.map(|Seq(seq)| format!("/live?{query}before={seq}")).unwrap_or_default(),
         newest: format!("/live?{query}"),
-        is_search: false,
-        more: String::new(),
-    })
-}
-
-/// The form of the search. Its key may name a person, so it is never in a URL.
-#[derive(Deserialize)]
-pub(crate) struct SearchForm {
-    #[serde(default)]
-    token: String,
-    #[serde(default)]
-    key: String,
-}
-
-/// `POST /messages/search`: the newest messages with this business key.
-pub(crate) async fn search(
-    State(server): State<Arc<Server>>,
-    Extension(session): Extension<Session>,
-    Extension(peer): Extension<Peer>,
-    Form(SearchForm { token, key }): Form<SearchForm>,
-) -> Result<Response, Error> {
-    check_form(&session, &token)?;
-    let key = key.trim().to_owned();
-    if key.is_empty() || key.len() > TERM_BYTES_MAX {
-        return Err(Error::Invalid("key"));
-    }
-    let key = KeyTerm { kind: None, value: key };
-    let filter = MessageFilter { key: Some(key), ..MessageFilter::default() };
-    let found = of(&server)?.messages.list(&filter, None, PAGE_ROWS).await?;
-    let mut record = act(&server.console, Kind::ResourceSearched, &session, peer)?
-        .outcome("ok")
-        .object("parameters", "message-key")
-        .and_then(|record| record.object("matches", &found.len().to_string()))
-        .map_err(not_recorded)?;
-    for row in &found {
-        record = record.object("message", &row.id.0.to_string()).map_err(not_recorded)?;
-    }
-    server.console.access.record(record).await.map_err(not_recorded)?;
-    html(&ListPage {
-        frame: Frame::of(&server, &session, "Messages found"),
-        form_token: session.form_token,
-        rows: found.iter().map(Row::of).collect(),
-        states: STATES.map(|state| (badge(state).word, false)).to_vec(),
-        channel: String::new(),
-        message_type: String::new(),
-        live: String::new(),
-        older: String::new(),
-        newest: "/live".to_owned(),
-        is_search: true,
         more: String::new(),
     })
 }

@@ -6,7 +6,9 @@ mod links;
 mod list;
 mod live;
 mod panels;
+mod query;
 mod raw;
+mod search;
 mod translation;
 mod view;
 mod window;
@@ -57,7 +59,8 @@ pub(crate) fn routes() -> Router<Arc<Server>> {
         .route("/", get(crate::status::page))
         .route("/live", get(list::page))
         .route("/live/events", get(live::stream))
-        .route("/messages/search", post(list::search))
+        .route("/search", get(search::form).post(search::search))
+        .route("/search/{id}", get(search::found))
         .route("/messages/reprocess", post(window::reprocess))
         .route("/messages/{id}", get(view::masked))
         .route("/messages/{id}/reveal", post(view::revealed))

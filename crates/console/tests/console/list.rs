@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use audit::Kind;
 use axum::http::StatusCode;
 use store::MessageState;
 use uuid::Uuid;
@@ -82,34 +81,4 @@ async fn a_filter_narrows_and_a_wrong_one_is_refused() {
     }
     let echoed = browser.get("/live?channel=%22%3E%3Cscript%3Ealert(1)%3C/script%3E").await.text;
     assert!(!echoed.contains("<script>"));
-}
-
-#[tokio::test]
-async fn a_search_is_a_recorded_form() {
-    let (node, browser) = filled().await;
-    assert_eq!(browser.post("/messages/search", "key=MRN-4711").await.status, StatusCode::FORBIDDEN);
-    assert!(node.recorded(Kind::ResourceSearched).is_empty());
-
-    let page = browser.submit("/messages/search", "key=MRN-4711").await;
-    assert_eq!(page.status, StatusCode::OK);
-    assert!(page.text.contains("unsupported-type") && !page.text.contains("MRN-4711"));
-    assert!(!page.text.contains("data-live"));
-    let records = node.recorded(Kind::ResourceSearched);
-    let objects = records[0].objects();
-    assert!(objects.contains(&("matches".to_owned(), "2".to_owned())));
-    assert_eq!(objects.iter().filter(|(name, _)| name == "message").count(), 2);
-    assert!(!String::from_utf8_lossy(&records[0].to_bytes()).contains("4711"));
-
-    for form in ["key=", "key=%20", &format!("key={}", "x".repeat(300))] {
-        assert_eq!(browser.submit("/messages/search", form).await.status, StatusCode::BAD_REQUEST);
-    }
-}
-
-#[tokio::test]
-async fn a_search_that_cannot_be_recorded_finds_nothing() {
-    let (node, browser) = filled().await;
-    *node.access_fails.lock().expect("lock") = true;
-    let page = browser.submit("/messages/search", "key=MRN-4711").await;
-    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(!page.text.contains("unsupported-type"));
 }

@@ -16,3 +16,5 @@ mod mappings;
 mod message;
 #[cfg(feature = "clinical")]
 mod sample;
+#[cfg(feature = "clinical")]
+mod search;

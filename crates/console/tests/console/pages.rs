@@ -25,7 +25,9 @@ async fn every_answer() -> Vec<(String, Answer)> {
     let style = browser.get("/").await.text;
     urls.extend(["css", "js"].map(|kind| asset_url(&style, kind)));
     if clinical {
-        urls.extend(["/live", "/live?state=lost", "/messages/none"].map(str::to_owned));
+        urls.extend(
+            ["/live", "/live?state=lost", "/messages/none", "/search", "/search/none"].map(str::to_owned),
+        );
         #[cfg(feature = "clinical")]
         urls.extend(crate::sample::ids().map(|id| format!("/messages/{id}")));
     }
@@ -38,6 +40,15 @@ async fn every_answer() -> Vec<(String, Answer)> {
     ];
     for url in urls {
         answers.push((url.clone(), browser.get(&url).await));
+    }
+    #[cfg(feature = "clinical")]
+    for query in ["query=mrn:MRN-4711", "query=mnr:1"] {
+        let answer = browser.submit("/search", query).await;
+        let location = answer.header("location").to_owned();
+        if !location.is_empty() {
+            answers.push((location.clone(), browser.get(&location).await));
+        }
+        answers.push((query.to_owned(), answer));
     }
     #[cfg(feature = "clinical")]
     for id in crate::sample::ids() {

@@ -186,7 +186,9 @@ async fn every_route_but_the_sign_in_needs_a_session() {
         let id = "/messages/018f0000-0000-7000-8000-000000000001";
         routes.extend([
             (Method::GET, "/live"),
-            (Method::POST, "/messages/search"),
+            (Method::GET, "/search"),
+            (Method::POST, "/search"),
+            (Method::GET, "/search/000000000000000000000000"),
             (Method::POST, "/messages/reprocess"),
             (Method::GET, "/live/events"),
             (Method::GET, id),
