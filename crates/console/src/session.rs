@@ -1,6 +1,8 @@
 //! Sessions: random ids, kept in memory as digests, ended by age, by idleness or by signing out.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
+#[cfg(feature = "clinical")]
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
@@ -18,8 +20,10 @@ pub const SESSION_IDLE_US: Micros = 30 * 60 * 1_000_000;
 /// Sessions at once; the one that was idle longest ends when another begins.
 pub const SESSIONS_MAX: usize = 64;
 /// Searches that a session keeps; the oldest gives way.
+#[cfg(feature = "clinical")]
 const KEPT_MAX: usize = 16;
 /// Bytes of the id of a kept search.
+#[cfg(feature = "clinical")]
 const KEPT_ID_BYTES: usize = 12;
 /// Bytes of an id and of a form token.
 const SECRET_BYTES: usize = 32;
@@ -105,7 +109,13 @@ impl Sessions {
         }
         all.insert(
             session.key,
-            State { session: session.clone(), kept: VecDeque::new(), created_us: now_us, seen_us: now_us },
+            State {
+                session: session.clone(),
+                #[cfg(feature = "clinical")]
+                kept: VecDeque::new(),
+                created_us: now_us,
+                seen_us: now_us,
+            },
         );
         (id, session)
     }
