@@ -14,6 +14,7 @@ pub mod python;
 pub mod sender;
 pub mod stored;
 pub mod surface;
+pub mod visitor;
 mod wait;
 
 pub use binary::{Ran, tidegate};
@@ -23,6 +24,7 @@ pub use pair::Pair;
 pub use proxy::Proxy;
 pub use sender::Sender;
 pub use surface::Surface;
+pub use visitor::{Page, Visitor};
 pub use wait::eventually;
 
 use std::path::PathBuf;

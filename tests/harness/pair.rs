@@ -9,7 +9,7 @@ use tidegate::{Exit, Failure};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::{Proxy, Sender, Surface, TempFolder, eventually, ports};
+use crate::{Proxy, Sender, Surface, TempFolder, Visitor, eventually, ports};
 
 /// Tries with other ports when one was taken between choosing and binding it.
 const TRIES_MAX: u32 = 5;
@@ -132,6 +132,11 @@ impl Pair {
     /// A connection to the on-prem listener.
     pub async fn sender(&self) -> Sender {
         Sender::connect(self.addresses.mllp).await
+    }
+
+    /// Somebody at the on-prem console, signed in by the one-time link.
+    pub async fn visitor(&self) -> Visitor {
+        Visitor::signed_in(self.addresses.http, &self.shown.login_code).await
     }
 
     /// A connection to the pharmacy's listener.

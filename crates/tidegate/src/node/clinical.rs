@@ -264,7 +264,8 @@ fn router(
         namespace: keys.namespace,
         patient_token: keys.patient_token.clone(),
     };
-    let console = super::console(config, store, warnings(config), Some(clinical))?;
+    let mut console = super::console(config, store, warnings(config), Some(clinical))?;
+    console.guide = super::guide::of(config);
     Ok(rest::clinical(fhir)
         .merge(rest::health(rest::Health { readiness, metrics, tokens }))
         .merge(console::router(console))

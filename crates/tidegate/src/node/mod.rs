@@ -4,6 +4,8 @@
 mod clinical;
 #[cfg(feature = "clinical")]
 pub mod content;
+#[cfg(feature = "clinical")]
+mod guide;
 pub mod log;
 mod portal;
 mod sealer;
