@@ -42,6 +42,8 @@ mod messages;
 mod outbox;
 mod resources;
 pub mod sqlite;
+#[cfg(feature = "clinical")]
+mod statistics;
 
 pub use access::Access;
 #[cfg(feature = "clinical")]
@@ -65,3 +67,5 @@ pub use resources::{
     Clause, IndexEntry, Page, ResourceBody, ResourceKey, ResourceVersion, Resources, Search, Stored,
     TokenValue,
 };
+#[cfg(feature = "clinical")]
+pub use statistics::{Backlog, Boundary, Feed, HeldGroup, MINUTE_US, Minute, Statistics, Waiting};

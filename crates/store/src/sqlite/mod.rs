@@ -25,6 +25,8 @@ mod queue;
 mod resources;
 mod rows;
 mod search;
+#[cfg(feature = "clinical")]
+mod statistics;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use store::{Access, Apply, Intake, Journal, Ledger, Messages, Outbox, PatientIndex, Resources};
+use store::{Access, Apply, Intake, Journal, Ledger, Messages, Outbox, PatientIndex, Resources, Statistics};
 
 /// The ports of an on-prem node.
 pub struct Clinical {
@@ -15,6 +15,7 @@ pub struct Clinical {
     pub ledger: Arc<dyn Ledger>,
     pub access: Arc<dyn Access>,
     pub index: Arc<dyn PatientIndex>,
+    pub statistics: Arc<dyn Statistics>,
 }
 
 /// The ports of a cloud node.

@@ -15,6 +15,7 @@ mod outbox;
 mod resources;
 mod samples;
 mod sqlite;
+mod statistics;
 
 /// Instantiates every behaviour for the adapter that the expression makes.
 macro_rules! conformance {
@@ -81,6 +82,10 @@ macro_rules! conformance {
                 records_are_unsealed_until_they_are_numbered leaves_of_both_files_read_back_in_order
                 numbers_have_no_gap a_record_is_sealed_once a_checkpoint_may_be_renewed
                 sealing_continues_after_a_restart the_oldest_unsealed_record_is_known;
+            statistics:
+                feeds_are_counted_by_minute_and_channel a_reprocess_says_nothing_of_a_feed
+                what_waits_is_told_by_channel held_messages_are_grouped_by_reason
+                the_boundary_counts_messages_once_in_each_line backlogs_are_told_by_destination;
             access:
                 a_record_of_access_is_durable_on_return concurrent_records_are_all_kept;
         }

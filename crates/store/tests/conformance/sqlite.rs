@@ -69,7 +69,8 @@ impl Adapter for Files {
             outbox: store.clone(),
             ledger: store.clone(),
             access: store.clone(),
-            index: store,
+            index: store.clone(),
+            statistics: store,
         }
     }
 

@@ -59,6 +59,11 @@ impl Sqlite {
     fn journal(&self) -> Result<&JournalFiles> {
         self.journal.as_ref().ok_or_else(|| unavailable("this role has no journal"))
     }
+
+    /// Entries beyond a position: (channel, how many, when the oldest was received); a channel once for each month.
+    pub(super) async fn journaled_after(&self, after: Seq, limit: i64) -> Result<Vec<(String, u64, Micros)>> {
+        self.journal()?.files.count_after(after, limit).await
+    }
 }
 
 #[async_trait]

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::files::{Files, MonthFile};
 use super::marks::Salt;
+use crate::sqlite::codes::unsigned;
 use crate::sqlite::file::READ_ROWS_MAX;
 use crate::sqlite::month::Month;
 use crate::{AckOutcome, Entry, Error, JournalId, Micros, Result, Seq, StoredAcknowledgment};
@@ -73,6 +74,26 @@ impl Files {
             entries.truncate(limit);
         }
         Ok(entries)
+    }
+
+    /// Entries beyond a position, by channel: how many, and when the oldest was received. At most the first `limit`
+    /// entries of each month are counted.
+    pub async fn count_after(&self, after: Seq, limit: i64) -> Result<Vec<(String, u64, Micros)>> {
+        let mut counts = Vec::new();
+        for file in self.newest_first().into_iter().filter(|file| file.last() > after.0) {
+            let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+                "SELECT channel, count(*), min(received_us) FROM
+                     (SELECT channel, received_us FROM entries WHERE seq > ? ORDER BY seq LIMIT ?) GROUP BY channel",
+            )
+            .bind(after.0)
+            .bind(limit)
+            .fetch_all(&file.pool)
+            .await?;
+            for (channel, count, oldest_us) in rows {
+                counts.push((channel, unsigned(count)?, oldest_us));
+            }
+        }
+        Ok(counts)
     }
 
     fn candidates(&self, id: JournalId) -> Vec<Arc<MonthFile>> {

@@ -22,7 +22,7 @@ const INSERT_MESSAGES: &str =
 const REPLACE_MESSAGE: &str = "ON CONFLICT (seq) DO UPDATE SET processed_us = excluded.processed_us,
     state = excluded.state, message_type = excluded.message_type, sender = excluded.sender, reason = excluded.reason,
     issues = excluded.issues, package_hash = excluded.package_hash, flags = excluded.flags,
-    leaves_mapped = excluded.leaves_mapped, leaves_total = excluded.leaves_total";
+    leaves_mapped = excluded.leaves_mapped, leaves_total = excluded.leaves_total, reprocessed = 1";
 const INSERT_DELIVERIES: &str = "INSERT INTO deliveries (number, id, seq, destination, lane, state, attempts, next_us,
     queued_us, resource_type, resource_id, released_id, version, actions, sealed_for, decision_id, mac, body)";
 /// What [`crate::DeliveryState::Pending`] is stored as; the partial indexes name it too.
