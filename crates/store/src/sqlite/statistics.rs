@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
 use super::Sqlite;
-use super::codes::{delivery_state_number, message_state, message_state_number, unsigned};
+use super::codes::{delivery_state, message_state, message_state_number, unsigned};
 use crate::{
     Backlog, Boundary, DeliveryState, Error, Feed, HeldGroup, MINUTE_US, MessageState, Micros, Minute,
     Result, Seq, Statistics, Waiting,
@@ -67,8 +67,8 @@ impl Statistics for Sqlite {
     async fn held(&self) -> Result<Vec<HeldGroup>> {
         type Row = (Option<String>, i64, String, i64, i64, i64, i64);
         let rows: Vec<Row> = sqlx::query_as(
-            "SELECT reason, state, sender, count(*), min(received_us), max(received_us), max(seq) FROM messages
-             WHERE state IN (5, 6) GROUP BY reason, state, sender ORDER BY reason, state, sender LIMIT ?",
+            "SELECT reason, state, sender, count(*), min(received_us), max(received_us), max(seq)
+             FROM messages INDEXED BY messages_held WHERE state IN (5, 6) GROUP BY reason, state, sender ORDER BY reason, state, sender LIMIT ?",
         )
         .bind(GROUPS_MAX)
         .fetch_all(&self.node)
@@ -125,7 +125,8 @@ impl Statistics for Sqlite {
             first = [first, seq].into_iter().flatten().min();
         }
         let refused: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM messages WHERE state IN (5, 6) AND reason >= ? AND reason < ? AND received_us >= ?",
+            "SELECT count(*) FROM messages INDEXED BY messages_held
+             WHERE state IN (5, 6) AND reason >= ? AND reason < ? AND received_us >= ?",
         )
         .bind(refused)
         .bind(format!("{refused}\u{10ffff}"))
@@ -133,17 +134,18 @@ impl Statistics for Sqlite {
         .fetch_one(&mut *connection)
         .await?;
         let refused = unsigned(refused)?;
-        let boundary = match first {
-            None => Boundary::default(),
-            Some(first) => Boundary {
-                kept: stored + refused,
-                sent: with_delivery(first, DeliveryState::Delivered, &mut connection).await?,
-                blocked: refused + with_delivery(first, DeliveryState::Dead, &mut connection).await?,
-                queued: with_delivery(first, DeliveryState::Pending, &mut connection).await?,
-            },
+        let with = match first {
+            Some(first) => with_deliveries(first, &mut connection).await?,
+            None => Vec::new(),
         };
         connection.rollback().await?;
-        Ok(boundary)
+        let of = |state| with.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count);
+        Ok(Boundary {
+            kept: stored + refused,
+            sent: of(DeliveryState::Delivered),
+            blocked: refused + of(DeliveryState::Dead),
+            queued: of(DeliveryState::Pending),
+        })
     }
 
     async fn backlogs(&self) -> Result<Vec<Backlog>> {
@@ -215,16 +217,15 @@ fn percentile(ascending: &[Micros], of_hundred: usize) -> Option<Micros> {
     ascending.get(rank.checked_sub(1)?).copied()
 }
 
-/// Messages from `first` on that have a delivery in this state.
-async fn with_delivery(first: i64, state: DeliveryState, connection: &mut SqliteConnection) -> Result<u64> {
-    let count: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM (SELECT seq FROM deliveries WHERE seq >= ? AND state = ? GROUP BY seq)",
+/// How many messages from `first` on have a delivery in each state.
+async fn with_deliveries(first: i64, connection: &mut SqliteConnection) -> Result<Vec<(DeliveryState, u64)>> {
+    let rows: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT state, count(*) FROM (SELECT DISTINCT seq, state FROM deliveries WHERE seq >= ?) GROUP BY state",
     )
     .bind(first)
-    .bind(delivery_state_number(state))
-    .fetch_one(connection)
+    .fetch_all(connection)
     .await?;
-    unsigned(count)
+    rows.into_iter().map(|(state, count)| Ok((delivery_state(state)?, unsigned(count)?))).collect()
 }
 
 #[cfg(test)]
