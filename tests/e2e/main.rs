@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod configuration;
+mod demo;
 mod journey;
 mod large;
 mod ledger;

@@ -23,3 +23,20 @@ pub fn free() -> SocketAddr {
     }
     panic!("no port is free");
 }
+
+/// The first of `count` loopback addresses in a row that nobody listens on, given once by this process.
+///
+/// # Panics
+/// When there is no such row.
+pub fn run(count: u16) -> SocketAddr {
+    for _ in 0..COUNT {
+        let first = free();
+        let is_free = |after: u16| TcpListener::bind(("127.0.0.1", first.port() + after)).is_ok();
+        if (1..count).all(is_free) {
+            // The ports after the first are this run's: nobody else gets them.
+            NEXT.fetch_add(count - 1, Ordering::Relaxed);
+            return first;
+        }
+    }
+    panic!("no row of ports is free");
+}
