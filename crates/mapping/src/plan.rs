@@ -284,7 +284,16 @@ pub(crate) struct Event {
     pub update: BTreeSet<String>,
     pub replace: BTreeSet<String>,
     pub clear: Vec<(String, Vec<String>)>,
-    /// Handle and top-level element that only fills.
-    pub keep: Vec<(String, String)>,
+    /// Handle and what of it only fills.
+    pub keep: Vec<(String, Kept)>,
     pub skip: BTreeSet<String>,
+}
+
+/// What of a resource only fills: what stands wins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// Every element.
+    Everything,
+    /// A top-level element.
+    Element(String),
 }

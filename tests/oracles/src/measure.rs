@@ -10,8 +10,26 @@ use uuid::Uuid;
 use crate::files;
 
 /// The message types the package promises to cover.
-pub const COVERED: [(&str, &str); 6] =
-    [("ADT", "A01"), ("ADT", "A03"), ("ADT", "A04"), ("ADT", "A08"), ("ADT", "A40"), ("ORU", "R01")];
+pub const COVERED: [(&str, &str); 18] = [
+    ("ADT", "A01"),
+    ("ADT", "A02"),
+    ("ADT", "A03"),
+    ("ADT", "A04"),
+    ("ADT", "A05"),
+    ("ADT", "A06"),
+    ("ADT", "A07"),
+    ("ADT", "A08"),
+    ("ADT", "A11"),
+    ("ADT", "A12"),
+    ("ADT", "A13"),
+    ("ADT", "A28"),
+    ("ADT", "A31"),
+    ("ADT", "A40"),
+    ("ORU", "R01"),
+    ("RDE", "O11"),
+    ("RDS", "O13"),
+    ("DFT", "P03"),
+];
 
 /// A namespace for ids that no site uses.
 const NAMESPACE: Uuid = Uuid::from_u128(0x7d1e_6a7e_0000_5000_8000_0000_0000_0001);

@@ -6,7 +6,7 @@ use super::source::{Source, Use};
 use super::{Checker, Trees};
 use crate::Mode;
 use crate::diagnostic::Place;
-use crate::plan::{Elements, Event, Make, MessagePlan, Path, Target};
+use crate::plan::{Elements, Event, Kept, Make, MessagePlan, Path, Target};
 use crate::syntax;
 use crate::yaml::{Kind, Node};
 use std::collections::{BTreeMap, BTreeSet};
@@ -260,16 +260,20 @@ impl Checker<'_> {
         Some((handle.to_owned(), parts))
     }
 
-    /// `keep: visit.status`: a top-level element of a handle.
-    fn kept(&mut self, item: &Node, make: &[Make]) -> Option<(String, String)> {
+    /// `keep: visit.status`: a top-level element of a handle; `keep: visit`: all of it.
+    fn kept(&mut self, item: &Node, make: &[Make]) -> Option<(String, Kept)> {
+        let text = self.text(item)?;
+        if !text.contains('.') {
+            return self.known_handle(text, item.place, make).then(|| (text.to_owned(), Kept::Everything));
+        }
         let (handle, parts) = self.cleared(item, make)?;
         match <[String; 1]>::try_from(parts) {
-            Ok([element]) => Some((handle, element)),
+            Ok([element]) => Some((handle, Kept::Element(element))),
             Err(_) => {
                 self.findings.add_help(
                     item.place,
                     "E0101",
-                    "keep names an element of the resource itself",
+                    "keep names a handle or an element of its resource",
                     "keep: visit.status",
                 );
                 None

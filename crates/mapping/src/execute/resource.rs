@@ -3,7 +3,7 @@
 use super::element::{fill, push};
 use super::scope::Scope;
 use super::{Executor, Instance};
-use crate::plan::{Event, Map, MessagePlan, Program, Target};
+use crate::plan::{Event, Kept, Map, MessagePlan, Program, Target};
 use crate::{Mode, Rejection, ResourceSet};
 use serde_json::{Map as JsonMap, Value, json};
 use std::collections::HashMap;
@@ -11,8 +11,16 @@ use std::collections::HashMap;
 type Object = JsonMap<String, Value>;
 
 /// Types whose messages say only a part: absent keeps.
-const MERGED_TYPES: [&str; 7] =
-    ["Patient", "Encounter", "Practitioner", "PractitionerRole", "Organization", "Location", "RelatedPerson"];
+const MERGED_TYPES: [&str; 8] = [
+    "Patient",
+    "Encounter",
+    "Account",
+    "Practitioner",
+    "PractitionerRole",
+    "Organization",
+    "Location",
+    "RelatedPerson",
+];
 
 impl<'a> Executor<'a> {
     /// Makes every resource of the plan.
@@ -75,7 +83,7 @@ impl<'a> Executor<'a> {
         let mut removals = self.build_resource(&map.body, &scope, &mut object);
         let mut fills = Vec::new();
         if let Some(event) = event {
-            let kept = set_aside(event, handle, &mut object);
+            let kept = set_aside(event, handle, &mut object, &mut removals);
             self.override_elements(event, handle, &scope, &mut object);
             self.clear(event, handle, &mut object, &mut removals);
             fills = put_back(kept, &mut object);
@@ -243,10 +251,28 @@ pub(super) fn mentions(program: &Program, map: usize, element: &str) -> bool {
     program.maps.get(map).is_some_and(|map| map.body.fields.iter().any(|field| field.slot.name == element))
 }
 
-/// `keep: visit.status`: takes out what the map made, so that an override of the event can still speak.
-fn set_aside(event: &Event, handle: &str, object: &mut Object) -> Vec<(String, Value)> {
-    let kept = event.keep.iter().filter(|(name, _)| name == handle);
-    kept.filter_map(|(_, element)| Some((element.clone(), object.remove(element)?))).collect()
+/// `keep: visit.status`: takes out what the map made, so that an override of the event can still speak. What only fills
+/// removes nothing either.
+fn set_aside(
+    event: &Event,
+    handle: &str,
+    object: &mut Object,
+    removals: &mut Vec<String>,
+) -> Vec<(String, Value)> {
+    let mut aside = Vec::new();
+    for (_, kept) in event.keep.iter().filter(|(name, _)| name == handle) {
+        match kept {
+            Kept::Everything => {
+                aside.extend(std::mem::take(object));
+                removals.clear();
+            }
+            Kept::Element(element) => {
+                aside.extend(object.remove(element).map(|value| (element.clone(), value)));
+                removals.retain(|removal| removal != element);
+            }
+        }
+    }
+    aside
 }
 
 /// Puts back what no override replaced; those elements only fill.
