@@ -287,6 +287,8 @@ pub(crate) struct Event {
     /// Handle and what of it only fills.
     pub keep: Vec<(String, Kept)>,
     pub skip: BTreeSet<String>,
+    /// Handle and list of which the present items, said no more, never were.
+    pub undo: Vec<(String, String)>,
 }
 
 /// What of a resource only fills: what stands wins.

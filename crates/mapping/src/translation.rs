@@ -122,7 +122,7 @@ pub struct ResourceSet {
     /// The resource with resourceType and id; only what this message says.
     pub resource: Value,
     /// Top-level elements that HL7 null removes (`birthDate`; an extension as `extension:<url>`; of a choice every property name). An event's
-    /// `clear` may name a path (`period.end`).
+    /// `clear` may name a path (`period.end`), its `undo` a list (`location:active`: places that stand as present and are not said never were).
     pub removals: Vec<String>,
     /// Top-level elements that only fill: where one stands already, what stands wins. Only in [`Mode::Merge`].
     pub fills: Vec<String>,

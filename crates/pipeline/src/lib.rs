@@ -19,6 +19,7 @@ mod row;
 mod state;
 mod stuck;
 mod translate;
+mod visit;
 
 pub use follow::Pipeline;
 pub use release::Release;

@@ -22,6 +22,9 @@ pub fn merge(current: Option<&Value>, set: &ResourceSet) -> Value {
             merge_element(&mut next, name, value);
         }
     }
+    if set.resource_type.as_str() == "Encounter" {
+        crate::visit::keep_history(standing, &mut next, set);
+    }
     remove_all(&mut next, &set.removals);
     Value::Object(next)
 }

@@ -56,6 +56,8 @@ pub struct Counts {
 pub struct Run {
     /// The counts.
     pub counts: Counts,
+    /// Messages, populated leaves and those mapped or lossy, by message type.
+    pub by_type: BTreeMap<String, [usize; 3]>,
     /// Where leaves were left unmapped: field and component, how often.
     pub unmapped: BTreeMap<String, usize>,
     /// Where leaves were ignored.
@@ -164,7 +166,11 @@ fn measure(package: &Package, message: &hl7v2::Message<'_>, place: &str, run: &m
             run.complaints.push(format!("{place}: {rejection}"));
         }
         Ok(translation) => {
+            let of_type = run.by_type.entry(format!("{}^{}", kind.0, kind.1)).or_default();
+            of_type[0] += 1;
+            of_type[1] += translation.coverage.leaves.len();
             for leaf in &translation.coverage.leaves {
+                of_type[2] += usize::from(matches!(leaf.fate, LeafFate::Mapped | LeafFate::Lossy));
                 run.counts.fates[position(leaf.fate)] += 1;
                 match leaf.fate {
                     LeafFate::Unmapped => *run.unmapped.entry(component_of(&leaf.path)).or_default() += 1,

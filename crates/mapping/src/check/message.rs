@@ -232,6 +232,11 @@ impl Checker<'_> {
                         event.clear.extend(self.cleared(item, make));
                     }
                 }
+                "undo" => {
+                    for item in entry.value.items() {
+                        event.undo.extend(self.undone(item, make));
+                    }
+                }
                 "keep" => {
                     for item in entry.value.items() {
                         event.keep.extend(self.kept(item, make));
@@ -258,6 +263,23 @@ impl Checker<'_> {
             shape = found.choices.into_iter().next()?.1;
         }
         Some((handle.to_owned(), parts))
+    }
+
+    /// `undo: visit.location`: a list of the visit.
+    fn undone(&mut self, item: &Node, make: &[Make]) -> Option<(String, String)> {
+        let (handle, parts) = self.cleared(item, make)?;
+        match <[String; 1]>::try_from(parts) {
+            Ok([element]) if element == "location" => Some((handle, element)),
+            _ => {
+                self.findings.add_help(
+                    item.place,
+                    "E0101",
+                    "only the places of a visit can be undone",
+                    "undo: visit.location",
+                );
+                None
+            }
+        }
     }
 
     /// `keep: visit.status`: a top-level element of a handle; `keep: visit`: all of it.
@@ -301,7 +323,7 @@ impl Checker<'_> {
                 "E0101",
                 format!("unknown key {path}"),
                 path,
-                ["update", "replace", "clear", "keep", "skip"],
+                ["update", "replace", "clear", "keep", "skip", "undo"],
             );
             return None;
         };

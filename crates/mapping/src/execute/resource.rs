@@ -87,6 +87,8 @@ impl<'a> Executor<'a> {
             self.override_elements(event, handle, &scope, &mut object);
             self.clear(event, handle, &mut object, &mut removals);
             fills = put_back(kept, &mut object);
+            let undone = event.undo.iter().filter(|(name, _)| name == handle);
+            removals.extend(undone.map(|(_, element)| format!("{element}:active")));
         }
         object.insert("resourceType".into(), kind.into());
         object.insert("id".into(), id.clone().into());
