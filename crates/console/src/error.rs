@@ -33,6 +33,9 @@ pub enum Error {
     /// Storage does not answer.
     #[error("storage is not available")]
     Store(#[from] store::Error),
+    /// The tour could not send its messages.
+    #[error("the guide could not send")]
+    Guide(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A template failed.
     #[error("the page cannot be rendered")]
     Render(#[from] askama::Error),
@@ -48,7 +51,7 @@ impl Error {
             Self::Code | Self::Forged => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
-            Self::Busy(_) | Self::TooLong | Self::NotRecorded(_) | Self::Store(_) => {
+            Self::Busy(_) | Self::TooLong | Self::NotRecorded(_) | Self::Guide(_) | Self::Store(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Render(_) | Self::Task => StatusCode::INTERNAL_SERVER_ERROR,
@@ -75,6 +78,7 @@ impl Error {
                 "Not shown",
                 "The record of this access could not be written, so nothing is shown. Nothing was lost; try again.",
             ),
+            Self::Guide(_) => ("Nothing was sent", "The listeners did not take the messages. Try again."),
             Self::Store(_) => ("Storage is not available", "Nothing was changed. Try again."),
             Self::Render(_) | Self::Task => ("This page failed", "Nothing was changed. Try again."),
         }

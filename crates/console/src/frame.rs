@@ -44,12 +44,17 @@ pub(crate) struct PageLink {
 }
 
 /// Pages of an on-prem node: URL, name, key.
-const CLINICAL_PAGES: [(&str, &str, &str); 3] =
-    [("/live", "Live", "l"), ("/search", "Search", "s"), ("/status", "Status", "t")];
+const CLINICAL_PAGES: [(&str, &str, &str); 5] = [
+    ("/", "Dashboard", "d"),
+    ("/live", "Live", "l"),
+    ("/quarantine", "Quarantine", "q"),
+    ("/search", "Search", "s"),
+    ("/status", "Status", "t"),
+];
 /// Pages of a cloud node, whose first page is its status.
-const PORTAL_PAGES: [(&str, &str, &str); 1] = [("/status", "Status", "t")];
+const PORTAL_PAGES: [(&str, &str, &str); 1] = [("/", "Status", "t")];
 /// Paths that belong to a page of another name: a message belongs to the live list.
-const BELONG: [(&str, &str); 2] = [("/messages", "/live"), ("/", "/status")];
+const BELONG: [(&str, &str); 2] = [("/messages", "/live"), ("/status", "/")];
 
 fn page_links(is_clinical: bool, here: &str) -> Vec<PageLink> {
     let pages: &[_] = if is_clinical { &CLINICAL_PAGES } else { &PORTAL_PAGES };

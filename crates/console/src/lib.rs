@@ -35,6 +35,9 @@ mod server;
 mod session;
 mod status;
 mod time;
+mod witness;
+#[cfg(feature = "clinical")]
+mod words;
 
 #[cfg(feature = "clinical")]
 pub use crate::clinical::{Clinical, PatientToken, Translate};
@@ -43,3 +46,4 @@ pub use crate::guide::{Guide, GuideError};
 pub use crate::login::LoginCodes;
 pub use crate::server::{Console, router};
 pub use crate::session::{SESSION_ABSOLUTE_US, SESSION_IDLE_US, SESSIONS_MAX};
+pub use crate::witness::{Witness, WitnessError};

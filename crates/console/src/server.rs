@@ -48,6 +48,8 @@ pub struct Console {
     pub warnings: Vec<String>,
     /// Shows a newcomer around; `None` wherever real messages flow.
     pub guide: Option<Arc<dyn crate::Guide>>,
+    /// Who keeps copies of this node's checkpoints.
+    pub witnesses: Vec<Arc<dyn crate::Witness>>,
     /// The on-prem side; `None` on a portal node, which then has the status page alone.
     #[cfg(feature = "clinical")]
     pub clinical: Option<crate::Clinical>,
@@ -86,6 +88,8 @@ pub(crate) struct Server {
     pub(crate) cookie: String,
     #[cfg(feature = "clinical")]
     pub(crate) streams: Arc<tokio::sync::Semaphore>,
+    #[cfg(feature = "clinical")]
+    pub(crate) numbers: crate::clinical::Cache,
 }
 
 /// The address a request came from, where the listener tells it.
@@ -106,6 +110,8 @@ pub fn router(console: Console) -> Router {
         cookie,
         #[cfg(feature = "clinical")]
         streams: Arc::new(tokio::sync::Semaphore::new(crate::clinical::STREAMS_MAX)),
+        #[cfg(feature = "clinical")]
+        numbers: crate::clinical::Cache::default(),
     });
     let guarded = Router::new()
         .route("/status", get(status::page))

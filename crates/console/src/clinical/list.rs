@@ -179,7 +179,7 @@ fn query_of(filter: &MessageFilter) -> String {
 }
 
 /// Percent-encodes all but unreserved characters (RFC 3986, 2.3).
-fn percent(text: &str) -> String {
+pub(crate) fn percent(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         match byte {

@@ -1,14 +1,18 @@
 //! Pages of the on-prem side: the live list, search by business key, one message with linked panels.
 
 mod badge;
+mod dashboard;
 mod json;
 mod links;
 mod list;
 mod live;
 mod panels;
+mod quarantine;
 mod query;
 mod raw;
+mod reasons;
 mod search;
+mod spark;
 mod translation;
 mod view;
 mod window;
@@ -17,10 +21,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
-use store::{Journal, Messages};
+use store::{Journal, Messages, PatientIndex, Statistics};
 use uuid::Uuid;
 
 pub(crate) use crate::clinical::badge::badge;
+pub(crate) use crate::clinical::dashboard::Cache;
 pub use crate::clinical::translation::Translate;
 use crate::server::Server;
 
@@ -37,6 +42,10 @@ pub type PatientToken = Arc<dyn Fn(&str) -> String + Send + Sync>;
 pub struct Clinical {
     /// The list, the details, requests to reprocess.
     pub messages: Arc<dyn Messages>,
+    /// Numbers of the dashboard and the quarantine.
+    pub statistics: Arc<dyn Statistics>,
+    /// Open questions about who is who.
+    pub reviews: Arc<dyn PatientIndex>,
     /// The bytes as received, and acknowledgments.
     pub journal: Arc<dyn Journal>,
     /// The package in force, for the trace; an `Arc<mapping::Package>` fits.
@@ -56,7 +65,13 @@ impl std::fmt::Debug for Clinical {
 /// Routes that need a session.
 pub(crate) fn routes() -> Router<Arc<Server>> {
     Router::new()
-        .route("/", get(crate::status::page))
+        .route("/", get(dashboard::page))
+        .route("/dashboard.json", get(dashboard::json))
+        .route("/guide/break", post(dashboard::break_something))
+        .route("/quarantine", get(quarantine::page))
+        .route("/quarantine.json", get(quarantine::json))
+        .route("/quarantine/group", get(quarantine::one))
+        .route("/quarantine/reprocess", post(quarantine::reprocess))
         .route("/live", get(list::page))
         .route("/live/events", get(live::stream))
         .route("/search", get(search::form).post(search::search))

@@ -39,7 +39,7 @@ async fn rows_tell_state_by_icon_and_word_newest_first() {
 #[tokio::test]
 async fn the_list_holds_no_value_of_a_message() {
     let (_, browser) = filled().await;
-    for url in ["/live", "/live?state=routed", "/"] {
+    for url in ["/live", "/live?state=routed", "/", "/quarantine", "/status"] {
         let page = browser.get(url).await.text;
         for value in VALUES {
             assert!(!page.contains(value), "{url}: {value}");

@@ -7,6 +7,8 @@ mod sign_in;
 mod vocabulary;
 
 #[cfg(feature = "clinical")]
+mod dashboard;
+#[cfg(feature = "clinical")]
 mod list;
 #[cfg(feature = "clinical")]
 mod live;
@@ -14,6 +16,10 @@ mod live;
 mod mappings;
 #[cfg(feature = "clinical")]
 mod message;
+#[cfg(feature = "clinical")]
+mod numbers;
+#[cfg(feature = "clinical")]
+mod quarantine;
 #[cfg(feature = "clinical")]
 mod sample;
 #[cfg(feature = "clinical")]

@@ -7,6 +7,11 @@ use axum::http::{Method, StatusCode};
 use crate::browser::{Answer, Browser, signed_in};
 use crate::ports::{CODE, Node, console};
 
+#[cfg(feature = "clinical")]
+const GROUP: &str = "/quarantine/group?state=quarantined&reason=unsupported-type";
+#[cfg(not(feature = "clinical"))]
+const GROUP: &str = "/";
+
 /// Every kind of answer of a console, with what was asked.
 async fn every_answer() -> Vec<(String, Answer)> {
     let node = Arc::new(Node::default());
@@ -26,7 +31,8 @@ async fn every_answer() -> Vec<(String, Answer)> {
     urls.extend(["css", "js"].map(|kind| asset_url(&style, kind)));
     if clinical {
         urls.extend(
-            ["/live", "/live?state=lost", "/messages/none", "/search", "/search/none"].map(str::to_owned),
+            ["/live", "/live?state=lost", "/messages/none", "/quarantine", GROUP, "/search", "/search/none"]
+                .map(str::to_owned),
         );
         #[cfg(feature = "clinical")]
         urls.extend(crate::sample::ids().map(|id| format!("/messages/{id}")));

@@ -140,6 +140,7 @@ pub fn console(node: &Arc<Node>, clinical: bool) -> Console {
         login: Arc::new(move |hash: &str| codes.lock().expect("lock").remove(hash)),
         secure: false,
         guide: None,
+        witnesses: Vec::new(),
         warnings: vec!["MLLP 10.0.0.1:2575 has no TLS: ward VLAN".to_owned()],
         #[cfg(feature = "clinical")]
         clinical: clinical.then(|| crate::sample::clinical(node)),

@@ -169,6 +169,7 @@ impl Messages for Node {
         let fits = |row: &&MessageRow| {
             filter.state.is_none_or(|state| state == row.state)
                 && filter.channel.as_ref().is_none_or(|channel| *channel == row.channel)
+                && filter.reason.as_ref().is_none_or(|reason| row.reason.as_ref() == Some(reason))
                 && filter.key.as_ref().is_none_or(|key| key.value == "MRN-4711")
                 && before.is_none_or(|before| row.seq < before)
         };
@@ -284,6 +285,8 @@ impl Translate for Node {
 pub fn clinical(node: &Arc<Node>) -> Clinical {
     Clinical {
         messages: node.clone(),
+        statistics: node.clone(),
+        reviews: node.clone(),
         journal: node.clone(),
         package: node.clone(),
         namespace: Uuid::from_u128(77),

@@ -186,6 +186,12 @@ async fn every_route_but_the_sign_in_needs_a_session() {
         let id = "/messages/018f0000-0000-7000-8000-000000000001";
         routes.extend([
             (Method::GET, "/live"),
+            (Method::GET, "/dashboard.json"),
+            (Method::POST, "/guide/break"),
+            (Method::GET, "/quarantine"),
+            (Method::GET, "/quarantine.json"),
+            (Method::GET, "/quarantine/group"),
+            (Method::POST, "/quarantine/reprocess"),
             (Method::GET, "/search"),
             (Method::POST, "/search"),
             (Method::GET, "/search/000000000000000000000000"),

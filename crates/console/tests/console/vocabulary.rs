@@ -55,6 +55,7 @@ const VOCABULARY: &[(&str, &str)] = &[
     ("more", "a row that stands for many"),
     ("fresh", "a row that has just come"),
     ("pager", "links to other pages of a list"),
+    ("list", "things one below the other"),
     ("keys", "keys or words with their meaning"),
     ("hash", "a digest"),
     ("proof", "the steps of a proof"),

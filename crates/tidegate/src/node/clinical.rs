@@ -259,6 +259,8 @@ fn router(
     let tokens = fhir.tokens.clone();
     let clinical = console::Clinical {
         messages: store.clone(),
+        statistics: store.clone(),
+        reviews: store.clone(),
         journal: store.clone(),
         package: package.clone(),
         namespace: keys.namespace,

@@ -228,6 +228,7 @@ pub(crate) fn console(
         secure: config.http.tls.is_some(),
         warnings,
         guide: None,
+        witnesses: Vec::new(),
         #[cfg(feature = "clinical")]
         clinical,
     })

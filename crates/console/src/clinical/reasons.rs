@@ -1,0 +1,215 @@
+//! Why messages are held: each reason code in plain words, with what mends it.
+
+/// A reason, explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Words {
+    /// What happened.
+    pub(crate) title: &'static str,
+    /// What that means.
+    pub(crate) meaning: &'static str,
+    /// What a person can do.
+    pub(crate) fix: &'static str,
+    /// Whether a reprocess may end otherwise, once what is described was mended.
+    pub(crate) can_reprocess: bool,
+}
+
+const fn held(title: &'static str, meaning: &'static str, fix: &'static str) -> Words {
+    Words { title, meaning, fix, can_reprocess: true }
+}
+
+/// Nothing on this side changes it: the sender must send it again.
+const fn refused(title: &'static str, meaning: &'static str, fix: &'static str) -> Words {
+    Words { title, meaning, fix, can_reprocess: false }
+}
+
+/// What begins with this code, up to its colon.
+const TABLE: &[(&str, Words)] = &[
+    (
+        "unsupported-type",
+        held(
+            "No mapping for this message type",
+            "The message was acknowledged and kept. No file in mappings/messages is for its type and event.",
+            "Add a message file for the type, or stop the sender from sending it; then reprocess.",
+        ),
+    ),
+    (
+        "missing",
+        held(
+            "A required field is empty",
+            "The map of this message cannot begin without the field named in the code, most often the patient's number in PID-3.",
+            "Ask the sender to value the field. When it stands elsewhere in its messages, say so in mappings/sites and reprocess.",
+        ),
+    ),
+    (
+        "identity-clash",
+        held(
+            "Two segments claim to be one resource",
+            "Two segments of one message lead to the same id and the map does not say that they belong together.",
+            "Ask the sender whether the second segment repeats the first; when it adds to it, let the map say merge. Then reprocess.",
+        ),
+    ),
+    (
+        "invalid",
+        held(
+            "The result is not valid FHIR R4",
+            "What the mapping made breaks a rule of R4 at the element named in the code. Nothing of it was stored.",
+            "Open a message, follow the element back to its rule, mend the rule or the value, then reprocess.",
+        ),
+    ),
+    (
+        "release",
+        held(
+            "Its de-identified twin was not released",
+            "The message is stored on this node. A check found something in what was about to leave, so nothing of it left.",
+            "Open a message and read the check and the element in the code. Mend the profile or the mapping, then reprocess.",
+        ),
+    ),
+    (
+        "identity-conflict",
+        held(
+            "It is not certain whose message this is",
+            "Two systems disagree about who a number belongs to. Nothing is guessed.",
+            "Answer the question under Reviews; the message is then processed by itself.",
+        ),
+    ),
+    (
+        "cannot-be-applied",
+        held(
+            "It could not be applied",
+            "The node failed at this message several times and set it aside so that others could go on. Its bytes are kept.",
+            "Look at the node's log at the time it was received. After an update of the node, reprocess.",
+        ),
+    ),
+    (
+        "translator-panic",
+        held(
+            "The translator failed on it",
+            "A defect of this program met this message. It cost the message its translation and nothing else.",
+            "Report the message id. After an update of the node, reprocess.",
+        ),
+    ),
+    (
+        "no-header",
+        refused(
+            "No readable MSH header",
+            "The bytes do not begin with a message header, so nobody can be answered. The sender got AR.",
+            "Tell the owner of the sending system; the message page shows the bytes.",
+        ),
+    ),
+    (
+        "header",
+        refused(
+            "The header is not acceptable",
+            "A field of MSH is missing or not understood, such as the control id or the version. The sender got AE or AR, with the field in ERR.",
+            "The sender mends the field and sends again.",
+        ),
+    ),
+    (
+        "charset",
+        refused(
+            "The bytes do not fit the declared character set",
+            "MSH-18 names a character set that these bytes break, so that names would be garbled. The sender got AE.",
+            "The sender declares the character set it uses in MSH-18 and sends again.",
+        ),
+    ),
+    (
+        "truncated",
+        refused(
+            "The connection broke inside a message",
+            "The frame was not closed. No acknowledgment was given, so a sender that works as it should sends it again.",
+            "Nothing, when the message came again; else look at the network between the sender and this node.",
+        ),
+    ),
+    (
+        "frame-timeout",
+        refused(
+            "The message did not come to its end in time",
+            "The sender began a frame and stopped. No acknowledgment was given.",
+            "Look at the sender, or at the network between it and this node.",
+        ),
+    ),
+    (
+        "oversized",
+        refused(
+            "The message is longer than this channel allows",
+            "It was refused at the limit, and the connection was closed.",
+            "Raise frame_bytes_max of the channel when such messages are meant to come.",
+        ),
+    ),
+    (
+        "junk",
+        refused(
+            "Bytes that are no message",
+            "Something spoke to the port that is no HL7 sender, such as a scanner or a browser.",
+            "Look at the peer's address on the message page, and let a firewall keep it away.",
+        ),
+    ),
+];
+
+/// The words of a code; `None` for one that is not known here.
+pub(crate) fn words(reason: &str) -> Option<Words> {
+    let stem = reason.split(':').next().unwrap_or_default();
+    TABLE.iter().find(|(code, _)| *code == stem).map(|(_, words)| *words)
+}
+
+/// What is said of a code that is not known here.
+pub(crate) const UNKNOWN: Words = held(
+    "Held for another reason",
+    "This page has no words for the code below. The message is kept.",
+    "Open a message for its issues, then mend what they name and reprocess.",
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_known_by_what_stands_before_its_colon() {
+        assert_eq!(words("missing:PID-3").map(|words| words.title), Some("A required field is empty"));
+        assert_eq!(words("header").map(|words| words.can_reprocess), Some(false));
+        assert_eq!((words("missings:PID-3"), words("")), (None, None));
+    }
+
+    /// Every code that listeners and pipeline write, found in their sources: a string that becomes a reason.
+    #[test]
+    fn every_reason_that_is_written_has_words() {
+        const SOURCES: [&str; 4] = [
+            include_str!("../../../pipeline/src/translate.rs"),
+            include_str!("../../../pipeline/src/follow.rs"),
+            include_str!("../../../sources/src/receive.rs"),
+            include_str!("../../../sources/src/mllp_source.rs"),
+        ];
+        let signs = [
+            "=> \"",
+            "format!(\"",
+            "Refused(\"",
+            "refusal, \"",
+            "reason = \"",
+            "set_aside(\"",
+            "heading, \"",
+            "head, \"",
+            "payload, \"",
+            "RELEASE_REFUSED: &str = \"",
+            "Self::Quarantined(\"",
+        ];
+        let mut found = std::collections::BTreeSet::new();
+        for line in SOURCES.iter().flat_map(|source| source.lines()) {
+            for sign in signs {
+                let code = line.split_once(sign).and_then(|(_, rest)| rest.split(['"', ':', '{']).next());
+                let is_code = |code: &&str| {
+                    code.len() > 3 && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+                };
+                found.extend(code.filter(is_code));
+            }
+        }
+        assert!(found.len() >= 12, "the scan reads the sources: {found:?}");
+        let unknown: Vec<_> = found.iter().filter(|code| words(code).is_none()).collect();
+        assert!(unknown.is_empty(), "no words for {unknown:?}");
+    }
+
+    #[test]
+    fn no_code_is_explained_twice() {
+        let codes: std::collections::BTreeSet<_> = TABLE.iter().map(|(code, _)| code).collect();
+        assert_eq!(codes.len(), TABLE.len());
+    }
+}
