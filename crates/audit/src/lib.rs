@@ -49,7 +49,7 @@ pub use event::{PATIENT_TOKEN_SYSTEM, RECORD_ID_SYSTEM};
 pub use key::{SigningKey, VerifyingKey};
 pub use kind::Kind;
 pub use merkle::{Frontier, Hash, leaf_hash, node_hash};
-pub use proof::{consistency_proof, inclusion_proof, verify_consistency, verify_inclusion};
+pub use proof::{InclusionProver, consistency_proof, inclusion_proof, verify_consistency, verify_inclusion};
 pub use record::{Actor, OBJECTS_MAX, PATIENTS_MAX, Record};
 pub use seal::{SEAL_INTERVAL_US, SEAL_RECORDS_MAX, Seal, Sealer};
 pub use token::{PatientToken, TokenKey};

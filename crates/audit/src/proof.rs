@@ -24,6 +24,52 @@ pub fn inclusion_proof(leaves: &[Hash], index: u64) -> Vec<Hash> {
     proof
 }
 
+/// The audit path of one leaf, from leaf hashes that are given one after the other; holds O(log n) hashes.
+#[derive(Debug)]
+pub struct InclusionProver {
+    /// First leaf, end, and tree of each subtree beside the path, largest first.
+    beside: Vec<(u64, u64, Frontier)>,
+    next: u64,
+}
+
+impl InclusionProver {
+    /// A prover of leaf `index` (from 0) in the tree of `size` leaves; `None` when there is no such leaf.
+    pub fn new(index: u64, size: u64) -> Option<Self> {
+        if index >= size {
+            return None;
+        }
+        let (mut low, mut high) = (0, size);
+        let mut beside = Vec::new();
+        while high - low > 1 {
+            // The largest power of two below the number of leaves.
+            let middle = low + (high - low).next_power_of_two() / 2;
+            if index < middle {
+                beside.push((middle, high, Frontier::default()));
+                high = middle;
+            } else {
+                beside.push((low, middle, Frontier::default()));
+                low = middle;
+            }
+        }
+        Some(Self { beside, next: 0 })
+    }
+
+    /// The hash of the next leaf; those beyond the tree change nothing.
+    pub fn leaf(&mut self, hash: Hash) {
+        let number = self.next;
+        self.next += 1;
+        let place = self.beside.iter_mut().find(|(low, high, _)| (*low..*high).contains(&number));
+        if let Some((_, _, tree)) = place {
+            tree.append(hash);
+        }
+    }
+
+    /// The path, as [`inclusion_proof`] gives it.
+    pub fn finish(self) -> Vec<Hash> {
+        self.beside.iter().rev().map(|(_, _, tree)| tree.root()).collect()
+    }
+}
+
 /// True when `proof` shows that `leaf` is leaf `index` (from 0) of the tree of `size` leaves with this `root`.
 pub fn verify_inclusion(leaf: Hash, index: u64, size: u64, proof: &[Hash], root: Hash) -> bool {
     if index >= size {
@@ -145,6 +191,9 @@ mod tests {
             let tree_root = root(&leaves);
             for (index, leaf) in (0u64..).zip(&leaves) {
                 let proof = inclusion_proof(&leaves, index);
+                let mut prover = InclusionProver::new(index, size.into()).expect("is a leaf");
+                leaves.iter().for_each(|leaf| prover.leaf(*leaf));
+                assert_eq!(prover.finish(), proof, "{index} of {size}");
                 assert!(verify_inclusion(*leaf, index, size.into(), &proof, tree_root));
                 assert!(!verify_inclusion(*leaf, index + 1, size.into(), &proof, tree_root));
                 assert!(!verify_inclusion(leaf_hash(b"other"), index, size.into(), &proof, tree_root));
@@ -158,7 +207,7 @@ mod tests {
                 }
             }
         }
-        assert!(inclusion_proof(&leaves(3), 3).is_empty());
+        assert!(inclusion_proof(&leaves(3), 3).is_empty() && InclusionProver::new(3, 3).is_none());
     }
 
     #[test]

@@ -10,7 +10,6 @@ pub(crate) struct Badge {
 }
 
 /// A badge.
-#[cfg(feature = "clinical")]
 pub(crate) const fn new(icon: &'static str, word: &'static str, style: &'static str) -> Badge {
     Badge { icon, word, style }
 }

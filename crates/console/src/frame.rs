@@ -44,15 +44,16 @@ pub(crate) struct PageLink {
 }
 
 /// Pages of an on-prem node: URL, name, key.
-const CLINICAL_PAGES: [(&str, &str, &str); 5] = [
+const CLINICAL_PAGES: [(&str, &str, &str); 6] = [
     ("/", "Dashboard", "d"),
     ("/live", "Live", "l"),
     ("/quarantine", "Quarantine", "q"),
     ("/search", "Search", "s"),
+    ("/ledger", "Ledger", "e"),
     ("/status", "Status", "t"),
 ];
 /// Pages of a cloud node, whose first page is its status.
-const PORTAL_PAGES: [(&str, &str, &str); 1] = [("/", "Status", "t")];
+const PORTAL_PAGES: [(&str, &str, &str); 2] = [("/", "Status", "t"), ("/ledger", "Ledger", "e")];
 /// Paths that belong to a page of another name: a message belongs to the live list.
 const BELONG: [(&str, &str); 2] = [("/messages", "/live"), ("/status", "/")];
 

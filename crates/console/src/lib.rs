@@ -28,6 +28,7 @@ mod frame;
 mod guide;
 mod headers;
 mod hex;
+mod ledger;
 mod login;
 mod preferences;
 mod record;

@@ -48,6 +48,8 @@ pub struct Console {
     pub warnings: Vec<String>,
     /// Shows a newcomer around; `None` wherever real messages flow.
     pub guide: Option<Arc<dyn crate::Guide>>,
+    /// Checks the signatures of this node's checkpoints; without it the ledger page cannot verify.
+    pub ledger_key: Option<audit::VerifyingKey>,
     /// Who keeps copies of this node's checkpoints.
     pub witnesses: Vec<Arc<dyn crate::Witness>>,
     /// The on-prem side; `None` on a portal node, which then has the status page alone.
@@ -84,6 +86,7 @@ pub(crate) struct Server {
     pub(crate) console: Console,
     pub(crate) sessions: Sessions,
     pub(crate) attempts: Attempts,
+    pub(crate) verifier: crate::ledger::Verifier,
     /// Name of the cookie: two nodes on one host share its cookies, whatever their ports.
     pub(crate) cookie: String,
     #[cfg(feature = "clinical")]
@@ -107,6 +110,7 @@ pub fn router(console: Console) -> Router {
         console,
         sessions: Sessions::default(),
         attempts: Attempts::default(),
+        verifier: crate::ledger::Verifier::default(),
         cookie,
         #[cfg(feature = "clinical")]
         streams: Arc::new(tokio::sync::Semaphore::new(crate::clinical::STREAMS_MAX)),
@@ -115,6 +119,7 @@ pub fn router(console: Console) -> Router {
     });
     let guarded = Router::new()
         .route("/status", get(status::page))
+        .merge(crate::ledger::routes())
         .route("/help", get(preferences::help))
         .route("/theme", post(preferences::set_theme))
         .route("/keys", post(preferences::set_keys))

@@ -1,8 +1,6 @@
 //! Sessions: random ids, kept in memory as digests, ended by age, by idleness or by signing out.
 
-use std::collections::HashMap;
-#[cfg(feature = "clinical")]
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
@@ -20,10 +18,8 @@ pub const SESSION_IDLE_US: Micros = 30 * 60 * 1_000_000;
 /// Sessions at once; the one that was idle longest ends when another begins.
 pub const SESSIONS_MAX: usize = 64;
 /// Searches that a session keeps; the oldest gives way.
-#[cfg(feature = "clinical")]
 const KEPT_MAX: usize = 16;
 /// Bytes of the id of a kept search.
-#[cfg(feature = "clinical")]
 const KEPT_ID_BYTES: usize = 12;
 /// Bytes of an id and of a form token.
 const SECRET_BYTES: usize = 32;
@@ -58,16 +54,17 @@ impl Session {
 }
 
 /// What was searched for, under an id that tells nothing: what is looked for may name a person. PHI.
-#[cfg(feature = "clinical")]
 #[derive(Clone)]
 pub(crate) enum Kept {
+    /// Ledger records that name one of these patient tokens.
+    Records(Vec<String>),
     /// Messages.
+    #[cfg(feature = "clinical")]
     Messages(store::MessageFilter),
 }
 
 struct State {
     session: Session,
-    #[cfg(feature = "clinical")]
     kept: VecDeque<(String, Kept)>,
     created_us: Micros,
     seen_us: Micros,
@@ -109,13 +106,7 @@ impl Sessions {
         }
         all.insert(
             session.key,
-            State {
-                session: session.clone(),
-                #[cfg(feature = "clinical")]
-                kept: VecDeque::new(),
-                created_us: now_us,
-                seen_us: now_us,
-            },
+            State { session: session.clone(), kept: VecDeque::new(), created_us: now_us, seen_us: now_us },
         );
         (id, session)
     }
@@ -140,7 +131,6 @@ impl Sessions {
         (!state.has_ended(now_us)).then(|| state.session.clone())
     }
 
-    #[cfg(feature = "clinical")]
     /// Keeps a search for as long as the session lasts; gives its id. `None` when the session has ended.
     pub(crate) fn keep(&self, session: &Session, search: Kept, fill_random: fn(&mut [u8])) -> Option<String> {
         let mut bytes = [0; KEPT_ID_BYTES];
@@ -155,7 +145,6 @@ impl Sessions {
         Some(id)
     }
 
-    #[cfg(feature = "clinical")]
     /// A search that this session keeps.
     pub(crate) fn kept(&self, session: &Session, id: &str) -> Option<Kept> {
         let all = self.lock();

@@ -19,5 +19,5 @@ pub use backoff::Backoff;
 pub use link::{Link, LinkError};
 pub use receipt::{Expected, ReceiptError};
 pub use wire::Refusal;
-pub use witness::Witness;
+pub use witness::{Witness, kept as kept_checkpoint};
 pub use worker::{Judged, Recheck, Verdict, Worker};

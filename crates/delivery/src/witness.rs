@@ -61,3 +61,16 @@ impl Witness {
         Ok(())
     }
 }
+
+/// The signed note of the largest checkpoint of `origin`'s ledger that the cloud node keeps; `None` when it keeps none.
+///
+/// # Errors
+/// When the cloud node does not answer, or with no text.
+pub async fn kept(link: &Link, origin: &str) -> Result<Option<String>, LinkError> {
+    let answer = link.open().await?.read(&format!("{}/{origin}", wire::CHECKPOINTS)).await;
+    match answer {
+        Ok(note) => String::from_utf8(note.to_vec()).map(Some).map_err(|_| LinkError::Answer),
+        Err(LinkError::Refused(404)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

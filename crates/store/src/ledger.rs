@@ -66,6 +66,14 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// [`crate::Error::Corrupt`] when a sealed record is missing.
     async fn leaves(&self, from: u64, limit: usize) -> Result<Vec<LedgerRow>>;
+    /// Leaf hashes from this leaf on, for proofs.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn hashes(&self, from: u64, limit: usize) -> Result<Vec<[u8; 32]>> {
+        let rows = self.leaves(from, limit).await?;
+        Ok(rows.into_iter().filter_map(|row| row.hash).collect())
+    }
     /// Every checkpoint note, oldest first.
     ///
     /// # Errors

@@ -44,6 +44,7 @@ mod resources;
 pub mod sqlite;
 #[cfg(feature = "clinical")]
 mod statistics;
+mod verification;
 
 pub use access::Access;
 #[cfg(feature = "clinical")]
@@ -69,3 +70,4 @@ pub use resources::{
 };
 #[cfg(feature = "clinical")]
 pub use statistics::{Backlog, Boundary, Feed, HeldGroup, MINUTE_US, Minute, Statistics, Waiting};
+pub use verification::verify_ledger;

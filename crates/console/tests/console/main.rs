@@ -1,6 +1,7 @@
 //! The console through its router, with ports in memory.
 
 mod browser;
+mod ledger;
 mod pages;
 mod ports;
 mod sign_in;

@@ -24,6 +24,8 @@ async fn every_answer() -> Vec<(String, Answer)> {
         "/".to_owned(),
         "/status".to_owned(),
         "/help".to_owned(),
+        "/ledger".to_owned(),
+        "/ledger/verify".to_owned(),
         "/logout".to_owned(),
         "/assets/unknown.css".to_owned(),
     ];

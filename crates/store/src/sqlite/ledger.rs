@@ -82,6 +82,16 @@ impl Ledger for Sqlite {
         Ok(leaves)
     }
 
+    async fn hashes(&self, from: u64, limit: usize) -> Result<Vec<[u8; 32]>> {
+        let hashes: Vec<Vec<u8>> =
+            sqlx::query_scalar("SELECT hash FROM leaves WHERE leaf >= ? ORDER BY leaf LIMIT ?")
+                .bind(i64::try_from(from).unwrap_or(i64::MAX))
+                .bind(bounded(limit))
+                .fetch_all(&self.node)
+                .await?;
+        hashes.into_iter().map(bytes32).collect()
+    }
+
     async fn checkpoints(&self) -> Result<Vec<String>> {
         Ok(sqlx::query_scalar("SELECT note FROM checkpoints ORDER BY checkpoint")
             .fetch_all(&self.node)

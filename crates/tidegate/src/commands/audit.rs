@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use audit::export::Line;
-use audit::{Record, Verdict, Verification};
+use audit::{Record, Verdict};
 use store::Ledger;
 use store::sqlite::{Options, Role as StoreRole, Sqlite};
 
@@ -47,33 +47,10 @@ async fn read_through(
 ) -> Result<Verdict, Failure> {
     let wrong = |error: &dyn std::error::Error| Failure::because(Exit::Configuration, error);
     let public = keys::read_text(&config.keys, keys::LEDGER_PUBLIC).map_err(|error| wrong(&error))?;
-    let mut verification =
-        Verification::new(audit::VerifyingKey::from_text(&public).map_err(|error| wrong(&error))?);
-    let broken = |error: store::Error| Failure::because(Exit::LedgerBroken, &error);
-    let mut next = 0;
-    loop {
-        let rows = ledger.leaves(next, PAGE_LEAVES).await.map_err(broken)?;
-        if rows.is_empty() {
-            break;
-        }
-        for row in rows {
-            let leaf = row.leaf.unwrap_or(next);
-            match row.hash {
-                Some(hash) => verification.record_with_hash(leaf, &row.record, hash),
-                None => verification.record(leaf, &row.record),
-            }
-            next = leaf + 1;
-        }
-    }
-    for note in ledger.checkpoints().await.map_err(broken)? {
-        verification.checkpoint(&note);
-    }
-    let (count, oldest) = ledger.unsealed_summary().await.map_err(broken)?;
-    verification.unsealed(count, oldest, clock::now_us());
-    if let Some(note) = witness {
-        verification.witness(note);
-    }
-    Ok(verification.finish())
+    let key = audit::VerifyingKey::from_text(&public).map_err(|error| wrong(&error))?;
+    let witnesses: Vec<String> = witness.map(str::to_owned).into_iter().collect();
+    let verdict = store::verify_ledger(ledger, key, &witnesses, clock::now_us(), |_| {}).await;
+    verdict.map_err(|error| Failure::because(Exit::LedgerBroken, &error))
 }
 
 fn report(verdict: &Verdict) -> Result<(), Failure> {

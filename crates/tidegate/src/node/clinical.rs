@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::content::{self, Profiles};
+use super::witness::CloudWitness;
 use super::{Overrides, Running, tls};
 use crate::config::{Config, Dial, Mllp, Tls};
 use crate::{Exit, Failure, clock, keys};
@@ -40,7 +41,7 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     start_pipeline(config, &keys, &store, &package, &policy, &profiles, &stopped, &mut tasks);
     start_deliveries(config, &keys, &store, &policy, &stopped, &mut tasks)?;
     start_listeners(config, overrides, &store, &stopped, &mut tasks).await?;
-    let router = router(config, &keys, &store, &package, readiness)?;
+    let router = router(config, &keys, &store, &package, &policy, readiness)?;
     super::serve_http(config, router, stopped, &mut tasks).await?;
     gate.set(true);
     Ok(Running { tasks, stop, store, sealer, sealer_stop, witnesses, witnesses_stop })
@@ -252,6 +253,7 @@ fn router(
     keys: &Keys,
     store: &Arc<Sqlite>,
     package: &Arc<mapping::Package>,
+    policy: &Policy,
     readiness: rest::Readiness,
 ) -> Result<axum::Router, Failure> {
     let metrics = Arc::new(rest::Metrics::new("clinical"));
@@ -268,6 +270,10 @@ fn router(
     };
     let mut console = super::console(config, store, warnings(config), Some(clinical))?;
     console.guide = super::guide::of(config);
+    let witness = |(destination, link): (&Destination, Link)| -> Arc<dyn console::Witness> {
+        Arc::new(CloudWitness { name: destination.id.clone(), link, origin: config.node.clone() })
+    };
+    console.witnesses = links(config, policy)?.into_iter().map(witness).collect();
     Ok(rest::clinical(fhir)
         .merge(rest::health(rest::Health { readiness, metrics, tokens }))
         .merge(console::router(console))

@@ -10,6 +10,8 @@ pub mod log;
 mod portal;
 mod sealer;
 mod tls;
+#[cfg(feature = "clinical")]
+mod witness;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -228,10 +230,18 @@ pub(crate) fn console(
         secure: config.http.tls.is_some(),
         warnings,
         guide: None,
+        ledger_key: Some(ledger_key(config)?),
         witnesses: Vec::new(),
         #[cfg(feature = "clinical")]
         clinical,
     })
+}
+
+/// Checks the signatures of this node's checkpoints.
+fn ledger_key(config: &Config) -> Result<audit::VerifyingKey, Failure> {
+    let wrong = |error: &dyn std::error::Error| Failure::because(Exit::Configuration, error);
+    let text = keys::read_text(&config.keys, keys::LEDGER_PUBLIC).map_err(|error| wrong(&error))?;
+    audit::VerifyingKey::from_text(&text).map_err(|error| wrong(&error))
 }
 
 /// The one-time link: its code's hash lies in a key file that is removed when the code is used.
