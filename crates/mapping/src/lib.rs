@@ -44,7 +44,7 @@ pub use coverage::{Coverage, LeafCoverage, LeafFate};
 pub use diagnostic::Diagnostic;
 pub use package::{Package, Sources};
 pub use test_file::TestOutcome;
-pub use trace::{Step, Trace};
+pub use trace::{Miss, Read, Step, Trace, Why};
 pub use translation::{
     BusinessKey, Change, Context, Issue, KeyKind, Mode, PatientMerge, Rejection, ReplacedSet, ResourceSet,
     Translation,

@@ -1,15 +1,20 @@
 //! The trace: for each FHIR element where it came from and how.
 
-/// One step per FHIR element written: where it came from. Values are PHI; Debug prints counts only.
+/// One step per FHIR element written: where it came from; and one miss per rule that gave nothing. Values are PHI; Debug
+/// prints counts only.
 #[derive(Clone, Default)]
 pub struct Trace {
     /// In the order written.
     pub steps: Vec<Step>,
+    /// In the order tried.
+    pub misses: Vec<Miss>,
+    /// There were more misses than are kept.
+    pub is_cut: bool,
 }
 
 impl std::fmt::Debug for Trace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Trace").field("steps", &self.steps.len()).finish()
+        f.debug_struct("Trace").field("steps", &self.steps.len()).field("misses", &self.misses.len()).finish()
     }
 }
 
@@ -43,5 +48,119 @@ impl std::fmt::Debug for Step {
             .field("source_path", &self.source_path)
             .field("rule", &self.rule)
             .finish_non_exhaustive()
+    }
+}
+
+/// One rule that gave nothing.
+#[derive(Clone)]
+pub struct Miss {
+    /// `Patient/<id>`; the type alone when the resource was not made.
+    pub resource: String,
+    /// FHIRPath location of what it would have given, `Patient.deceasedDateTime`; the type alone for a resource.
+    pub element: String,
+    /// `segments/PID.Patient.yaml:21:12`.
+    pub rule: String,
+    /// What the rule reads.
+    pub reads: Vec<Read>,
+    /// Why it gave nothing.
+    pub why: Why,
+}
+
+impl std::fmt::Debug for Miss {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Miss")
+            .field("element", &self.element)
+            .field("rule", &self.rule)
+            .field("why", &self.why.code())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A place of the message that a rule reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    /// `PID-29`; as the rule writes it when nothing is there.
+    pub path: String,
+    /// Its bytes; None when nothing is there.
+    pub span: Option<hl7v2::Span>,
+}
+
+/// Why a rule gave nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Why {
+    /// Its condition does not hold.
+    Condition {
+        /// As the mapping language writes it.
+        text: String,
+        /// Its paths and what they held. PHI.
+        values: Vec<(String, Option<String>)>,
+    },
+    /// What it reads is not valued.
+    Unvalued,
+    /// What it reads is the HL7 null, which removes and sets nothing.
+    Null,
+    /// The conversion refused the value.
+    Refused(&'static str),
+    /// The code table gives the code no value.
+    Code(String),
+    /// The type map made nothing of the value.
+    Map,
+    /// An earlier rule gave the element, which holds one value.
+    Superseded,
+    /// No branch is for the value.
+    Branch,
+    /// The message made no resource that it could refer to.
+    Reference(String),
+    /// The message has no such segment.
+    Segment(String),
+    /// The resource is not made for this trigger event.
+    Event,
+    /// Nothing identifies the resource.
+    Unidentified,
+}
+
+impl Why {
+    /// A stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Why::Condition { .. } => "condition",
+            Why::Unvalued => "unvalued",
+            Why::Null => "null",
+            Why::Refused(_) => "refused",
+            Why::Code(_) => "code",
+            Why::Map => "map",
+            Why::Superseded => "superseded",
+            Why::Branch => "branch",
+            Why::Reference(_) => "reference",
+            Why::Segment(_) => "segment",
+            Why::Event => "event",
+            Why::Unidentified => "unidentified",
+        }
+    }
+}
+
+/// Words without content.
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Why::Condition { text, .. } => write!(f, "its condition does not hold: {text}"),
+            Why::Unvalued => f.write_str("what it reads is not valued"),
+            Why::Null => f.write_str("the HL7 null removes the element"),
+            Why::Refused(reason) => f.write_str(reason),
+            Why::Code(table) => write!(f, "{table} gives the code no value"),
+            Why::Map => f.write_str("the type map makes nothing of the value"),
+            Why::Superseded => f.write_str("an earlier rule gave the element, which holds one value"),
+            Why::Branch => f.write_str("no branch is for this value"),
+            Why::Reference(handle) => write!(f, "the message makes no `{handle}` to refer to"),
+            Why::Segment(name) => write!(f, "the message has no {name}"),
+            Why::Event => f.write_str("it is not made for this trigger event"),
+            Why::Unidentified => f.write_str("nothing identifies it"),
+        }
+    }
+}
+
+impl std::fmt::Debug for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.code())
     }
 }

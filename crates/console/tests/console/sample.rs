@@ -276,7 +276,7 @@ impl Translate for Node {
             change: Change::default(),
             issues: Vec::new(),
             coverage: Coverage { leaves: leaves.collect() },
-            trace: Some(Trace { steps: steps.to_vec() }),
+            trace: Some(Trace { steps: steps.to_vec(), ..Trace::default() }),
             keys: Vec::new(),
         })
     }

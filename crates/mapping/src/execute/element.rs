@@ -2,6 +2,7 @@
 
 use super::Executor;
 use super::scope::{Level, Scope, Value as Item};
+use crate::Why;
 use crate::plan::{Action, Elements, Field, Form, Into, Path, Root, Rule, Slot};
 use serde_json::{Map, Value, json};
 
@@ -22,7 +23,8 @@ impl Yield {
 impl<'a> Executor<'a> {
     /// Fills one object. `$each` is the caller's matter.
     pub(super) fn build(&mut self, elements: &'a Elements, scope: &Scope<'a>, out: &mut Object) {
-        if elements.when.as_ref().is_some_and(|when| !self.holds(when, scope)) {
+        if let Some(when) = elements.when.as_ref().filter(|when| !self.holds(when, scope)) {
+            self.miss_object(elements, when, scope);
             return;
         }
         for field in &elements.fields {
@@ -65,7 +67,9 @@ impl<'a> Executor<'a> {
         for (at, rule) in rules.iter().enumerate() {
             wrote |= self.rule(rule, slot, scope, out);
             if wrote && !slot.repeats {
-                self.supersede(rules.get(at + 1..).unwrap_or_default(), scope);
+                let rest = rules.get(at + 1..).unwrap_or_default();
+                self.supersede(rest, scope);
+                self.miss_rest(rest, slot, scope, out);
                 break;
             }
         }
@@ -73,7 +77,8 @@ impl<'a> Executor<'a> {
     }
 
     fn rule(&mut self, rule: &'a Rule, slot: &'a Slot, scope: &Scope<'a>, out: &mut Object) -> bool {
-        if rule.when.as_ref().is_some_and(|when| !self.holds(when, scope)) {
+        if let Some(when) = rule.when.as_ref().filter(|when| !self.holds(when, scope)) {
+            self.miss_condition(slot, rule, scope, out, when);
             return false;
         }
         match &rule.action {
@@ -94,6 +99,9 @@ impl<'a> Executor<'a> {
                     .iter()
                     .find(|(keys, _)| keys.contains(&key))
                     .map_or(otherwise, |(_, rules)| rules);
+                if branch.is_empty() {
+                    self.miss(slot, rule, scope, out, Why::Branch);
+                }
                 self.rules(branch, slot, scope, out)
             }
         }
@@ -109,7 +117,11 @@ impl<'a> Executor<'a> {
     ) -> bool {
         let Some(each) = &elements.each else { return self.build_one(elements, rule, slot, scope, out) };
         let mut wrote = false;
-        for (index, value) in (1..).zip(self.parts(each, scope)) {
+        let values = self.parts(each, scope);
+        if values.is_empty() {
+            self.miss_value(slot, rule, scope, out);
+        }
+        for (index, value) in (1..).zip(values) {
             let inner = match &value {
                 Item::Segment(segment) => Scope {
                     bound: Some(*segment),
@@ -242,6 +254,9 @@ impl<'a> Executor<'a> {
             self.step(slot, rule, out, None, None, Some(&reference), vec![format!("ref {handle}")], None);
             write(slot, rule.suffix.as_deref(), Yield::plain(json!({ "reference": reference })), out);
             wrote = true;
+        }
+        if !wrote {
+            self.miss(slot, rule, scope, out, Why::Reference(handle.to_owned()));
         }
         wrote
     }

@@ -21,7 +21,11 @@ impl<'a> Executor<'a> {
         let followers: HashSet<usize> = continued.values().flatten().copied().collect();
         for (index, make) in plan.make.iter().enumerate() {
             let skipped = event.is_some_and(|event| event.skip.contains(&make.handle));
-            for segment in self.segments_of(make) {
+            let segments = self.segments_of(make);
+            if segments.is_empty() {
+                self.miss_segment(make);
+            }
+            for segment in segments {
                 if followers.contains(&segment) {
                     continue;
                 }
@@ -56,6 +60,7 @@ impl<'a> Executor<'a> {
         let scope = Scope { group, own: Some(segment), make: Some(index), ..Scope::root() };
         if skipped || make.when.as_ref().is_some_and(|when| !self.holds(when, &scope)) {
             self.unmade(plan, make, segment, skipped);
+            self.miss_resource(make, &scope, skipped);
             return Ok(());
         }
         self.id_type = kind.as_str();
@@ -74,6 +79,7 @@ impl<'a> Executor<'a> {
                 &path,
                 &format!("no {} is made: nothing identifies it", kind.as_str()),
             );
+            self.miss_resource(make, &scope, false);
             return Ok(());
         };
         for part in touched {

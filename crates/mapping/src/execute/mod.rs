@@ -5,6 +5,7 @@ mod element;
 mod envelope;
 mod events;
 mod handles;
+mod miss;
 mod provenance;
 mod resource;
 mod scope;

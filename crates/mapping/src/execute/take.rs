@@ -4,12 +4,12 @@ use super::concept::coding;
 use super::element::{Yield, fill, write};
 use super::scope::{Level, Scope, Value as Item, child};
 use super::{DEPTH_MAX, Executor};
-use crate::LeafFate;
 use crate::codes::Level as CodeLevel;
 use crate::convert::quantity::{Structured, Unit};
 use crate::convert::{self, Converted, Refused, number, quantity, time};
 use crate::identity::first_text;
 use crate::plan::{Coded, Convert, Expression, Keyed, Path, Rule, Slot, Take, Target};
+use crate::{LeafFate, Why};
 use serde_json::{Map, Value, json};
 
 type Object = Map<String, Value>;
@@ -33,6 +33,11 @@ impl<'a> Executor<'a> {
             values = self.joined_values(values, take, separator, scope);
         }
         let touched = std::mem::take(&mut self.touched);
+        match self.refused {
+            Some(reason) => self.miss(slot, rule, scope, out, Why::Refused(reason)),
+            None if values.is_empty() => self.miss_value(slot, rule, scope, out),
+            None => {}
+        }
         if let Some(reason) = self.refused.take() {
             touched.iter().for_each(|part| self.ledger.mark_first(*part, LeafFate::Rejected, Some(reason)));
             self.reject(rule, touched.first().copied(), reason);
@@ -98,7 +103,15 @@ impl<'a> Executor<'a> {
             }
             convert => self.converted(convert, take, rule, scope, value, spread, &mut steps, &mut hit),
         };
-        let Some(mut made) = made else { return false };
+        let Some(mut made) = made else {
+            let why = match (self.refused.take(), hit) {
+                (Some(reason), _) => Why::Refused(reason),
+                (None, Some((table, _))) => Why::Code(table),
+                (None, None) => Why::Map,
+            };
+            self.miss(slot, rule, &scope.with_item(value.clone()), out, why);
+            return false;
+        };
         if let Value::Object(object) = &mut made.value {
             self.overlay(rule, slot, scope, value, object, out);
         }
@@ -192,6 +205,7 @@ impl<'a> Executor<'a> {
                 if !tried {
                     self.reject(rule, self.part_of(value, spread), reason);
                 }
+                self.refused = Some(reason);
                 None
             }
         }
