@@ -40,6 +40,14 @@ const COMMANDS: &[(&str, Proof)] = &[
     ("tidegate test mappings", Runs(" 0 failed")),
     ("tidegate map fixtures/ADT_A03/discharge-home.hl7", Runs("\"resourceType\"")),
     ("tidegate map --format trace fixtures/ADT_A03/discharge-home.hl7", Runs("PID-8")),
+    (
+        "tidegate explain --field PID-8 fixtures/ADT_A03/discharge-home.hl7",
+        Runs("Patient.gender = female  segments/PID.Patient.yaml"),
+    ),
+    (
+        "tidegate explain --element Patient.deceased fixtures/ADT_A03/discharge-home.hl7",
+        Runs("no Patient.deceasedDateTime of PID-29: what it reads is not valued"),
+    ),
     ("tidegate map --site demo --format coverage fixtures/ADT_A03/discharge-home.hl7", Runs("\"mapped\"")),
     ("tidegate map --site demo --format trace fixtures/ADT_A03/discharge-home.hl7", Runs("PID-8")),
     (

@@ -40,6 +40,12 @@ pub enum Command {
     )]
     #[cfg(feature = "clinical")]
     Map(MapArgs),
+    /// Explain a message field by field: where each value went, and why what is missing is missing.
+    #[command(
+        after_help = "Examples:\n  tidegate explain --field PID-8 fixtures/ADT_A03/discharge-home.hl7\n  tidegate explain --element Patient.deceased fixtures/ADT_A03/discharge-home.hl7\n\nWhat it writes holds patient data, as the message does."
+    )]
+    #[cfg(feature = "clinical")]
+    Explain(ExplainArgs),
     /// Run the tests that stand beside mappings and profiles.
     #[command(after_help = "Examples:\n  tidegate test\n  tidegate test mappings")]
     #[cfg(feature = "clinical")]
@@ -67,6 +73,64 @@ pub enum Command {
         after_help = "Examples:\n  tidegate audit verify -c site/onprem.yaml --witness http://127.0.0.1:8081\n  tidegate audit export -c site/onprem.yaml > ledger.ndjson"
     )]
     Audit(AuditArgs),
+    /// Write a completion script for a shell to stdout.
+    #[command(
+        after_help = "Examples:\n  tidegate completions bash > ~/.local/share/bash-completion/completions/tidegate\n  tidegate completions fish > ~/.config/fish/completions/tidegate.fish"
+    )]
+    Completions(CompletionsArgs),
+}
+
+/// A shell for which completions can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// GNU Bash.
+    Bash,
+    /// Z shell.
+    Zsh,
+    /// fish.
+    Fish,
+}
+
+/// `tidegate completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// Whose completions.
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// Output of `tidegate explain`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExplainFormat {
+    /// For people; colour on a terminal unless `NO_COLOR` is set.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// `tidegate explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A file with HL7 v2; stdin when none.
+    pub file: Option<PathBuf>,
+    /// Only this field, or segment: `PID-5.1`, `PID-3~2`, `OBX(3)-5`, `PV1`; with all details.
+    #[arg(long, value_name = "PATH", conflicts_with = "element")]
+    pub field: Option<String>,
+    /// Only this FHIR element: `Patient.name`, `Patient.name[0].family`; with all details.
+    #[arg(long, value_name = "PATH")]
+    pub element: Option<String>,
+    /// Which message of the file, from 1.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
+    pub message: u32,
+    /// Mapping package.
+    #[arg(long, default_value = "mappings")]
+    pub mappings: PathBuf,
+    /// Site overlay; matched by MSH-3 and MSH-4 when absent.
+    #[arg(long)]
+    pub site: Option<String>,
+    /// What to write.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: ExplainFormat,
 }
 
 /// `tidegate demo`.

@@ -3,6 +3,8 @@
 /// Exit codes (sysexits where one fits).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
+    /// 0: whoever read stdout has seen enough (`| head`), which is an ordinary end without words.
+    ReaderGone,
     /// 1: a check failed, a message was rejected, a test did not pass.
     CheckFailed,
     /// 2: the command line is wrong.
@@ -21,6 +23,7 @@ impl Exit {
     /// The process's exit code.
     pub const fn code(self) -> u8 {
         match self {
+            Self::ReaderGone => 0,
             Self::CheckFailed => 1,
             Self::Usage => 2,
             Self::LedgerBroken => 10,

@@ -13,6 +13,9 @@ fn main() -> ExitCode {
     match tidegate::commands::run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
+            if failure.exit == tidegate::Exit::ReaderGone {
+                return ExitCode::SUCCESS;
+            }
             // Nothing sensible is left to do when stderr is gone.
             drop(writeln!(std::io::stderr(), "tidegate: {}", failure.words));
             ExitCode::from(failure.exit.code())

@@ -2,8 +2,11 @@
 
 mod audit;
 mod check;
+mod completions;
 #[cfg(feature = "clinical")]
 mod deid;
+#[cfg(feature = "clinical")]
+mod explain;
 #[cfg(feature = "clinical")]
 mod generate;
 mod init;
@@ -35,6 +38,8 @@ pub fn run(command: Command) -> Result<(), Failure> {
         #[cfg(feature = "clinical")]
         Command::Map(args) => map::run(&args),
         #[cfg(feature = "clinical")]
+        Command::Explain(args) => explain::run(&args),
+        #[cfg(feature = "clinical")]
         Command::Test(args) => test::run(&args),
         #[cfg(feature = "clinical")]
         Command::Deid(args) => deid::run(&args),
@@ -43,6 +48,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         #[cfg(feature = "clinical")]
         Command::Gen(args) => generate::run(&args),
         Command::Audit(args) => runtime()?.block_on(audit::run(args)),
+        Command::Completions(args) => completions::run(args),
     }
 }
 

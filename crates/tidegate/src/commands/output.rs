@@ -1,12 +1,15 @@
 //! Data on stdout, words on stderr; a closed pipe is an ordinary end.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 
 use crate::{Exit, Failure};
 
 /// Writes bytes to stdout.
 pub fn data(bytes: &[u8]) -> Result<(), Failure> {
-    std::io::stdout().lock().write_all(bytes).map_err(|error| Failure::because(Exit::Io, &error))
+    std::io::stdout().lock().write_all(bytes).map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Failure::new(Exit::ReaderGone, ""),
+        _ => Failure::because(Exit::Io, &error),
+    })
 }
 
 /// Writes one line to stdout.
