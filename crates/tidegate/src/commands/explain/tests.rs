@@ -11,12 +11,11 @@ use super::text::View;
 use super::{Explanation, json};
 
 const MESSAGE: &[u8] =
-    b"MSH|^~\\&|A|B|||20240102||ADT^A01|1|P|2.5\rPID|1||42^^^H||Doe^Jo||19700102|Q|||||||||||||||||||||||Y\r";
+    b"MSH|^~\\&|A|B|||20240102||ADT^A01|1|P|2.5\rPID|1||42^^^H||Doe^Jo||19700102|Q||||||||||||||||||||||Y\r";
 
 fn sources() -> BTreeMap<String, String> {
     let patient = "map: PID -> Patient\nid: uuid(PID-3~1)\nbirthDate:\n  from: PID-7 as date\n  when: PID-8 = F\n\
-                   gender: PID-29\ndeceased[x]:\n  - PID-30 as boolean\n  - PID-29 as dateTime\n";
-    let patient = patient.replace("gender: PID-29\n", "");
+                   deceased[x]:\n  - PID-30 as boolean\n  - PID-29 as dateTime\n";
     let files = [
         ("package.yaml", "name: demo\nversion: 1.0.0\n"),
         ("messages/ADT_A01.yaml", "message: ADT_A01\nfor: [A01]\nmake: {patient: PID -> Patient}\n"),
