@@ -19,7 +19,7 @@ fn sources() -> BTreeMap<String, String> {
     let files = [
         ("package.yaml", "name: demo\nversion: 1.0.0\n"),
         ("messages/ADT_A01.yaml", "message: ADT_A01\nfor: [A01]\nmake: {patient: PID -> Patient}\n"),
-        ("segments/PID.Patient.yaml", patient.as_str()),
+        ("segments/PID.Patient.yaml", patient),
     ];
     files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
 }
