@@ -31,13 +31,7 @@ impl<'i> Identity<'i> {
 
     /// The id of a thing.
     pub fn id(&self, kind: &str, parts: &[String]) -> String {
-        let mut name = String::from(kind);
-        for part in parts {
-            name.push('|');
-            // The separator inside a part must not look like one between parts.
-            name.push_str(&part.replace('\\', "\\\\").replace('|', "\\p"));
-        }
-        Uuid::new_v5(&self.namespace, name.as_bytes()).to_string()
+        named(self.namespace, kind, parts)
     }
 
     /// The identifying text of a value: `system|value` for identifiers and codes, else its text. None when absent.
@@ -63,7 +57,7 @@ impl<'i> Identity<'i> {
                     .system_of(part, level, keyed)
                     .map(|found| found.uri)
                     .unwrap_or_else(|| format!("urn:tidegate:{}:facility:{}", self.token, self.facility));
-                Some(format!("{system}|{value}"))
+                Some(patient_name(&system, &value))
             }
         }
     }
@@ -98,6 +92,26 @@ impl<'i> Identity<'i> {
             type_code,
         )
     }
+}
+
+/// The clinical id of a patient whom nothing but this number names, in the site's secret namespace.
+pub fn patient_id(namespace: Uuid, system: &str, value: &str) -> String {
+    named(namespace, "Patient", &[patient_name(system, value)])
+}
+
+/// What an id is made of: the number with its system.
+pub(crate) fn patient_name(system: &str, value: &str) -> String {
+    format!("{system}|{value}")
+}
+
+fn named(namespace: Uuid, kind: &str, parts: &[String]) -> String {
+    let mut name = String::from(kind);
+    for part in parts {
+        name.push('|');
+        // The separator inside a part must not look like one between parts.
+        name.push_str(&part.replace('\\', "\\\\").replace('|', "\\p"));
+    }
+    Uuid::new_v5(&namespace, name.as_bytes()).to_string()
 }
 
 /// A part as plain text: of a composite its first subcomponent; HL7 null is empty.

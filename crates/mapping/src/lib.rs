@@ -42,10 +42,11 @@ mod yaml;
 
 pub use coverage::{Coverage, LeafCoverage, LeafFate};
 pub use diagnostic::Diagnostic;
+pub use identity::patient_id;
 pub use package::{Package, Sources};
 pub use test_file::TestOutcome;
 pub use trace::{Miss, Read, Step, Trace, Why};
 pub use translation::{
-    BusinessKey, Change, Context, Issue, KeyKind, Mode, PatientMerge, Rejection, ReplacedSet, ResourceSet,
-    Translation,
+    BusinessKey, Change, Context, Issue, KeyKind, Mode, PatientMerge, Person, PersonNumber, Rejection,
+    ReplacedSet, ResourceSet, Translation,
 };

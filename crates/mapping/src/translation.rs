@@ -98,6 +98,8 @@ pub struct Change {
     pub replaced: Vec<ReplacedSet>,
     /// Patients that are one from here on.
     pub merges: Vec<PatientMerge>,
+    /// Who its patients are, as far as authorities that the site trusts name them.
+    pub persons: Vec<Person>,
 }
 
 impl std::fmt::Debug for Change {
@@ -124,7 +126,8 @@ pub struct ResourceSet {
     /// Top-level elements that HL7 null removes (`birthDate`; an extension as `extension:<url>`; of a choice every property name). An event's
     /// `clear` may name a path (`period.end`), its `undo` a list (`location:active`: places that stand as present and are not said never were).
     pub removals: Vec<String>,
-    /// Top-level elements that only fill: where one stands already, what stands wins. Only in [`Mode::Merge`].
+    /// Top-level elements that only fill: where one stands already, what stands wins; `identifier:<system>` speaks of
+    /// the identifiers of one authority. Only in [`Mode::Merge`].
     pub fills: Vec<String>,
     /// How it meets the current state.
     pub mode: Mode,
@@ -173,6 +176,48 @@ pub struct PatientMerge {
     pub survivor: String,
     /// Patient id that ends.
     pub retired: String,
+}
+
+/// A Patient made of a PID or MRG, and the numbers by which it is known across feeds. PHI; Debug prints the id only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Id of the Patient that the message makes.
+    pub id: String,
+    /// Numbers of trusted authorities, those of the most trusted first; at least one.
+    pub numbers: Vec<PersonNumber>,
+    /// Id of the patient whom the sender alone means by this: that of the first number it assigns itself, else one
+    /// that nobody else's number leads to.
+    pub speaker: String,
+    /// URIs of all trusted authorities, most trusted first.
+    pub trusted: Vec<String>,
+    /// URIs of those whose numbers the sender assigns.
+    pub own: Vec<String>,
+}
+
+impl std::fmt::Debug for Person {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Person")
+            .field("id", &self.id)
+            .field("numbers", &self.numbers.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A number that a trusted authority gave one person. PHI.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PersonNumber {
+    /// URI of the authority.
+    pub system: String,
+    /// As sent.
+    pub value: String,
+    /// Id of a patient whom only this number names.
+    pub patient: String,
+}
+
+impl std::fmt::Debug for PersonNumber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PersonNumber({})", self.patient)
+    }
 }
 
 /// A finding while translating: v2 path and rule, never a value.

@@ -111,3 +111,23 @@ fn tests_beside_maps_run_and_missing_ones_fail() {
     );
     assert_eq!(Package::compile(&sources).err().map(|found| found[0].code), Some("E0101"));
 }
+
+#[test]
+fn a_patient_index_trusts_authorities_that_the_site_knows() {
+    let key = |value: &str| format!("zone: America/Chicago\npatient_index: {value}");
+    let site = "sites/one/site.yaml";
+    let found = one(site, "zone: America/Chicago", &key("{trusted: [H^MQ]}"), "E0504");
+    assert_eq!((found.line, found.column, found.length), (4, 27, 4));
+    assert_eq!(found.help.as_deref(), Some("did you mean H^MR?"));
+    one(site, "zone: America/Chicago", &key("{trusted: []}"), "E0504");
+    one(site, "zone: America/Chicago", &key("{trusted: [H^MR], own: [SSN]}"), "E0504");
+    one(site, "zone: America/Chicago", &key("{trust: [H^MR]}"), "E0101");
+    one(site, "zone: America/Chicago", &key("{trusted: ['http://hl7.org/fhir/sid/us-ssn']}"), "E0504");
+    let ssn = "systems: {SSN: 'http://hl7.org/fhir/sid/us-ssn', H^MR:";
+    let mut sources = support::sources();
+    let text = sources.0.get_mut(site).expect("the file is there");
+    *text = text.replace("systems: {H^MR:", ssn).replace("facts:", "patient_index: {trusted: [SSN]}\nfacts:");
+    let found = Package::compile(&sources).err().unwrap_or_default();
+    assert!(found.iter().any(|finding| finding.code == "E0504" && finding.message.contains("nobody")), "{found:?}");
+    assert!(findings(site, "zone: America/Chicago", &key("{trusted: [H^MR], own: ['https://site.example/mrn']}")).is_empty());
+}

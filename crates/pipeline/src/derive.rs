@@ -6,7 +6,8 @@ use mapping::{Change, PatientMerge, ReplacedSet, ResourceSet};
 use serde_json::Value;
 use store::ResourceKey;
 
-use crate::merge::merge;
+use crate::index::patient_key;
+use crate::merge::{join, merge};
 use crate::state::{Current, State, permit};
 use crate::{Error, Ports};
 
@@ -26,39 +27,11 @@ pub struct Write {
     pub is_stored: bool,
 }
 
-/// Elements of a message under a retired number that may not overwrite the survivor's.
-const SURVIVOR_KEEPS: [&str; 3] = ["identifier", "active", "link"];
+/// Elements of a message under another number that only fill what the patient has.
+const SURVIVOR_KEEPS: [&str; 2] = ["identifier", "active"];
 
-/// Points a change at survivors: a message that still uses a number merged away belongs to the survivor.
-pub async fn follow_merges(state: &mut State, ports: &Ports, change: &mut Change) -> Result<(), Error> {
-    let retired_here: Vec<&str> = change.merges.iter().map(|merge| merge.retired.as_str()).collect();
-    let mut moves: HashMap<String, String> = HashMap::new();
-    for patient in change.sets.iter().filter_map(|set| set.patient.as_deref()) {
-        if retired_here.contains(&patient) || moves.contains_key(patient) {
-            continue;
-        }
-        let survivor = state.survivor(ports, patient).await?;
-        if survivor != patient {
-            moves.insert(patient.to_owned(), survivor);
-        }
-    }
-    apply_moves(change, &moves);
-    Ok(())
-}
-
-/// As [`follow_merges`], with the merges noted in `state` alone: whose message it was when it came.
-pub fn follow_known_merges(state: &State, change: &mut Change) {
-    let retired_here: Vec<&str> = change.merges.iter().map(|merge| merge.retired.as_str()).collect();
-    let owners = change.sets.iter().filter_map(|set| set.patient.as_deref());
-    let moves = owners
-        .filter(|patient| !retired_here.contains(patient))
-        .map(|patient| (patient.to_owned(), state.known_survivor(patient).to_owned()))
-        .filter(|(patient, survivor)| patient != survivor)
-        .collect();
-    apply_moves(change, &moves);
-}
-
-fn apply_moves(change: &mut Change, moves: &HashMap<String, String>) {
+/// Points a change at the patients that its ids stand for.
+pub fn apply_moves(change: &mut Change, moves: &HashMap<String, String>) {
     if !moves.is_empty() {
         change.sets.iter_mut().for_each(|set| move_set(set, moves));
         for replaced in &mut change.replaced {
@@ -76,8 +49,9 @@ fn move_set(set: &mut ResourceSet, moves: &HashMap<String, String>) {
         survivor.clone_into(&mut set.id);
         if let Value::Object(map) = &mut set.resource {
             map.insert("id".to_owned(), Value::String(survivor.clone()));
-            map.retain(|name, _| !SURVIVOR_KEEPS.contains(&name.as_str()));
+            map.remove("link");
         }
+        set.fills.extend(SURVIVOR_KEEPS.map(str::to_owned));
     }
     set.patient = Some(survivor.clone());
 }
@@ -91,7 +65,21 @@ fn retarget(resource: &mut Value, moves: &HashMap<String, String>) {
 }
 
 /// Loads everything `derive` will look at.
-pub async fn load(state: &mut State, ports: &Ports, change: &Change) -> Result<(), Error> {
+pub async fn load(
+    state: &mut State,
+    ports: &Ports,
+    change: &Change,
+    links: &[PatientMerge],
+) -> Result<(), Error> {
+    for link in links {
+        state.load_compartment(ports, &link.retired).await?;
+        for key in [&link.retired, &link.survivor].into_iter().filter_map(|id| patient_key(id)) {
+            state.load(ports, &key).await?;
+        }
+        for earlier in retired_before(state, &link.retired) {
+            state.load(ports, &earlier).await?;
+        }
+    }
     for set in &change.sets {
         state.load(ports, &key_of(set)).await?;
     }
@@ -105,8 +93,9 @@ pub async fn load(state: &mut State, ports: &Ports, change: &Change) -> Result<(
 }
 
 /// The writes of one change over the loaded state; resources that would not change are left out.
-pub fn derive(state: &State, change: &Change) -> Vec<Write> {
+pub fn derive(state: &State, change: &Change, links: &[PatientMerge]) -> Vec<Write> {
     let mut draft = Draft { state, writes: BTreeMap::new(), order: Vec::new() };
+    links.iter().for_each(|link| draft.link(link));
     change.sets.iter().for_each(|set| draft.set(set));
     change.replaced.iter().for_each(|replaced| draft.replace(replaced));
     change.merges.iter().for_each(|merge| draft.move_compartment(merge));
@@ -161,6 +150,31 @@ impl Draft<'_> {
         }
     }
 
+    /// Two patients turned out to be one: the survivor takes over all, and what it does not say of itself.
+    fn link(&mut self, link: &PatientMerge) {
+        let (Some(retired), Some(survivor)) = (patient_key(&link.retired), patient_key(&link.survivor))
+        else {
+            return;
+        };
+        for earlier in retired_before(self.state, &link.retired) {
+            self.point(earlier, link);
+        }
+        if let Some(body) = self.standing(&retired).cloned() {
+            let joined = join(self.standing(&survivor), body, &link.survivor);
+            self.put(survivor, Next { patient: Some(link.survivor.clone()), body: Some(joined) });
+            self.put(retired, Next { patient: Some(link.retired.clone()), body: None });
+        }
+        self.move_compartment(link);
+    }
+
+    /// A Patient that was retired by a merge points to the survivor.
+    fn point(&mut self, earlier: ResourceKey, link: &PatientMerge) {
+        let Some(mut body) = self.standing(&earlier).cloned() else { return };
+        retarget(&mut body, &HashMap::from([(link.retired.clone(), link.survivor.clone())]));
+        let patient = Some(earlier.id.clone());
+        self.put(earlier, Next { patient, body: Some(body) });
+    }
+
     /// A40: what the retired patient owned belongs to the survivor; the retired Patient itself stays, inactive.
     fn move_compartment(&mut self, merge: &PatientMerge) {
         if merge.survivor == merge.retired {
@@ -193,6 +207,17 @@ impl Draft<'_> {
         let unchanged = body.as_ref() == standing && moved_from.is_none();
         (!unchanged).then(|| Write { key, version: version + 1, patient, moved_from, body, is_stored: false })
     }
+}
+
+/// Patients that a merge retired in favour of `patient`, who stands.
+fn retired_before(state: &State, patient: &str) -> Vec<ResourceKey> {
+    let links = state.standing_patient(patient).and_then(|body| body.get("link")?.as_array());
+    let replaced = links
+        .into_iter()
+        .flatten()
+        .filter(|link| link.get("type").and_then(Value::as_str) == Some("replaces"));
+    let references = replaced.filter_map(|link| link.pointer("/other/reference")?.as_str());
+    references.filter_map(|reference| patient_key(reference.strip_prefix("Patient/")?)).collect()
 }
 
 /// Notes writes in the state, as current from now on.
@@ -239,7 +264,7 @@ mod tests {
     fn state_with(sets: &[ResourceSet]) -> State {
         let mut state = State::default();
         let change = Change { sets: sets.to_vec(), ..Change::default() };
-        let writes = derive(&state, &change);
+        let writes = derive(&state, &change, &[]);
         note(&mut state, &writes);
         state
     }
@@ -249,10 +274,10 @@ mod tests {
         let state = state_with(&[set("Patient", "p", json!({"gender": "male"}))]);
         let again =
             Change { sets: vec![set("Patient", "p", json!({"gender": "male"}))], ..Change::default() };
-        assert!(derive(&state, &again).is_empty());
+        assert!(derive(&state, &again, &[]).is_empty());
         let other =
             Change { sets: vec![set("Patient", "p", json!({"gender": "female"}))], ..Change::default() };
-        assert_eq!(derive(&state, &other).first().map(|write| write.version), Some(2));
+        assert_eq!(derive(&state, &other, &[]).first().map(|write| write.version), Some(2));
     }
 
     #[test]
@@ -269,9 +294,9 @@ mod tests {
                 ..Change::default()
             }
         };
-        let writes = derive(&state, &replaced(&["a"]));
+        let writes = derive(&state, &replaced(&["a"]), &[]);
         assert!(matches!(writes.as_slice(), [write] if write.key.id == "b" && write.body.is_none()));
-        assert!(derive(&state, &replaced(&[])).is_empty());
+        assert!(derive(&state, &replaced(&[]), &[]).is_empty());
     }
 
     #[test]
@@ -279,7 +304,7 @@ mod tests {
         let observation = set("Observation", "o", json!({"subject": {"reference": "Patient/p"}}));
         let state = state_with(&[set("Patient", "p", json!({})), observation]);
         let merges = vec![PatientMerge { survivor: "s".into(), retired: "p".into() }];
-        let writes = derive(&state, &Change { merges, ..Change::default() });
+        let writes = derive(&state, &Change { merges, ..Change::default() }, &[]);
         assert_eq!(writes.len(), 1);
         assert_eq!(writes[0].patient.as_deref(), Some("s"));
         assert_eq!(writes[0].moved_from.as_deref(), Some("p"));

@@ -6,17 +6,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mapping::{Package, Translation};
-use store::{Cause, Entry, MessageState, PatientAlias, Seq, WriteSet};
+use mapping::{Change, Package, Translation};
+use store::{Cause, Entry, MessageState, Seq, WriteSet};
 use tokio::sync::watch;
 
 use crate::derive::{self, Write};
+use crate::identity::{self, Conflict, Identified};
 use crate::release::{Outcome, Release};
 use crate::row::{self, Heading};
 use crate::state::State;
 use crate::stuck::Stuck;
 use crate::translate::{Translated, translate};
-use crate::{Environment, Error, Ports, events};
+use crate::{Environment, Error, Ports, apart, events};
 
 /// Journal entries translated and applied between two looks at reprocess requests.
 pub const BATCH_ENTRIES_MAX: usize = 256;
@@ -24,6 +25,9 @@ pub const BATCH_ENTRIES_MAX: usize = 256;
 const CHUNK_ENTRIES: usize = 32;
 /// Pause before the pipeline starts again after the store failed.
 const RESTART_PAUSE: Duration = Duration::from_millis(500);
+
+/// The reason of a message that waits for a person's word about who is who.
+pub(crate) const IDENTITY_CONFLICT: &str = "identity-conflict";
 
 /// How the reason of a message begins whose release was refused.
 pub(crate) const RELEASE_REFUSED: &str = "release:";
@@ -43,7 +47,8 @@ pub struct Pipeline {
 impl Pipeline {
     /// A pipeline that has not started; see [`Pipeline::run`].
     pub fn new(ports: Ports, environment: Environment, package: Arc<Package>, release: Release) -> Self {
-        Self { ports, environment, package, release, state: State::default() }
+        let state = State::new(environment.namespace);
+        Self { ports, environment, package, release, state }
     }
 
     /// Runs until `stop` turns true. A failing store is retried from what is durable, for ever, and says so; a message
@@ -155,17 +160,48 @@ impl Pipeline {
             }
             Translated::Message { mut translation, known, message_type, sender } => {
                 let heading = heading(message_type, sender);
-                derive::follow_merges(&mut self.state, &self.ports, &mut translation.change).await?;
-                derive::load(&mut self.state, &self.ports, &translation.change).await?;
-                let writes = derive::derive(&self.state, &translation.change);
+                self.state.load_identity(&self.ports, &translation.change).await?;
+                let identified = match identity::identify(&self.state, &mut translation.change) {
+                    Ok(identified) => identified,
+                    Err(conflict) => return self.conflict(&heading, &translation, &conflict),
+                };
+                let writes = self.derive(&mut translation.change, &identified).await?;
                 if let Some(reason) = first_invalid(&writes) {
                     let mut set = self.quarantine(&heading, reason, Some(&translation));
                     set.keys = row::keys(&translation);
                     return Ok(set);
                 }
-                self.applied(&heading, Cause::Applied(entry.seq), &translation, known, writes).await
+                let cause = Cause::Applied(entry.seq);
+                self.applied(&heading, cause, &translation, known, writes, identified).await
             }
         }
+    }
+
+    /// What an identified change writes.
+    async fn derive(&mut self, change: &mut Change, identified: &Identified) -> Result<Vec<Write>, Error> {
+        derive::load(&mut self.state, &self.ports, change, &identified.links).await?;
+        let owners = apart::other_owners(&self.state, change);
+        if !owners.is_empty() {
+            self.state.load_decisions(&self.ports, &owners).await?;
+            apart::keep_apart(&self.state, change);
+            derive::load(&mut self.state, &self.ports, change, &[]).await?;
+        }
+        Ok(derive::derive(&self.state, change, &identified.links))
+    }
+
+    /// A message that says of two patients that they are one, or of one number that it is two persons': a question.
+    pub(crate) fn conflict(
+        &self,
+        heading: &Heading<'_>,
+        translation: &Translation,
+        conflict: &Conflict,
+    ) -> Result<WriteSet, Error> {
+        let mut set = self.quarantine(heading, IDENTITY_CONFLICT.to_owned(), Some(translation));
+        set.keys = row::keys(translation);
+        let review = row::review(&self.environment, heading, conflict);
+        set.records.push(row::review_record(&self.environment, heading, &review)?);
+        set.reviews.push(review);
+        Ok(set)
     }
 
     /// The write set of valid writes: released, recorded, and noted as current.
@@ -176,13 +212,14 @@ impl Pipeline {
         translation: &Translation,
         mut known: verifier::KnownIdentifiers,
         writes: Vec<Write>,
+        identified: Identified,
     ) -> Result<WriteSet, Error> {
         // The merged resources carry identifiers that earlier messages brought.
         writes.iter().filter_map(|write| write.body.as_ref()).for_each(|body| known.add_resource(body));
         let outcome = self.release.release(&self.ports, &self.environment, &writes, &known).await?;
         derive::note(&mut self.state, &writes);
         let now_us = (self.environment.now_us)();
-        let records = row::applied_records(
+        let mut records = row::applied_records(
             &self.environment,
             heading,
             cause,
@@ -190,30 +227,30 @@ impl Pipeline {
             &outcome,
             self.release.policy_hash(),
         )?;
+        records.extend(row::identity_records(&self.environment, heading, &identified));
         let (state, reason) = state_of(&outcome);
         if let Some(reason) = &reason {
             events::quarantined(heading.entry.id, reason);
         }
-        for merge in &translation.change.merges {
-            self.state.alias(&merge.retired, &merge.survivor);
+        identity::note(&mut self.state, &identified);
+        let mut message = row::message_row(heading, state, reason, Some(translation), now_us);
+        if identified.is_known_here_only {
+            message.flags |= row::FLAG_KNOWN_HERE_ONLY;
         }
-        let aliases = translation.change.merges.iter();
         Ok(WriteSet {
             cause,
-            message: row::message_row(heading, state, reason, Some(translation), now_us),
+            message,
             versions: writes
                 .iter()
                 .filter(|write| !write.is_stored)
                 .map(|write| row::resource_version(write, heading.package_hash, now_us))
                 .collect(),
             keys: row::keys(translation),
-            aliases: aliases
-                .map(|merge| PatientAlias { alias: merge.retired.clone(), patient: merge.survivor.clone() })
-                .collect(),
+            aliases: identified.aliases,
             deliveries: outcome.deliveries,
             pseudonyms: outcome.pseudonyms,
             records,
-            identifiers: Vec::new(),
+            identifiers: identified.identifiers,
             reviews: Vec::new(),
         })
     }

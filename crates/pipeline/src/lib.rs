@@ -8,10 +8,13 @@
 //! [`Environment`]), put message content into an error, an event or a message row, or apply an old message over
 //! newer state: a reprocess re-derives the whole patient from the journal (see [`reprocess`]).
 
+mod apart;
 pub mod derive;
 mod events;
 mod follow;
 mod identifiers;
+mod identity;
+mod index;
 mod merge;
 mod release;
 mod reprocess;
@@ -53,6 +56,8 @@ pub struct Ports {
     pub resources: Arc<dyn store::Resources>,
     /// Message rows and reprocess requests.
     pub messages: Arc<dyn store::Messages>,
+    /// Whose number is whose, and what persons said about it.
+    pub index: Arc<dyn store::PatientIndex>,
 }
 
 /// Why the pipeline had to stop and start again from what is durable.

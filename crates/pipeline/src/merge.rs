@@ -1,7 +1,8 @@
 //! Merge what one message says into what stands, element by element (HL7 v2 update semantics).
 //!
-//! Absent keeps, a value replaces the element whole, the HL7 null removes it. Two exceptions, both additive:
-//! extensions are merged by `url`, and `Patient.link` only grows, since each merge message names one pair. Elements that
+//! Absent keeps, a value replaces the element whole, the HL7 null removes it. Exceptions that add:
+//! extensions are merged by `url`, and `Patient.link` only grows, since each merge message names one pair. A patient's
+//! identifiers are replaced authority by authority, for each feed knows only some of them. Elements that
 //! a message only fills ([`ResourceSet::fills`]) never replace what stands.
 
 use mapping::{Mode, ResourceSet};
@@ -16,10 +17,19 @@ pub fn merge(current: Option<&Value>, set: &ResourceSet) -> Value {
         return without_removed(&set.resource, &set.removals);
     };
     let mut next = standing.clone();
+    let is_patient = set.resource_type.as_str() == "Patient";
     if let Value::Object(said) = &set.resource {
-        let says = |name: &str| !(set.fills.iter().any(|fill| fill == name) && standing.contains_key(name));
+        let says = |name: &str| {
+            (is_patient && name == "identifier")
+                || !(set.fills.iter().any(|fill| fill == name) && standing.contains_key(name))
+        };
         for (name, value) in said.iter().filter(|(name, _)| says(name)) {
-            merge_element(&mut next, name, value);
+            match (name.as_str(), next.get_mut(name), value) {
+                ("identifier", Some(Value::Array(standing)), Value::Array(said)) if is_patient => {
+                    *standing = identifiers(standing, said, &set.fills);
+                }
+                _ => merge_element(&mut next, name, value),
+            }
         }
     }
     if set.resource_type.as_str() == "Encounter" {
@@ -37,6 +47,68 @@ fn merge_element(next: &mut Map<String, Value>, name: &str, value: &Value) {
             next.insert(name.to_owned(), value.clone());
         }
     }
+}
+
+/// A patient's identifiers are a union over authorities: those of an authority that the message speaks about are
+/// replaced where they stand, or kept when it may only fill them.
+fn identifiers(standing: &[Value], said: &[Value], fills: &[String]) -> Vec<Value> {
+    let system = |one: &Value| one.get("system").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let is_filled = |system: &str| {
+        fills.iter().any(|fill| fill == "identifier" || fill.strip_prefix("identifier:") == Some(system))
+    };
+    let of = |wanted: &str| said.iter().filter(|one| system(one) == wanted).cloned().collect::<Vec<_>>();
+    let mut next: Vec<Value> = Vec::new();
+    let mut done: Vec<String> = Vec::new();
+    for one in standing {
+        let system = system(one);
+        let replacing = if is_filled(&system) { Vec::new() } else { of(&system) };
+        if replacing.is_empty() {
+            next.push(one.clone());
+        } else if !done.contains(&system) {
+            next.extend(replacing);
+        }
+        done.push(system);
+    }
+    next.extend(said.iter().filter(|one| !done.contains(&system(one))).cloned());
+    next
+}
+
+/// The survivor of two patients that are one: what stands of it, and what only the retired has.
+pub fn join(survivor: Option<&Value>, retired: Value, id: &str) -> Value {
+    let (Some(Value::Object(standing)), Value::Object(retired)) = (survivor, &retired) else {
+        let mut alone = retired;
+        if let Value::Object(map) = &mut alone {
+            map.insert("id".to_owned(), Value::String(id.to_owned()));
+        }
+        return alone;
+    };
+    let mut next = standing.clone();
+    for (name, value) in retired {
+        match (name.as_str(), next.get_mut(name), value) {
+            ("identifier" | "link", Some(Value::Array(standing)), Value::Array(more)) => {
+                let known = standing.clone();
+                standing.extend(
+                    more.iter().filter(|one| !known.iter().any(|old| is_same_number(old, one))).cloned(),
+                );
+            }
+            ("extension", Some(Value::Array(standing)), Value::Array(more)) => {
+                let known = standing.clone();
+                let is_new = |one: &&Value| !known.iter().any(|old| old.get("url") == one.get("url"));
+                standing.extend(more.iter().filter(is_new).cloned());
+            }
+            (_, Some(_), _) => {}
+            (_, None, _) => {
+                next.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    Value::Object(next)
+}
+
+/// Two identifiers of one number, or two equal links.
+fn is_same_number(one: &Value, other: &Value) -> bool {
+    let number = |value: &Value| Some((value.get("system").cloned(), value.get("value")?.clone()));
+    one == other || number(one).is_some_and(|one| Some(one) == number(other))
 }
 
 fn merge_by(standing: &mut Vec<Value>, said: &[Value], key: &str) {

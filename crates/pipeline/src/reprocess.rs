@@ -4,21 +4,39 @@
 //! what stands afterwards; resources that no message makes any more are deleted. Shared entities (practitioners,
 //! organizations, locations) belong to many patients and only gain what they never had.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use mapping::{Change, PatientMerge};
-use store::{Cause, Entry, JournalId, MessageState, ResourceKey, Seq};
+use mapping::{Change, PatientMerge, Translation};
+use store::{
+    Cause, Entry, JournalId, MessageState, PatientAlias, PatientIdentifier, ResourceKey, ReviewAnswer, Seq,
+};
 
 use crate::derive::{self, Write};
 use crate::follow::{Pipeline, RELEASE_REFUSED, first_invalid, translate_safely};
+use crate::identity::{self, Conflict, Identified};
 use crate::row::{self, Heading};
 use crate::state::{Current, State, permit, to_current};
 use crate::translate::Translated;
-use crate::{Error, events};
+use crate::{Error, apart, events};
 
 /// Requests taken at once.
 const REQUESTS_MAX: usize = 16;
+/// Most ids of patients, numbers and senders that are derived again together.
+const COMPONENT_IDS_MAX: usize = 1_000;
+
+/// What must be derived together: ids that messages connect, and those messages.
+#[derive(Default)]
+struct Component {
+    ids: BTreeSet<String>,
+    sequence: BTreeSet<Seq>,
+}
+
+/// What a history says today.
+struct Again {
+    writes: Vec<Write>,
+    identified: Identified,
+}
 
 impl Pipeline {
     /// Serves open requests; `true` when there were any. Nothing may be uncommitted when this is called.
@@ -49,18 +67,22 @@ impl Pipeline {
         let Translated::Message { mut translation, known, message_type, sender } = translated else {
             return Ok("still-quarantined");
         };
-        let histories = self.histories(&mut translation.change).await?;
-        let mut writes = Vec::new();
-        for (patient, retired) in &histories {
-            writes.extend(self.rederive(patient, retired, &entry).await?);
-        }
+        let heading = Heading { entry: &entry, message_type, sender, package_hash: package.hash() };
+        let Some(component) = self.component(&translation.change, &entry).await? else {
+            return Ok("too-many-patients");
+        };
+        let again = match self.rederive(&component, &mut translation.change, &entry).await? {
+            Ok(again) => again,
+            Err(conflict) => return self.still_in_conflict(&heading, &translation, &conflict).await,
+        };
+        let Again { mut writes, identified } = again;
         let unsent = self.unsent(id, &writes).await?;
         writes.extend(unsent);
-        let heading = Heading { entry: &entry, message_type, sender, package_hash: package.hash() };
         if let Some(reason) = first_invalid(&writes) {
             return self.still_invalid(&heading, reason).await;
         }
-        let set = self.applied(&heading, Cause::Reprocessed(entry.seq), &translation, known, writes).await?;
+        let cause = Cause::Reprocessed(entry.seq);
+        let set = self.applied(&heading, cause, &translation, known, writes, identified).await?;
         let outcome = match set.message.state {
             MessageState::Quarantined => "still-quarantined",
             _ => "done",
@@ -79,21 +101,50 @@ impl Pipeline {
         Ok("still-quarantined")
     }
 
-    /// Whose histories a message belongs to: each patient as it is known today, with those that this message retires.
-    async fn histories(&mut self, change: &mut Change) -> Result<BTreeMap<String, BTreeSet<String>>, Error> {
-        derive::follow_merges(&mut self.state, &self.ports, change).await?;
-        let mut histories: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for merge in &change.merges {
-            let survivor = self.state.survivor(&self.ports, &merge.survivor).await?;
-            histories.entry(survivor).or_default().insert(merge.retired.clone());
-        }
-        let retired: BTreeSet<String> = histories.values().flatten().cloned().collect();
-        for patient in change.sets.iter().filter_map(|set| set.patient.as_ref()) {
-            if !retired.contains(patient) {
-                histories.entry(patient.clone()).or_default();
+    async fn still_in_conflict(
+        &mut self,
+        heading: &Heading<'_>,
+        translation: &Translation,
+        conflict: &Conflict,
+    ) -> Result<&'static str, Error> {
+        let mut set = self.conflict(heading, translation, conflict)?;
+        set.cause = Cause::Reprocessed(heading.entry.seq);
+        self.ports.apply.commit(set).await?;
+        Ok("still-quarantined")
+    }
+
+    /// All whom the message is about, and all whom their messages are about, with those messages: what one of them
+    /// means depends on the others. `None` when they are more than anybody's history should be.
+    async fn component(&mut self, change: &Change, asked: &Entry) -> Result<Option<Component>, Error> {
+        let mut component = Component { sequence: BTreeSet::from([asked.seq]), ..Component::default() };
+        let mut open: Vec<String> = identity::ids(change).into_iter().collect();
+        while let Some(id) = open.pop() {
+            if !component.ids.insert(id.clone()) {
+                continue;
+            }
+            if component.ids.len() > COMPONENT_IDS_MAX {
+                return Ok(None);
+            }
+            open.push(self.state.survivor(&self.ports, &id).await?);
+            for seq in self.ports.apply.messages_of(&id).await? {
+                if component.sequence.insert(seq) {
+                    open.extend(
+                        self.translated(seq).await?.iter().flat_map(|one| identity::ids(&one.change)),
+                    );
+                }
             }
         }
-        Ok(histories)
+        Ok(Some(component))
+    }
+
+    /// The translation of an entry; `None` when it is gone, or says nothing today.
+    async fn translated(&self, seq: Seq) -> Result<Option<Box<Translation>>, Error> {
+        let after = self.ports.journal.after(Seq(seq.0 - 1), 1).await?;
+        let Some(entry) = after.into_iter().find(|entry| entry.seq == seq) else { return Ok(None) };
+        match translate_safely(&self.package, self.environment.namespace, &entry) {
+            Translated::Message { translation, .. } => Ok(Some(translation)),
+            Translated::Quarantined { .. } => Ok(None),
+        }
     }
 
     /// What was stored of a message whose release was refused, and still stands: nothing about it is new, but it may
@@ -116,53 +167,91 @@ impl Pipeline {
         Ok(unsent)
     }
 
-    /// What the messages of one patient, and of those it turned out to be, say from the beginning, as writes against
-    /// what stands. Each message is read with the merges that came before it.
+    /// What the messages of a component say from the beginning, as writes against what stands. Each message is read
+    /// with the links and merges that came before it, and with every decision of a person.
     async fn rederive(
         &mut self,
-        patient: &str,
-        retired: &BTreeSet<String>,
-        asked: &Entry,
-    ) -> Result<Vec<Write>, Error> {
-        let mut sequence: BTreeSet<Seq> = self.ports.apply.messages_of(patient).await?.into_iter().collect();
-        for retired in retired {
-            sequence.extend(self.ports.apply.messages_of(retired).await?);
-        }
-        sequence.insert(asked.seq);
-        let mut fresh = State::default();
+        component: &Component,
+        asked: &mut Change,
+        entry: &Entry,
+    ) -> Result<Result<Again, Conflict>, Error> {
+        let ids: Vec<String> = component.ids.iter().cloned().collect();
+        let mut fresh = State::new(self.environment.namespace);
+        fresh.index.decide(&ids, self.ports.index.decisions(&ids).await?);
         let mut shared: Vec<Write> = Vec::new();
-        for seq in sequence {
-            let before = Seq(seq.0 - 1);
-            let Some(entry) =
-                self.ports.journal.after(before, 1).await?.into_iter().find(|entry| entry.seq == seq)
-            else {
+        let (mut is_whole, mut is_known_here_only) = (true, false);
+        for seq in &component.sequence {
+            let Some(mut translation) = self.translated(*seq).await? else {
+                is_whole = false;
                 continue;
             };
-            let translated = translate_safely(&self.package, self.environment.namespace, &entry);
-            let Translated::Message { mut translation, .. } = translated else { continue };
-            derive::follow_known_merges(&fresh, &mut translation.change);
-            shared.extend(self.gained(&translation.change).await?);
-            translation.change.sets.retain(|set| set.patient.is_some());
-            replay(&mut fresh, &translation.change);
+            let change = &mut translation.change;
+            let identified = match identity::identify(&fresh, change) {
+                Ok(identified) => identified,
+                Err(conflict) if *seq == entry.seq => return Ok(Err(conflict)),
+                Err(_) => continue,
+            };
+            if *seq == entry.seq {
+                is_known_here_only = identified.is_known_here_only;
+                asked.clone_from(change);
+            }
+            shared.extend(self.gained(change).await?);
+            change.sets.retain(|set| set.patient.is_some());
+            replay(&mut fresh, change, &identified);
         }
-        self.replay_stored_merges(&mut fresh, patient).await?;
-        let owners: BTreeSet<String> =
-            fresh.owners().into_iter().filter(|owner| fresh.known_survivor(owner) == patient).collect();
+        if !is_whole {
+            self.replay_stored_links(&mut fresh, component).await?;
+        }
+        let owners: BTreeSet<String> = component.ids.iter().cloned().chain(fresh.owners()).collect();
         let mut writes = self.difference(&fresh, &owners).await?;
         writes.extend(shared);
-        Ok(writes)
+        let mut identified = self.identity_difference(&fresh, component).await?;
+        identified.is_known_here_only = is_known_here_only;
+        Ok(Ok(Again { writes, identified }))
     }
 
-    /// Merges that the store knows of and no message in the journal tells of any more.
-    async fn replay_stored_merges(&mut self, fresh: &mut State, patient: &str) -> Result<(), Error> {
-        for owner in fresh.owners() {
-            let is_told = fresh.known_survivor(&owner) == patient;
-            if !is_told && self.state.survivor(&self.ports, &owner).await? == patient {
-                let merges = vec![PatientMerge { survivor: patient.to_owned(), retired: owner }];
-                replay(fresh, &Change { merges, ..Change::default() });
+    /// Links and merges that the store knows of, when not all messages that could tell of them are in the journal any
+    /// more; but none that a person took back.
+    async fn replay_stored_links(&mut self, fresh: &mut State, component: &Component) -> Result<(), Error> {
+        for id in &component.ids {
+            let survivor = self.state.survivor(&self.ports, id).await?;
+            let is_told = fresh.known_survivor(id) == survivor;
+            let is_apart = fresh.decided(id, &survivor) == Some(ReviewAnswer::Different);
+            if !is_told && !is_apart {
+                let merges = vec![PatientMerge { survivor: survivor.clone(), retired: id.clone() }];
+                let aliases = vec![PatientAlias { alias: id.clone(), patient: survivor }];
+                let identified = Identified { aliases, ..Identified::default() };
+                replay(fresh, &mut Change { merges, ..Change::default() }, &identified);
             }
         }
         Ok(())
+    }
+
+    /// Aliases that are new, or told by nobody any more, and whose every number is.
+    async fn identity_difference(
+        &mut self,
+        fresh: &State,
+        component: &Component,
+    ) -> Result<Identified, Error> {
+        let mut identified = Identified::default();
+        for id in &component.ids {
+            let survivor = fresh.known_survivor(id);
+            if self.state.survivor(&self.ports, id).await? != survivor {
+                let (alias, patient) = (id.clone(), survivor.to_owned());
+                identified.aliases.push(PatientAlias { alias, patient });
+            }
+        }
+        identified.identifiers = fresh
+            .index
+            .recorded()
+            .map(|((system, value), patient)| PatientIdentifier {
+                system: system.clone(),
+                value: value.clone(),
+                patient: fresh.known_survivor(patient).to_owned(),
+            })
+            .collect();
+        identified.identifiers.sort_by(|a, b| (&a.system, &a.value).cmp(&(&b.system, &b.value)));
+        Ok(identified)
     }
 
     /// Writes that turn what stands into `fresh` for these owners, who are one patient.
@@ -191,8 +280,8 @@ impl Pipeline {
     async fn gained(&mut self, change: &Change) -> Result<Vec<Write>, Error> {
         let sets: Vec<_> = change.sets.iter().filter(|set| set.patient.is_none()).cloned().collect();
         let shared = Change { sets, ..Change::default() };
-        derive::load(&mut self.state, &self.ports, &shared).await?;
-        let mut writes = derive::derive(&self.state, &shared);
+        derive::load(&mut self.state, &self.ports, &shared, &[]).await?;
+        let mut writes = derive::derive(&self.state, &shared, &[]);
         writes.retain(|write| write.version == 1);
         derive::note(&mut self.state, &writes);
         Ok(writes)
@@ -200,12 +289,11 @@ impl Pipeline {
 }
 
 /// Applies one message's change to a history.
-fn replay(fresh: &mut State, change: &Change) {
-    let writes = derive::derive(fresh, change);
+fn replay(fresh: &mut State, change: &mut Change, identified: &Identified) {
+    apart::keep_apart(fresh, change);
+    let writes = derive::derive(fresh, change, &identified.links);
     derive::note(fresh, &writes);
-    for merge in &change.merges {
-        fresh.alias(&merge.retired, &merge.survivor);
-    }
+    identity::note(fresh, identified);
 }
 
 /// The write that turns `before` into `current`; `None` when nothing differs.

@@ -1,20 +1,23 @@
 //! The rows that a processed message leaves: message row, business keys, resource versions, ledger record.
 
-use std::collections::BTreeSet;
-
 use audit::{Kind, Record};
 use mapping::{KeyKind, LeafFate, Translation};
 use serde_json::{Value, json};
 use store::{
-    Cause, Entry, IndexEntry, Key, MessageRow, MessageState, NewDelivery, ResourceBody, ResourceVersion,
+    Cause, Entry, IndexEntry, Key, MessageRow, MessageState, NewDelivery, NewReview, ResourceBody,
+    ResourceVersion,
 };
 
 use crate::derive::Write;
+use crate::identity::{self, Conflict, Identified};
 use crate::release::{Outcome, new_id};
 use crate::{Environment, Error};
 
 /// `MessageRow::flags`: the same control id came with other bytes inside the duplicate window.
 pub const FLAG_CONTROL_ID_REUSED: u32 = 1;
+
+/// `MessageRow::flags`: the patient is known to this feed only; the authority that names patients has not told of it.
+pub const FLAG_KNOWN_HERE_ONLY: u32 = 2;
 
 /// Deliveries that one ledger record names; the records of a larger message are several.
 const DELIVERIES_NAMED_MAX: usize = 512;
@@ -83,11 +86,8 @@ pub fn keys(translation: &Translation) -> Vec<Key> {
         value: key.value.clone(),
         system: key.system.clone(),
     });
-    let patients: BTreeSet<&str> =
-        translation.change.sets.iter().filter_map(|set| set.patient.as_deref()).collect();
-    let patients = patients.into_iter();
-    let patients =
-        patients.map(|patient| Key { kind: store::PATIENT_KEY, value: patient.to_owned(), system: None });
+    let patients = identity::ids(&translation.change).into_iter();
+    let patients = patients.map(|patient| Key { kind: store::PATIENT_KEY, value: patient, system: None });
     business.chain(patients).collect()
 }
 
@@ -175,6 +175,51 @@ pub fn applied_records(
 fn name_deliveries(mut record: Record, deliveries: &[NewDelivery]) -> Result<Record, Error> {
     for delivery in deliveries {
         record = record.object("delivery", &delivery.id.to_string())?;
+    }
+    Ok(record)
+}
+
+/// The records of patients that became one, and of those that are two again (`alias == patient`): keyed tokens only.
+pub fn identity_records(
+    environment: &Environment,
+    heading: &Heading<'_>,
+    identified: &Identified,
+) -> Vec<Record> {
+    let record = |alias: &store::PatientAlias| {
+        let kind = if alias.alias == alias.patient { Kind::PatientsUnlinked } else { Kind::PatientsLinked };
+        Record::new(kind, new_id(environment), &environment.node, (environment.now_us)())
+            .message(heading.entry.id.0)
+            .outcome("ok")
+            .patient_token(&(environment.patient_token)(&alias.patient))
+            .patient_token(&(environment.patient_token)(&alias.alias))
+    };
+    identified.aliases.iter().map(record).collect()
+}
+
+/// The question that a message raised.
+pub fn review(environment: &Environment, heading: &Heading<'_>, conflict: &Conflict) -> NewReview {
+    NewReview {
+        id: conflict.id(environment.namespace),
+        message: heading.entry.id,
+        at_us: (environment.now_us)(),
+        patients: conflict.patients.clone(),
+        contradictions: conflict.contradictions.iter().map(|code| (*code).to_owned()).collect(),
+    }
+}
+
+/// The ledger record of a question.
+pub fn review_record(
+    environment: &Environment,
+    heading: &Heading<'_>,
+    review: &NewReview,
+) -> Result<Record, Error> {
+    let mut record =
+        Record::new(Kind::ReviewRaised, new_id(environment), &environment.node, (environment.now_us)())
+            .message(heading.entry.id.0)
+            .outcome("ok")
+            .object("review", &review.id.to_string())?;
+    for code in &review.contradictions {
+        record = record.object("contradiction", code)?;
     }
     Ok(record)
 }

@@ -8,6 +8,7 @@ use residency::{Clinical, OnPrem, Permit, Purpose};
 use serde_json::Value;
 use store::{ResourceKey, Stored};
 
+use crate::index::Index;
 use crate::{Error, Ports};
 
 /// Cached resources before the cache is emptied (at a moment when nothing in it is uncommitted).
@@ -38,9 +39,18 @@ impl Current {
 pub struct State {
     resources: HashMap<ResourceKey, Current>,
     aliases: HashMap<String, Option<String>>,
+    /// Whose number is whose.
+    pub index: Index,
+    /// Secret UUIDv5 namespace of the site: whose number an id is.
+    pub namespace: uuid::Uuid,
 }
 
 impl State {
+    /// Nothing known, at a site of this namespace.
+    pub fn new(namespace: uuid::Uuid) -> Self {
+        Self { namespace, ..Self::default() }
+    }
+
     /// What is known of `key`; `None`: not loaded.
     pub fn peek(&self, key: &ResourceKey) -> Option<&Current> {
         self.resources.get(key)
@@ -55,6 +65,7 @@ impl State {
     pub fn clear(&mut self) {
         self.resources.clear();
         self.aliases.clear();
+        self.index = Index::default();
     }
 
     /// Is the cache due to be emptied?

@@ -5,6 +5,7 @@ mod condition;
 mod conversion;
 mod element;
 mod expression;
+mod index;
 mod keys;
 mod map;
 mod message;
@@ -86,6 +87,7 @@ pub(crate) fn compile(trees: &Trees, site: crate::site::Site, findings: &mut Fin
         owed: Vec::new(),
     };
     checker.registries(trees);
+    checker.patient_index();
     checker.code_tables(trees);
     checker.map_headers(trees);
     let maps: Vec<Map> = checker.maps(trees);

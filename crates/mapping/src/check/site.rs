@@ -7,8 +7,19 @@ use crate::site::Site;
 use crate::yaml::{Entry, Kind, Node};
 use std::collections::BTreeMap;
 
-const SITE_KEYS: KeyList =
-    &["site", "match", "extends", "zone", "systems", "facts", "segments", "codes", "patch", "doc"];
+const SITE_KEYS: KeyList = &[
+    "site",
+    "match",
+    "extends",
+    "zone",
+    "systems",
+    "facts",
+    "segments",
+    "codes",
+    "patch",
+    "patient_index",
+    "doc",
+];
 /// MSH fields that can tell a sender.
 const MATCH_KEYS: KeyList = &["MSH-3", "MSH-4", "MSH-5", "MSH-6"];
 
@@ -155,6 +166,9 @@ fn settings(node: &Node, findings: &mut Findings) -> Site {
         if !(uri.starts_with("urn:") || uri.starts_with("http://") || uri.starts_with("https://")) {
             findings.add(entry.value.place, "E0308", "a system is a URI: urn:oid:…, https://…");
         }
+    }
+    if let Some(index) = node.get("patient_index") {
+        site.index = super::index::written(index, findings);
     }
     site.facts = texts(node.get("facts"));
     let nulls = node.get("facts").and_then(|facts| facts.get("nulls")).map(Node::items).unwrap_or_default();

@@ -6,6 +6,7 @@ mod envelope;
 mod events;
 mod handles;
 mod miss;
+mod persons;
 mod provenance;
 mod resource;
 mod scope;
@@ -21,8 +22,7 @@ use crate::identity::Identity;
 use crate::package::Package;
 use crate::plan::{MessagePlan, Program, Rule, Slot};
 use crate::{
-    BusinessKey, Change, Context, Issue, LeafFate, PatientMerge, Rejection, ResourceSet, Step, Trace,
-    Translation,
+    BusinessKey, Change, Context, Issue, LeafFate, Rejection, ResourceSet, Step, Trace, Translation,
 };
 use hl7v2::{Message, Part};
 use scope::Groups;
@@ -157,30 +157,21 @@ impl<'a> Executor<'a> {
         let mut sets = self.resources(plan, event)?;
         let merges = self.merges(plan, &mut sets);
         let replaced = self.replaced(plan, event, &sets);
+        self.fill_identifiers(&mut sets);
+        let persons = self.persons();
         sets.append(&mut self.extras);
         let keys = self.keys();
         self.envelope_coverage(plan);
         if let Some(set) = self.provenance(package, &sets) {
             sets.push(set);
         }
-        Ok(self.finish(sets, replaced, merges, keys))
+        let change = Change { sets, replaced, merges, persons };
+        Ok(self.finish(change, keys))
     }
 
-    fn finish(
-        self,
-        sets: Vec<ResourceSet>,
-        replaced: Vec<crate::ReplacedSet>,
-        merges: Vec<PatientMerge>,
-        keys: Vec<BusinessKey>,
-    ) -> Translation {
+    fn finish(self, change: Change, keys: Vec<BusinessKey>) -> Translation {
         let coverage = self.ledger.finish(self.message);
-        Translation {
-            change: Change { sets, replaced, merges },
-            issues: self.issues,
-            coverage,
-            trace: self.trace,
-            keys,
-        }
+        Translation { change, issues: self.issues, coverage, trace: self.trace, keys }
     }
 
     /// `segments/PID.Patient.yaml:21:12`.

@@ -102,6 +102,7 @@ fn start_pipeline(
         apply: store.clone(),
         resources: store.clone(),
         messages: store.clone(),
+        index: store.clone(),
     };
     let environment = Environment {
         now_us: clock::now_us,
