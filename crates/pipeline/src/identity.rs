@@ -99,7 +99,8 @@ pub fn note(state: &mut State, identified: &Identified) {
         state.index.link(alias, patient);
     }
     for PatientIdentifier { system, value, patient } in &identified.identifiers {
-        state.index.record((system.clone(), value.clone()), patient);
+        let patient = state.known_survivor(patient).to_owned();
+        state.index.record((system.clone(), value.clone()), &patient);
     }
 }
 

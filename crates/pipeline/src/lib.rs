@@ -26,6 +26,7 @@ mod visit;
 
 pub use follow::Pipeline;
 pub use release::Release;
+pub use row::{FLAG_CONTROL_ID_REUSED, FLAG_KNOWN_HERE_ONLY};
 pub use translate::{Translated, translate};
 
 use std::sync::Arc;

@@ -1,0 +1,10 @@
+//! One person known to several authorities is one patient here and one pseudonym at the destination.
+
+#![allow(missing_docs, reason = "the names of the tests say what they are")]
+
+mod answers;
+mod feeds;
+mod merges;
+mod orders;
+mod rig;
+mod union;

@@ -1,0 +1,100 @@
+//! Merges of the EMR over several feeds, and taking them back.
+
+use store::ReviewAnswer;
+
+use crate::feeds::{EMR, NOTHING, PHARMACY, ROWAN, merge, result, update};
+use crate::rig::{Rig, named, values};
+
+#[tokio::test]
+async fn a_merge_before_its_patient_ends_at_the_survivor() {
+    let mut rig = Rig::with(&[merge(EMR, "1", &["MR 42"], &["MR 43"], NOTHING)]).await;
+    rig.send(&update(EMR, "2", &["MR 43"], ROWAN, "A1")).await;
+    rig.send(&result(EMR, "3", &["MR 43"], ROWAN, "O1")).await;
+    let last = rig.send(&update(PHARMACY, "4", &["PI 7", "MR 43"], ROWAN, "A2")).await;
+    let owner = format!("Patient/{}", named("MR 42"));
+    for one in rig.all("AllergyIntolerance").await {
+        assert_eq!(one["patient"]["reference"], owner.as_str());
+    }
+    assert_eq!(rig.all("Observation").await[0]["subject"]["reference"], owner.as_str());
+    let patients = rig.all("Patient").await;
+    let active: Vec<_> = patients.iter().filter(|patient| patient["active"] == true).collect();
+    assert_eq!((patients.len(), active.len()), (2, 1), "the retired stays, inactive");
+    assert_eq!(values(active[0]), ["42", "7"]);
+    let state = rig.state().await;
+    rig.reprocess(last).await;
+    assert_eq!(rig.state().await, state, "derived again");
+}
+
+#[tokio::test]
+async fn a_merge_taken_back_gives_each_what_was_told_of_it() {
+    let messages = [
+        update(EMR, "1", &["MR 42"], ROWAN, "A1"),
+        update(EMR, "2", &["MR 43"], NOTHING, "A2"),
+        result(EMR, "3", &["MR 43"], NOTHING, "O1"),
+    ];
+    let apart = Rig::with(&messages).await;
+    let mut rig = Rig::with(&messages).await;
+    let before = rig.released().await;
+    rig.send(&merge(EMR, "4", &["MR 42"], &["MR 43"], NOTHING)).await;
+    let together = rig.state().await;
+    let merged = rig.released().await;
+    let moved =
+        |kind: &str| merged.iter().any(|(name, id)| name == kind && before.iter().all(|(_, old)| old != id));
+    assert!(moved("Observation"), "what moved has a new id at the destination");
+    rig.decide(&named("MR 42"), &named("MR 43"), ReviewAnswer::Different).await;
+    assert_eq!(rig.state().await, apart.state().await, "as if the merge had not been told");
+    assert_eq!(rig.alias(&named("MR 43")).await, None);
+    let back: Vec<_> = rig.released().await;
+    assert!(
+        before.iter().filter(|(kind, _)| kind == "Observation").all(|old| back.contains(old)),
+        "{back:?}"
+    );
+    // New messages under each number stay apart, until it is said again that they are one.
+    rig.send(&result(EMR, "5", &["MR 43"], NOTHING, "O2")).await;
+    let subject = format!("Patient/{}", named("MR 43"));
+    assert!(rig.all("Observation").await.iter().all(|one| one["subject"]["reference"] == subject.as_str()));
+    rig.decide(&named("MR 43"), &named("MR 42"), ReviewAnswer::Same).await;
+    assert_eq!(rig.alias(&named("MR 43")).await, Some(named("MR 42")));
+    let owner = format!("Patient/{}", named("MR 42"));
+    assert!(rig.all("Observation").await.iter().all(|one| one["subject"]["reference"] == owner.as_str()));
+    assert_eq!(
+        rig.all("Patient").await.len(),
+        together.iter().filter(|one| one["resourceType"] == "Patient").count()
+    );
+}
+
+#[tokio::test]
+async fn a_link_taken_back_leaves_two_patients() {
+    let mut rig = Rig::with(&[
+        update(EMR, "1", &["MR 42"], ROWAN, "A1"),
+        update(PHARMACY, "2", &["PI 7"], NOTHING, "A2"),
+        update(EMR, "3", &["MR 42", "PI 7"], ROWAN, "A1"),
+        update(PHARMACY, "4", &["PI 7"], NOTHING, "A3"),
+    ])
+    .await;
+    assert_eq!(rig.all("Patient").await.len(), 1);
+    rig.decide(&named("PI 7"), &named("MR 42"), ReviewAnswer::Different).await;
+    let patients = rig.all("Patient").await;
+    assert_eq!(patients.len(), 2);
+    let of = |id: String| patients.iter().find(|patient| patient["id"] == id.as_str()).expect("stands");
+    assert_eq!(values(of(named("MR 42"))), ["42"], "the other's number is not told of it any more");
+    assert_eq!(values(of(named("PI 7"))), ["7"]);
+    let owner = format!("Patient/{}", named("PI 7"));
+    let theirs = rig.all("AllergyIntolerance").await;
+    assert_eq!(theirs.iter().filter(|one| one["patient"]["reference"] == owner.as_str()).count(), 2);
+}
+
+#[tokio::test]
+async fn a_pharmacys_merge_does_not_retire_the_emrs_patient() {
+    let mut rig = Rig::with(&[
+        update(EMR, "1", &["MR 42", "PI 7"], ROWAN, "A1"),
+        update(PHARMACY, "2", &["PI 7"], NOTHING, "A2"),
+        merge(PHARMACY, "3", &["PI 8"], &["PI 7"], NOTHING),
+    ])
+    .await;
+    rig.send(&update(PHARMACY, "4", &["PI 8"], NOTHING, "A3")).await;
+    let patient = rig.patient().await;
+    assert_eq!(patient["id"], named("MR 42").as_str());
+    assert_eq!(patient["active"], true);
+    assert_eq!(rig.all("AllergyIntolerance").await.len(), 3);
+}
