@@ -128,6 +128,12 @@ fn a_patient_index_trusts_authorities_that_the_site_knows() {
     let text = sources.0.get_mut(site).expect("the file is there");
     *text = text.replace("systems: {H^MR:", ssn).replace("facts:", "patient_index: {trusted: [SSN]}\nfacts:");
     let found = Package::compile(&sources).err().unwrap_or_default();
-    assert!(found.iter().any(|finding| finding.code == "E0504" && finding.message.contains("nobody")), "{found:?}");
-    assert!(findings(site, "zone: America/Chicago", &key("{trusted: [H^MR], own: ['https://site.example/mrn']}")).is_empty());
+    assert!(
+        found.iter().any(|finding| finding.code == "E0504" && finding.message.contains("nobody")),
+        "{found:?}"
+    );
+    assert!(
+        findings(site, "zone: America/Chicago", &key("{trusted: [H^MR], own: ['https://site.example/mrn']}"))
+            .is_empty()
+    );
 }
