@@ -70,7 +70,7 @@ const COMMANDS: &[(&str, Proof)] = &[
     ("tidegate run -c site/cloud.yaml", Elsewhere("crates/tidegate/src/demo/nodes.rs", "\"run\"")),
     (
         "tidegate audit verify -c demo/onprem.yaml --witness http://127.0.0.1:8081",
-        Elsewhere("crates/tidegate/src/demo/check.rs", "\"audit\", \"verify\""),
+        Elsewhere("crates/tidegate/src/demo/check/ledger.rs", "\"audit\", \"verify\""),
     ),
     (
         "tidegate audit search -c demo/onprem.yaml --kind message.applied",

@@ -32,7 +32,7 @@ const WRONG_EVERY: u32 = 6;
 /// Every n-th person wants their data protected (A31 with PD1-12).
 const PROTECTED_EVERY: u32 = 23;
 
-/// What a person's messages amount to, for who counts resources.
+/// What messages amount to, for who counts resources.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Visits, cancelled ones too.
@@ -53,6 +53,24 @@ pub struct Counts {
     pub procedures: u32,
     /// Record numbers merged away.
     pub merged: u32,
+}
+
+impl std::ops::Add for Counts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            visits: self.visits + other.visits,
+            cancelled_visits: self.cancelled_visits + other.cancelled_visits,
+            results: self.results + other.results,
+            wrong_results: self.wrong_results + other.wrong_results,
+            prescriptions: self.prescriptions + other.prescriptions,
+            dispenses: self.dispenses + other.dispenses,
+            charges: self.charges + other.charges,
+            procedures: self.procedures + other.procedures,
+            merged: self.merged + other.merged,
+        }
+    }
 }
 
 /// One person and what four systems wrote about them.
@@ -116,6 +134,13 @@ impl Feed {
     /// A31 with PD1-12 = Y: from now on this person's data stays in the hospital.
     pub fn protection(&mut self, person: &Person, at: Moment) -> Generated {
         emr::protection(&mut self.numbering, person, at)
+    }
+
+    /// RDE^O11 with the pharmacy's number of `one` and everything else of `other`.
+    pub fn mistaken(&mut self, one: &Person, other: &Person, at: Moment) -> Generated {
+        let mixed = Person { pharmacy_number: one.pharmacy_number.clone(), ..other.clone() };
+        let (visit, prescription) = (self.visit(at), Prescription::drawn(&mut self.random, &mixed, at));
+        pharmacy::encoded(&mut self.numbering, &mixed, &visit, &prescription)
     }
 
     fn visit(&mut self, admitted: Moment) -> Visit {
