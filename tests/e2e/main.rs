@@ -3,6 +3,7 @@
 mod bad_input;
 mod configuration;
 mod demo;
+mod identity;
 mod journey;
 mod large;
 mod ledger;

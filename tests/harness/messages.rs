@@ -140,6 +140,27 @@ impl Person {
         lines(&segments)
     }
 
+    /// RDE^O11 of the pharmacy, which calls this person `number` and repeats the hospital's number.
+    pub fn rde(&self, control_id: &str, number: &str) -> String {
+        let Self { family, given, birth, order, .. } = self;
+        let at = "20190313103000-0400";
+        lines(&[
+            format!(
+                "MSH|^~\\&|CAPE_RX|CAPE_PHARM|TIDEGATE|ONPREM|{at}||RDE^O11^RDE_O11|{control_id}|P|2.5.1||||||UNICODE UTF-8"
+            ),
+            format!(
+                "PID|1||{number}^^^CAPE_RX&2.16.840.1.113883.3.9999.11&ISO^PI~{}^^^{AUTHORITY}^MR||{family}^{given}^^^^^L||{birth}|F",
+                self.number
+            ),
+            format!("ORC|NW|R{order}^HARBOR_EMR|R{order}^CAPE_RX||||||{at}|||{DOCTOR}"),
+            format!("TQ1|1||BID||||{at}"),
+            format!(
+                "RXE||860975^metformin hydrochloride 500 MG Oral Tablet^RXNORM|500||mg^^UCUM|TAB||||60|TAB|2|||RX{order}"
+            ),
+            "RXR|PO^Oral^HL70162".to_owned(),
+        ])
+    }
+
     /// ADT^A40: `retired` is this person.
     pub fn a40(&self, retired: &str, control_id: &str) -> String {
         let at = "20190401110000-0400";

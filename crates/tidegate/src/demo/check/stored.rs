@@ -62,7 +62,6 @@ async fn waits(store: &Sqlite, town: &Town) -> Outcome {
     if !rows(store).await?.iter().any(is_held) {
         return Err("the message that raised it was not held".to_owned());
     }
-    let mut asked: BTreeSet<&String> = review.question.patients.iter().collect();
     for episode in town.episodes.iter().take(2) {
         let numbers =
             people::numbers(&episode.person).map(|(system, value)| (system.to_owned(), value.to_owned()));
@@ -71,14 +70,10 @@ async fn waits(store: &Sqlite, town: &Town) -> Outcome {
         if holders.len() != numbers.len() || patients.len() != 1 {
             return Err("a number of theirs changed hands".to_owned());
         }
-        asked.retain(|patient| !patients.contains(patient));
+        if !patients.iter().all(|patient| review.question.patients.contains(patient)) {
+            return Err("the question is about other patients".to_owned());
+        }
     }
-    if asked.is_empty() && review.question.patients.len() == 2 {
-        Ok(format!(
-            "one question ({}), and neither has a number of the other",
-            review.question.contradictions.join(", ")
-        ))
-    } else {
-        Err("the question is about other patients".to_owned())
-    }
+    let against = review.question.contradictions.join(", ");
+    Ok(format!("one question ({against}), and neither has a number of the other"))
 }
