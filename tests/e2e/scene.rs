@@ -36,3 +36,24 @@ async fn a_broken_laboratory_is_stopped_for_two_causes() {
     assert_eq!(causes, ["missing:PID-3", "missing:PID-3", "unsupported-type", "unsupported-type"]);
     stored::close(store).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_button_is_there_in_a_demo_alone_and_sends_over_the_listener() {
+    let pair = Pair::start_with("tour", |config, _| config.demo = true).await;
+    let visitor = pair.visitor().await;
+    let page = visitor.submit(&visitor.get("/").await, "/guide/break", &[]).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    pair.here().counted("Observation?code=2823-3", 2).await;
+    eventually("six messages in the list", || async {
+        match visitor.get("/live").await.messages().len() {
+            6 => Ok(()),
+            other => Err(format!("{other} messages")),
+        }
+    })
+    .await;
+
+    let other = Pair::start("no-tour").await;
+    let visitor = other.visitor().await;
+    let page = visitor.submit(&visitor.get("/").await, "/guide/break", &[]).await;
+    assert_eq!(page.status, 404, "real messages flow here");
+}

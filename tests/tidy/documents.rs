@@ -55,6 +55,7 @@ const COMMANDS: &[(&str, Proof)] = &[
         Runs("\"ANONYED\""),
     ),
     ("tidegate gen --seed 7 --count 20", Runs("MSH|")),
+    ("tidegate gen --feed pharmacy --count 3", Runs("CAPE_RX")),
     (
         "tidegate gen --count 100 | tidegate send 127.0.0.1:2575",
         Elsewhere("crates/tidegate/src/demo/feed.rs", "sender.send(message.er7.as_bytes())"),
