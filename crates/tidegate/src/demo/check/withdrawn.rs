@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::town::Town;
 use super::Outcome;
+use super::town::Town;
 use crate::demo::Demo;
 
 /// Cancelled visits (A11) and wrong results (OBX-11 = W) carry it in their status, on both sides alike.
