@@ -57,8 +57,10 @@ fn migrations_are_numbered_without_gaps() {
     let mut names: Vec<(String, u32)> = Vec::new();
     for file in files().into_iter().filter(|file| file.path.starts_with("crates/store/src/migrations/")) {
         let name = file.path.rsplit('/').next().unwrap_or_default().trim_end_matches(".sql").to_owned();
-        let (database, number) =
-            name.rsplit_once('_').unwrap_or_else(|| panic!("{name} is not NAME_NUMBER.sql"));
+        let mut words = name.splitn(3, '_');
+        let (Some(database), Some(number)) = (words.next(), words.next()) else {
+            panic!("{name} is not DATABASE_NUMBER[_WHAT].sql")
+        };
         names.push((database.to_owned(), number.parse().unwrap_or_else(|_| panic!("{name} has no number"))));
     }
     assert!(names.iter().any(|(_, number)| *number == 1), "no migration was found");
