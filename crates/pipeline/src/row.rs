@@ -62,7 +62,8 @@ pub fn message_row(
         flags: if heading.entry.control_id_reused { FLAG_CONTROL_ID_REUSED } else { 0 },
         leaves_mapped: u32::try_from(mapped).unwrap_or(u32::MAX),
         leaves_total: u32::try_from(leaves.len()).unwrap_or(u32::MAX),
-        parent: None,
+        parent: heading.entry.parent,
+        resolved_by: None,
     }
 }
 

@@ -67,6 +67,7 @@ impl Receiver {
                 code: checked.code.code().to_owned(),
                 bytes: acknowledgment.clone(),
             }),
+            parent: None,
         };
         match self.journal.append(arrival).await {
             Ok(Appended::New { .. }) => Answer { entry: Some(id), bytes: acknowledgment },
@@ -113,6 +114,7 @@ impl Receiver {
             sender: None,
             disposition: Disposition::Refused(reason),
             acknowledgment,
+            parent: None,
         };
         let entry = match self.journal.append(arrival).await {
             Ok(_) => Some(id),

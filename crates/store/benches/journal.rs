@@ -137,5 +137,6 @@ fn arrival() -> Arrival {
         }),
         disposition: Disposition::Accepted,
         acknowledgment: Some(NewAcknowledgment { code: "AA".into(), bytes: Bytes::from(vec![b'a'; 150]) }),
+        parent: None,
     }
 }

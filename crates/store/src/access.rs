@@ -2,6 +2,8 @@
 
 use async_trait::async_trait;
 
+#[cfg(feature = "clinical")]
+use crate::{JournalId, LedgerRow};
 use crate::Result;
 
 /// Keeps records of access.
@@ -12,4 +14,15 @@ pub trait Access: Send + Sync {
     /// # Errors
     /// The response must not be sent then.
     async fn record(&self, record: audit::Record) -> Result<()>;
+}
+
+/// Reads records of access back.
+#[cfg(feature = "clinical")]
+#[async_trait]
+pub trait Accesses: Send + Sync {
+    /// Records of access that name a message, newest first; with the leaf number once sealed.
+    ///
+    /// # Errors
+    /// When a database cannot be read.
+    async fn accesses_of(&self, message: JournalId, limit: usize) -> Result<Vec<LedgerRow>>;
 }

@@ -24,6 +24,8 @@ pub struct Arrival {
     pub disposition: Disposition,
     /// The acknowledgment that will be sent, if one will.
     pub acknowledgment: Option<NewAcknowledgment>,
+    /// The entry that a person edited to make this one. A child is never a duplicate, and makes no later arrival one.
+    pub parent: Option<JournalId>,
 }
 
 impl std::fmt::Debug for Arrival {
@@ -129,6 +131,8 @@ pub struct Entry {
     pub control_id_reused: bool,
     /// The acknowledgment given.
     pub acknowledgment: Option<StoredAcknowledgment>,
+    /// The entry that a person edited to make this one.
+    pub parent: Option<JournalId>,
 }
 
 impl std::fmt::Debug for Entry {

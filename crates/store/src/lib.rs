@@ -48,6 +48,8 @@ mod verification;
 
 pub use access::Access;
 #[cfg(feature = "clinical")]
+pub use access::Accesses;
+#[cfg(feature = "clinical")]
 pub use apply::{Apply, Cause, Key, NewDelivery, NewPseudonym, PATIENT_KEY, PatientAlias, Sealed, WriteSet};
 pub use error::{Error, Result};
 #[cfg(feature = "clinical")]

@@ -35,8 +35,17 @@ pub struct MessageRow {
     pub leaves_mapped: u32,
     /// Leaves of the message.
     pub leaves_total: u32,
-    /// Made by an edit or reprocess of.
+    /// Made by an edit of.
     pub parent: Option<JournalId>,
+    /// The message made by an edit of this one, or of such a one, that was applied. Set by the store when it is.
+    pub resolved_by: Option<JournalId>,
+}
+
+impl MessageRow {
+    /// Whether it waits for an operator: held back or failed, and nothing made of it was applied.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, MessageState::Quarantined | MessageState::Error) && self.resolved_by.is_none()
+    }
 }
 
 /// Where a message is in its life.
@@ -77,6 +86,8 @@ pub struct MessageFilter {
     pub since_us: Option<Micros>,
     /// Received before.
     pub until_us: Option<Micros>,
+    /// Leaves out what a message made by an edit has resolved.
+    pub is_unresolved: bool,
 }
 
 /// A business key that is looked for. PHI; `Debug` prints its kind.
@@ -132,7 +143,21 @@ pub trait Messages: Send + Sync {
     /// # Errors
     /// When the database cannot be read.
     async fn detail(&self, id: JournalId) -> Result<Option<MessageDetail>>;
-    /// Messages in each state that has any.
+    /// The messages of the list beside one: the next older and the next newer that the filter finds.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn neighbours(
+        &self,
+        filter: &MessageFilter,
+        of: Seq,
+    ) -> Result<(Option<JournalId>, Option<JournalId>)>;
+    /// Messages made by an edit of this one, oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn children(&self, parent: JournalId) -> Result<Vec<MessageRow>>;
+    /// Messages in each state that has any, without those held back or failed that an edit has resolved.
     ///
     /// # Errors
     /// When the database cannot be read.

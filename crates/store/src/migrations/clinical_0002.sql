@@ -14,7 +14,9 @@ CREATE TABLE messages (
     flags INTEGER NOT NULL,
     leaves_mapped INTEGER NOT NULL,
     leaves_total INTEGER NOT NULL,
-    parent BLOB
+    parent BLOB,
+    -- the first message made by an edit of this one, or of such a one, that was applied
+    resolved_by BLOB
 ) STRICT;
 CREATE INDEX messages_by_state ON messages (state);
 CREATE TABLE message_resources (seq INTEGER NOT NULL, rid INTEGER NOT NULL, version INTEGER NOT NULL,

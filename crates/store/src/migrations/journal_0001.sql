@@ -12,7 +12,9 @@ CREATE TABLE entries (
     sender INTEGER,
     -- SHA-256(salt, bytes)
     digest BLOB NOT NULL,
-    bytes BLOB NOT NULL
+    bytes BLOB NOT NULL,
+    -- the entry that was edited to make this one
+    parent BLOB
 ) STRICT;
 CREATE UNIQUE INDEX entries_by_id ON entries (id);
 CREATE INDEX entries_by_sender ON entries (sender) WHERE sender IS NOT NULL;

@@ -110,11 +110,12 @@ impl Writer {
         if let Err(error) = self.load.catch_up(&mut self.connection).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "checkpoint failed; tried again");
         }
-        let mut rows = Rows::insert("INSERT INTO records (record, at_us, bytes)", 3);
+        let mut rows = Rows::insert("INSERT INTO records (record, at_us, message, bytes)", 4);
         let mut last = self.last;
         for Request { record, .. } in batch {
             last += 1;
-            rows.push([last.into(), record.at_us.into(), record.bytes.clone().into()]);
+            let message = record.message.map(|id| id.as_bytes().to_vec());
+            rows.push([last.into(), record.at_us.into(), message.into(), record.bytes.clone().into()]);
         }
         // A batch is one statement, which is a transaction: it closes at no more rows than a statement holds.
         for (sql, values) in rows.into_statements() {

@@ -150,6 +150,36 @@ impl Sqlite {
     }
 }
 
+#[cfg(feature = "clinical")]
+#[async_trait]
+impl crate::Accesses for Sqlite {
+    async fn accesses_of(&self, message: crate::JournalId, limit: usize) -> Result<Vec<LedgerRow>> {
+        let records: Vec<(i64, Vec<u8>)> =
+            sqlx::query_as("SELECT record, bytes FROM records WHERE message = ? ORDER BY record DESC LIMIT ?")
+                .bind(message.0.as_bytes().to_vec())
+                .bind(bounded(limit))
+                .fetch_all(&self.access.pool)
+                .await?;
+        let mut asked = Rows::statement(
+            "SELECT record, leaf, hash FROM leaves WHERE file = 1 AND record IN (",
+            ")",
+            1,
+        );
+        records.iter().for_each(|(record, _)| asked.push([(*record).into()]));
+        let mut connection = self.node.acquire().await?;
+        let mut sealed = HashMap::new();
+        for row in asked.fetch(&mut connection).await? {
+            let (leaf, hash) = (unsigned(row.try_get(1)?)?, bytes32(row.try_get(2)?)?);
+            sealed.insert(row.try_get::<i64, _>(0)?, (leaf, hash));
+        }
+        let row = |(record, bytes): (i64, Vec<u8>)| {
+            let (leaf, hash) = sealed.get(&record).copied().unzip();
+            LedgerRow { leaf, hash, record: bytes }
+        };
+        Ok(records.into_iter().map(row).collect())
+    }
+}
+
 async fn sealed_through(file: u8, connection: &mut SqliteConnection) -> Result<i64> {
     let last: Option<i64> = sqlx::query_scalar("SELECT max(record) FROM leaves WHERE file = ?")
         .bind(file)

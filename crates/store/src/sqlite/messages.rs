@@ -21,11 +21,17 @@ use crate::{
 
 const COLUMNS: &str =
     "SELECT m.seq, m.id, m.channel, m.received_us, m.processed_us, m.state, m.message_type, m.sender,
-    m.reason, m.issues, m.package_hash, m.flags, m.leaves_mapped, m.leaves_total, m.parent FROM messages m";
+    m.reason, m.issues, m.package_hash, m.flags, m.leaves_mapped, m.leaves_total, m.parent,
+    m.resolved_by FROM messages m";
 
 const COLUMNS_BY_KEY: &str = "SELECT DISTINCT m.seq, m.id, m.channel, m.received_us, m.processed_us, m.state,
-    m.message_type, m.sender, m.reason, m.issues, m.package_hash, m.flags, m.leaves_mapped, m.leaves_total, m.parent
-    FROM message_keys k CROSS JOIN messages m ON m.seq = k.seq WHERE k.value = ?";
+    m.message_type, m.sender, m.reason, m.issues, m.package_hash, m.flags, m.leaves_mapped, m.leaves_total, m.parent,
+    m.resolved_by FROM message_keys k CROSS JOIN messages m ON m.seq = k.seq WHERE k.value = ?";
+
+/// Held back or failed, and resolved by an edit; binds the numbers of both states.
+const RESOLVED: &str = "resolved_by IS NOT NULL AND state IN (?, ?)";
+/// Most edits of one message that are listed.
+const CHILDREN_MAX: usize = 100;
 
 #[async_trait]
 impl Messages for Sqlite {
@@ -35,22 +41,8 @@ impl Messages for Sqlite {
         before: Option<Seq>,
         limit: usize,
     ) -> Result<Vec<MessageRow>> {
-        let before = before.map_or(i64::MAX, |seq| seq.0);
-        // A key has few messages, so it drives whatever else is asked for.
-        let (mut sql, mut values): (String, Vec<Value>) = match &filter.key {
-            Some(key) => {
-                let values = vec![fold(&key.value).into(), before.into()];
-                (format!("{COLUMNS_BY_KEY} AND k.seq < ?"), values)
-            }
-            None => (format!("{COLUMNS} WHERE m.seq < ?"), vec![before.into()]),
-        };
-        for (condition, value) in conditions(filter) {
-            sql.push_str(condition);
-            values.push(value);
-        }
-        sql.push_str(" ORDER BY m.seq DESC LIMIT ?");
-        values.push(bounded(limit).into());
-        let rows = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?).fetch_all(&self.node).await?;
+        let place = Place::Older(before.map_or(i64::MAX, |seq| seq.0));
+        let rows = self.rows_of(filter, place, limit).await?;
         rows.iter().map(message_row).collect()
     }
 
@@ -74,11 +66,38 @@ impl Messages for Sqlite {
         Ok(Some(MessageDetail { row, resources, deliveries, records }))
     }
 
+    async fn neighbours(
+        &self,
+        filter: &MessageFilter,
+        of: Seq,
+    ) -> Result<(Option<JournalId>, Option<JournalId>)> {
+        let mut beside = [None, None];
+        for (found, place) in beside.iter_mut().zip([Place::Older(of.0), Place::Newer(of.0)]) {
+            let rows = self.rows_of(filter, place, 1).await?;
+            *found = rows.first().map(|row| Ok::<_, Error>(message_row(row)?.id)).transpose()?;
+        }
+        let [older, newer] = beside;
+        Ok((older, newer))
+    }
+
+    async fn children(&self, parent: JournalId) -> Result<Vec<MessageRow>> {
+        let rows = sqlx::query(AssertSqlSafe(format!("{COLUMNS} WHERE m.parent = ? ORDER BY m.seq LIMIT ?")))
+            .bind(parent.0.as_bytes().to_vec())
+            .bind(bounded(CHILDREN_MAX))
+            .fetch_all(&self.node)
+            .await?;
+        rows.iter().map(message_row).collect()
+    }
+
     async fn counts(&self) -> Result<Vec<(MessageState, u64)>> {
         let rows: Vec<(i64, i64)> =
-            sqlx::query_as("SELECT state, count(*) FROM messages GROUP BY state ORDER BY state")
-                .fetch_all(&self.node)
-                .await?;
+            sqlx::query_as(AssertSqlSafe(format!(
+                "SELECT state, count(*) FROM messages WHERE NOT ({RESOLVED}) GROUP BY state ORDER BY state"
+            )))
+            .bind(message_state_number(MessageState::Quarantined))
+            .bind(message_state_number(MessageState::Error))
+            .fetch_all(&self.node)
+            .await?;
         rows.into_iter().map(|(state, count)| Ok((message_state(state)?, unsigned(count)?))).collect()
     }
 
@@ -106,6 +125,44 @@ impl Messages for Sqlite {
         self.clinical()?;
         let outcome = outcome.to_owned();
         self.job(|reply| SettleReprocess { request, outcome, reply }).await
+    }
+}
+
+/// From where the list is read.
+enum Place {
+    /// Below a position, newest first.
+    Older(i64),
+    /// Above a position, oldest first.
+    Newer(i64),
+}
+
+impl Sqlite {
+    /// Rows that a filter finds, from a place on.
+    async fn rows_of(&self, filter: &MessageFilter, place: Place, limit: usize) -> Result<Vec<SqliteRow>> {
+        let (comparison, order, seq) = match place {
+            Place::Older(seq) => ("<", "DESC", seq),
+            Place::Newer(seq) => (">", "ASC", seq),
+        };
+        // A key has few messages, so it drives whatever else is asked for.
+        let (mut sql, mut values): (String, Vec<Value>) = match &filter.key {
+            Some(key) => {
+                let values = vec![fold(&key.value).into(), seq.into()];
+                (format!("{COLUMNS_BY_KEY} AND k.seq {comparison} ?"), values)
+            }
+            None => (format!("{COLUMNS} WHERE m.seq {comparison} ?"), vec![seq.into()]),
+        };
+        for (condition, value) in conditions(filter) {
+            sql.push_str(condition);
+            values.push(value);
+        }
+        if filter.is_unresolved {
+            sql.push_str(&format!(" AND NOT ({RESOLVED})"));
+            values.push(message_state_number(MessageState::Quarantined).into());
+            values.push(message_state_number(MessageState::Error).into());
+        }
+        sql.push_str(&format!(" ORDER BY m.seq {order} LIMIT ?"));
+        values.push(bounded(limit).into());
+        Ok(sqlx::query_with(AssertSqlSafe(sql), arguments(values)?).fetch_all(&self.node).await?)
     }
 }
 
@@ -149,6 +206,7 @@ fn message_row(row: &SqliteRow) -> Result<MessageRow> {
         leaves_mapped: small(row.try_get(12)?)?,
         leaves_total: small(row.try_get(13)?)?,
         parent: row.try_get::<Option<Vec<u8>>, _>(14)?.map(id).transpose()?,
+        resolved_by: row.try_get::<Option<Vec<u8>>, _>(15)?.map(id).transpose()?,
     })
 }
 

@@ -68,7 +68,8 @@ impl Statistics for Sqlite {
         type Row = (Option<String>, i64, String, i64, i64, i64, i64);
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT reason, state, sender, count(*), min(received_us), max(received_us), max(seq)
-             FROM messages INDEXED BY messages_held WHERE state IN (5, 6) GROUP BY reason, state, sender ORDER BY reason, state, sender LIMIT ?",
+             FROM messages INDEXED BY messages_held WHERE state IN (5, 6) AND resolved_by IS NULL
+             GROUP BY reason, state, sender ORDER BY reason, state, sender LIMIT ?",
         )
         .bind(GROUPS_MAX)
         .fetch_all(&self.node)
@@ -126,7 +127,7 @@ impl Statistics for Sqlite {
         }
         let refused: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM messages INDEXED BY messages_held
-             WHERE state IN (5, 6) AND reason >= ? AND reason < ? AND received_us >= ?",
+             WHERE state IN (5, 6) AND resolved_by IS NULL AND reason >= ? AND reason < ? AND received_us >= ?",
         )
         .bind(refused)
         .bind(format!("{refused}\u{10ffff}"))

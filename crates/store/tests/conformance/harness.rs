@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use store::{Access, Apply, Intake, Journal, Ledger, Messages, Outbox, PatientIndex, Resources, Statistics};
+use store::{Access, Accesses, Apply, Intake, Journal, Ledger, Messages, Outbox, PatientIndex, Resources, Statistics};
 
 /// The ports of an on-prem node.
 pub struct Clinical {
@@ -16,6 +16,7 @@ pub struct Clinical {
     pub access: Arc<dyn Access>,
     pub index: Arc<dyn PatientIndex>,
     pub statistics: Arc<dyn Statistics>,
+    pub accesses: Arc<dyn Accesses>,
 }
 
 /// The ports of a cloud node.

@@ -1,6 +1,6 @@
 //! The journal.
 
-use store::{AckOutcome, Appended, Disposition, Entry, Journal, JournalId, Seq};
+use store::{AckOutcome, Appended, Arrival, Disposition, Entry, Journal, JournalId, Seq};
 use uuid::Uuid;
 
 use crate::harness::Adapter;
@@ -246,4 +246,22 @@ pub async fn an_entry_id_is_given_once(adapter: &impl Adapter) {
     assert!(first.is_ok() && third.is_ok());
     assert!(matches!(second, Err(store::Error::Conflict(_))), "{second:?}");
     assert_eq!(all(&*journal).await.len(), 2);
+}
+
+pub async fn an_edited_child_is_no_duplicate_and_makes_none(adapter: &impl Adapter) {
+    let node = adapter.clinical().await;
+    let first = arrival("1", "bytes", NOW_US);
+    let parent = first.id;
+    node.journal.append(first).await.expect("appends");
+    let child = Arrival { parent: Some(parent), acknowledgment: None, ..arrival("1", "bytes", NOW_US) };
+    let id = child.id;
+    let appended = node.journal.append(child).await.expect("appends");
+    assert!(matches!(appended, Appended::New { control_id_reused: false, .. }), "{appended:?}");
+    let read = node.journal.read(id).await.expect("reads").expect("is there");
+    assert_eq!((read.parent, read.acknowledgment), (Some(parent), None));
+    let edited = Arrival { parent: Some(parent), ..arrival("2", "edited", NOW_US) };
+    node.journal.append(edited).await.expect("appends");
+    // The sender mends its system and sends the same: that is its own first message.
+    let appended = node.journal.append(arrival("2", "edited", NOW_US)).await.expect("appends");
+    assert!(matches!(appended, Appended::New { control_id_reused: false, .. }), "{appended:?}");
 }

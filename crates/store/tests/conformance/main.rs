@@ -39,7 +39,8 @@ macro_rules! conformance {
                 refused_entries_are_kept_and_never_duplicates entries_without_a_sender_are_never_duplicates
                 an_outcome_is_seen_after_a_later_commit an_outcome_survives_closing
                 a_window_has_what_was_received_in_it months_are_read_in_the_order_of_positions
-                readers_are_woken_after_the_commit an_unknown_entry_is_none an_entry_id_is_given_once;
+                readers_are_woken_after_the_commit an_unknown_entry_is_none an_entry_id_is_given_once
+                an_edited_child_is_no_duplicate_and_makes_none;
             apply:
                 a_set_is_written_whole entries_are_applied_once applied_through_continues_after_a_restart
                 a_set_that_fails_leaves_nothing no_entry_is_passed_over_when_a_set_before_it_fails
@@ -62,7 +63,8 @@ macro_rules! conformance {
                 the_list_is_newest_first_and_pages keys_are_found_whatever_their_case
                 filters_hold_together types_and_senders_are_found_whole_or_by_their_first_part
                 a_detail_has_all_that_came_of_a_message
-                a_reprocess_is_requested_once_and_settled_once states_are_counted;
+                a_reprocess_is_requested_once_and_settled_once states_are_counted
+                an_applied_edit_resolves_all_that_it_was_made_of neighbours_are_those_of_the_filtered_list;
             identity:
                 an_identifier_has_one_holder_and_follows_merges identifiers_of_a_patient_include_those_of_its_aliases
                 a_review_is_raised_once_and_answered_once an_answer_reprocesses_every_message_that_waits
@@ -87,7 +89,8 @@ macro_rules! conformance {
                 what_waits_is_told_by_channel held_messages_are_grouped_by_reason
                 the_boundary_counts_messages_once_in_each_line backlogs_are_told_by_destination;
             access:
-                a_record_of_access_is_durable_on_return concurrent_records_are_all_kept;
+                a_record_of_access_is_durable_on_return concurrent_records_are_all_kept
+                accesses_of_a_message_are_read_newest_first;
         }
     };
 }

@@ -160,3 +160,69 @@ pub async fn types_and_senders_are_found_whole_or_by_their_first_part(adapter: &
     let window = MessageFilter { since_us: Some(20), until_us: Some(30), ..MessageFilter::default() };
     assert_eq!(seqs(&*node.messages, &window, None, 9).await, [2]);
 }
+
+pub async fn an_applied_edit_resolves_all_that_it_was_made_of(adapter: &impl Adapter) {
+    let node = adapter.clinical().await;
+    let held = |seq: i64, parent: Option<i64>, state| {
+        let mut one = set(seq);
+        (one.message.state, one.message.parent) = (state, parent.map(|parent| message(parent).id));
+        one
+    };
+    for one in [
+        held(1, None, MessageState::Quarantined),
+        held(2, None, MessageState::Error),
+        held(3, Some(1), MessageState::Quarantined),
+    ] {
+        node.apply.commit(one).await.expect("commits");
+    }
+    let row = |seq| {
+        let messages = node.messages.clone();
+        async move { messages.detail(message(seq).id).await.expect("reads").expect("is there").row }
+    };
+    assert_eq!((row(1).await.resolved_by, row(1).await.is_open()), (None, true), "the edit is held back too");
+    node.apply.commit(held(4, Some(3), MessageState::Routed)).await.expect("commits");
+    node.apply.commit(held(5, Some(3), MessageState::Stored)).await.expect("commits");
+    for seq in [1, 3] {
+        let row = row(seq).await;
+        assert_eq!((row.resolved_by, row.state), (Some(message(4).id), MessageState::Quarantined));
+        assert!(!row.is_open());
+    }
+    assert_eq!((row(2).await.resolved_by, row(4).await.resolved_by), (None, None));
+    let children = node.messages.children(message(3).id).await.expect("reads");
+    assert_eq!(children.iter().map(|row| row.seq.0).collect::<Vec<_>>(), [4, 5]);
+
+    let held_back =
+        MessageFilter { state: Some(MessageState::Quarantined), is_unresolved: true, ..Default::default() };
+    assert!(seqs(&*node.messages, &held_back, None, 9).await.is_empty());
+    let open = MessageFilter { is_unresolved: true, ..MessageFilter::default() };
+    assert_eq!(seqs(&*node.messages, &open, None, 9).await, [5, 4, 2]);
+    let counts: HashMap<_, _> = node.messages.counts().await.expect("reads").into_iter().collect();
+    assert_eq!((counts.get(&MessageState::Quarantined), counts.get(&MessageState::Error)), (None, Some(&1)));
+
+    // A reprocess of what was edited keeps the link.
+    let mut again = held(1, None, MessageState::Quarantined);
+    again.cause = store::Cause::Reprocessed(Seq(1));
+    node.apply.commit(again).await.expect("commits");
+    assert_eq!(row(1).await.resolved_by, Some(message(4).id));
+}
+
+pub async fn neighbours_are_those_of_the_filtered_list(adapter: &impl Adapter) {
+    let node = adapter.clinical().await;
+    for seq in 1..=5 {
+        let mut one = set(seq);
+        one.message.channel = if seq % 2 == 0 { "oru".into() } else { "adt".into() };
+        node.apply.commit(one).await.expect("commits");
+    }
+    let id = |seq: Option<i64>| seq.map(|seq| message(seq).id);
+    let any = MessageFilter::default();
+    let adt = MessageFilter { channel: Some("adt".into()), ..MessageFilter::default() };
+    for (filter, of, older, newer) in [
+        (&any, 3, Some(2), Some(4)),
+        (&adt, 3, Some(1), Some(5)),
+        (&any, 1, None, Some(2)),
+        (&any, 5, Some(4), None),
+    ] {
+        let found = node.messages.neighbours(filter, Seq(of)).await.expect("reads");
+        assert_eq!(found, (id(older), id(newer)));
+    }
+}

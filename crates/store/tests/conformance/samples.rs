@@ -31,6 +31,7 @@ pub fn arrival(control_id: &str, bytes: &str, received_us: i64) -> Arrival {
             code: "AA".into(),
             bytes: Bytes::from(format!("MSA|AA|{control_id}|{bytes}")),
         }),
+        parent: None,
     }
 }
 
@@ -55,6 +56,7 @@ pub fn message(seq: i64) -> MessageRow {
         leaves_mapped: 40,
         leaves_total: 42,
         parent: None,
+        resolved_by: None,
     }
 }
 

@@ -70,7 +70,8 @@ impl Adapter for Files {
             ledger: store.clone(),
             access: store.clone(),
             index: store.clone(),
-            statistics: store,
+            statistics: store.clone(),
+            accesses: store,
         }
     }
 

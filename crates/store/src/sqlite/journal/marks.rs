@@ -18,7 +18,8 @@ impl std::fmt::Debug for Salt {
 /// The digests of one arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Marks {
-    /// Of MSH-3, MSH-4 and MSH-10; `None` where nothing is looked up: refused, or without a sender.
+    /// Of MSH-3, MSH-4 and MSH-10; `None` where nothing is looked up: refused, made by an edit, or without a
+    /// sender.
     pub sender: Option<i64>,
     /// Of the bytes.
     pub digest: [u8; SHA256_OUTPUT_LEN],
@@ -45,7 +46,8 @@ impl Salt {
     /// Both digests of an arrival.
     pub fn marks(&self, arrival: &Arrival) -> Marks {
         let accepted = arrival.disposition == Disposition::Accepted;
-        let sender = arrival.sender.as_ref().filter(|_| accepted).map(|sender| self.sender(sender));
+        let is_looked_up = accepted && arrival.parent.is_none();
+        let sender = arrival.sender.as_ref().filter(|_| is_looked_up).map(|sender| self.sender(sender));
         Marks { sender, digest: self.digest(&arrival.bytes) }
     }
 

@@ -22,7 +22,7 @@ impl Files {
         for file in self.candidates(id) {
             let row = sqlx::query(
                 "SELECT e.seq, e.id, e.received_us, e.channel, e.peer, e.refused, e.reused, e.digest, e.bytes,
-                    a.code, a.bytes, o.outcome
+                    a.code, a.bytes, o.outcome, e.parent
                  FROM entries e LEFT JOIN acknowledgments a ON a.seq = e.seq
                  LEFT JOIN acknowledgment_outcomes o ON o.seq = e.seq WHERE e.id = ?",
             )
@@ -119,7 +119,7 @@ async fn page(
 ) -> Result<Vec<Entry>> {
     let rows = sqlx::query(
         "SELECT e.seq, e.id, e.received_us, e.channel, e.peer, e.refused, e.reused, e.digest, e.bytes,
-            a.code, a.bytes, o.outcome
+            a.code, a.bytes, o.outcome, e.parent
          FROM entries e LEFT JOIN acknowledgments a ON a.seq = e.seq
          LEFT JOIN acknowledgment_outcomes o ON o.seq = e.seq
          WHERE e.seq > ? AND e.received_us >= ? AND e.received_us < ? ORDER BY e.seq LIMIT ?",
@@ -148,6 +148,7 @@ fn entry(row: &SqliteRow, salt: &Salt) -> Result<Entry> {
         control_id_reused: row.try_get(6)?,
         bytes: Bytes::from(bytes),
         acknowledgment: acknowledgment(row)?,
+        parent: row.try_get::<Option<Vec<u8>>, _>(12)?.map(|id| id_of(&id).map(JournalId)).transpose()?,
     })
 }
 

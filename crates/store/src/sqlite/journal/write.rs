@@ -29,7 +29,8 @@ const OUTCOMES_MAX: usize = 65_536;
 const MONTHS_OPEN_MAX: usize = 2;
 
 const INSERT_ENTRIES: &str =
-    "INSERT INTO entries (seq, id, received_us, channel, peer, refused, reused, sender, digest, bytes)";
+    "INSERT INTO entries (seq, id, received_us, channel, peer, refused, reused, sender, digest, bytes,
+    parent)";
 const INSERT_ACKNOWLEDGMENTS: &str = "INSERT INTO acknowledgments (seq, code, bytes)";
 const INSERT_OUTCOMES: &str = "INSERT INTO acknowledgment_outcomes (seq, outcome)";
 const REPLACE_OUTCOME: &str = "ON CONFLICT (seq) DO UPDATE SET outcome = excluded.outcome";
@@ -181,7 +182,7 @@ impl Writer {
 
     async fn write(&mut self, month: Month, appends: &[Append], verdicts: &[Verdict]) -> Result<()> {
         let first = self.next;
-        let mut entries = Rows::insert(INSERT_ENTRIES, 10);
+        let mut entries = Rows::insert(INSERT_ENTRIES, 11);
         let mut acknowledgments = Rows::insert(INSERT_ACKNOWLEDGMENTS, 3);
         let mut seq = first;
         let mut size = 0;
@@ -313,6 +314,7 @@ fn push(entries: &mut Rows, acknowledgments: &mut Rows, seq: i64, append: &Appen
         marks.sender.into(),
         marks.digest.to_vec().into(),
         arrival.bytes.to_vec().into(),
+        arrival.parent.map(|parent| parent.0.as_bytes().to_vec()).into(),
     ]);
     if let Some(given) = &arrival.acknowledgment {
         acknowledgments.push([seq.into(), given.code.as_str().into(), given.bytes.to_vec().into()]);

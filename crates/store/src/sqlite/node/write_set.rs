@@ -12,7 +12,7 @@ use crate::sqlite::codes::message_state_number;
 use crate::sqlite::identity::raise;
 use crate::sqlite::rows::{Rows, run};
 use crate::{
-    Cause, Error, Key, MessageRow, NewDelivery, NewPseudonym, NewReview, PATIENT_KEY, PatientAlias,
+    Cause, Error, Key, MessageRow, MessageState, NewDelivery, NewPseudonym, NewReview, PATIENT_KEY, PatientAlias,
     PatientIdentifier, Result, WriteSet,
 };
 
@@ -132,9 +132,40 @@ pub(super) async fn write(
     for review in written.iter().flat_map(|set| &set.reviews) {
         raise(review, connection).await?;
     }
+    resolve(&written, connection).await?;
     let records = written.iter().flat_map(|set| set.records.iter().cloned());
     state.write_records(records, connection).await?;
     Ok(outcomes)
+}
+
+/// Notes at what was edited that it is resolved, when the message made of it was applied. An edit of an edit resolves
+/// both. The first message to do so stays.
+async fn resolve(written: &[&PreparedSet], connection: &mut SqliteConnection) -> Result<()> {
+    for set in written.iter().filter(|set| is_applied(set.message.state)) {
+        let Some(parent) = set.message.parent else { continue };
+        sqlx::query(
+            "UPDATE messages SET resolved_by = ?1 WHERE resolved_by IS NULL AND id <> ?1 AND id IN (
+                WITH RECURSIVE origins (id) AS (VALUES (?2) UNION
+                    SELECT m.parent FROM messages m JOIN origins o ON m.id = o.id WHERE m.parent IS NOT NULL)
+                SELECT id FROM origins)",
+        )
+        .bind(set.message.id.0.as_bytes().to_vec())
+        .bind(parent.0.as_bytes().to_vec())
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Whether a message in this state has had its effect.
+fn is_applied(state: MessageState) -> bool {
+    match state {
+        MessageState::Stored | MessageState::Routed | MessageState::Filtered => true,
+        MessageState::Received
+        | MessageState::Translated
+        | MessageState::Quarantined
+        | MessageState::Error => false,
+    }
 }
 
 /// The reprocessed messages that exist: their seq and id.
