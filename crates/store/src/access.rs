@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 
+use crate::Result;
 #[cfg(feature = "clinical")]
 use crate::{JournalId, LedgerRow};
-use crate::Result;
 
 /// Keeps records of access.
 #[async_trait]

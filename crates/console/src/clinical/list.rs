@@ -51,7 +51,10 @@ impl Choice {
             "" => None,
             number => Some(Seq(number.parse().map_err(|_| Error::Invalid("page"))?)),
         };
-        Ok((MessageFilter { state, channel, message_type, ..MessageFilter::default() }, before))
+        let is_unresolved = matches!(state, Some(MessageState::Quarantined | MessageState::Error));
+        let filter =
+            MessageFilter { state, channel, message_type, is_unresolved, ..MessageFilter::default() };
+        Ok((filter, before))
     }
 }
 

@@ -135,6 +135,7 @@ impl Choice {
         Ok(MessageFilter {
             state: Some(state.ok_or(Error::Invalid("state"))?),
             reason: Some(self.reason.clone()),
+            is_unresolved: true,
             ..MessageFilter::default()
         })
     }

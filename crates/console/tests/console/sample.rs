@@ -69,6 +69,7 @@ pub fn row(number: i64, id: Uuid, state: MessageState) -> MessageRow {
         leaves_mapped: 3,
         leaves_total: 9,
         parent: None,
+        resolved_by: None,
     }
 }
 
@@ -87,6 +88,7 @@ fn entry(number: i64, id: Uuid, bytes: &'static [u8]) -> Entry {
             bytes: Bytes::from_static(b"MSH|^~\\&|||EMR|WARD|||ACK|1|P|2.5.1\rMSA|AA|CTRL-9\r"),
             outcome: AckOutcome::Sent,
         }),
+        parent: None,
     }
 }
 
@@ -171,6 +173,7 @@ impl Messages for Node {
                 && filter.channel.as_ref().is_none_or(|channel| *channel == row.channel)
                 && filter.reason.as_ref().is_none_or(|reason| row.reason.as_ref() == Some(reason))
                 && filter.key.as_ref().is_none_or(|key| key.value == "MRN-4711")
+                && (!filter.is_unresolved || row.resolved_by.is_none())
                 && before.is_none_or(|before| row.seq < before)
         };
         let mut found: Vec<MessageRow> = rows.iter().filter(fits).cloned().collect();
@@ -189,6 +192,20 @@ impl Messages for Node {
             deliveries: if is_routed { vec![delivery()] } else { Vec::new() },
             records: vec![LedgerRow { leaf: Some(6), hash: Some([0xab; 32]), record: record.to_bytes() }],
         }))
+    }
+    async fn neighbours(
+        &self,
+        filter: &MessageFilter,
+        of: Seq,
+    ) -> Result<(Option<JournalId>, Option<JournalId>)> {
+        let mut rows = self.list(filter, None, usize::MAX).await?;
+        let older = rows.iter().find(|row| row.seq < of).map(|row| row.id);
+        rows.reverse();
+        Ok((older, rows.iter().find(|row| row.seq > of).map(|row| row.id)))
+    }
+    async fn children(&self, parent: JournalId) -> Result<Vec<MessageRow>> {
+        let rows = self.clinical.rows.lock().expect("lock");
+        Ok(rows.iter().filter(|row| row.parent == Some(parent)).cloned().collect())
     }
     async fn counts(&self) -> Result<Vec<(MessageState, u64)>> {
         Ok(vec![(MessageState::Routed, 12), (MessageState::Quarantined, 5)])

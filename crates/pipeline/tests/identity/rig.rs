@@ -148,6 +148,7 @@ impl Rig {
             sender: None,
             disposition: Disposition::Accepted,
             acknowledgment: None,
+            parent: None,
         };
         self.store.append(arrival).await.expect("appends");
         id

@@ -154,17 +154,15 @@ impl Sqlite {
 #[async_trait]
 impl crate::Accesses for Sqlite {
     async fn accesses_of(&self, message: crate::JournalId, limit: usize) -> Result<Vec<LedgerRow>> {
-        let records: Vec<(i64, Vec<u8>)> =
-            sqlx::query_as("SELECT record, bytes FROM records WHERE message = ? ORDER BY record DESC LIMIT ?")
-                .bind(message.0.as_bytes().to_vec())
-                .bind(bounded(limit))
-                .fetch_all(&self.access.pool)
-                .await?;
-        let mut asked = Rows::statement(
-            "SELECT record, leaf, hash FROM leaves WHERE file = 1 AND record IN (",
-            ")",
-            1,
-        );
+        let records: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+            "SELECT record, bytes FROM records WHERE message = ? ORDER BY record DESC LIMIT ?",
+        )
+        .bind(message.0.as_bytes().to_vec())
+        .bind(bounded(limit))
+        .fetch_all(&self.access.pool)
+        .await?;
+        let mut asked =
+            Rows::statement("SELECT record, leaf, hash FROM leaves WHERE file = 1 AND record IN (", ")", 1);
         records.iter().for_each(|(record, _)| asked.push([(*record).into()]));
         let mut connection = self.node.acquire().await?;
         let mut sealed = HashMap::new();

@@ -90,14 +90,13 @@ impl Messages for Sqlite {
     }
 
     async fn counts(&self) -> Result<Vec<(MessageState, u64)>> {
-        let rows: Vec<(i64, i64)> =
-            sqlx::query_as(AssertSqlSafe(format!(
-                "SELECT state, count(*) FROM messages WHERE NOT ({RESOLVED}) GROUP BY state ORDER BY state"
-            )))
-            .bind(message_state_number(MessageState::Quarantined))
-            .bind(message_state_number(MessageState::Error))
-            .fetch_all(&self.node)
-            .await?;
+        let rows: Vec<(i64, i64)> = sqlx::query_as(AssertSqlSafe(format!(
+            "SELECT state, count(*) FROM messages WHERE NOT ({RESOLVED}) GROUP BY state ORDER BY state"
+        )))
+        .bind(message_state_number(MessageState::Quarantined))
+        .bind(message_state_number(MessageState::Error))
+        .fetch_all(&self.node)
+        .await?;
         rows.into_iter().map(|(state, count)| Ok((message_state(state)?, unsigned(count)?))).collect()
     }
 

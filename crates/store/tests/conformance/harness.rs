@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use store::{Access, Accesses, Apply, Intake, Journal, Ledger, Messages, Outbox, PatientIndex, Resources, Statistics};
+use store::{
+    Access, Accesses, Apply, Intake, Journal, Ledger, Messages, Outbox, PatientIndex, Resources, Statistics,
+};
 
 /// The ports of an on-prem node.
 pub struct Clinical {

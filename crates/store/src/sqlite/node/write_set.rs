@@ -12,8 +12,8 @@ use crate::sqlite::codes::message_state_number;
 use crate::sqlite::identity::raise;
 use crate::sqlite::rows::{Rows, run};
 use crate::{
-    Cause, Error, Key, MessageRow, MessageState, NewDelivery, NewPseudonym, NewReview, PATIENT_KEY, PatientAlias,
-    PatientIdentifier, Result, WriteSet,
+    Cause, Error, Key, MessageRow, MessageState, NewDelivery, NewPseudonym, NewReview, PATIENT_KEY,
+    PatientAlias, PatientIdentifier, Result, WriteSet,
 };
 
 const INSERT_MESSAGES: &str =
