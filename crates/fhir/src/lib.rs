@@ -59,5 +59,8 @@ pub use outcome::{Issue, IssueCode, Severity, http_status, operation_outcome};
 pub use primitive::STRING_BYTES_MAX;
 pub use reference::{Reference, for_each_reference};
 pub use resource_type::{RESOURCE_ID_CHARS_MAX, ResourceId, ResourceType, is_resource_id};
-pub use search::{IndexValue, SearchComponent, SearchKind, SearchParameter, extract, extract_composite};
+pub use search::{
+    Audience, DateMatch, FOLDED_CHARS_MAX, IndexValue, NumberMatch, PREFIXES, Prefix, QueryProblem,
+    SearchComponent, SearchKind, SearchParameter, extract, extract_composite, fold_string, indexed, is_plain,
+};
 pub use validate::{DEPTH_MAX, ISSUES_MAX, validate};

@@ -24,6 +24,9 @@ pub enum Error {
     /// The write contradicts a row that exists (a version, a delivery id, a leaf number). It was not written.
     #[error("the write contradicts a stored row: {0}")]
     Conflict(&'static str),
+    /// The read would cost more than its limits allow; a narrower one may not.
+    #[error("the read costs too much: {0}")]
+    TooCostly(&'static str),
 }
 
 /// The result of a port's call.

@@ -41,6 +41,7 @@ mod messages;
 #[cfg(feature = "clinical")]
 mod outbox;
 mod resources;
+mod search;
 pub mod sqlite;
 #[cfg(feature = "clinical")]
 mod statistics;
@@ -66,9 +67,10 @@ pub use ledger::{Ledger, LedgerRow, SealedLeaf, Unsealed};
 pub use messages::{KeyTerm, MessageDetail, MessageFilter, MessageRow, MessageState, Messages};
 #[cfg(feature = "clinical")]
 pub use outbox::{Delivery, DeliveryRow, DeliveryState, Outbox, Settlement};
-pub use resources::{
-    Clause, IndexEntry, Page, ResourceBody, ResourceKey, ResourceVersion, Resources, Search, Stored,
-    TokenValue,
+pub use resources::{IndexEntry, ResourceBody, ResourceKey, ResourceVersion, Resources, Stored};
+pub use search::{
+    COUNTED_MAX, Clause, EXAMINED_MAX, History, HistoryPage, INCLUDED_MAX, Include, Page, Position,
+    QuantityValue, SORTED_MAX, Search, Sort, SortBy, SortValue, TextMatch, TokenValue, Total,
 };
 #[cfg(feature = "clinical")]
 pub use statistics::{Backlog, Boundary, Feed, HeldGroup, MINUTE_US, Minute, Statistics, Waiting};

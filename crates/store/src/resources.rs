@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use fhir::{IndexValue, ResourceType};
 
-use crate::{Micros, Result};
+use crate::{History, HistoryPage, Micros, Page, Result, Search};
 
 /// A stored resource body: canonical JSON. PHI on the clinical role: `Debug` prints `[phi]`, and there is no
 /// `Serialize`, `Display` or `AsRef`.
@@ -102,66 +102,6 @@ pub struct Stored {
     pub body: ResourceBody,
 }
 
-/// A search of one type: all clauses must hold.
-#[derive(Clone)]
-pub struct Search {
-    /// The type.
-    pub resource_type: ResourceType,
-    /// AND of clauses.
-    pub clauses: Vec<Clause>,
-    /// Most matches of a page.
-    pub count: usize,
-    /// Keyset cursor from the previous page.
-    pub after: Option<i64>,
-}
-
-impl std::fmt::Debug for Search {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Search({}, {} clauses)", self.resource_type, self.clauses.len())
-    }
-}
-
-/// One condition; values inside one clause are OR.
-#[derive(Clone)]
-pub enum Clause {
-    /// `_id`.
-    Id(Vec<String>),
-    /// A token parameter.
-    Token {
-        /// Its code. One without values in the index matches nothing; whether it exists is the caller's matter.
-        parameter: String,
-        /// The values, any of which may match.
-        values: Vec<TokenValue>,
-    },
-    /// A reference parameter.
-    Reference {
-        /// Its code.
-        parameter: String,
-        /// (type, id) of the targets; without a type, any target of that id.
-        values: Vec<(Option<String>, String)>,
-    },
-}
-
-/// One value of a token parameter (R4, search, 3.1.1.4.10). Codes match whatever their case, as the section advises.
-#[derive(Clone, PartialEq, Eq)]
-pub struct TokenValue {
-    /// `None`: any system; `Some("")`: no system.
-    pub system: Option<String>,
-    /// `None`: any code of the system.
-    pub code: Option<String>,
-}
-
-/// One page of a search, in the order the resources were first stored.
-#[derive(Debug)]
-pub struct Page {
-    /// The matches; deleted resources never match.
-    pub matches: Vec<Stored>,
-    /// Where the next page begins; `None` on the last.
-    pub next: Option<i64>,
-    /// All matches, where counting is cheap.
-    pub total: Option<u64>,
-}
-
 /// Reads resources.
 #[async_trait]
 pub trait Resources: Send + Sync {
@@ -178,8 +118,13 @@ pub trait Resources: Send + Sync {
     /// One page of matches.
     ///
     /// # Errors
-    /// As [`Resources::read`].
+    /// As [`Resources::read`]; [`crate::Error::TooCostly`] when the order or the total asked for would cost too much.
     async fn search(&self, search: &Search) -> Result<Page>;
+    /// One page of versions; `None` when a resource that is asked for never existed.
+    ///
+    /// # Errors
+    /// As [`Resources::read`].
+    async fn history(&self, history: &History) -> Result<Option<HistoryPage>>;
     /// Live resources of each type.
     ///
     /// # Errors

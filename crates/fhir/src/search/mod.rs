@@ -2,6 +2,9 @@
 
 mod evaluate;
 mod expression;
+mod fold;
+mod indexed;
+mod query;
 mod values;
 
 use std::collections::HashSet;
@@ -11,7 +14,11 @@ use serde_json::Value;
 use crate::error::Error;
 use evaluate::{Found, Item, elements, evaluate};
 pub(crate) use expression::{Expression, parse};
+pub use fold::{FOLDED_CHARS_MAX, fold_string};
+pub use indexed::{Audience, indexed, is_plain};
+pub use query::{DateMatch, NumberMatch, PREFIXES, Prefix, QueryProblem};
 use values::{index_values, token};
+
 /// A search parameter of one resource type.
 #[derive(Debug, Clone, Copy)]
 pub struct SearchParameter {

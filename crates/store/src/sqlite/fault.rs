@@ -82,6 +82,7 @@ pub(super) fn again(error: &Error) -> Error {
         Error::AlreadyApplied(seq) => Error::AlreadyApplied(*seq),
         Error::NotFound => Error::NotFound,
         Error::Conflict(what) => Error::Conflict(what),
+        Error::TooCostly(what) => Error::TooCostly(what),
     }
 }
 

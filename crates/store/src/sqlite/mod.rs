@@ -8,6 +8,7 @@ mod checkpoint;
 mod codes;
 mod fault;
 mod file;
+mod history;
 #[cfg(feature = "clinical")]
 mod identity;
 mod intake;

@@ -9,7 +9,7 @@ use super::Sqlite;
 use super::body::unpack;
 use super::codes::{small, unsigned};
 use super::node::names::Names;
-use crate::{Page, ResourceBody, ResourceKey, Resources, Result, Search, Stored};
+use crate::{History, HistoryPage, Page, ResourceBody, ResourceKey, Resources, Result, Search, Stored};
 
 #[async_trait]
 impl Resources for Sqlite {
@@ -48,6 +48,10 @@ impl Resources for Sqlite {
 
     async fn search(&self, search: &Search) -> Result<Page> {
         self.page(search).await
+    }
+
+    async fn history(&self, history: &History) -> Result<Option<HistoryPage>> {
+        self.versions(history).await
     }
 
     async fn counts(&self) -> Result<Vec<(ResourceType, u64)>> {

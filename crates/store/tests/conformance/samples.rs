@@ -106,7 +106,7 @@ pub fn token(version: ResourceVersion, parameter: &str, system: Option<&str>, co
 }
 
 pub fn search(name: &str, clauses: Vec<Clause>) -> Search {
-    Search { resource_type: resource_type(name), clauses, count: 100, after: None }
+    Search { clauses, ..Search::of(resource_type(name), 100) }
 }
 
 pub fn tokens(parameter: &str, values: &[(Option<&str>, Option<&str>)]) -> Clause {
@@ -114,7 +114,7 @@ pub fn tokens(parameter: &str, values: &[(Option<&str>, Option<&str>)]) -> Claus
         system: system.map(Into::into),
         code: code.map(Into::into),
     };
-    Clause::Token { parameter: parameter.into(), values: values.iter().map(value).collect() }
+    Clause::Token { parameter: parameter.into(), values: values.iter().map(value).collect(), not: false }
 }
 
 pub fn references(parameter: &str, values: &[(Option<&str>, &str)]) -> Clause {

@@ -17,15 +17,42 @@ pub(in crate::sqlite) enum IndexRow {
     Reference { pid: i64, target: i64 },
     /// `dat`
     Date { pid: i64, low_us: i64, high_us: i64 },
-    /// `str`
-    Text { pid: i64, folded: String },
+    /// `str`: the text is empty where folding changes nothing
+    Text { pid: i64, folded: String, text: String },
     /// `uri`
     Uri { pid: i64, uri: String },
     /// `num`: the value's bits, so that rows can be compared
     Number { pid: i64, sys: i64, unit: String, bits: i64 },
 }
 
-/// A text as it is compared: without case, and cut.
+impl IndexRow {
+    /// The number of its parameter; none of a compartment's row.
+    pub fn parameter(&self) -> Option<i64> {
+        match self {
+            Self::Compartment { .. } => None,
+            Self::Token { pid, .. }
+            | Self::Reference { pid, .. }
+            | Self::Date { pid, .. }
+            | Self::Text { pid, .. }
+            | Self::Uri { pid, .. }
+            | Self::Number { pid, .. } => Some(*pid),
+        }
+    }
+}
+
+/// The beginning of a text that is compared as it is.
+pub(in crate::sqlite) fn cut(text: &str) -> String {
+    text.chars().take(KEY_CHARS_MAX).collect()
+}
+
+/// The row of a text of a string parameter.
+pub(in crate::sqlite) fn text_row(pid: i64, text: &str) -> IndexRow {
+    let (folded, text) = (fhir::fold_string(text), cut(text));
+    let text = if text == folded { String::new() } else { text };
+    IndexRow::Text { pid, folded, text }
+}
+
+/// A code or key as it is compared: without case, and cut.
 pub(in crate::sqlite) fn fold(text: &str) -> String {
     text.trim().chars().flat_map(char::to_lowercase).take(KEY_CHARS_MAX).collect()
 }
@@ -39,17 +66,30 @@ pub(in crate::sqlite) fn encode(rows: &[IndexRow]) -> Vec<u8> {
             IndexRow::Token { pid, code, sys } => (2, [*pid, *sys, 0], Some(code)),
             IndexRow::Reference { pid, target } => (3, [*pid, *target, 0], None),
             IndexRow::Date { pid, low_us, high_us } => (4, [*pid, *low_us, *high_us], None),
-            IndexRow::Text { pid, folded } => (5, [*pid, 0, 0], Some(folded)),
+            IndexRow::Text { pid, folded, .. } => (5, [*pid, 0, 0], Some(folded)),
             IndexRow::Uri { pid, uri } => (6, [*pid, 0, 0], Some(uri)),
             IndexRow::Number { pid, sys, unit, bits } => (7, [*pid, *sys, *bits], Some(unit)),
         };
         bytes.push(tag);
         integers.iter().for_each(|integer| put(&mut bytes, zigzag(*integer)));
-        let text = text.unwrap_or_default();
-        put(&mut bytes, u64::try_from(text.len()).unwrap_or(u64::MAX));
-        bytes.extend_from_slice(text.as_bytes());
+        put_text(&mut bytes, text.unwrap_or_default());
+        if let IndexRow::Text { text, .. } = row {
+            put_text(&mut bytes, text);
+        }
     }
     bytes
+}
+
+fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    put(bytes, u64::try_from(text.len()).unwrap_or(u64::MAX));
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+fn take_text(rest: &mut &[u8]) -> Option<String> {
+    let length = usize::try_from(take(rest)?).ok()?;
+    let (text, after) = rest.split_at_checked(length)?;
+    *rest = after;
+    std::str::from_utf8(text).ok().map(str::to_owned)
 }
 
 /// The rows of a stored form.
@@ -65,16 +105,13 @@ pub(in crate::sqlite) fn decode(bytes: &[u8]) -> Result<Vec<IndexRow>> {
 
 fn row(tag: u8, rest: &mut &[u8]) -> Option<IndexRow> {
     let [a, b, c] = [take(rest)?, take(rest)?, take(rest)?].map(unzigzag);
-    let length = usize::try_from(take(rest)?).ok()?;
-    let (text, after) = rest.split_at_checked(length)?;
-    *rest = after;
-    let text = std::str::from_utf8(text).ok()?.to_owned();
+    let text = take_text(rest)?;
     Some(match tag {
         1 => IndexRow::Compartment { patient: a, newness: b },
         2 => IndexRow::Token { pid: a, code: text, sys: b },
         3 => IndexRow::Reference { pid: a, target: b },
         4 => IndexRow::Date { pid: a, low_us: b, high_us: c },
-        5 => IndexRow::Text { pid: a, folded: text },
+        5 => IndexRow::Text { pid: a, folded: text, text: take_text(rest)? },
         6 => IndexRow::Uri { pid: a, uri: text },
         7 => IndexRow::Number { pid: a, sys: b, unit: text, bits: c },
         _ => return None,
@@ -120,7 +157,7 @@ mod tests {
             IndexRow::Token { pid: 1, code: "é-1".into(), sys: 300 },
             IndexRow::Reference { pid: 2, target: i64::MAX },
             IndexRow::Date { pid: 3, low_us: -1, high_us: 1 },
-            IndexRow::Text { pid: 4, folded: String::new() },
+            IndexRow::Text { pid: 4, folded: "ae".into(), text: "Æ".into() },
             IndexRow::Uri { pid: 5, uri: "urn:x".into() },
             IndexRow::Number { pid: 6, sys: 0, unit: "mg".into(), bits: 81.25_f64.to_bits().cast_signed() },
         ]

@@ -19,10 +19,10 @@ impl Default for IndexChange {
                 Rows::each("DELETE FROM tok WHERE pid = ? AND code = ? AND sys = ? AND rid = ?", 4),
                 Rows::each("DELETE FROM ref WHERE pid = ? AND target = ? AND rid = ?", 3),
                 Rows::each("DELETE FROM dat WHERE pid = ? AND low_us = ? AND high_us = ? AND rid = ?", 4),
-                Rows::each("DELETE FROM str WHERE pid = ? AND folded = ? AND rid = ?", 3),
+                Rows::each("DELETE FROM str WHERE pid = ? AND folded = ? AND text = ? AND rid = ?", 4),
                 Rows::each("DELETE FROM uri WHERE pid = ? AND uri = ? AND rid = ?", 3),
                 Rows::each(
-                    "DELETE FROM num WHERE pid = ? AND sys = ? AND unit = ? AND value = ? AND rid = ?",
+                    "DELETE FROM num WHERE pid = ? AND value = ? AND sys = ? AND unit = ? AND rid = ?",
                     5,
                 ),
             ],
@@ -31,9 +31,9 @@ impl Default for IndexChange {
                 Rows::insert("INSERT INTO tok (pid, code, sys, rid)", 4),
                 Rows::insert("INSERT INTO ref (pid, target, rid)", 3),
                 Rows::insert("INSERT INTO dat (pid, low_us, high_us, rid)", 4),
-                Rows::insert("INSERT INTO str (pid, folded, rid)", 3),
+                Rows::insert("INSERT INTO str (pid, folded, text, rid)", 4),
                 Rows::insert("INSERT INTO uri (pid, uri, rid)", 3),
-                Rows::insert("INSERT INTO num (pid, sys, unit, value, rid)", 5),
+                Rows::insert("INSERT INTO num (pid, value, sys, unit, rid)", 5),
             ],
         }
     }
@@ -65,11 +65,13 @@ fn push(tables: &mut [Rows; 7], tid: i64, rid: i64, row: &IndexRow) {
         IndexRow::Date { pid, low_us, high_us } => {
             dat.push([pid.into(), low_us.into(), high_us.into(), rid.into()]);
         }
-        IndexRow::Text { pid, folded } => strs.push([pid.into(), folded.into(), rid.into()]),
+        IndexRow::Text { pid, folded, text } => {
+            strs.push([pid.into(), folded.into(), text.into(), rid.into()]);
+        }
         IndexRow::Uri { pid, uri } => uris.push([pid.into(), uri.into(), rid.into()]),
         IndexRow::Number { pid, sys, unit, bits } => {
             let value = f64::from_bits(bits.cast_unsigned());
-            num.push([pid.into(), sys.into(), unit.into(), value.into(), rid.into()]);
+            num.push([pid.into(), value.into(), sys.into(), unit.into(), rid.into()]);
         }
     }
 }

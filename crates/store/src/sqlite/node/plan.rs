@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use fhir::IndexValue;
 use sqlx::{Row, SqliteConnection};
 
-use super::entries::{IndexRow, decode, encode, fold};
+use super::entries::{IndexRow, cut, decode, encode, fold, text_row};
 use super::index_change::IndexChange;
 use super::names::{NO_TYPE, Names};
 use super::prepare::PreparedVersion;
@@ -28,7 +28,8 @@ pub(in crate::sqlite) struct Plan {
     slots: HashMap<SlotKey, Slot>,
     /// Versions that were current for no longer than this run: (rid, version row).
     passed: Vec<(i64, Current)>,
-    changes: Vec<(i64, u32)>,
+    /// (type, resource, version)
+    changes: Vec<(i64, i64, u32)>,
 }
 
 /// One resource.
@@ -158,7 +159,7 @@ impl Plan {
         if let Some(passed) = slot.current.replace(current) {
             self.passed.push((rid, passed));
         }
-        self.changes.push((rid, as_version));
+        self.changes.push((names.intern_type(version.resource_type), rid, as_version));
         Ok(rid)
     }
 
@@ -187,7 +188,7 @@ impl Plan {
                     let target = target(names, resource_type.as_deref(), id);
                     IndexRow::Reference { pid, target: self.rid(target, counters) }
                 }
-                IndexValue::String(text) => IndexRow::Text { pid, folded: fold(text) },
+                IndexValue::String(text) => text_row(pid, text),
                 IndexValue::Date { low_us, high_us } => {
                     IndexRow::Date { pid, low_us: *low_us, high_us: *high_us }
                 }
@@ -195,7 +196,7 @@ impl Plan {
                     let sys = names.intern_system(system.as_deref());
                     IndexRow::Number { pid, sys, unit: code.clone().unwrap_or_default(), bits: bits(value)? }
                 }
-                IndexValue::Uri(uri) => IndexRow::Uri { pid, uri: fold_uri(uri) },
+                IndexValue::Uri(uri) => IndexRow::Uri { pid, uri: cut(uri) },
                 IndexValue::Number(value) => {
                     IndexRow::Number { pid, sys: 0, unit: String::new(), bits: bits(value)? }
                 }
@@ -249,10 +250,10 @@ impl Plan {
         for (rid, current) in passed {
             versions.push(version_row(rid, current));
         }
-        let mut change_rows = Rows::insert("INSERT INTO changes (change, rid, version)", 3);
-        for (rid, version) in changes {
+        let mut change_rows = Rows::insert("INSERT INTO changes (change, tid, rid, version)", 4);
+        for (tid, rid, version) in changes {
             counters.change += 1;
-            change_rows.push([counters.change.into(), rid.into(), version.into()]);
+            change_rows.push([counters.change.into(), tid.into(), rid.into(), version.into()]);
         }
         let mut counts = Rows::statement(INSERT_COUNTS, UPSERT_COUNT, 2);
         live.into_iter()
@@ -332,11 +333,6 @@ fn key(names: &mut Names, resource_type: &str, id: &str) -> SlotKey {
 
 fn target(names: &mut Names, resource_type: Option<&str>, id: &str) -> SlotKey {
     (resource_type.map_or(NO_TYPE, |name| names.intern_type(name)), id.to_owned())
-}
-
-/// URIs are compared as they are (R4, search, 3.1.1.4.13), so they are only cut.
-fn fold_uri(uri: &str) -> String {
-    uri.chars().take(super::entries::KEY_CHARS_MAX).collect()
 }
 
 fn newest_instant(version: &PreparedVersion) -> i64 {
