@@ -22,9 +22,6 @@ pub const FLAG_KNOWN_HERE_ONLY: u32 = 2;
 /// Deliveries that one ledger record names; the records of a larger message are several.
 const DELIVERIES_NAMED_MAX: usize = 512;
 
-/// Search parameters indexed on the clinical role.
-pub const INDEXED: [&str; 4] = ["identifier", "patient", "subject", "code"];
-
 /// What heads a message row.
 pub struct Heading<'a> {
     /// The journal entry.
@@ -123,10 +120,9 @@ pub fn resource_version(write: &Write, package_hash: &str, now_us: i64) -> Resou
     }
 }
 
+/// Values of the clinical role's search parameters.
 fn index_of(write: &Write, body: &Value) -> Vec<IndexEntry> {
-    let parameters = fhir::r4().search_parameters(write.key.resource_type.as_str());
-    let indexed = parameters.iter().filter(|parameter| INDEXED.contains(&parameter.code));
-    indexed
+    fhir::indexed(write.key.resource_type.as_str(), fhir::Audience::Identified)
         .flat_map(|parameter| {
             let values = fhir::extract(body, parameter);
             values.into_iter().map(|value| IndexEntry { parameter: parameter.code.to_owned(), value })

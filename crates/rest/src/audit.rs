@@ -9,8 +9,8 @@ use crate::edge::RequestId;
 use crate::outcome::Failure;
 use crate::server::Server;
 
-/// Most matches named in one record; a page has no more.
-const MATCHES_NAMED_MAX: usize = crate::interaction::search::PAGE_MAX;
+/// Resources that one record names: as many as it can name patients.
+const SHOWN_MAX: usize = audit::PATIENTS_MAX;
 
 /// One interaction that is about to be answered.
 pub(crate) struct Access<'a> {
@@ -38,23 +38,35 @@ impl Access<'_> {
         commit(server, record).await
     }
 
-    /// Commits the record of a search: parameter names, how many matched, and which.
+    /// Commits the records of a search or a history: parameter names, how many resources are shown, and which. One record
+    /// names no more than [`SHOWN_MAX`] of them, and so every patient shown; more are several records.
     ///
     /// # Errors
     /// 503 as above.
-    pub(crate) async fn searched(
+    pub(crate) async fn listed(
         &self,
         server: &Server,
+        of_one: bool,
         parameters: &[&str],
-        matches: &[Stored],
+        shown: &[Stored],
     ) -> Result<(), Failure> {
-        let record = self.begin(server, Kind::ResourceSearched, "ok").and_then(|record| {
-            let record = with_patients(record, server, matches)
-                .object("parameters", &parameters.join("|"))?
-                .object("matches", &matches.len().to_string())?;
-            matches.iter().take(MATCHES_NAMED_MAX).try_fold(record, name)
-        });
-        commit(server, record).await
+        let kind = if of_one { Kind::ResourceRead } else { Kind::ResourceSearched };
+        let count = shown.len().to_string();
+        let mut pages: Vec<&[Stored]> = shown.chunks(SHOWN_MAX).collect();
+        if pages.is_empty() {
+            pages.push(&[]);
+        }
+        for page in pages {
+            let record = self.begin(server, kind, "ok").and_then(|record| {
+                let record = with_patients(record, server, page).object("matches", &count)?;
+                let record = joined(parameters)
+                    .iter()
+                    .try_fold(record, |record, names| record.object("parameters", names))?;
+                page.iter().try_fold(record, name)
+            });
+            commit(server, record).await?;
+        }
+        Ok(())
     }
 
     fn begin(&self, server: &Server, kind: Kind, outcome: &'static str) -> Result<Record, audit::Error> {
@@ -75,6 +87,22 @@ async fn commit(server: &Server, record: Result<Record, audit::Error>) -> Result
         tracing::error!(error = %error, "an access record is not committed");
         refused()
     })
+}
+
+/// Names with bars between them, in texts that a record takes; without names, one empty text.
+fn joined(names: &[&str]) -> Vec<String> {
+    let mut texts = vec![String::new()];
+    for name in names {
+        match texts.last_mut() {
+            Some(text) if text.is_empty() => text.push_str(name),
+            Some(text) if text.len() + 1 + name.len() <= audit::CODE_LENGTH_MAX => {
+                text.push('|');
+                text.push_str(name);
+            }
+            _ => texts.push((*name).to_owned()),
+        }
+    }
+    texts
 }
 
 fn name(record: Record, stored: &Stored) -> Result<Record, audit::Error> {

@@ -1,6 +1,6 @@
 //! Failures of a request, answered as an OperationOutcome (R4, http §3.1.0.1.7).
 //!
-//! Texts are written here or in the caller's source: nothing of a request or a resource is repeated.
+//! Texts are written here or in the caller's source: no value of a request or a resource is repeated.
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -118,6 +118,9 @@ impl IntoResponse for Failure {
 
 impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
+        if let store::Error::TooCostly(what) = error {
+            return Self::bad_request(IssueCode::TooCostly, format!("{what}; narrow the search"));
+        }
         let cause = std::error::Error::source(&error).map(ToString::to_string);
         tracing::error!(error = %error, cause, "the store did not answer");
         match error {

@@ -33,7 +33,9 @@ impl Parameters {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             self.0.push((percent_decode(name)?, percent_decode(value)?));
         }
-        let bytes: usize = self.0.iter().map(|(name, value)| name.len() + value.len()).sum();
+        // A sealed cursor has a limit of its own: it carries a whole search.
+        let searched = self.0.iter().filter(|(name, _)| name != "_cursor");
+        let bytes: usize = searched.map(|(name, value)| name.len() + value.len()).sum();
         if bytes > SEARCH_BYTES_MAX {
             return Err(Failure::bad_request(IssueCode::TooLong, "the parameters are too long"));
         }

@@ -6,12 +6,12 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use bytes::Bytes;
-use fhir::ResourceType;
+use fhir::{Audience, ResourceType};
 use store::{Access, Micros, Resources};
 
 use crate::auth::{TokenSet, require};
 use crate::edge;
-use crate::interaction::{capabilities, read, search, vread};
+use crate::interaction::{capabilities, history, read, search, vread};
 use crate::metrics::Metrics;
 use crate::outcome::Failure;
 use crate::paging::CursorKey;
@@ -60,8 +60,8 @@ impl std::fmt::Debug for Fhir {
 #[derive(Debug)]
 pub(crate) struct Role {
     pub(crate) name: &'static str,
-    /// Search parameters beside `_id`, where the resource type has them.
-    pub(crate) parameters: &'static [&'static str],
+    /// Whose search parameters there are, beside `_id`.
+    pub(crate) audience: Audience,
     pub(crate) precision: Precision,
     pub(crate) description: &'static str,
 }
@@ -69,14 +69,14 @@ pub(crate) struct Role {
 #[cfg(feature = "clinical")]
 static CLINICAL: Role = Role {
     name: "clinical",
-    parameters: &["code", "identifier", "patient", "subject"],
+    audience: Audience::Identified,
     precision: Precision::Exact,
     description: "Tidegate, on-prem node: identified resources",
 };
 
 pub(crate) static PORTAL: Role = Role {
     name: "portal",
-    parameters: &["code", "patient"],
+    audience: Audience::Deidentified,
     precision: Precision::Year,
     description: "Tidegate, cloud node: de-identified resources; instants are told to the year",
 };
@@ -105,13 +105,13 @@ pub fn every_type() -> Vec<ResourceType> {
     fhir::r4().resource_names().filter_map(ResourceType::parse).collect()
 }
 
-/// `/fhir` of the clinical role: identified resources, search by `_id code identifier patient subject`.
+/// `/fhir` of the clinical role: identified resources, every search parameter of R4 that has an index, histories.
 #[cfg(feature = "clinical")]
 pub fn clinical(fhir: Fhir) -> Router {
     router(fhir, &CLINICAL)
 }
 
-/// `/fhir` of the portal role: de-identified resources, search by `_id code patient`, time to the year.
+/// `/fhir` of the portal role: de-identified resources, search by codes, references and years, time to the year.
 pub fn portal(fhir: Fhir) -> Router {
     router(fhir, &PORTAL)
 }
@@ -125,7 +125,9 @@ fn router(mut fhir: Fhir, role: &'static Role) -> Router {
     let guarded = Router::new()
         .route("/{type}", get(search::by_get))
         .route("/{type}/_search", post(search::by_post))
+        .route("/{type}/_history", get(history::of_type))
         .route("/{type}/{id}", get(read::read))
+        .route("/{type}/{id}/_history", get(history::of_resource))
         .route("/{type}/{id}/_history/{version}", get(vread::vread))
         .route_layer(from_fn_with_state(tokens, require));
     let routes = guarded

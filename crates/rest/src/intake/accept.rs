@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::IntakeState;
 use super::delivery::{Answer, Delivery, Refusal, Sent, read};
 use super::receipt::{ReceiptText, hex};
-use crate::interaction::parameters::registered;
+use crate::interaction::registry::registered;
 use crate::outcome::Failure;
 use crate::serve::PeerCertificate;
 use crate::server::PORTAL;

@@ -7,8 +7,11 @@ use axum::response::Response;
 use bytes::Bytes;
 use fhir::ResourceType;
 use serde_json::{Value, json};
+use store::{COUNTED_MAX, EXAMINED_MAX, INCLUDED_MAX, SORTED_MAX};
 
-use super::parameters::registered;
+use super::controls::{INCLUDES_MAX, SORT_KEYS_MAX};
+use super::registry::{includes, own_parameters, registered, reverse_includes};
+use super::search::{PAGE_DEFAULT, PAGE_MAX};
 use super::{Shared, not_modified, ok, presentation};
 use crate::headers::Validators;
 use crate::outcome::Failure;
@@ -19,9 +22,6 @@ use crate::time::Precision;
 const STATED_AT: &str = "2026-11-23";
 /// Bytes of the hash in the entity tag.
 const TAG_BYTES: usize = 8;
-const STRICT: &str = "Search is strict: a parameter, modifier or value that is not supported is refused with 400, also \
-    under Prefer: handling=lenient. Result parameters: _count (0 for the total alone), _summary=count, _format, _pretty.";
-
 /// Open to all: a client reads it before it has a token, and it tells nothing of any resource.
 pub(crate) async fn capabilities(
     State(server): Shared,
@@ -44,10 +44,10 @@ pub(crate) async fn capabilities(
 
 /// The CapabilityStatement of a role, canonical JSON; made once.
 pub(crate) fn statement(fhir: &Fhir, role: &Role) -> Bytes {
-    let resources: Vec<Value> = fhir.types.iter().map(|of| resource(*of, role)).collect();
+    let resources: Vec<Value> = fhir.types.iter().map(|of| resource(*of, &fhir.types, role)).collect();
     let mut rest = json!({
         "mode": "server",
-        "documentation": STRICT,
+        "documentation": documentation(role),
         "security": {"description": "A bearer token (RFC 6750) of this node; every access is recorded before it is answered."},
     });
     if !resources.is_empty() {
@@ -67,16 +67,40 @@ pub(crate) fn statement(fhir: &Fhir, role: &Role) -> Bytes {
     Bytes::from(::fhir::canonical_json(&statement))
 }
 
-fn resource(of: ResourceType, role: &Role) -> Value {
-    let mut parameters = vec![json!({"name": "_id", "type": "token"})];
-    parameters.extend(
-        registered(of, role)
-            .iter()
-            .map(|parameter| json!({"name": parameter.code, "type": parameter.kind.as_str()})),
-    );
-    json!({
+/// What searching here means, with its limits.
+fn documentation(role: &Role) -> String {
+    let history = match role.precision {
+        Precision::Exact => "Histories are of a resource and of a type.",
+        Precision::Year => {
+            "Histories are of a resource alone and tell no instant; _lastUpdated is no parameter and dates are years."
+        }
+    };
+    format!(
+        "Search is strict: a parameter, modifier, prefix, sort key, include or value that is not supported is refused with \
+        400, also under Prefer: handling=lenient. Modifiers: :not of tokens, :exact and :contains of strings, :[type] of \
+        references, :missing of all; no chains, no :iterate. A date without a zone is UTC. Result parameters: _count \
+        ({PAGE_DEFAULT} unless given, at most {PAGE_MAX}; 0 for the total alone), _sort (at most {SORT_KEYS_MAX} keys; by \
+        several keys, _id or a number at most {SORTED_MAX} candidates), _include and _revinclude (at most {INCLUDES_MAX}, one \
+        step, at most {INCLUDED_MAX} resources a page), _total (accurate up to {COUNTED_MAX}), _summary=count, _format, \
+        _pretty. A page ends when {EXAMINED_MAX} resources were looked at and says so; its next link goes on. {history}"
+    )
+}
+
+fn resource(of: ResourceType, served: &[ResourceType], role: &Role) -> Value {
+    let own = own_parameters(role).iter().copied();
+    let parameters: Vec<Value> = own
+        .chain(registered(of, role).iter().map(|parameter| (parameter.code, parameter.kind)))
+        .map(|(code, kind)| json!({"name": code, "type": kind.as_str()}))
+        .collect();
+    let mut interactions = vec!["read", "vread", "history-instance"];
+    if role.precision == Precision::Exact {
+        interactions.push("history-type");
+    }
+    interactions.push("search-type");
+    let interactions: Vec<Value> = interactions.into_iter().map(|code| json!({"code": code})).collect();
+    let mut stated = json!({
         "type": of.as_str(),
-        "interaction": [{"code": "read"}, {"code": "vread"}, {"code": "search-type"}],
+        "interaction": interactions,
         "versioning": "versioned",
         "readHistory": true,
         "updateCreate": false,
@@ -85,5 +109,15 @@ fn resource(of: ResourceType, role: &Role) -> Value {
         "conditionalUpdate": false,
         "conditionalDelete": "not-supported",
         "searchParam": parameters,
-    })
+    });
+    let forward: Vec<String> = includes(of, role).iter().map(|code| format!("{of}:{code}")).collect();
+    if !forward.is_empty() {
+        stated["searchInclude"] = json!(forward);
+    }
+    let reverse = reverse_includes(of, served, role);
+    if !reverse.is_empty() {
+        stated["searchRevInclude"] =
+            reverse.iter().map(|(source, code)| json!(format!("{source}:{code}"))).collect();
+    }
+    stated
 }

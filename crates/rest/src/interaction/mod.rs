@@ -16,12 +16,18 @@ use crate::server::{Role, Server};
 use crate::time::{Precision, fhir_instant, instant};
 
 pub(crate) mod capabilities;
-pub(crate) mod parameters;
+pub(crate) mod history;
 pub(crate) mod read;
+pub(crate) mod registry;
 pub(crate) mod search;
 pub(crate) mod vread;
 
+mod bundle;
+mod controls;
+mod parameters;
 mod pretty;
+mod refusal;
+mod values;
 
 pub(crate) type Shared = axum::extract::State<Arc<Server>>;
 

@@ -7,11 +7,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use fhir::{IssueCode, ResourceType};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde_json::{Value, json};
-use store::{Page, Search};
+use store::Page;
 
+use super::bundle::{bundle, found};
 use super::parameters::Query;
-use super::{Shared, ok, outward};
+use super::{Shared, ok};
 use crate::audit::Access;
 use crate::auth::Client;
 use crate::capacity::SEARCH_FORM_BYTES_MAX;
@@ -90,63 +90,45 @@ async fn search(
     let format = Format::negotiate(headers, presentation.format.as_deref())?;
     let cursor = continued(server, resource_type, parameters)?;
     let executed = Parameters(cursor.parameters.clone());
-    let query = Query::parse(&executed, resource_type, server.role, &server.fhir.base_url)?;
-    let asked =
-        Search { resource_type, clauses: query.clauses.clone(), count: query.count, after: cursor.after };
-    let page = server.fhir.resources.search(&asked).await?;
-    if query.count == 0 && page.total.is_none() {
+    let mut query = Query::parse(&executed, resource_type, server)?;
+    query.search.after = cursor.after.clone();
+    let mut page = server.fhir.resources.search(&query.search).await?;
+    if query.needs_total() && page.total.is_none() {
         let text = "the matches are too many to be counted; narrow the search";
         return Err(Failure::bad_request(IssueCode::TooCostly, text));
     }
-    let bundle = bundle(server, resource_type, &query, &cursor, &page)?;
+    if query.counts_only() {
+        page = Page { total: page.total, ..Page::default() };
+    }
+    let mut links = vec![("self", self_link(server, &query, &cursor)?)];
+    if let Some(next) = page.next.clone() {
+        let after = Cursor { parameters: cursor.parameters.clone(), after: Some(next) };
+        links.push(("next", sealed_link(server, resource_type, &after)?));
+    }
+    let answer = bundle("searchset", &links, page.total, found(&page, server)?);
     let access = Access { client, request, resource_type };
-    let shown = if query.count == 0 { &[] } else { page.matches.as_slice() };
-    access.searched(server, &query.names, shown).await?;
-    Ok(ok(fhir::canonical_json(&bundle), (format, presentation.pretty), None))
+    page.matches.append(&mut page.included);
+    access.listed(server, false, &query.names, &page.matches).await?;
+    Ok(ok(fhir::canonical_json(&answer), (format, presentation.pretty), None))
 }
 
 /// The search to run: that of `_cursor`, or a new one from its start.
 fn continued(server: &Server, of: ResourceType, mut parameters: Parameters) -> Result<Cursor, Failure> {
     match parameters.take_one("_cursor")? {
         None => Ok(Cursor { parameters: parameters.0, after: None }),
-        Some(sealed) if parameters.0.is_empty() => server.fhir.cursor_key.open(&sealed, server.role.name, of),
+        Some(sealed) if parameters.0.is_empty() => {
+            server.fhir.cursor_key.open(&sealed, server.role.name, of.as_str())
+        }
         Some(_) => {
             Err(Failure::bad_request(IssueCode::Invalid, "_cursor goes with _format and _pretty alone"))
         }
     }
 }
 
-/// A searchset (R4, search §3.1.1.6); `entry` is absent when there is none.
-fn bundle(
-    server: &Server,
-    of: ResourceType,
-    query: &Query,
-    cursor: &Cursor,
-    page: &Page,
-) -> Result<Value, Failure> {
-    let mut links = vec![json!({"relation": "self", "url": self_link(server, of, query, cursor)?})];
-    if let Some(next) = page.next.filter(|_| query.count > 0) {
-        let after = Cursor { parameters: cursor.parameters.clone(), after: Some(next) };
-        links.push(json!({"relation": "next", "url": sealed_link(server, of, &after)?}));
-    }
-    let mut bundle = json!({"resourceType": "Bundle", "type": "searchset", "link": links});
-    if let Some(total) = page.total {
-        bundle["total"] = json!(total);
-    }
-    if query.count > 0 && !page.matches.is_empty() {
-        let entries = page.matches.iter().map(|stored| {
-            let url = format!("{}/{}/{}", server.fhir.base_url, stored.key.resource_type, stored.key.id);
-            let resource = outward(stored, server.role)?;
-            Ok(json!({"fullUrl": url, "resource": resource, "search": {"mode": "match"}}))
-        });
-        bundle["entry"] = Value::Array(entries.collect::<Result<_, Failure>>()?);
-    }
-    Ok(bundle)
-}
-
-/// What was executed: in clear where it is ids and codes, sealed where a value can name a person or the page is not the
-/// first.
-fn self_link(server: &Server, of: ResourceType, query: &Query, cursor: &Cursor) -> Result<String, Failure> {
+/// What was executed: in clear where it is ids and codes, sealed where a value can name a person or a date of care, or
+/// the page is not the first.
+fn self_link(server: &Server, query: &Query, cursor: &Cursor) -> Result<String, Failure> {
+    let of = query.search.resource_type;
     if query.confidential || cursor.after.is_some() {
         return sealed_link(server, of, cursor);
     }
@@ -154,11 +136,11 @@ fn self_link(server: &Server, of: ResourceType, query: &Query, cursor: &Cursor) 
     let clear = cursor.parameters.iter().filter(|(name, _)| name != "_count" && name != "_summary");
     let mut pairs: Vec<String> =
         clear.map(|(name, value)| format!("{}={}", percent_encode(name), percent_encode(value))).collect();
-    pairs.push(format!("_count={}", query.count));
+    pairs.push(format!("_count={}", query.search.count));
     Ok(format!("{base}/{of}?{}", pairs.join("&")))
 }
 
 fn sealed_link(server: &Server, of: ResourceType, cursor: &Cursor) -> Result<String, Failure> {
-    let sealed = server.fhir.cursor_key.seal(cursor, server.role.name, of)?;
+    let sealed = server.fhir.cursor_key.seal(cursor, server.role.name, of.as_str())?;
     Ok(format!("{}/{of}?_cursor={sealed}", server.fhir.base_url))
 }

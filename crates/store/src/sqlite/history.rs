@@ -18,7 +18,8 @@ const OF_ONE: &str = "SELECT * FROM (
     SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body, r.version
     FROM resources r WHERE r.rid = ?1 AND r.version > 0 AND r.version < ?2)
     ORDER BY place DESC LIMIT ?3";
-const OF_TYPE: &str = "SELECT r.tid, r.id, c.version, coalesce(v.updated_us, r.updated_us), coalesce(v.deleted, r.deleted),
+const OF_TYPE: &str =
+    "SELECT r.tid, r.id, c.version, coalesce(v.updated_us, r.updated_us), coalesce(v.deleted, r.deleted),
     CASE WHEN v.rid IS NULL THEN r.patient ELSE v.patient END, coalesce(v.body, r.body), c.change
     FROM changes c CROSS JOIN resources r ON r.rid = c.rid
     LEFT JOIN resource_versions v ON v.rid = c.rid AND v.version = c.version
@@ -29,7 +30,10 @@ impl Sqlite {
     pub(super) async fn versions(&self, history: &History) -> Result<Option<HistoryPage>> {
         let names = self.published.names();
         let Some(tid) = names.type_number(history.resource_type.as_str()) else {
-            return Ok(history.id.is_none().then(|| HistoryPage { total: Some(0), ..HistoryPage::default() }));
+            return Ok(history
+                .id
+                .is_none()
+                .then(|| HistoryPage { total: Some(0), ..HistoryPage::default() }));
         };
         let mut connection = self.node.begin().await?;
         let of = match &history.id {
@@ -68,7 +72,6 @@ async fn total(of_one: bool, of: i64, connection: &mut SqliteConnection) -> Resu
     } else {
         "SELECT count(*) FROM (SELECT 1 FROM changes WHERE tid = ?1 LIMIT ?2)"
     };
-    let counted: i64 =
-        sqlx::query_scalar(sql).bind(of).bind(COUNTED_MAX + 1).fetch_one(connection).await?;
+    let counted: i64 = sqlx::query_scalar(sql).bind(of).bind(COUNTED_MAX + 1).fetch_one(connection).await?;
     if !of_one && counted > COUNTED_MAX { Ok(None) } else { Ok(Some(unsigned(counted)?)) }
 }

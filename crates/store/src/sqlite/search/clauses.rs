@@ -90,9 +90,10 @@ impl Test {
                 values.iter().any(|value| value.holds(at, at.saturating_add(1)))
             }
             Self::Token { pid, values, not } => not ^ any(*pid, &|row| token_holds(row, values)),
-            Self::Reference { pid, targets } => {
-                any(*pid, &|row| matches!(row, IndexRow::Reference { target, .. } if targets.contains(target)))
-            }
+            Self::Reference { pid, targets } => any(
+                *pid,
+                &|row| matches!(row, IndexRow::Reference { target, .. } if targets.contains(target)),
+            ),
             Self::Date { pid, values } => any(*pid, &|row| match row {
                 IndexRow::Date { low_us, high_us, .. } => {
                     values.iter().any(|value| value.holds(*low_us, *high_us))

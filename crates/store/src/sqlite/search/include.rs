@@ -73,11 +73,8 @@ async fn of_type(
     let Some(target) = target else { return Ok(numbers) };
     let Some(target) = target else { return Ok(Vec::new()) };
     let mut kept = Vec::new();
-    let mut asked = crate::sqlite::rows::Rows::statement(
-        "SELECT r.rid, r.tid FROM resources r WHERE r.rid IN (",
-        ")",
-        1,
-    );
+    let mut asked =
+        crate::sqlite::rows::Rows::statement("SELECT r.rid, r.tid FROM resources r WHERE r.rid IN (", ")", 1);
     let distinct: HashSet<i64> = numbers.iter().copied().collect();
     distinct.into_iter().for_each(|number| asked.push([number.into()]));
     let mut of: HashSet<i64> = HashSet::new();

@@ -62,12 +62,7 @@ impl Sqlite {
     }
 }
 
-async fn read(
-    search: &Search,
-    tid: i64,
-    names: &Names,
-    connection: &mut SqliteConnection,
-) -> Result<Page> {
+async fn read(search: &Search, tid: i64, names: &Names, connection: &mut SqliteConnection) -> Result<Page> {
     let mut clauses = Vec::with_capacity(search.clauses.len());
     for clause in &search.clauses {
         clauses.push(compile(clause, tid, names, connection).await?);
@@ -76,8 +71,10 @@ async fn read(
     if search.after.as_ref().is_some_and(|after| !order.fits(after)) {
         return Err(Error::Corrupt("a position of another search"));
     }
-    let live: Option<i64> =
-        sqlx::query_scalar("SELECT live FROM type_counts WHERE tid = ?").bind(tid).fetch_optional(&mut *connection).await?;
+    let live: Option<i64> = sqlx::query_scalar("SELECT live FROM type_counts WHERE tid = ?")
+        .bind(tid)
+        .fetch_optional(&mut *connection)
+        .await?;
     let live = usize::try_from(live.unwrap_or(0)).map_err(|_| Error::Corrupt("a count"))?;
     let frame = Frame { search, tid, clauses, order, names, live };
     let found = frame.find(connection).await?;
@@ -98,9 +95,8 @@ impl Frame<'_> {
                 return Ok(Found { total: Some(0), ..Found::default() });
             }
             // Of two that are too many, the one that can be walked in order.
-            let better = best.is_none_or(|(least, chosen)| {
-                (rows, !driver.ordered) < (least, !chosen.ordered)
-            });
+            let better =
+                best.is_none_or(|(least, chosen)| (rows, !driver.ordered) < (least, !chosen.ordered));
             if better {
                 best = Some((rows, driver));
             }
@@ -127,7 +123,8 @@ impl Frame<'_> {
         let held = candidates.into_iter().filter(|candidate| self.holds(candidate));
         let mut placed: Vec<(Position, Candidate)> =
             held.map(|candidate| (self.order.position(&candidate), candidate)).collect();
-        let total = (self.search.total != Total::None).then(|| u64::try_from(placed.len()).unwrap_or(u64::MAX));
+        let total =
+            (self.search.total != Total::None).then(|| u64::try_from(placed.len()).unwrap_or(u64::MAX));
         placed.sort_by(|(one, _), (other, _)| self.order.compare(one, other));
         if let Some(after) = &self.search.after {
             placed.retain(|(position, _)| self.order.compare(position, after).is_gt());
@@ -160,8 +157,8 @@ impl Frame<'_> {
                 let keys = walked.map_or_else(|| own.keys.clone(), |value| vec![value]);
                 at = Some(Position { keys, number: candidate.rid });
                 // A resource stands where its deciding value is, not at each of its values.
-                let stands_here = at.as_ref() == Some(&own)
-                    && (!matches!(scan, Scan::Missing) || is_missing(&own));
+                let stands_here =
+                    at.as_ref() == Some(&own) && (!matches!(scan, Scan::Missing) || is_missing(&own));
                 if !stands_here || !self.holds(&candidate) {
                     continue;
                 }

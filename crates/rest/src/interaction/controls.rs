@@ -1,0 +1,122 @@
+//! Result parameters of a search: page size, total, order, includes (R4, search §3.1.1.5).
+
+use fhir::{IssueCode, ResourceType, SearchKind, SearchParameter};
+use store::{Include, Sort, SortBy, Total};
+
+use super::refusal::{choice, invalid, not_supported};
+use super::registry::{includes, own_parameters, points_at, registered, sorts};
+use super::search::{PAGE_DEFAULT, PAGE_MAX};
+use crate::outcome::Failure;
+use crate::server::Server;
+
+/// Sort keys of one search.
+pub(crate) const SORT_KEYS_MAX: usize = 4;
+/// Values of `_include` and `_revinclude` of one search, all together.
+pub(crate) const INCLUDES_MAX: usize = 16;
+
+/// Matches on a page; 0 asks for the total alone.
+pub(super) fn page_size(count: Option<&str>, summary: Option<&str>) -> Result<usize, Failure> {
+    let counted = match count {
+        None => PAGE_DEFAULT,
+        Some(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            // A number beyond usize is beyond the page limit as well.
+            text.parse().unwrap_or(PAGE_MAX).min(PAGE_MAX)
+        }
+        Some(_) => return Err(invalid("_count is a whole number from 0")),
+    };
+    match summary {
+        None | Some("false") => Ok(counted),
+        Some("count") => Ok(0),
+        Some(_) => Err(not_supported("`_summary` is supported as count or false")),
+    }
+}
+
+/// How much the total may cost. A search for the total alone asks for it.
+pub(super) fn total(asked: Option<&str>, count: usize) -> Result<Total, Failure> {
+    match asked {
+        _ if count == 0 => Ok(Total::Accurate),
+        None | Some("estimate") => Ok(Total::Cheap),
+        Some("none") => Ok(Total::None),
+        Some("accurate") => Ok(Total::Accurate),
+        Some(_) => Err(not_supported("`_total` is none, estimate or accurate")),
+    }
+}
+
+/// `_sort`: keys by comma, each with a minus where the greatest comes first.
+pub(super) fn sort(
+    asked: &str,
+    registered: &[&'static SearchParameter],
+    server: &Server,
+) -> Result<Vec<Sort>, Failure> {
+    let own = own_parameters(server.role);
+    let valid: Vec<&str> = own
+        .iter()
+        .map(|(code, _)| *code)
+        .chain(registered.iter().filter(|parameter| sorts(parameter.kind)).map(|parameter| parameter.code))
+        .collect();
+    let keys: Vec<&str> = asked.split(',').collect();
+    if keys.len() > SORT_KEYS_MAX {
+        let text = format!("`_sort` takes at most {SORT_KEYS_MAX} keys");
+        return Err(Failure::bad_request(IssueCode::TooCostly, text));
+    }
+    let key = |text: &&str| {
+        let (code, descending) = text.strip_prefix('-').map_or((*text, false), |code| (code, true));
+        let by = match valid.iter().find(|valid| **valid == code) {
+            None => return Err(choice("_sort", code, &valid)),
+            Some(&"_id") => SortBy::Id,
+            Some(&"_lastUpdated") => SortBy::Updated,
+            Some(code) => SortBy::Parameter((*code).to_owned()),
+        };
+        Ok(Sort { by, descending })
+    };
+    keys.iter().map(key).collect()
+}
+
+/// `_include`: `Type:parameter`, `Type:parameter:Target`, `Type:*` or `*`.
+pub(super) fn forward(asked: &str, of: ResourceType, server: &Server) -> Result<Include, Failure> {
+    let all = includes(of, server.role);
+    let (source, parameter, target) = parts(asked);
+    let refused = || {
+        let valid: Vec<String> = all.iter().map(|code| format!("{of}:{code}")).collect();
+        let valid: Vec<&str> = valid.iter().map(String::as_str).chain(["*"]).collect();
+        choice("_include", asked, &valid)
+    };
+    let target = match target {
+        None => None,
+        Some(name) => Some(ResourceType::parse(name).ok_or_else(refused)?),
+    };
+    if asked == "*" || (source == of.as_str() && parameter == Some("*") && target.is_none()) {
+        return Ok(Include::Forward {
+            parameters: all.iter().map(|code| (*code).to_owned()).collect(),
+            target,
+        });
+    }
+    let known = all.iter().find(|code| parameter == Some(**code)).filter(|_| source == of.as_str());
+    let parameters = vec![(*known.ok_or_else(refused)?).to_owned()];
+    Ok(Include::Forward { parameters, target })
+}
+
+/// `_revinclude`: `Type:parameter` of a served type whose parameter can point at the one searched.
+pub(super) fn reverse(asked: &str, of: ResourceType, server: &Server) -> Result<Include, Failure> {
+    let (source, parameter, target) = parts(asked);
+    let refused = || {
+        let valid = super::registry::reverse_includes(of, &server.fhir.types, server.role);
+        let valid: Vec<String> = valid.iter().map(|(source, code)| format!("{source}:{code}")).collect();
+        choice("_revinclude", asked, &valid.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let source = server.resource_type(source).map_err(|_| refused())?;
+    let points_here = |found: &&SearchParameter| {
+        found.kind == SearchKind::Reference && Some(found.code) == parameter && points_at(found, of)
+    };
+    let parameters = registered(source, server.role);
+    let found = parameters.iter().find(|found| points_here(*found)).ok_or_else(refused)?;
+    if target.is_some_and(|target| target != of.as_str()) {
+        return Err(refused());
+    }
+    Ok(Include::Reverse { source, parameters: vec![found.code.to_owned()] })
+}
+
+fn parts(asked: &str) -> (&str, Option<&str>, Option<&str>) {
+    let mut parts = asked.splitn(3, ':');
+    (parts.next().unwrap_or_default(), parts.next(), parts.next())
+}
