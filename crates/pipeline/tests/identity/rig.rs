@@ -186,7 +186,7 @@ impl Rig {
     /// Live resources of a type.
     pub async fn all(&self, name: &str) -> Vec<Value> {
         let resource_type = fhir::ResourceType::parse(name).expect("a type of R4");
-        let search = Search { resource_type, clauses: Vec::new(), count: 100, after: None };
+        let search = Search::of(resource_type, 100);
         let page = self.store.search(&search).await.expect("searches");
         let body = |stored: &store::Stored| serde_json::from_slice(stored.body.expose()).expect("JSON");
         page.matches.iter().map(body).collect()

@@ -32,6 +32,30 @@ fn stated(statement: &Value) -> Vec<(String, Vec<String>)> {
         .collect()
 }
 
+/// The types that the mappings make.
+const ASKED: [&str; 20] = [
+    "Account",
+    "AllergyIntolerance",
+    "ChargeItem",
+    "Condition",
+    "Coverage",
+    "DiagnosticReport",
+    "Encounter",
+    "Location",
+    "MedicationDispense",
+    "MedicationRequest",
+    "Observation",
+    "Organization",
+    "Patient",
+    "Practitioner",
+    "PractitionerRole",
+    "Procedure",
+    "Provenance",
+    "RelatedPerson",
+    "ServiceRequest",
+    "Specimen",
+];
+
 #[tokio::test]
 async fn every_stated_parameter_is_read_and_every_other_refused() {
     let roles: [fn(rest::Fhir) -> axum::Router; 2] = [rest::portal, full];
@@ -40,7 +64,7 @@ async fn every_stated_parameter_is_read_and_every_other_refused() {
         let statement = get(&router, "/fhir/metadata", &[]).await.json();
         let stated = stated(&statement);
         assert_eq!(stated.len(), rest::every_type().len());
-        for (of, names) in stated {
+        for (of, names) in stated.into_iter().filter(|(of, _)| ASKED.contains(&of.as_str())) {
             for parameter in fhir::r4().search_parameters(&of) {
                 let value = match parameter.kind {
                     SearchKind::Date => "2020-05",

@@ -148,7 +148,10 @@ impl Frame<'_> {
         }
         let mut last = None;
         let mut examined = 0;
-        while count > 0 {
+        if count == 0 {
+            return Ok(found);
+        }
+        loop {
             let chunk = scan.read(self.tid, at.as_ref(), CHUNK, connection).await?;
             let full = chunk.len() == CHUNK;
             examined += chunk.len();
@@ -182,7 +185,6 @@ impl Frame<'_> {
                 (false, _) => return Ok(found),
             }
         }
-        Ok(found)
     }
 
     /// The index that has the order of the search.
