@@ -281,11 +281,17 @@ fn shape(kind: Kind) -> Shape {
         Kind::PatientsUnlinked => identity("unlink", "Unlink Record Lifecycle Event", Direction::Within),
         Kind::ReviewRaised => identity("hold", "Add Legal Hold Record Lifecycle Event", Direction::Within),
         Kind::ReviewAnswered => identity("attest", "Attest Record Lifecycle Event", Direction::In),
+        Kind::Withdrawn => identity("destroy", "Destroy/Delete Record Lifecycle Event", Direction::Out),
+        Kind::Swept => identity("transform", "Transform/Translate Record Lifecycle Event", Direction::Within),
+        Kind::ConsentRecorded => identity("attest", "Attest Record Lifecycle Event", Direction::In),
+        Kind::DeliveryRevived => {
+            identity("reactivate", "Re-activate Record Lifecycle Event", Direction::Within)
+        }
     };
     Shape { event, subtype, action, direction }
 }
 
-/// What is said or done about who is who.
+/// A step in the life of what is recorded (ISO 21089).
 fn identity(code: &str, display: &str, direction: Direction) -> (Value, Value, &'static str, Direction) {
     let event = || coding(LIFECYCLE, code, display);
     (event(), event(), "U", direction)

@@ -47,11 +47,19 @@ pub enum Kind {
     ReviewRaised,
     /// A person said who is who.
     ReviewAnswered,
+    /// What was released is withdrawn from a destination.
+    Withdrawn,
+    /// Everything is decided again under another policy or profile.
+    Swept,
+    /// A person said what a patient consents to.
+    ConsentRecorded,
+    /// A person made a delivery that was given up pending again.
+    DeliveryRevived,
 }
 
 impl Kind {
     /// Every kind, in declaration order.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
         Self::MessageReceived,
         Self::MessageApplied,
         Self::MessageQuarantined,
@@ -74,6 +82,10 @@ impl Kind {
         Self::PatientsUnlinked,
         Self::ReviewRaised,
         Self::ReviewAnswered,
+        Self::Withdrawn,
+        Self::Swept,
+        Self::ConsentRecorded,
+        Self::DeliveryRevived,
     ];
 
     /// The stored text, `object.act`.
@@ -101,6 +113,10 @@ impl Kind {
             Self::PatientsUnlinked => "patient.unlinked",
             Self::ReviewRaised => "review.raised",
             Self::ReviewAnswered => "review.answered",
+            Self::Withdrawn => "release.withdrawn",
+            Self::Swept => "policy.swept",
+            Self::ConsentRecorded => "consent.recorded",
+            Self::DeliveryRevived => "delivery.revived",
         }
     }
 

@@ -15,6 +15,11 @@ pub fn dead(destination: &str, delivery: Uuid, reason: &str) {
     tracing::error!(destination, %delivery, reason, "delivery stopped");
 }
 
+/// A delivery waits no more: its resource is decided again under the rules of today.
+pub fn superseded(destination: &str, delivery: Uuid) {
+    tracing::info!(destination, %delivery, "delivery superseded");
+}
+
 /// A receipt did not belong to what was sent; the delivery is sent again.
 pub fn receipt_refused(destination: &str, delivery: Uuid, reason: &str) {
     tracing::error!(destination, %delivery, reason, "receipt refused");

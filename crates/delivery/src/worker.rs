@@ -45,6 +45,8 @@ pub struct Worker {
     pub profile: String,
     /// Content hash of the policy in force.
     pub policy_hash: String,
+    /// Content hash of policy and profiles in force: content that was decided under another is not sent.
+    pub basis: String,
     /// How to dial it.
     pub link: Link,
     /// What is to be sent.
@@ -139,6 +141,12 @@ impl Worker {
             Err(dead) => return Ok(Err(dead)),
         };
         let Opened { delivery, is_deletion, .. } = &opened;
+        if *is_deletion != delivery.withdrawal.is_some() {
+            return Ok(Err(Box::new(self.stop(delivery, "effect"))));
+        }
+        if !is_deletion && delivery.basis != self.basis {
+            return Ok(Err(Box::new(self.supersede(delivery))));
+        }
         let judged = if *is_deletion { Judged::Withdrawal } else { Judged::Version(delivery.version) };
         let may_go = (self.recheck)(delivery.resource.clone(), judged).await?;
         Ok(if may_go { Ok(opened) } else { Err(Box::new(self.stop(&opened.delivery, "policy"))) })
@@ -161,6 +169,17 @@ impl Worker {
         let deletion = residency::deletion(delivery.resource.resource_type, &delivery.released_id);
         let is_deletion = body.as_bytes() == deletion;
         Ok(Opened { delivery, body: if is_deletion { String::new() } else { body }, is_deletion })
+    }
+
+    /// Decided under rules that are not in force any more; the sweep decides it again.
+    fn supersede(&self, delivery: &Delivery) -> Settled {
+        let reason = "rules-changed";
+        events::superseded(&self.destination, delivery.id);
+        Settled {
+            id: delivery.id,
+            settlement: Settlement::Superseded { error: reason.to_owned() },
+            record: self.record(Kind::DeliveryRefused, delivery, &[("reason", reason)]),
+        }
     }
 
     fn stop(&self, delivery: &Delivery, reason: &str) -> Settled {
@@ -208,7 +227,7 @@ impl Worker {
             policy_hash: &self.policy_hash,
             resource_type: delivery.resource.resource_type.as_str(),
             released_id: &delivery.released_id,
-            version: delivery.version,
+            version: delivery.revision,
             deleted: opened.is_deletion,
             body: &opened.body,
         }
@@ -248,10 +267,12 @@ impl Worker {
             return self.retry(delivery, &error.to_string());
         }
         let receipt_hash = text_hash(receipt);
+        let reason = delivery.withdrawal.map(|reason| ("withdrawal", reason.as_str()));
+        let objects: Vec<_> = [("receipt", receipt_hash.as_str())].into_iter().chain(reason).collect();
         Settled {
             id: delivery.id,
             settlement: Settlement::Delivered { receipt: receipt.to_owned(), at_us: (self.now_us)() },
-            record: self.record(Kind::ReceiptEntered, delivery, &[("receipt", &receipt_hash)]),
+            record: self.record(Kind::ReceiptEntered, delivery, &objects),
         }
     }
 

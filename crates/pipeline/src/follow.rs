@@ -96,7 +96,8 @@ impl Pipeline {
 
     /// One batch; `false` when there was nothing to do.
     async fn step(&mut self, cursor: &mut Seq) -> Result<bool, Error> {
-        let reprocessed = self.reprocess_requests().await?;
+        let reprocessed =
+            self.reprocess_requests().await? | self.consent_requests().await? | self.sweep().await?;
         let entries = self.ports.journal.after(*cursor, BATCH_ENTRIES_MAX).await?;
         let Some(last) = entries.last().map(|entry| entry.seq) else { return Ok(reprocessed) };
         let entries = Arc::new(entries);
@@ -106,6 +107,7 @@ impl Pipeline {
         if self.state.is_full() {
             self.state.clear();
         }
+        self.release.trim();
         Ok(true)
     }
 
@@ -216,7 +218,10 @@ impl Pipeline {
     ) -> Result<WriteSet, Error> {
         // The merged resources carry identifiers that earlier messages brought.
         writes.iter().filter_map(|write| write.body.as_ref()).for_each(|body| known.add_resource(body));
-        let outcome = self.release.release(&self.ports, &self.environment, &writes, &known).await?;
+        let outcome = self
+            .release
+            .release(&self.ports, &self.environment, &mut self.state, &writes, &mut known)
+            .await?;
         derive::note(&mut self.state, &writes);
         let now_us = (self.environment.now_us)();
         let mut records = row::applied_records(
@@ -228,6 +233,11 @@ impl Pipeline {
             self.release.policy_hash(),
         )?;
         records.extend(row::identity_records(&self.environment, heading, &identified));
+        records.extend(row::withdrawn_records(
+            &self.environment,
+            Some(heading.entry.id.0),
+            &outcome.deliveries,
+        )?);
         let (state, reason) = state_of(&outcome);
         if let Some(reason) = &reason {
             events::quarantined(heading.entry.id, reason);

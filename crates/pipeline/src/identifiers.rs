@@ -2,7 +2,10 @@
 
 use hl7v2::{Message, Part};
 use mapping::Translation;
+use store::Seq;
 use verifier::{IdentifierKind, KnownIdentifiers};
+
+use crate::{Error, Ports};
 
 /// Segments that speak about people (the patient, relatives, guarantors, insured persons).
 const PERSONAL: [&str; 7] = ["PID", "PD1", "NK1", "GT1", "IN1", "IN2", "MRG"];
@@ -13,16 +16,41 @@ pub fn known(message: &Message<'_>, translation: &Translation) -> KnownIdentifie
     for set in &translation.change.sets {
         known.add_resource(&set.resource);
     }
+    add_message(&mut known, message);
+    known
+}
+
+/// Most messages of a patient whose identifiers are read again: the last ones.
+const MESSAGES_MAX: usize = 64;
+
+/// Adds the identifiers that a patient's messages name, for what leaves without a message of its own.
+pub async fn add_messages_of(
+    known: &mut KnownIdentifiers,
+    ports: &Ports,
+    patient: &str,
+) -> Result<(), Error> {
+    for seq in ports.apply.messages_of(patient).await?.into_iter().rev().take(MESSAGES_MAX) {
+        let entries = ports.journal.after(Seq(seq.0 - 1), 1).await?;
+        for entry in entries.iter().filter(|entry| entry.seq == seq) {
+            // What cannot be read was never applied.
+            if let Ok(message) = Message::read(&entry.bytes) {
+                add_message(known, &message);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn add_message(known: &mut KnownIdentifiers, message: &Message<'_>) {
     for segment in message.segments().filter(|segment| PERSONAL.contains(&segment.name())) {
         let Some(fields) = hl7v2::dictionary::segment(segment.name()) else { continue };
         for (number, definition) in (1..).zip(fields) {
             let field = segment.field(number);
             for repetition in 0..field.repetition_count() {
-                add(&mut known, definition.datatype, field.repetition(repetition));
+                add(known, definition.datatype, field.repetition(repetition));
             }
         }
     }
-    known
 }
 
 fn add(known: &mut KnownIdentifiers, datatype: &str, part: Part<'_>) {

@@ -9,6 +9,7 @@
 //! newer state: a reprocess re-derives the whole patient from the journal (see [`reprocess`]).
 
 mod apart;
+mod consent;
 pub mod derive;
 mod events;
 mod follow;
@@ -19,8 +20,11 @@ mod merge;
 mod release;
 mod reprocess;
 mod row;
+mod standing;
 mod state;
 mod stuck;
+mod surroundings;
+mod sweep;
 mod translate;
 mod visit;
 
@@ -59,6 +63,8 @@ pub struct Ports {
     pub messages: Arc<dyn store::Messages>,
     /// Whose number is whose, and what persons said about it.
     pub index: Arc<dyn store::PatientIndex>,
+    /// What stands where, sweeps, and requests about consent.
+    pub withdrawals: Arc<dyn store::Withdrawals>,
 }
 
 /// Why the pipeline had to stop and start again from what is durable.
@@ -73,6 +79,9 @@ pub enum Error {
     /// A translation thread died; the message is quarantined, the thread is not the message's fault.
     #[error("a translation did not finish")]
     Translation,
+    /// A withdrawal could not be made (a defect, not data).
+    #[error("a withdrawal was refused")]
+    Withdrawal(#[from] residency::Refusal),
     /// A record could not be built from codes (a defect, not data).
     #[error("a ledger record was refused")]
     Record(#[from] audit::Error),

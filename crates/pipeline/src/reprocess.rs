@@ -18,7 +18,7 @@ use crate::identity::{self, Conflict, Identified};
 use crate::row::{self, Heading};
 use crate::state::{Current, State, permit, to_current};
 use crate::translate::Translated;
-use crate::{Error, apart, events};
+use crate::{Error, apart, consent, events};
 
 /// Requests taken at once.
 const REQUESTS_MAX: usize = 16;
@@ -268,6 +268,9 @@ impl Pipeline {
         let mut writes: Vec<Write> =
             new.iter().filter_map(|(key, current)| change_of(standing.peek(key), key, current)).collect();
         for (key, current) in owners.iter().flat_map(|owner| standing.all_owned(owner)) {
+            if current.exposed(&permit()).is_some_and(consent::is_said_by_a_person) {
+                continue;
+            }
             if !new.iter().any(|(other, _)| *other == key) {
                 let owner = current.patient.clone();
                 writes.push(write(&key, Some(&current), owner, None));

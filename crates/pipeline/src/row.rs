@@ -1,11 +1,13 @@
 //! The rows that a processed message leaves: message row, business keys, resource versions, ledger record.
 
+use std::collections::BTreeMap;
+
 use audit::{Kind, Record};
 use mapping::{KeyKind, LeafFate, Translation};
 use serde_json::{Value, json};
 use store::{
-    Cause, Entry, IndexEntry, Key, MessageRow, MessageState, NewDelivery, NewReview, ResourceBody,
-    ResourceVersion,
+    Cause, Effect, Entry, IndexEntry, Key, MessageRow, MessageState, NewDelivery, NewReview, ResourceBody,
+    ResourceVersion, WithdrawalReason,
 };
 
 use crate::derive::Write;
@@ -21,6 +23,8 @@ pub const FLAG_KNOWN_HERE_ONLY: u32 = 2;
 
 /// Deliveries that one ledger record names; the records of a larger message are several.
 const DELIVERIES_NAMED_MAX: usize = 512;
+/// Withdrawals that one ledger record names, with their decisions.
+const WITHDRAWALS_NAMED_MAX: usize = 60;
 
 /// What heads a message row.
 pub struct Heading<'a> {
@@ -219,6 +223,56 @@ pub fn review_record(
         record = record.object("contradiction", code)?;
     }
     Ok(record)
+}
+
+/// The ledger records of what is withdrawn: one for each destination and reason, with each delivery and its decision.
+pub fn withdrawn_records(
+    environment: &Environment,
+    message: Option<uuid::Uuid>,
+    deliveries: &[NewDelivery],
+) -> Result<Vec<Record>, Error> {
+    let mut groups: BTreeMap<(&str, WithdrawalReason), Vec<&NewDelivery>> = BTreeMap::new();
+    for delivery in deliveries {
+        if let Effect::Withdrawn(reason) = delivery.effect {
+            groups.entry((&delivery.destination, reason)).or_default().push(delivery);
+        }
+    }
+    let mut records = Vec::new();
+    for ((destination, reason), withdrawn) in groups {
+        for chunk in withdrawn.chunks(WITHDRAWALS_NAMED_MAX) {
+            let mut record =
+                Record::new(Kind::Withdrawn, new_id(environment), &environment.node, (environment.now_us)())
+                    .outcome(reason.as_str())
+                    .object("destination", destination)?;
+            if let Some(message) = message {
+                record = record.message(message);
+            }
+            for delivery in chunk {
+                if let Some(patient) = &delivery.patient {
+                    record = record.patient_token(&(environment.patient_token)(patient));
+                }
+                record = record
+                    .object("delivery", &delivery.id.to_string())?
+                    .object("decision", &delivery.sealed.decision_id.to_string())?;
+            }
+            records.push(record);
+        }
+    }
+    Ok(records)
+}
+
+/// The ledger records of what is released without a message.
+pub fn released_records(environment: &Environment, deliveries: &[NewDelivery]) -> Result<Vec<Record>, Error> {
+    let is_content = |delivery: &&NewDelivery| matches!(delivery.effect, Effect::Stands(_));
+    let released: Vec<NewDelivery> = deliveries.iter().filter(is_content).cloned().collect();
+    let mut records = Vec::new();
+    for chunk in released.chunks(DELIVERIES_NAMED_MAX) {
+        let record =
+            Record::new(Kind::Decided, new_id(environment), &environment.node, (environment.now_us)())
+                .outcome("permit");
+        records.push(name_deliveries(record, chunk)?);
+    }
+    Ok(records)
 }
 
 /// The ledger record of a message that went to quarantine.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::clinical::Cloud;
 use crate::deidentify::Refusal;
-use crate::policy::{Decision, Destination};
+use crate::policy::Destination;
 use crate::profile::Profile;
 use crate::pseudonym::{Pseudonyms, Subject, is_released_id};
 use crate::release::Released;
@@ -67,23 +67,19 @@ pub fn deletion(resource_type: fhir::ResourceType, released_id: &str) -> Vec<u8>
     fhir::canonical_json(&json!({"resourceType": resource_type.as_str(), "id": released_id}))
 }
 
-/// A deletion notice that may leave.
+/// A deletion notice. It needs no permit: what has no content may always go, and what may not stand must.
 ///
 /// # Errors
-/// [`Refusal`] with code `denied` when the decision is none to permit, `destination-profile` when the destination is in no
-/// cloud zone, `released-id` when the id has not the form of a released one.
+/// [`Refusal`] with code `destination-profile` when the destination is in no cloud zone, `released-id` when the id has not
+/// the form of a released one.
 pub fn release_deletion(
     resource_type: fhir::ResourceType,
     released_id: &str,
-    decision: &Decision,
     decision_id: Uuid,
     destination: &Destination,
 ) -> Result<Released<Cloud>, Refusal> {
     let refuse = |code| Refusal { code, location: resource_type.as_str().to_owned() };
-    let Decision::Permit { profile, .. } = decision else {
-        return Err(refuse("denied"));
-    };
-    if !destination.cloud || destination.profile.as_ref() != Some(profile) {
+    if !destination.cloud {
         return Err(refuse("destination-profile"));
     }
     if !is_released_id(released_id) {
@@ -120,17 +116,13 @@ mod tests {
     }
 
     #[test]
-    fn a_notice_leaves_only_under_a_released_id_with_a_permit_to_a_cloud_zone() {
-        let permit = Decision::Permit { profile: "p".into(), rules: Vec::new() };
-        let deny = Decision::Deny { reason: "no-rule-permits", rules: Vec::new() };
+    fn a_notice_leaves_only_under_a_released_id_to_a_cloud_zone() {
         let id = "0123456789abcdef0123456789abcdef";
-        let of = |id: &str, decision: &Decision, cloud: bool| {
-            release_deletion(observation(), id, decision, Uuid::nil(), &destination(cloud))
-                .map_err(|r| r.code)
+        let of = |id: &str, cloud: bool| {
+            release_deletion(observation(), id, Uuid::nil(), &destination(cloud)).map_err(|r| r.code)
         };
-        assert!(of(id, &permit, true).is_ok());
-        assert_eq!(of("MRN-12345", &permit, true).err(), Some("released-id"));
-        assert_eq!(of(id, &deny, true).err(), Some("denied"));
-        assert_eq!(of(id, &permit, false).err(), Some("destination-profile"));
+        assert!(of(id, true).is_ok());
+        assert_eq!(of("MRN-12345", true).err(), Some("released-id"));
+        assert_eq!(of(id, false).err(), Some("destination-profile"));
     }
 }

@@ -42,7 +42,9 @@ pub use clinical::{Clinical, Cloud, OnPrem, Permit, Purpose};
 pub use deidentify::{Deidentified, ElementAction, Refusal};
 pub use deletion::{deletion, release_deletion};
 pub use diagnostic::Diagnostic;
-pub use policy::{Decision, Destination, IDENTIFIED, LABEL_NORMAL, Labels, Policy, label};
+pub use policy::{
+    Consent, DESTINATION_SYSTEM, Decision, Destination, IDENTIFIED, LABEL_NORMAL, Labels, Policy, label,
+};
 pub use profile::Profile;
 pub use pseudonym::{Pseudonym, Pseudonyms, Subject};
 pub use release::{Released, Sealed, SealingKey, release, reopen};

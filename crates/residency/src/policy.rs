@@ -1,12 +1,15 @@
 //! Zones, destinations and rules: what may go where. Nothing goes unless a rule permits it.
 
+mod consent;
 mod label;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::Diagnostic;
+use crate::profile::{Profile, content_hash};
 
+pub use consent::{Consent, DESTINATION_SYSTEM};
 pub use label::{LABEL_NORMAL, Labels, label};
 
 /// What a decision calls the profile of an on-prem destination that receives data as it is.
@@ -20,6 +23,14 @@ pub struct Policy {
     rules: Vec<Rule>,
     unlabelled_denied: bool,
     label_rules: Vec<label::LabelRule>,
+    visits: Vec<VisitRule>,
+}
+
+/// Labels that, on a resource of one of these types, cover what belongs to the same encounter.
+#[derive(Debug)]
+pub(crate) struct VisitRule {
+    labels: BTreeSet<String>,
+    on: BTreeSet<fhir::ResourceType>,
 }
 
 /// Who may receive data.
@@ -89,6 +100,24 @@ impl Policy {
     /// SHA-256 of the files, hexadecimal.
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+
+    /// The types whose labels cover a visit; empty when the policy says so of none.
+    pub fn covering_types(&self) -> BTreeSet<fhir::ResourceType> {
+        self.visits.iter().flat_map(|rule| rule.on.iter().copied()).collect()
+    }
+
+    /// Those of a resource's labels that cover all that belongs to its encounter.
+    pub fn covering(&self, resource_type: fhir::ResourceType, labels: &Labels) -> BTreeSet<String> {
+        let rules = self.visits.iter().filter(|rule| rule.on.contains(&resource_type));
+        rules.flat_map(|rule| labels.0.iter().filter(|label| rule.labels.contains(*label)).cloned()).collect()
+    }
+
+    /// What decisions stand on: this policy and these profiles, as one content hash (hexadecimal).
+    pub fn basis<'p>(&self, profiles: impl Iterator<Item = &'p Profile>) -> String {
+        let profiles =
+            profiles.map(|profile| (format!("profile:{}", profile.id()), profile.hash().to_owned()));
+        content_hash(&profiles.chain([("policy".to_owned(), self.hash.clone())]).collect())
     }
 
     /// All destinations, by id.

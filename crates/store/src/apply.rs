@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use fhir::ResourceType;
 use uuid::Uuid;
 
-use crate::{MessageRow, NewReview, PatientIdentifier, ResourceKey, ResourceVersion, Result, Seq, Stored};
+use crate::{
+    Effect, MessageRow, NewReview, PatientIdentifier, ResourceKey, ResourceVersion, Result, Seq, Stored,
+};
 
 /// A [`Key`] of this kind holds a clinical patient id: its message counts as one of that patient's
 /// ([`Apply::messages_of`]) though it may have written no version.
@@ -108,6 +110,14 @@ pub struct NewDelivery {
     pub released_id: String,
     /// The version it was made from.
     pub version: u32,
+    /// The clinical id of the patient it is released under; `None` for a shared entity.
+    pub patient: Option<String>,
+    /// Counts what is sent under this released id; the destination keeps the highest.
+    pub revision: u32,
+    /// What it does there. A withdrawal supersedes every content that is queued before it under the same id.
+    pub effect: Effect,
+    /// Policy and profiles it was decided under.
+    pub basis: String,
     /// What leaves.
     pub sealed: Sealed,
     /// What de-identification did: a JSON array of `{location, operation}`.

@@ -46,6 +46,8 @@ pub mod sqlite;
 #[cfg(feature = "clinical")]
 mod statistics;
 mod verification;
+#[cfg(feature = "clinical")]
+mod withdrawal;
 
 pub use access::Access;
 #[cfg(feature = "clinical")]
@@ -75,3 +77,8 @@ pub use search::{
 #[cfg(feature = "clinical")]
 pub use statistics::{Backlog, Boundary, Feed, HeldGroup, MINUTE_US, Minute, Statistics, Waiting};
 pub use verification::verify_ledger;
+#[cfg(feature = "clinical")]
+pub use withdrawal::{
+    Answers, ConsentRequest, DecidedSet, Effect, Standing, Sweep, SweepCounts, SweepUnit, WithdrawalReason,
+    Withdrawals,
+};

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::{Micros, ResourceBody, ResourceKey, Result, Sealed};
+use crate::{Micros, ResourceBody, ResourceKey, Result, Sealed, WithdrawalReason};
 
 /// A delivery as its worker claims it.
 #[derive(Debug, Clone)]
@@ -20,6 +20,12 @@ pub struct Delivery {
     pub released_id: String,
     /// The version it was made from.
     pub version: u32,
+    /// Counts what is sent under this released id; the destination keeps the highest.
+    pub revision: u32,
+    /// Why, when it is a withdrawal.
+    pub withdrawal: Option<WithdrawalReason>,
+    /// Policy and profiles it was decided under.
+    pub basis: String,
     /// Attempts so far.
     pub attempts: u32,
     /// What leaves.
@@ -64,9 +70,9 @@ pub enum DeliveryState {
     Pending,
     /// Confirmed by the destination.
     Delivered,
-    /// Given up; it does not block its lane.
+    /// Given up. Content does not block its lane; a withdrawal keeps later content of its lane back.
     Dead,
-    /// Overtaken by a newer version before it was sent; it does not block its lane.
+    /// Overtaken before it was sent: by a withdrawal, or by a change of policy. It does not block its lane.
     Superseded,
 }
 
@@ -87,8 +93,13 @@ pub enum Settlement {
         /// A code.
         error: String,
     },
-    /// Never to be tried again.
+    /// Not to be tried again, unless a person revives it.
     Dead {
+        /// A code.
+        error: String,
+    },
+    /// Decided under rules that are not in force any more: a sweep decides its resource again.
+    Superseded {
         /// A code.
         error: String,
     },
@@ -98,7 +109,8 @@ pub enum Settlement {
 #[async_trait]
 pub trait Outbox: Send + Sync {
     /// Oldest first; a lane appears only from its oldest pending row on, and not while that row waits for its time;
-    /// `limit` rows. Of a lane, only the rows before its first waiting one. A pure read: a row comes again until it
+    /// `limit` rows. Of a lane, only the rows before its first waiting one, and behind a withdrawal that is dead, only
+    /// withdrawals. A pure read: a row comes again until it
     /// is settled, so that nothing is lost with the worker (at least once).
     ///
     /// # Errors
@@ -107,13 +119,25 @@ pub trait Outbox: Send + Sync {
     /// Settles several deliveries with their ledger records in one transaction.
     ///
     /// # Errors
-    /// [`crate::Error::NotFound`] when one of them is unknown or not pending; nothing is written then.
+    /// [`crate::Error::NotFound`] when one of them is unknown or settled already; nothing is written then. One that was
+    /// superseded on its way is settled as delivered when it was, and stays superseded otherwise.
     async fn settle(&self, settlements: Vec<(Uuid, Settlement)>, records: Vec<audit::Record>) -> Result<()>;
     /// (pending, when the oldest pending was queued) of a destination.
     ///
     /// # Errors
     /// When the database cannot be read.
     async fn backlog(&self, destination: &str) -> Result<(u64, Option<Micros>)>;
+    /// Deliveries that were given up, oldest first, from beyond a number on.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn dead(&self, destination: &str, after: i64, limit: usize) -> Result<Vec<(i64, DeliveryRow)>>;
+    /// Makes a delivery that was given up pending again, at its old place in its lane, with the act's record.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotFound`] when it is unknown or not dead; [`crate::Error::Conflict`] when something newer was sent
+    /// under its released id.
+    async fn revive(&self, id: Uuid, record: audit::Record) -> Result<()>;
     /// Highest durable delivery number; wakes the workers.
     fn queued(&self) -> tokio::sync::watch::Receiver<i64>;
 }

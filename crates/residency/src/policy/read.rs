@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::label::LabelRule;
-use super::{Destination, Policy, Rule};
+use super::{Destination, Policy, Rule, VisitRule};
 use crate::diagnostic::{Diagnostic, Place, nearest, read_yaml};
 use crate::profile::content_hash;
 
@@ -14,6 +14,8 @@ const ZONES: &str = "zones.yaml";
 const DESTINATIONS: &str = "destinations.yaml";
 const POLICY: &str = "policy.yaml";
 const LABELS: &str = "labels.yaml";
+/// Types whose labels may cover a visit.
+const COVERING: [&str; 2] = ["Encounter", "Condition"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -96,6 +98,15 @@ struct RuleEntry {
 #[serde(deny_unknown_fields)]
 struct LabelsFile {
     rules: Vec<LabelEntry>,
+    #[serde(default)]
+    visits: Vec<VisitEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VisitEntry {
+    labels: Vec<Spanned<String>>,
+    on: Vec<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -128,7 +139,8 @@ pub(super) fn compile(
     };
     let zones = read_zones(zones, &mut found);
     let destinations = read_destinations(destinations, &zones, profiles, &mut found);
-    let label_rules = read_labels(labels, &mut found);
+    let visits = read_visits(&labels, &mut found);
+    let label_rules = read_labels(labels.rules, &mut found);
     let rules = read_rules(policy.rules, &zones, &destinations, &mut found);
     if found.is_empty() {
         Ok(Policy {
@@ -137,6 +149,7 @@ pub(super) fn compile(
             rules,
             unlabelled_denied: policy.unlabelled == Unlabelled::Deny,
             label_rules,
+            visits,
         })
     } else {
         Err(found)
@@ -208,10 +221,28 @@ fn read_destinations(
     destinations
 }
 
-fn read_labels(entries: LabelsFile, found: &mut Vec<Diagnostic>) -> Vec<LabelRule> {
+/// Which labels cover a visit. They name labels that a rule gives, and types that stand for a visit.
+fn read_visits(file: &LabelsFile, found: &mut Vec<Diagnostic>) -> Vec<VisitRule> {
+    let mut visits = Vec::new();
+    for entry in &file.visits {
+        for label in &entry.labels {
+            check(LABELS, "label", label, file.rules.iter().map(|rule| rule.label.as_str()), found);
+        }
+        for name in &entry.on {
+            check(LABELS, "type that covers a visit", name, COVERING.into_iter(), found);
+        }
+        visits.push(VisitRule {
+            labels: entry.labels.iter().map(|label| label.value.clone()).collect(),
+            on: entry.on.iter().filter_map(|name| fhir::ResourceType::parse(&name.value)).collect(),
+        });
+    }
+    visits
+}
+
+fn read_labels(entries: Vec<LabelEntry>, found: &mut Vec<Diagnostic>) -> Vec<LabelRule> {
     let mut ids = BTreeSet::new();
     let mut rules = Vec::new();
-    for entry in entries.rules {
+    for entry in entries {
         if !ids.insert(entry.id.value.clone()) {
             found.push(at(
                 LABELS,

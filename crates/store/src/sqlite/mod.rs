@@ -28,6 +28,8 @@ mod rows;
 mod search;
 #[cfg(feature = "clinical")]
 mod statistics;
+#[cfg(feature = "clinical")]
+mod withdrawal;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use fhir::ResourceType;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use super::node::writer::Job;
 use super::queue::{Reply, answer};
 use crate::{
     Delivery, DeliveryRow, DeliveryState, Error, Micros, Outbox, ResourceBody, ResourceKey, Result, Sealed,
-    Settlement,
+    Settlement, WithdrawalReason,
 };
 
 /// The columns of [`delivery_row`].
@@ -29,10 +29,13 @@ impl Outbox for Sqlite {
         // state = 0 is spelled out so that the partial indexes serve.
         let rows = sqlx::query(
             "SELECT id, number, lane, resource_type, resource_id, released_id, version, attempts,
-                sealed_for, decision_id, mac, body
+                sealed_for, decision_id, mac, body, revision, withdrawal, basis
              FROM deliveries d WHERE destination = ?1 AND state = 0 AND NOT EXISTS (
                 SELECT 1 FROM deliveries w WHERE w.destination = ?1 AND w.lane = d.lane AND w.number <= d.number
                 AND w.state = 0 AND w.next_us > 0 AND w.next_us > ?2)
+             AND (d.withdrawal IS NOT NULL OR NOT EXISTS (
+                SELECT 1 FROM deliveries s WHERE s.destination = ?1 AND s.lane = d.lane AND s.number < d.number
+                AND s.state = 2 AND s.withdrawal IS NOT NULL))
              ORDER BY number LIMIT ?3",
         )
         .bind(destination)
@@ -60,6 +63,26 @@ impl Outbox for Sqlite {
         Ok((unsigned(pending)?, oldest))
     }
 
+    async fn dead(&self, destination: &str, after: i64, limit: usize) -> Result<Vec<(i64, DeliveryRow)>> {
+        let sql = format!(
+            "{DELIVERY_COLUMNS} WHERE destination = ? AND state = 2 AND number > ? ORDER BY number LIMIT ?"
+        )
+        .replacen(" FROM deliveries", ", number FROM deliveries", 1);
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(destination)
+            .bind(after)
+            .bind(bounded(limit))
+            .fetch_all(&self.node)
+            .await?;
+        rows.iter().map(|row| Ok((row.try_get("number")?, delivery_row(row)?))).collect()
+    }
+
+    async fn revive(&self, id: Uuid, record: audit::Record) -> Result<()> {
+        self.clinical()?;
+        let record = PreparedRecord::new(&record);
+        self.job(|reply| Revive { id, record, reply }).await
+    }
+
     fn queued(&self) -> watch::Receiver<i64> {
         self.published.queued.clone()
     }
@@ -85,7 +108,16 @@ fn delivery(row: &SqliteRow) -> Result<Delivery> {
             mac: bytes32(row.try_get(10)?)?,
             bytes: row.try_get(11)?,
         },
+        revision: small(row.try_get(12)?)?,
+        withdrawal: reason(row.try_get(13)?)?,
+        basis: row.try_get(14)?,
     })
+}
+
+/// The stored reason of a withdrawal.
+fn reason(code: Option<String>) -> Result<Option<WithdrawalReason>> {
+    let unknown = Error::Corrupt("the reason of a withdrawal");
+    code.map(|code| WithdrawalReason::parse(&code).ok_or(unknown)).transpose()
 }
 
 /// A delivery as the console shows it.
@@ -141,10 +173,14 @@ async fn settle(id: Uuid, settlement: &Settlement, connection: &mut SqliteConnec
         }
         Settlement::Retry { next_us, error } => (DeliveryState::Pending, *next_us, None, Some(error), None),
         Settlement::Dead { error } => (DeliveryState::Dead, 0, None, Some(error), None),
+        Settlement::Superseded { error } => (DeliveryState::Superseded, 0, None, Some(error), None),
     };
+    let is_delivered = state == DeliveryState::Delivered;
+    // What was superseded while it was on its way stays so, unless it arrived.
     let done = sqlx::query(
-        "UPDATE deliveries SET state = ?2, attempts = attempts + 1, next_us = ?3, delivered_us = ?4,
-            last_error = coalesce(?5, last_error), receipt = ?6 WHERE id = ?1 AND state = 0",
+        "UPDATE deliveries SET state = CASE WHEN state = 0 OR ?7 THEN ?2 ELSE state END, attempts = attempts + 1,
+            next_us = ?3, delivered_us = ?4, last_error = coalesce(?5, last_error), receipt = ?6
+         WHERE id = ?1 AND state IN (0, 3) AND delivered_us IS NULL",
     )
     .bind(id.as_bytes().to_vec())
     .bind(delivery_state_number(state))
@@ -152,7 +188,77 @@ async fn settle(id: Uuid, settlement: &Settlement, connection: &mut SqliteConnec
     .bind(delivered_us)
     .bind(error)
     .bind(receipt)
+    .bind(is_delivered)
+    .execute(&mut *connection)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Err(Error::NotFound);
+    }
+    match settlement {
+        Settlement::Dead { .. } | Settlement::Superseded { .. } => unsettle(id, connection).await,
+        Settlement::Delivered { .. } | Settlement::Retry { .. } => Ok(()),
+    }
+}
+
+/// What did not arrive changed nothing there: a withdrawal that died leaves what stood, and of content that died it is
+/// not known what stands.
+async fn unsettle(id: Uuid, connection: &mut SqliteConnection) -> Result<()> {
+    sqlx::query(
+        "UPDATE standings SET content = NULL, stands = 1
+         FROM (SELECT destination, released_id, revision FROM deliveries WHERE id = ?) AS d
+         WHERE standings.destination = d.destination AND standings.released_id = d.released_id
+         AND standings.revision = d.revision",
+    )
+    .bind(id.as_bytes().to_vec())
     .execute(connection)
     .await?;
-    if done.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
+    Ok(())
+}
+
+struct Revive {
+    id: Uuid,
+    record: PreparedRecord,
+    reply: Reply<()>,
+}
+
+#[async_trait]
+impl Job for Revive {
+    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+        let id = self.id.as_bytes().to_vec();
+        let is_newest: Option<bool> = sqlx::query_scalar(
+            "SELECT NOT EXISTS (SELECT 1 FROM standings s WHERE s.destination = d.destination
+                AND s.released_id = d.released_id AND s.revision > d.revision)
+             FROM deliveries d WHERE d.id = ? AND d.state = 2",
+        )
+        .bind(&id)
+        .fetch_optional(&mut *connection)
+        .await?;
+        match is_newest {
+            None => return Err(Error::NotFound),
+            Some(false) => return Err(Error::Conflict("something newer was sent under its id")),
+            Some(true) => {}
+        }
+        sqlx::query("UPDATE deliveries SET state = 0, attempts = 0, next_us = 0 WHERE id = ?")
+            .bind(&id)
+            .execute(&mut *connection)
+            .await?;
+        sqlx::query(
+            "UPDATE standings SET stands = d.withdrawal IS NULL
+             FROM (SELECT destination, released_id, revision, withdrawal FROM deliveries WHERE id = ?) AS d
+             WHERE standings.destination = d.destination AND standings.released_id = d.released_id
+             AND standings.revision = d.revision",
+        )
+        .bind(&id)
+        .execute(&mut *connection)
+        .await?;
+        state.write_records(std::iter::once(self.record.clone()), connection).await
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<()>) {
+        answer(self.reply, outcome);
+    }
+
+    fn weight(&self) -> (usize, usize) {
+        (2, self.record.bytes.len())
+    }
 }

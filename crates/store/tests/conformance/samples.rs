@@ -134,6 +134,10 @@ pub fn delivery(number: u128, lane: &str) -> NewDelivery {
         resource: key("Patient", "p1"),
         released_id: "r1".into(),
         version: 1,
+        patient: Some("p1".into()),
+        revision: u32::try_from(number).expect("small"),
+        effect: store::Effect::Stands([1; 32]),
+        basis: "b1".into(),
         sealed: Sealed {
             destination: "portal".into(),
             decision_id: Uuid::from_u128(99),

@@ -39,7 +39,7 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     let readiness = rest::Readiness::default();
     let gate = readiness.gate("listeners");
     start_pipeline(config, &keys, &store, &package, &policy, &profiles, &stopped, &mut tasks);
-    start_deliveries(config, &keys, &store, &policy, &stopped, &mut tasks)?;
+    start_deliveries(config, &keys, &store, &policy, &profiles, &stopped, &mut tasks)?;
     start_listeners(config, overrides, &store, &stopped, &mut tasks).await?;
     let router = router(config, &keys, &store, &package, &policy, readiness)?;
     super::serve_http(config, router, stopped, &mut tasks).await?;
@@ -103,6 +103,7 @@ fn start_pipeline(
         resources: store.clone(),
         messages: store.clone(),
         index: store.clone(),
+        withdrawals: store.clone(),
     };
     let environment = Environment {
         now_us: clock::now_us,
@@ -121,11 +122,13 @@ fn start_deliveries(
     keys: &Keys,
     store: &Arc<Sqlite>,
     policy: &Arc<Policy>,
+    profiles: &Profiles,
     stopped: &watch::Receiver<bool>,
     tasks: &mut JoinSet<()>,
 ) -> Result<(), Failure> {
+    let basis = policy.basis(profiles.values().map(|(profile, _)| &**profile));
     for (destination, link) in links(config, policy)? {
-        tasks.spawn(worker(config, keys, store, policy, destination, link).run(stopped.clone()));
+        tasks.spawn(worker(config, keys, store, policy, &basis, destination, link).run(stopped.clone()));
     }
     Ok(())
 }
@@ -161,6 +164,7 @@ fn worker(
     keys: &Keys,
     store: &Arc<Sqlite>,
     policy: &Arc<Policy>,
+    basis: &str,
     destination: &Destination,
     link: Link,
 ) -> Worker {
@@ -169,6 +173,7 @@ fn worker(
         region: destination.region.clone(),
         profile: destination.profile.clone().unwrap_or_default(),
         policy_hash: policy.hash().to_owned(),
+        basis: basis.to_owned(),
         link,
         outbox: store.clone(),
         sealing_key: Arc::clone(&keys.sealing),
@@ -188,7 +193,8 @@ fn recheck(policy: Arc<Policy>, resources: Arc<dyn store::Resources>, destinatio
         let destination = destination.clone();
         Box::pin(async move {
             let labels = match judged {
-                Judged::Withdrawal => Labels(vec![residency::LABEL_NORMAL.to_owned()]),
+                // A notice has no content: what may not stand any more may always be withdrawn.
+                Judged::Withdrawal => return Ok(true),
                 Judged::Version(version) => labels_of(&policy, resources.vread(&key, version).await?),
             };
             Ok(matches!(policy.decide(&destination, key.resource_type, &labels), Decision::Permit { .. }))

@@ -1,5 +1,7 @@
 //! `node.db`: its writer and what the writer knows.
 
+#[cfg(feature = "clinical")]
+pub(super) mod deliveries;
 pub(super) mod entries;
 mod index_change;
 pub(super) mod names;

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use sqlx::{Row, SqliteConnection};
 
+use super::deliveries::DeliveryRows;
 use super::entries::fold;
 use super::plan::Plan;
 use super::prepare::{PreparedRecord, PreparedVersion};
@@ -23,10 +24,6 @@ const REPLACE_MESSAGE: &str = "ON CONFLICT (seq) DO UPDATE SET processed_us = ex
     state = excluded.state, message_type = excluded.message_type, sender = excluded.sender, reason = excluded.reason,
     issues = excluded.issues, package_hash = excluded.package_hash, flags = excluded.flags,
     leaves_mapped = excluded.leaves_mapped, leaves_total = excluded.leaves_total, reprocessed = 1";
-const INSERT_DELIVERIES: &str = "INSERT INTO deliveries (number, id, seq, destination, lane, state, attempts, next_us,
-    queued_us, resource_type, resource_id, released_id, version, actions, sealed_for, decision_id, mac, body)";
-/// What [`crate::DeliveryState::Pending`] is stored as; the partial indexes name it too.
-const PENDING: i64 = 0;
 
 /// A write set ready to be written.
 #[derive(Debug)]
@@ -223,18 +220,9 @@ fn take(set: &PreparedSet, plan: &mut Plan, tables: &mut Tables, state: &mut Sta
         tables.identifier(identifier);
     }
     for delivery in &set.deliveries {
-        state.counters.delivery += 1;
-        tables.delivery(state.counters.delivery, seq, set.message.processed_us, delivery);
+        tables.deliveries.delivery(delivery, seq, set.message.processed_us, &mut state.counters);
     }
-    for pseudonym in &set.pseudonyms {
-        tables.pseudonyms.push([
-            pseudonym.destination.as_str().into(),
-            pseudonym.resource_type.as_str().into(),
-            pseudonym.clinical_id.as_str().into(),
-            pseudonym.released_id.as_str().into(),
-            pseudonym.secret.to_vec().into(),
-        ]);
-    }
+    set.pseudonyms.iter().for_each(|pseudonym| tables.deliveries.pseudonym(pseudonym));
     Ok(())
 }
 
@@ -245,24 +233,20 @@ struct Tables {
     message_resources: Rows,
     keys: Rows,
     patients: Rows,
-    pseudonyms: Rows,
-    deliveries: Rows,
+    deliveries: DeliveryRows,
     identifiers: Rows,
 }
 
 impl Default for Tables {
     fn default() -> Self {
         let ignore = "ON CONFLICT DO NOTHING";
-        let insert_pseudonyms =
-            "INSERT INTO pseudonyms (destination, resource_type, clinical_id, released_id, secret)";
         Self {
             applied: Rows::insert(INSERT_MESSAGES, 15),
             reprocessed: Rows::statement(INSERT_MESSAGES, REPLACE_MESSAGE, 15),
             message_resources: Rows::insert("INSERT INTO message_resources (seq, rid, version)", 3),
             keys: Rows::statement("INSERT INTO message_keys (value, seq, kind, system)", ignore, 4),
             patients: Rows::statement("INSERT INTO message_patients (patient, seq)", ignore, 2),
-            pseudonyms: Rows::insert(insert_pseudonyms, 5),
-            deliveries: Rows::insert(INSERT_DELIVERIES, 18),
+            deliveries: DeliveryRows::default(),
             identifiers: Rows::statement(
                 "INSERT INTO patient_identifiers (system, value, patient)",
                 "ON CONFLICT (system, value) DO UPDATE SET patient = excluded.patient",
@@ -303,36 +287,13 @@ impl Tables {
         self.identifiers.push([system.as_str().into(), value.as_str().into(), patient.as_str().into()]);
     }
 
-    fn delivery(&mut self, number: i64, seq: i64, queued_us: i64, delivery: &NewDelivery) {
-        self.deliveries.push([
-            number.into(),
-            delivery.id.as_bytes().to_vec().into(),
-            seq.into(),
-            delivery.destination.as_str().into(),
-            delivery.lane.as_str().into(),
-            PENDING.into(),
-            0_i64.into(),
-            0_i64.into(),
-            queued_us.into(),
-            delivery.resource.resource_type.as_str().into(),
-            delivery.resource.id.as_str().into(),
-            delivery.released_id.as_str().into(),
-            delivery.version.into(),
-            delivery.actions.as_str().into(),
-            delivery.sealed.destination.as_str().into(),
-            delivery.sealed.decision_id.as_bytes().to_vec().into(),
-            delivery.sealed.mac.to_vec().into(),
-            delivery.sealed.bytes.clone().into(),
-        ]);
-    }
-
     async fn write(self, connection: &mut SqliteConnection) -> Result<()> {
         let Self { applied, reprocessed, message_resources, keys, patients, .. } = self;
-        let Self { pseudonyms, deliveries, identifiers, .. } = self;
-        let first = [applied, reprocessed, message_resources, keys, patients];
-        for rows in first.into_iter().chain([pseudonyms, deliveries, identifiers]) {
+        let Self { deliveries, identifiers, .. } = self;
+        for rows in [applied, reprocessed, message_resources, keys, patients, identifiers] {
             rows.execute(connection).await?;
         }
+        deliveries.write(connection).await?;
         Ok(())
     }
 }

@@ -1,0 +1,343 @@
+//! What stands where, sweeps, and what people say about consent.
+
+use async_trait::async_trait;
+use fhir::ResourceType;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use super::Sqlite;
+use super::codes::{bytes32, limit as bounded, small, unsigned};
+use super::node::deliveries::DeliveryRows;
+use super::node::plan::Plan;
+use super::node::prepare::{PreparedRecord, PreparedVersion};
+use super::node::state::State;
+use super::node::writer::Job;
+use super::queue::{Reply, answer};
+use super::resources::stored;
+use super::rows::Rows;
+use crate::{
+    Answers, ConsentRequest, DecidedSet, Error, Micros, NewDelivery, NewPseudonym, ResourceKey, Result,
+    Standing, Stored, Sweep, SweepCounts, SweepUnit, Withdrawals,
+};
+
+#[async_trait]
+impl Withdrawals for Sqlite {
+    async fn standings(&self, destination: &str, resources: &[ResourceKey]) -> Result<Vec<Standing>> {
+        let mut asked = Rows::statement(
+            "SELECT s.resource_type, s.resource_id, s.released_id, s.patient, s.lane, s.revision, s.stands, s.content
+             FROM (",
+            ") AS asked CROSS JOIN standings s ON s.destination = asked.column1
+             AND s.resource_type = asked.column2 AND s.resource_id = asked.column3",
+            3,
+        );
+        for key in resources {
+            asked.push([destination.into(), key.resource_type.as_str().into(), key.id.as_str().into()]);
+        }
+        let mut connection = self.node.acquire().await?;
+        asked.fetch(&mut connection).await?.iter().map(standing).collect()
+    }
+
+    async fn standings_of(&self, destination: &str, patient: &str) -> Result<Vec<Standing>> {
+        let rows = sqlx::query(
+            "SELECT resource_type, resource_id, released_id, patient, lane, revision, stands, content FROM standings
+             WHERE patient = ? AND destination = ? AND stands = 1",
+        )
+        .bind(patient)
+        .bind(destination)
+        .fetch_all(&self.node)
+        .await?;
+        rows.iter().map(standing).collect()
+    }
+
+    async fn compartment_of(&self, patient: &str, types: &[ResourceType]) -> Result<Vec<Stored>> {
+        let names = self.published.names();
+        let Some(of_patient) = names.type_number("Patient") else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for tid in types.iter().filter_map(|of| names.type_number(of.as_str())) {
+            let rows = sqlx::query(
+                "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body
+                 FROM resources p CROSS JOIN comp c ON c.patient = p.rid AND c.tid = ?3
+                 CROSS JOIN resources r ON r.rid = c.rid WHERE p.id = ?1 AND p.tid = ?2",
+            )
+            .bind(patient)
+            .bind(of_patient)
+            .bind(tid)
+            .fetch_all(&self.node)
+            .await?;
+            for row in &rows {
+                found.push(stored(row, &names)?);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn commit_decided(&self, set: DecidedSet) -> Result<()> {
+        self.clinical()?;
+        let set = PreparedDecided::new(set)?;
+        self.job(|reply| CommitDecided { set, reply }).await
+    }
+
+    async fn begin_sweep(
+        &self,
+        basis: &str,
+        requested_by: Option<&str>,
+        at_us: Micros,
+        record: audit::Record,
+    ) -> Result<i64> {
+        self.clinical()?;
+        let (basis, requested_by) = (basis.to_owned(), requested_by.map(str::to_owned));
+        let record = PreparedRecord::new(&record);
+        self.job(|reply| BeginSweep { basis, requested_by, at_us, record, begun: 0, reply }).await
+    }
+
+    async fn sweeps(&self, limit: usize) -> Result<Vec<Sweep>> {
+        let rows = sqlx::query(
+            "SELECT sweep, basis, requested_by, begun_us, through, units, released, withdrawn, refused, ended_us, outcome
+             FROM sweeps ORDER BY sweep DESC LIMIT ?",
+        )
+        .bind(bounded(limit))
+        .fetch_all(&self.node)
+        .await?;
+        rows.iter().map(sweep).collect()
+    }
+
+    async fn sweep_units(&self, after: i64, limit: usize) -> Result<Vec<SweepUnit>> {
+        let names = self.published.names();
+        let rows = sqlx::query(
+            "SELECT rid, tid, id FROM resources
+             WHERE rid > ?1 AND tid > 0 AND (tid = ?2 OR (patient IS NULL AND version > 0)) ORDER BY rid LIMIT ?3",
+        )
+        .bind(after)
+        .bind(names.type_number("Patient").unwrap_or(-1))
+        .bind(bounded(limit))
+        .fetch_all(&self.node)
+        .await?;
+        let unit = |row: &SqliteRow| {
+            let resource_type = names.resource_type(row.try_get(1)?)?;
+            let resource = ResourceKey { resource_type, id: row.try_get(2)? };
+            Ok(SweepUnit { position: row.try_get(0)?, resource })
+        };
+        rows.iter().map(unit).collect()
+    }
+
+    async fn request_consent(&self, request: ConsentRequest, record: audit::Record) -> Result<i64> {
+        self.clinical()?;
+        let record = PreparedRecord::new(&record);
+        self.job(|reply| RequestConsent { request, record, made: 0, reply }).await
+    }
+
+    async fn consent_requests(&self, limit: usize) -> Result<Vec<(i64, ConsentRequest)>> {
+        let rows = sqlx::query(
+            "SELECT request, patient, denies, destination, requested_by, requested_us FROM consent_requests
+             WHERE outcome IS NULL ORDER BY request LIMIT ?",
+        )
+        .bind(bounded(limit))
+        .fetch_all(&self.node)
+        .await?;
+        let request = |row: &SqliteRow| {
+            let request = ConsentRequest {
+                patient: row.try_get(1)?,
+                denies: row.try_get(2)?,
+                destination: row.try_get(3)?,
+                requested_by: row.try_get(4)?,
+                requested_us: row.try_get(5)?,
+            };
+            Ok((row.try_get(0)?, request))
+        };
+        rows.iter().map(request).collect()
+    }
+}
+
+fn standing(row: &SqliteRow) -> Result<Standing> {
+    let resource_type: String = row.try_get(0)?;
+    let resource_type =
+        ResourceType::parse(&resource_type).ok_or(Error::Corrupt("the type of what stands"))?;
+    Ok(Standing {
+        resource: ResourceKey { resource_type, id: row.try_get(1)? },
+        released_id: row.try_get(2)?,
+        patient: row.try_get(3)?,
+        lane: row.try_get(4)?,
+        revision: small(row.try_get(5)?)?,
+        stands: row.try_get(6)?,
+        content: row.try_get::<Option<Vec<u8>>, _>(7)?.map(bytes32).transpose()?,
+    })
+}
+
+fn sweep(row: &SqliteRow) -> Result<Sweep> {
+    let ended: (Option<i64>, Option<String>) = (row.try_get(9)?, row.try_get(10)?);
+    Ok(Sweep {
+        number: row.try_get(0)?,
+        basis: row.try_get(1)?,
+        requested_by: row.try_get(2)?,
+        begun_us: row.try_get(3)?,
+        through: row.try_get(4)?,
+        counts: SweepCounts {
+            units: unsigned(row.try_get(5)?)?,
+            released: unsigned(row.try_get(6)?)?,
+            withdrawn: unsigned(row.try_get(7)?)?,
+            refused: unsigned(row.try_get(8)?)?,
+        },
+        ended: ended.0.zip(ended.1),
+    })
+}
+
+struct PreparedDecided {
+    at_us: Micros,
+    versions: Vec<PreparedVersion>,
+    deliveries: Vec<NewDelivery>,
+    pseudonyms: Vec<NewPseudonym>,
+    records: Vec<PreparedRecord>,
+    answers: Answers,
+}
+
+impl PreparedDecided {
+    fn new(set: DecidedSet) -> Result<Self> {
+        Ok(Self {
+            at_us: set.at_us,
+            versions: set.versions.into_iter().map(PreparedVersion::new).collect::<Result<_>>()?,
+            deliveries: set.deliveries,
+            pseudonyms: set.pseudonyms,
+            records: set.records.iter().map(PreparedRecord::new).collect(),
+            answers: set.answers,
+        })
+    }
+}
+
+struct CommitDecided {
+    set: PreparedDecided,
+    reply: Reply<()>,
+}
+
+#[async_trait]
+impl Job for CommitDecided {
+    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+        let set = &self.set;
+        answered(&set.answers, set.at_us, connection).await?;
+        let mut plan = Plan::load(set.versions.iter(), &mut state.names, connection).await?;
+        plan.check(&mut state.names, &set.versions)?;
+        for version in &set.versions {
+            plan.put(version, version.version, 0, &mut state.names, &mut state.counters)?;
+        }
+        plan.write(&mut state.counters, connection).await?;
+        let mut rows = DeliveryRows::default();
+        for delivery in &set.deliveries {
+            rows.delivery(delivery, OF_NO_MESSAGE, set.at_us, &mut state.counters);
+        }
+        set.pseudonyms.iter().for_each(|pseudonym| rows.pseudonym(pseudonym));
+        rows.write(connection).await?;
+        state.write_records(set.records.iter().cloned(), connection).await
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<()>) {
+        answer(self.reply, outcome);
+    }
+
+    fn weight(&self) -> (usize, usize) {
+        let versions: usize = self.set.versions.iter().map(|version| version.weight().1).sum();
+        let deliveries: usize = self.set.deliveries.iter().map(|one| one.sealed.bytes.len()).sum();
+        (1 + self.set.versions.len() + self.set.deliveries.len(), versions + deliveries)
+    }
+}
+
+/// The journal position of a delivery that no message caused.
+const OF_NO_MESSAGE: i64 = 0;
+
+async fn answered(answers: &Answers, at_us: Micros, connection: &mut SqliteConnection) -> Result<()> {
+    let done = match answers {
+        Answers::Sweep { sweep, through, counts, is_last } => {
+            let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+            sqlx::query(
+                "UPDATE sweeps SET through = ?2, units = units + ?3, released = released + ?4,
+                    withdrawn = withdrawn + ?5, refused = refused + ?6, ended_us = CASE WHEN ?7 THEN ?8 END,
+                    outcome = CASE WHEN ?7 THEN 'done' END WHERE sweep = ?1 AND outcome IS NULL",
+            )
+            .bind(sweep)
+            .bind(through)
+            .bind(number(counts.units))
+            .bind(number(counts.released))
+            .bind(number(counts.withdrawn))
+            .bind(number(counts.refused))
+            .bind(is_last)
+            .bind(at_us)
+        }
+        Answers::Consent { request, outcome } => {
+            sqlx::query("UPDATE consent_requests SET outcome = ?2 WHERE request = ?1 AND outcome IS NULL")
+                .bind(request)
+                .bind(outcome)
+        }
+    };
+    let done = done.execute(connection).await?;
+    if done.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
+}
+
+struct BeginSweep {
+    basis: String,
+    requested_by: Option<String>,
+    at_us: Micros,
+    record: PreparedRecord,
+    begun: i64,
+    reply: Reply<i64>,
+}
+
+#[async_trait]
+impl Job for BeginSweep {
+    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+        sqlx::query("UPDATE sweeps SET ended_us = ?, outcome = 'abandoned' WHERE outcome IS NULL")
+            .bind(self.at_us)
+            .execute(&mut *connection)
+            .await?;
+        let begun = sqlx::query(
+            "INSERT INTO sweeps (basis, requested_by, begun_us, through, units, released, withdrawn, refused)
+             VALUES (?, ?, ?, 0, 0, 0, 0, 0)",
+        )
+        .bind(&self.basis)
+        .bind(&self.requested_by)
+        .bind(self.at_us)
+        .execute(&mut *connection)
+        .await?;
+        self.begun = begun.last_insert_rowid();
+        state.write_records(std::iter::once(self.record.clone()), connection).await
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<()>) {
+        answer(self.reply, outcome.map(|()| self.begun));
+    }
+
+    fn weight(&self) -> (usize, usize) {
+        (2, self.record.bytes.len())
+    }
+}
+
+struct RequestConsent {
+    request: ConsentRequest,
+    record: PreparedRecord,
+    made: i64,
+    reply: Reply<i64>,
+}
+
+#[async_trait]
+impl Job for RequestConsent {
+    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+        let made = sqlx::query(
+            "INSERT INTO consent_requests (patient, denies, destination, requested_by, requested_us)
+             VALUES (?, ?, ?, ?, ?)",
+        )
+        .bind(&self.request.patient)
+        .bind(self.request.denies)
+        .bind(&self.request.destination)
+        .bind(&self.request.requested_by)
+        .bind(self.request.requested_us)
+        .execute(&mut *connection)
+        .await?;
+        self.made = made.last_insert_rowid();
+        state.write_records(std::iter::once(self.record.clone()), connection).await
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<()>) {
+        answer(self.reply, outcome.map(|()| self.made));
+    }
+
+    fn weight(&self) -> (usize, usize) {
+        (2, self.record.bytes.len())
+    }
+}
