@@ -228,7 +228,7 @@ impl Release {
         let policy = Arc::clone(&self.policy);
         for destination in policy.destinations().into_iter().filter(|destination| destination.cloud) {
             let writes = all.iter().map(|(write, _)| *write);
-            self.standings.load(ports, &destination.id, writes).await?;
+            self.standings.load(ports, &destination.id, &self.basis, writes).await?;
             for candidate in &candidates {
                 self.decide_one(ports, environment, destination, candidate, known, &mut outcome).await?;
             }

@@ -27,6 +27,7 @@ impl Standings {
         &mut self,
         ports: &Ports,
         destination: &str,
+        basis: &str,
         writes: impl Iterator<Item = &'w Write>,
     ) -> Result<(), Error> {
         let mut asked = Vec::new();
@@ -44,7 +45,7 @@ impl Standings {
         if asked.is_empty() {
             return Ok(());
         }
-        for standing in ports.withdrawals.standings(destination, &asked).await? {
+        for standing in ports.withdrawals.standings(destination, basis, &asked).await? {
             let key = (destination.to_owned(), standing.resource.clone());
             self.0.entry(key).or_default().push(standing);
         }

@@ -173,11 +173,17 @@ pub struct ConsentRequest {
 /// What stands where, and decisions without a message.
 #[async_trait]
 pub trait Withdrawals: Send + Sync {
-    /// What was ever sent of these resources to a destination, under whatever id; in no particular order.
+    /// What was ever sent of these resources to a destination, under whatever id; in no particular order. Content that
+    /// waits and was decided under another basis will not be sent, so what stands of it is not known.
     ///
     /// # Errors
     /// When the database cannot be read.
-    async fn standings(&self, destination: &str, resources: &[ResourceKey]) -> Result<Vec<Standing>>;
+    async fn standings(
+        &self,
+        destination: &str,
+        basis: &str,
+        resources: &[ResourceKey],
+    ) -> Result<Vec<Standing>>;
     /// What stands, or is on its way, of what was released under a patient.
     ///
     /// # Errors

@@ -22,16 +22,25 @@ use crate::{
 
 #[async_trait]
 impl Withdrawals for Sqlite {
-    async fn standings(&self, destination: &str, resources: &[ResourceKey]) -> Result<Vec<Standing>> {
+    async fn standings(
+        &self,
+        destination: &str,
+        basis: &str,
+        resources: &[ResourceKey],
+    ) -> Result<Vec<Standing>> {
         let mut asked = Rows::statement(
-            "SELECT s.resource_type, s.resource_id, s.released_id, s.patient, s.lane, s.revision, s.stands, s.content
+            "SELECT s.resource_type, s.resource_id, s.released_id, s.patient, s.lane, s.revision, s.stands,
+                CASE WHEN EXISTS (SELECT 1 FROM deliveries d WHERE d.destination = s.destination
+                    AND d.released_id = s.released_id AND d.state = 0 AND d.withdrawal IS NULL
+                    AND d.basis <> asked.column4) THEN NULL ELSE s.content END
              FROM (",
             ") AS asked CROSS JOIN standings s ON s.destination = asked.column1
              AND s.resource_type = asked.column2 AND s.resource_id = asked.column3",
-            3,
+            4,
         );
         for key in resources {
-            asked.push([destination.into(), key.resource_type.as_str().into(), key.id.as_str().into()]);
+            let (name, id) = (key.resource_type.as_str(), key.id.as_str());
+            asked.push([destination.into(), name.into(), id.into(), basis.into()]);
         }
         let mut connection = self.node.acquire().await?;
         asked.fetch(&mut connection).await?.iter().map(standing).collect()
