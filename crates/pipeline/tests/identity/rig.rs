@@ -113,6 +113,7 @@ impl Rig {
             apply: store.clone(),
             resources: store.clone(),
             messages: store.clone(),
+            withdrawals: store.clone(),
             index: store.clone(),
         };
         let environment = Environment {
