@@ -277,23 +277,22 @@ fn shape(kind: Kind) -> Shape {
         Kind::ArrivalRefused => {
             (import(), lifecycle("receive", "Receive/Retain Record Lifecycle Event"), "C", Direction::In)
         }
-        Kind::PatientsLinked => identity("link", "Link Record Lifecycle Event", Direction::Within),
-        Kind::PatientsUnlinked => identity("unlink", "Unlink Record Lifecycle Event", Direction::Within),
-        Kind::ReviewRaised => identity("hold", "Add Legal Hold Record Lifecycle Event", Direction::Within),
-        Kind::ReviewAnswered => identity("attest", "Attest Record Lifecycle Event", Direction::In),
-        Kind::Withdrawn => identity("destroy", "Destroy/Delete Record Lifecycle Event", Direction::Out),
-        Kind::Swept => identity("transform", "Transform/Translate Record Lifecycle Event", Direction::Within),
-        Kind::ConsentRecorded => identity("attest", "Attest Record Lifecycle Event", Direction::In),
-        Kind::DeliveryRevived => {
-            identity("reactivate", "Re-activate Record Lifecycle Event", Direction::Within)
-        }
+        Kind::PatientsLinked => identity("link", "Link", Direction::Within),
+        Kind::PatientsUnlinked => identity("unlink", "Unlink", Direction::Within),
+        Kind::ReviewRaised => identity("hold", "Add Legal Hold", Direction::Within),
+        Kind::ReviewAnswered => identity("attest", "Attest", Direction::In),
+        Kind::Withdrawn => identity("destroy", "Destroy/Delete", Direction::Out),
+        Kind::Swept => identity("transform", "Transform/Translate", Direction::Within),
+        Kind::ConsentRecorded => identity("attest", "Attest", Direction::In),
+        Kind::DeliveryRevived => identity("reactivate", "Re-activate", Direction::Within),
     };
     Shape { event, subtype, action, direction }
 }
 
 /// A step in the life of what is recorded (ISO 21089).
 fn identity(code: &str, display: &str, direction: Direction) -> (Value, Value, &'static str, Direction) {
-    let event = || coding(LIFECYCLE, code, display);
+    let display = format!("{display} Record Lifecycle Event");
+    let event = || coding(LIFECYCLE, code, &display);
     (event(), event(), "U", direction)
 }
 
