@@ -22,6 +22,7 @@ mod auth;
 mod capacity;
 mod edge;
 mod error;
+mod gauges;
 mod headers;
 mod health;
 mod interaction;
@@ -42,6 +43,7 @@ pub use crate::capacity::{
 };
 pub use crate::edge::unknown_route;
 pub use crate::error::Error;
+pub use crate::gauges::{FeedSample, Gauges, QueueSample, Sample};
 pub use crate::health::{Gate, Health, Readiness, health};
 pub use crate::interaction::search::{PAGE_DEFAULT, PAGE_MAX};
 pub use crate::metrics::Metrics;

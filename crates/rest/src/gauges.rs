@@ -1,0 +1,297 @@
+//! What a node knows of itself, as gauges: feeds, queues, the boundary, the ledger. Sampled by the node, since a scrape must
+//! not wait for a database. Labels are configured names and codes.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+use std::sync::atomic::AtomicU64;
+
+use crate::Metrics;
+
+/// A gauge of seconds.
+type Seconds = Gauge<f64, AtomicU64>;
+
+/// The gauges of one node.
+#[derive(Debug, Clone, Default)]
+pub struct Gauges {
+    last_message: Family<Channel, Seconds>,
+    received: Family<Channel, Gauge>,
+    held_recently: Family<Channel, Gauge>,
+    latency: Family<Quantile, Seconds>,
+    waiting: Family<Channel, Gauge>,
+    waiting_age: Family<Channel, Seconds>,
+    held: Family<Held, Gauge>,
+    boundary: Family<Fate, Gauge>,
+    backlog: Family<Destination, Gauge>,
+    backlog_age: Family<Destination, Seconds>,
+    resources: Family<ResourceType, Gauge>,
+    ledger_sealed: Gauge,
+    ledger_unsealed: Gauge,
+    ledger_unsealed_age: Seconds,
+    sampled: Seconds,
+    failures: Counter,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Channel {
+    channel: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Quantile {
+    channel: String,
+    quantile: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Held {
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Fate {
+    fate: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Destination {
+    destination: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResourceType {
+    r#type: String,
+}
+
+/// How one channel runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeedSample {
+    /// The channel.
+    pub channel: String,
+    /// When its last processed message was received, seconds since the epoch.
+    pub last_s: f64,
+    /// Messages received in the last hour.
+    pub received: u64,
+    /// Of these, held now.
+    pub held: u64,
+    /// Median and 95th percentile from received to processed, seconds.
+    pub latency_s: Option<(f64, f64)>,
+}
+
+/// A queue: messages of a channel, or deliveries to a destination.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueueSample {
+    /// The channel or destination.
+    pub name: String,
+    /// How many wait.
+    pub count: u64,
+    /// Age of the oldest, seconds.
+    pub oldest_age_s: f64,
+}
+
+/// Everything sampled at once. What is not named is gone from the page.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sample {
+    /// Seconds since the epoch.
+    pub at_s: f64,
+    /// Channels.
+    pub feeds: Vec<FeedSample>,
+    /// Messages received and not processed.
+    pub waiting: Vec<QueueSample>,
+    /// Messages held: state word and number.
+    pub held: Vec<(&'static str, u64)>,
+    /// Messages of the last day by what became of them at the boundary.
+    pub boundary: Vec<(&'static str, u64)>,
+    /// Deliveries not confirmed.
+    pub backlogs: Vec<QueueSample>,
+    /// Live resources by type.
+    pub resources: Vec<(String, u64)>,
+    /// Records in the ledger's last checkpoint.
+    pub ledger_sealed: u64,
+    /// Records that wait to be sealed.
+    pub ledger_unsealed: u64,
+    /// Age of the oldest of them, seconds.
+    pub ledger_unsealed_age_s: f64,
+}
+
+impl Gauges {
+    /// Gauges on the page of `metrics`; `version` and `node` stand in `tidegate_build_info`.
+    pub fn on(metrics: &Metrics, version: &str, node: &str) -> Self {
+        let gauges = Self::default();
+        let build = Info::new(vec![
+            ("version", version.to_owned()),
+            ("node", node.to_owned()),
+            ("role", metrics.role().to_owned()),
+        ]);
+        metrics.register(|registry| {
+            registry.register("build", "Version, node and role", build);
+            gauges.register_feeds(registry);
+            gauges.register_rest(registry);
+        });
+        gauges
+    }
+
+    fn register_feeds(&self, to: &mut Registry) {
+        to.register_with_unit(
+            "feed_last_message_timestamp",
+            "When the last processed message of a channel was received",
+            Unit::Seconds,
+            self.last_message.clone(),
+        );
+        to.register("feed_received_last_hour", "Messages received in the last hour", self.received.clone());
+        to.register(
+            "feed_held_last_hour",
+            "Of the messages received in the last hour, those held now",
+            self.held_recently.clone(),
+        );
+        to.register_with_unit(
+            "feed_latency",
+            "Time from received to processed over the last hour",
+            Unit::Seconds,
+            self.latency.clone(),
+        );
+        to.register("queue_depth", "Messages received and not processed", self.waiting.clone());
+        to.register_with_unit(
+            "queue_oldest_age",
+            "Age of the oldest message that is not processed",
+            Unit::Seconds,
+            self.waiting_age.clone(),
+        );
+    }
+
+    fn register_rest(&self, to: &mut Registry) {
+        to.register("messages_held", "Messages in quarantine or error", self.held.clone());
+        to.register(
+            "boundary_messages_last_day",
+            "Messages of the last day by what became of them at the boundary",
+            self.boundary.clone(),
+        );
+        to.register("delivery_backlog", "Deliveries that are not confirmed", self.backlog.clone());
+        to.register_with_unit(
+            "delivery_backlog_oldest_age",
+            "Age of the oldest delivery that is not confirmed",
+            Unit::Seconds,
+            self.backlog_age.clone(),
+        );
+        to.register("resources", "Live resources", self.resources.clone());
+        to.register(
+            "ledger_sealed_records",
+            "Records in the last checkpoint of the ledger",
+            self.ledger_sealed.clone(),
+        );
+        to.register("ledger_unsealed_records", "Records that wait to be sealed", self.ledger_unsealed.clone());
+        to.register_with_unit(
+            "ledger_unsealed_oldest_age",
+            "Age of the oldest record that is not sealed",
+            Unit::Seconds,
+            self.ledger_unsealed_age.clone(),
+        );
+        to.register_with_unit(
+            "sampled_timestamp",
+            "When these gauges were sampled last",
+            Unit::Seconds,
+            self.sampled.clone(),
+        );
+        to.register("sample_failures", "Samples that could not be taken", self.failures.clone());
+    }
+
+    /// Shows a sample.
+    pub fn show(&self, sample: &Sample) {
+        self.show_feeds(sample);
+        self.held.clear();
+        for (state, number) in &sample.held {
+            self.held.get_or_create(&Held { state }).set(whole(*number));
+        }
+        self.boundary.clear();
+        for (fate, number) in &sample.boundary {
+            self.boundary.get_or_create(&Fate { fate }).set(whole(*number));
+        }
+        self.backlog.clear();
+        self.backlog_age.clear();
+        for queue in &sample.backlogs {
+            let label = Destination { destination: queue.name.clone() };
+            self.backlog.get_or_create(&label).set(whole(queue.count));
+            self.backlog_age.get_or_create(&label).set(queue.oldest_age_s);
+        }
+        self.resources.clear();
+        for (name, number) in &sample.resources {
+            self.resources.get_or_create(&ResourceType { r#type: name.clone() }).set(whole(*number));
+        }
+        self.ledger_sealed.set(whole(sample.ledger_sealed));
+        self.ledger_unsealed.set(whole(sample.ledger_unsealed));
+        self.ledger_unsealed_age.set(sample.ledger_unsealed_age_s);
+        self.sampled.set(sample.at_s);
+    }
+
+    fn show_feeds(&self, sample: &Sample) {
+        self.last_message.clear();
+        self.received.clear();
+        self.held_recently.clear();
+        self.latency.clear();
+        for feed in &sample.feeds {
+            let label = Channel { channel: feed.channel.clone() };
+            self.last_message.get_or_create(&label).set(feed.last_s);
+            self.received.get_or_create(&label).set(whole(feed.received));
+            self.held_recently.get_or_create(&label).set(whole(feed.held));
+            let Some((median, p95)) = feed.latency_s else { continue };
+            for (quantile, seconds) in [("0.5", median), ("0.95", p95)] {
+                let label = Quantile { channel: feed.channel.clone(), quantile };
+                self.latency.get_or_create(&label).set(seconds);
+            }
+        }
+        self.waiting.clear();
+        self.waiting_age.clear();
+        for queue in &sample.waiting {
+            let label = Channel { channel: queue.name.clone() };
+            self.waiting.get_or_create(&label).set(whole(queue.count));
+            self.waiting_age.get_or_create(&label).set(queue.oldest_age_s);
+        }
+    }
+
+    /// Counts a sample that could not be taken; the gauges keep what they showed, and their time tells its age.
+    pub fn failed(&self) {
+        self.failures.inc();
+    }
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FeedSample, Gauges, QueueSample, Sample};
+    use crate::Metrics;
+
+    #[test]
+    fn a_sample_stands_on_the_page_until_the_next() {
+        let metrics = Metrics::new("clinical");
+        let gauges = Gauges::on(&metrics, "1.2.3", "onprem");
+        let feed = FeedSample {
+            channel: "emr".into(),
+            last_s: 1.5,
+            received: 3,
+            held: 1,
+            latency_s: Some((0.25, 0.5)),
+        };
+        let queue = QueueSample { name: "cloud".into(), count: 4, oldest_age_s: 9.5 };
+        gauges.show(&Sample { feeds: vec![feed], backlogs: vec![queue], ..Sample::default() });
+        let page = metrics.encode().expect("encodes");
+        for line in [
+            "tidegate_build_info{version=\"1.2.3\",node=\"onprem\",role=\"clinical\"} 1",
+            "tidegate_feed_last_message_timestamp_seconds{channel=\"emr\"} 1.5",
+            "tidegate_feed_latency_seconds{channel=\"emr\",quantile=\"0.95\"} 0.5",
+            "tidegate_delivery_backlog{destination=\"cloud\"} 4",
+        ] {
+            assert!(page.contains(line), "{line} is not in\n{page}");
+        }
+        gauges.show(&Sample::default());
+        gauges.failed();
+        let page = metrics.encode().expect("encodes");
+        assert!(!page.contains("channel=\"emr\""), "{page}");
+        assert!(page.contains("tidegate_sample_failures_total 1"), "{page}");
+    }
+}

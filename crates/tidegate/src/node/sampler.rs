@@ -1,0 +1,109 @@
+//! Samples what the node knows of itself into the gauges of `/metrics`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rest::{Gauges, Sample};
+use store::sqlite::Sqlite;
+use store::{Ledger, Micros, Resources};
+use tokio::sync::watch;
+
+/// Between two samples; a scrape every fifteen seconds sees each.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Samples until `stopped` turns true.
+pub(super) async fn run(
+    store: Arc<Sqlite>,
+    gauges: Gauges,
+    now_us: fn() -> Micros,
+    mut stopped: watch::Receiver<bool>,
+) {
+    while !*stopped.borrow() {
+        match sample(&store, now_us()).await {
+            Ok(sample) => gauges.show(&sample),
+            Err(error) => {
+                gauges.failed();
+                tracing::warn!(%error, "the node's numbers cannot be sampled");
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(INTERVAL) => {}
+            _ = stopped.changed() => {}
+        }
+    }
+}
+
+async fn sample(store: &Arc<Sqlite>, now_us: Micros) -> store::Result<Sample> {
+    let (unsealed, oldest) = store.unsealed_summary().await?;
+    let sealed = store.latest_checkpoint().await?.map_or(0, |(size, _)| size);
+    let resources = Resources::counts(&**store).await?;
+    let mut sample = Sample {
+        at_s: seconds(now_us),
+        resources: resources.into_iter().map(|(kind, number)| (kind.as_str().to_owned(), number)).collect(),
+        ledger_sealed: sealed,
+        ledger_unsealed: unsealed,
+        ledger_unsealed_age_s: oldest.map_or(0.0, |oldest| seconds(now_us - oldest)),
+        ..Sample::default()
+    };
+    #[cfg(feature = "clinical")]
+    clinical::add(&mut sample, store, now_us).await?;
+    Ok(sample)
+}
+
+/// µs as seconds; exact for a few hundred years.
+#[allow(clippy::cast_precision_loss, reason = "µs since the epoch stay under 2^53 until the year 2255")]
+fn seconds(us: Micros) -> f64 {
+    us as f64 / 1e6
+}
+
+#[cfg(feature = "clinical")]
+mod clinical {
+    use rest::{FeedSample, QueueSample, Sample};
+    use store::sqlite::Sqlite;
+    use store::{Feed, MINUTE_US, MessageState, Messages, Micros, Statistics};
+
+    use super::seconds;
+
+    const HOUR_US: Micros = 60 * MINUTE_US;
+    const DAY_US: Micros = 24 * HOUR_US;
+
+    /// What only the on-prem side knows; the portal's database has none of these tables.
+    pub(super) async fn add(sample: &mut Sample, store: &Sqlite, now_us: Micros) -> store::Result<()> {
+        if !store.is_clinical() {
+            return Ok(());
+        }
+        let feeds = store.feeds(now_us - HOUR_US, now_us).await?;
+        sample.feeds = feeds.iter().map(feed).collect();
+        let queue = |name: String, count, oldest_us: Micros| QueueSample {
+            name,
+            count,
+            oldest_age_s: seconds(now_us - oldest_us),
+        };
+        let waiting = store.waiting().await?.into_iter();
+        sample.waiting = waiting.map(|w| queue(w.channel, w.count, w.oldest_us)).collect();
+        let backlogs = store.backlogs().await?.into_iter();
+        sample.backlogs = backlogs.map(|b| queue(b.destination, b.count, b.oldest_us)).collect();
+        let counts = Messages::counts(store).await?;
+        let held = |state| counts.iter().find(|(other, _)| *other == state).map_or(0, |(_, number)| *number);
+        sample.held =
+            vec![("quarantined", held(MessageState::Quarantined)), ("error", held(MessageState::Error))];
+        let boundary = store.boundary(now_us - DAY_US, pipeline::RELEASE_REFUSED).await?;
+        sample.boundary = vec![
+            ("kept", boundary.kept),
+            ("sent", boundary.sent),
+            ("blocked", boundary.blocked),
+            ("queued", boundary.queued),
+        ];
+        Ok(())
+    }
+
+    fn feed(feed: &Feed) -> FeedSample {
+        FeedSample {
+            channel: feed.channel.clone(),
+            last_s: seconds(feed.last_us),
+            received: feed.minutes.iter().map(|minute| minute.received).sum(),
+            held: feed.minutes.iter().map(|minute| minute.held).sum(),
+            latency_s: feed.p50_us.zip(feed.p95_us).map(|(p50, p95)| (seconds(p50), seconds(p95))),
+        }
+    }
+}
