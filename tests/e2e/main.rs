@@ -3,11 +3,14 @@
 mod bad_input;
 mod configuration;
 mod demo;
+mod doctor;
+mod gauges;
 mod identity;
 mod journey;
 mod large;
 mod ledger;
 mod link;
+mod listen;
 mod logs;
 mod markup;
 mod merge;

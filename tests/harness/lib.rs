@@ -34,3 +34,9 @@ pub fn root() -> PathBuf {
     let package = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package).to_owned()
 }
+
+/// Is a tool there? A run that names it as absent leaves out what needs it, and says so.
+pub fn tool_is_there(name: &str) -> bool {
+    let absent = std::env::var("TIDEGATE_ABSENT_TOOLS").unwrap_or_default();
+    !absent.split(',').any(|tool| tool == name)
+}

@@ -4,8 +4,7 @@ use std::process::Command;
 
 /// Is Python there? A run that names it as absent skips what needs it, and says so.
 pub fn is_there() -> bool {
-    let absent = std::env::var("TIDEGATE_ABSENT_TOOLS").unwrap_or_default();
-    !absent.split(',').any(|tool| tool == "python3")
+    crate::tool_is_there("python3")
 }
 
 /// Runs a script with arguments; exit code and stdout.

@@ -62,6 +62,15 @@ const COMMANDS: &[(&str, Proof)] = &[
     ),
     ("tidegate check -c deploy/onprem.yaml", Runs("right")),
     ("tidegate check -c deploy/cloud.yaml", Runs("right")),
+    (
+        "tidegate init site --link 172.31.254.3:9443",
+        Elsewhere("crates/tidegate/src/demo/place.rs", "init(&folder, &addresses"),
+    ),
+    (
+        "tidegate doctor -c deploy/onprem.yaml",
+        Elsewhere("tests/e2e/doctor.rs", "a_node_is_looked_at_before_and_while_it_runs"),
+    ),
+    ("tidegate doctor --ready -c site/onprem.yaml", Elsewhere("tests/e2e/doctor.rs", "\"--ready\"")),
     ("tidegate init site", Elsewhere("crates/tidegate/src/demo/place.rs", "init(&folder, &addresses")),
     (
         "tidegate init site --link 10.0.0.5:9443",

@@ -1,6 +1,7 @@
 //! What we ship as data works: example configurations, service units, mappings, profiles, policy.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use clap::Parser as _;
 use regex::Regex;
@@ -8,6 +9,9 @@ use tidegate::config::{self, Role};
 use tidegate::package;
 
 use crate::workspace::read;
+
+/// Highest exposure of a service unit, in tenths.
+const EXPOSURE_MAX_TENTHS: u32 = 20;
 
 #[test]
 fn example_configurations_load() {
@@ -19,6 +23,8 @@ fn example_configurations_load() {
     assert_eq!((onprem.role, cloud.role), (Role::Clinical, Role::Portal));
     let link = cloud.link.expect("the cloud example listens for the link");
     assert!(onprem.destinations.contains_key(&link.destination), "the examples do not know each other");
+    let channels: Vec<&str> = onprem.mllp.iter().map(|mllp| mllp.name.as_str()).collect();
+    assert_eq!(channels, ["emr", "laboratory", "pharmacy", "payer"]);
     let clear: Vec<_> =
         onprem.mllp.iter().filter(|mllp| mllp.tls.is_none() && mllp.plaintext.is_none()).collect();
     assert!(clear.is_empty(), "an example listens in the clear without a reason: {clear:?}");
@@ -74,6 +80,26 @@ fn service_units_check_before_they_start_and_give_nothing_away() {
             tidegate::cli::Cli::try_parse_from(line.split(' '))
                 .unwrap_or_else(|error| panic!("{path}: {error}"));
         }
+    }
+}
+
+/// `systemd-analyze security` of both units: 0 gives nothing away, 10 everything.
+#[test]
+fn service_units_expose_little() {
+    if !harness::tool_is_there("systemd-analyze") {
+        return;
+    }
+    for role in ["onprem", "cloud"] {
+        let unit = format!("deploy/systemd/tidegate-{role}.service");
+        let threshold = format!("--threshold={EXPOSURE_MAX_TENTHS}");
+        let output = Command::new("systemd-analyze")
+            .args(["security", "--offline=true", "--no-pager", &threshold, &unit])
+            .current_dir(harness::root())
+            .output()
+            .expect("systemd-analyze can be started");
+        let words = String::from_utf8_lossy(&output.stdout);
+        assert!(words.contains("Overall exposure level"), "{unit} was not looked at: {words}");
+        assert!(output.status.success(), "{unit}: {}", words.lines().last().unwrap_or_default());
     }
 }
 

@@ -5,12 +5,14 @@
 //! entry that forgives nothing any more fails too, so that the list only shrinks.
 
 mod allowed;
+mod containers;
 mod dependencies;
 mod documents;
 mod examples;
 mod fixtures;
 mod imports;
 mod licences;
+mod monitoring;
 mod scan;
 mod sources;
 mod words;

@@ -30,7 +30,7 @@ const RESTART_PAUSE: Duration = Duration::from_millis(500);
 pub(crate) const IDENTITY_CONFLICT: &str = "identity-conflict";
 
 /// How the reason of a message begins whose release was refused.
-pub(crate) const RELEASE_REFUSED: &str = "release:";
+pub const RELEASE_REFUSED: &str = "release:";
 
 /// A commit that was handed to the store and is not durable yet.
 type Commit = Pin<Box<dyn Future<Output = store::Result<()>> + Send>>;

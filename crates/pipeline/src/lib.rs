@@ -28,7 +28,7 @@ mod sweep;
 mod translate;
 mod visit;
 
-pub use follow::Pipeline;
+pub use follow::{Pipeline, RELEASE_REFUSED};
 pub use release::Release;
 pub use row::{FLAG_CONTROL_ID_REUSED, FLAG_KNOWN_HERE_ONLY};
 pub use translate::{Translated, translate};

@@ -182,7 +182,11 @@ impl Gauges {
             "Records in the last checkpoint of the ledger",
             self.ledger_sealed.clone(),
         );
-        to.register("ledger_unsealed_records", "Records that wait to be sealed", self.ledger_unsealed.clone());
+        to.register(
+            "ledger_unsealed_records",
+            "Records that wait to be sealed",
+            self.ledger_unsealed.clone(),
+        );
         to.register_with_unit(
             "ledger_unsealed_oldest_age",
             "Age of the oldest record that is not sealed",

@@ -75,7 +75,8 @@ impl Metrics {
         InWork(self.in_work.clone())
     }
 
-    pub(crate) fn answered(&self, route: &str, method: &'static str, status: u16, took: Duration) {
+    /// Counts an answered request: its route template, how it was answered, and the time to the response head.
+    pub fn answered(&self, route: &str, method: &'static str, status: u16, took: Duration) {
         let role = self.role;
         let route = route.to_owned();
         self.requests.get_or_create(&RequestLabels { route: route.clone(), method, status, role }).inc();

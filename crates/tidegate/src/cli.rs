@@ -1,5 +1,11 @@
 //! The command line: one noun or verb a command, data on stdout, words on stderr.
 
+mod operations;
+
+pub use operations::DoctorArgs;
+#[cfg(feature = "clinical")]
+pub use operations::{Answering, ListenArgs};
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -73,6 +79,17 @@ pub enum Command {
         after_help = "Examples:\n  tidegate audit verify -c site/onprem.yaml --witness http://127.0.0.1:8081\n  tidegate audit export -c site/onprem.yaml > ledger.ndjson"
     )]
     Audit(AuditArgs),
+    /// Receive HL7 v2 over MLLP, show what comes, and answer as told: to try a sender with.
+    #[command(
+        after_help = "Examples:\n  tidegate listen 2600\n  tidegate listen 2600 --ack delay=5s --count 10 --save received\n\nIt shows type, control id and size of each message, never its content."
+    )]
+    #[cfg(feature = "clinical")]
+    Listen(ListenArgs),
+    /// Look at a node's configuration, keys, disk, ports, certificates and link, and say how to mend what is wrong.
+    #[command(
+        after_help = "Examples:\n  tidegate doctor -c site/onprem.yaml\n  tidegate doctor --ready -c site/cloud.yaml\n\nExit 0: nothing fails. 1: something does. 78: the configuration cannot work."
+    )]
+    Doctor(DoctorArgs),
     /// Write a completion script for a shell to stdout.
     #[command(
         after_help = "Examples:\n  tidegate completions bash > ~/.local/share/bash-completion/completions/tidegate\n  tidegate completions fish > ~/.config/fish/completions/tidegate.fish"

@@ -36,3 +36,11 @@ pub fn year_now() -> i32 {
     let now = jiff::Timestamp::from_microsecond(now_us());
     now.map_or(i32::MAX, |now| i32::from(jiff::tz::TimeZone::UTC.to_datetime(now).year()))
 }
+
+/// An instant as HL7 v2 writes it: `20260102030405+0000`.
+#[cfg(feature = "clinical")]
+pub fn hl7_time(at_us: i64) -> String {
+    jiff::Timestamp::from_microsecond(at_us)
+        .map(|at| at.strftime("%Y%m%d%H%M%S+0000").to_string())
+        .unwrap_or_default()
+}

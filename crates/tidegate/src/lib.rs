@@ -9,6 +9,7 @@ pub mod commands;
 pub mod config;
 #[cfg(all(feature = "clinical", feature = "portal"))]
 pub mod demo;
+pub mod disk;
 mod exit;
 #[cfg(feature = "clinical")]
 pub mod generate;

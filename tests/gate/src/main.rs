@@ -14,9 +14,10 @@ struct Tool {
     shows: &'static str,
 }
 
-const TOOLS: [Tool; 2] = [
+const TOOLS: [Tool; 3] = [
     Tool { name: "cc", probe: "--version", shows: "that an acknowledged message survives a loss of power" },
     Tool { name: "python3", probe: "--version", shows: "the leak scan and the second ledger verifier" },
+    Tool { name: "systemd-analyze", probe: "--version", shows: "that the service units expose little" },
 ];
 
 struct Options {

@@ -5,6 +5,7 @@ mod check;
 mod completions;
 #[cfg(feature = "clinical")]
 mod deid;
+mod doctor;
 #[cfg(feature = "clinical")]
 mod explain;
 #[cfg(feature = "clinical")]
@@ -12,6 +13,8 @@ mod generate;
 mod init;
 #[cfg(feature = "clinical")]
 mod input;
+#[cfg(feature = "clinical")]
+mod listen;
 #[cfg(feature = "clinical")]
 mod map;
 mod output;
@@ -48,6 +51,9 @@ pub fn run(command: Command) -> Result<(), Failure> {
         #[cfg(feature = "clinical")]
         Command::Gen(args) => generate::run(&args),
         Command::Audit(args) => runtime()?.block_on(audit::run(args)),
+        #[cfg(feature = "clinical")]
+        Command::Listen(args) => runtime()?.block_on(listen::run(args)),
+        Command::Doctor(args) => runtime()?.block_on(doctor::run(args)),
         Command::Completions(args) => completions::run(args),
     }
 }

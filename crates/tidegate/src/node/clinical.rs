@@ -41,7 +41,9 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     start_pipeline(config, &keys, &store, &package, &policy, &profiles, &stopped, &mut tasks);
     start_deliveries(config, &keys, &store, &policy, &profiles, &stopped, &mut tasks)?;
     start_listeners(config, overrides, &store, &stopped, &mut tasks).await?;
-    let router = router(config, &keys, &store, &package, &policy, readiness)?;
+    let metrics = Arc::new(rest::Metrics::new("clinical"));
+    super::start_sampler(config, &store, &metrics, &stopped, &mut tasks);
+    let router = router(config, &keys, &store, &package, &policy, readiness, metrics)?;
     super::serve_http(config, router, stopped, &mut tasks).await?;
     gate.set(true);
     Ok(Running { tasks, stop, store, sealer, sealer_stop, witnesses, witnesses_stop })
@@ -225,7 +227,7 @@ async fn start_listeners(
             journal: overrides.journal.map_or(Arc::clone(&journal), |wrap| wrap(Arc::clone(&journal))),
             now_us: clock::now_us,
             new_id: clock::new_id,
-            hl7_time,
+            hl7_time: clock::hl7_time,
         };
         tasks.spawn(sources::serve(listener, receiver, super::until(stopped.clone())));
     }
@@ -262,8 +264,8 @@ fn router(
     package: &Arc<mapping::Package>,
     policy: &Policy,
     readiness: rest::Readiness,
+    metrics: Arc<rest::Metrics>,
 ) -> Result<axum::Router, Failure> {
-    let metrics = Arc::new(rest::Metrics::new("clinical"));
     let fhir = super::fhir_surface(config, store, keys.patient_token.clone(), metrics.clone())?;
     let tokens = fhir.tokens.clone();
     let clinical = console::Clinical {
@@ -294,11 +296,4 @@ fn warnings(config: &Config) -> Vec<String> {
     in_clear
         .map(|(mllp, plaintext)| format!("{} listens without TLS: {}", mllp.name, plaintext.reason))
         .collect()
-}
-
-/// `20260102030405+0000`.
-fn hl7_time(at_us: i64) -> String {
-    jiff::Timestamp::from_microsecond(at_us)
-        .map(|at| at.strftime("%Y%m%d%H%M%S+0000").to_string())
-        .unwrap_or_default()
 }

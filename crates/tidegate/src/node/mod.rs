@@ -8,10 +8,15 @@ pub mod content;
 mod guide;
 pub mod log;
 mod portal;
+mod sampler;
 mod sealer;
 mod tls;
 #[cfg(feature = "clinical")]
 mod witness;
+
+#[cfg(feature = "clinical")]
+pub(crate) use tls::link_client;
+pub(crate) use tls::own_client;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -128,6 +133,18 @@ pub(crate) async fn start_ledger(
     let ledger: Arc<dyn store::Ledger> = store.clone();
     let sealer = tokio::spawn(sealer::run(ledger, config.node.clone(), key, clock::now_us, stopped));
     Ok((sealer, stop))
+}
+
+/// Samples the node's numbers onto the page of `metrics`, until `stopped` turns true.
+pub(crate) fn start_sampler(
+    config: &Config,
+    store: &Arc<Sqlite>,
+    metrics: &rest::Metrics,
+    stopped: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) {
+    let gauges = rest::Gauges::on(metrics, env!("CARGO_PKG_VERSION"), &config.node);
+    tasks.spawn(sampler::run(store.clone(), config.role, gauges, clock::now_us, stopped.clone()));
 }
 
 async fn append(ledger: &dyn store::Ledger, config: &Config, kind: Kind) -> Result<(), Failure> {

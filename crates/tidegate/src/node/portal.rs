@@ -55,13 +55,14 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
         #[cfg(feature = "clinical")]
         None,
     )?;
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    super::start_sampler(config, &store, &metrics, &stopped, &mut tasks);
     let router = rest::portal(fhir)
         .merge(console::router(console))
         .merge(rest::health(rest::Health { readiness, metrics, tokens }))
         .merge(rest::intake::witness_router(intake.clone()))
         .fallback(rest::unknown_route);
-    let (stop, stopped) = watch::channel(false);
-    let mut tasks = JoinSet::new();
     let listener = super::bind(link.listen).await?;
     let (server, link_stopped) = (tls::link_server(config)?, stopped.clone());
     tasks.spawn(async move {

@@ -8,18 +8,21 @@ use store::sqlite::Sqlite;
 use store::{Ledger, Micros, Resources};
 use tokio::sync::watch;
 
+use crate::config::Role;
+
 /// Between two samples; a scrape every fifteen seconds sees each.
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Samples until `stopped` turns true.
 pub(super) async fn run(
     store: Arc<Sqlite>,
+    role: Role,
     gauges: Gauges,
     now_us: fn() -> Micros,
     mut stopped: watch::Receiver<bool>,
 ) {
     while !*stopped.borrow() {
-        match sample(&store, now_us()).await {
+        match sample(&store, role, now_us()).await {
             Ok(sample) => gauges.show(&sample),
             Err(error) => {
                 gauges.failed();
@@ -28,12 +31,16 @@ pub(super) async fn run(
         }
         tokio::select! {
             () = tokio::time::sleep(INTERVAL) => {}
-            _ = stopped.changed() => {}
+            changed = stopped.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
         }
     }
 }
 
-async fn sample(store: &Arc<Sqlite>, now_us: Micros) -> store::Result<Sample> {
+async fn sample(store: &Arc<Sqlite>, role: Role, now_us: Micros) -> store::Result<Sample> {
     let (unsealed, oldest) = store.unsealed_summary().await?;
     let sealed = store.latest_checkpoint().await?.map_or(0, |(size, _)| size);
     let resources = Resources::counts(&**store).await?;
@@ -45,8 +52,14 @@ async fn sample(store: &Arc<Sqlite>, now_us: Micros) -> store::Result<Sample> {
         ledger_unsealed_age_s: oldest.map_or(0.0, |oldest| seconds(now_us - oldest)),
         ..Sample::default()
     };
-    #[cfg(feature = "clinical")]
-    clinical::add(&mut sample, store, now_us).await?;
+    match role {
+        #[cfg(feature = "clinical")]
+        Role::Clinical => clinical::add(&mut sample, store, now_us).await?,
+        #[cfg(not(feature = "clinical"))]
+        Role::Clinical => {}
+        // Its database has none of the tables that are left.
+        Role::Portal => {}
+    }
     Ok(sample)
 }
 
@@ -67,11 +80,8 @@ mod clinical {
     const HOUR_US: Micros = 60 * MINUTE_US;
     const DAY_US: Micros = 24 * HOUR_US;
 
-    /// What only the on-prem side knows; the portal's database has none of these tables.
+    /// Adds what only the on-prem side knows.
     pub(super) async fn add(sample: &mut Sample, store: &Sqlite, now_us: Micros) -> store::Result<()> {
-        if !store.is_clinical() {
-            return Ok(());
-        }
         let feeds = store.feeds(now_us - HOUR_US, now_us).await?;
         sample.feeds = feeds.iter().map(feed).collect();
         let queue = |name: String, count, oldest_us: Micros| QueueSample {

@@ -4,11 +4,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 
 use crate::config::{Config, Tls};
 use crate::{Exit, Failure, keys};
@@ -36,6 +37,71 @@ pub fn link_client(config: &Config) -> Result<rustls::ClientConfig, Failure> {
         .map_err(|error| Failure::because(Exit::Configuration, &error))?;
     client.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(client)
+}
+
+/// Client that asks this node itself: it trusts the listener's own certificate, whatever names and CA it has.
+pub fn own_client(tls: &Tls) -> Result<rustls::ClientConfig, Failure> {
+    let wrong = |error: &dyn std::error::Error| Failure::because(Exit::Configuration, error);
+    let Some(certificate) = certificates(&tls.certificate)?.into_iter().next() else {
+        let words = format!("{}: no certificate", tls.certificate.display());
+        return Err(Failure::new(Exit::Configuration, words));
+    };
+    let pinned = Pinned { certificate, provider: provider() };
+    let client = rustls::ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| wrong(&error))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(pinned))
+        .with_no_client_auth();
+    Ok(client)
+}
+
+/// Accepts one certificate, byte by byte, from a peer that can sign with its key.
+#[derive(Debug)]
+struct Pinned {
+    certificate: CertificateDer<'static>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if *end_entity == self.certificate {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(rustls::Error::General("the listener has another certificate".to_owned()))
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
 }
 
 fn server_from(certificate: &Path, key: &Path, client_ca: Option<&Path>) -> Result<ServerConfig, Failure> {

@@ -1,0 +1,80 @@
+//! Arguments of the commands with which a node is operated, tried and measured.
+
+use std::path::PathBuf;
+
+use clap::Args;
+#[cfg(feature = "clinical")]
+use {std::net::IpAddr, std::time::Duration};
+
+/// `tidegate doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Configuration of the node; without it only this machine is looked at.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Only ask the running node whether it is ready; exit 69 when it is not.
+    #[arg(long, requires = "config")]
+    pub ready: bool,
+}
+
+/// How `tidegate listen` answers.
+#[cfg(feature = "clinical")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answering {
+    /// `AA`.
+    Accept,
+    /// `AE`.
+    Error,
+    /// `AR`.
+    Reject,
+    /// Not at all.
+    Silent,
+    /// `AA`, this much later.
+    Late(Duration),
+    /// By closing the connection.
+    Close,
+    /// `AA` for another message than the one that came.
+    WrongId,
+}
+
+#[cfg(feature = "clinical")]
+impl std::str::FromStr for Answering {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "AA" => Self::Accept,
+            "AE" => Self::Error,
+            "AR" => Self::Reject,
+            "none" => Self::Silent,
+            "close" => Self::Close,
+            "wrong-id" => Self::WrongId,
+            _ => {
+                let seconds = text.strip_prefix("delay=").and_then(|rest| rest.strip_suffix('s'));
+                let seconds = seconds.and_then(|seconds| seconds.parse().ok()).filter(|s| *s <= 3_600);
+                let words = "use AA, AE, AR, none, delay=5s, close or wrong-id";
+                Self::Late(Duration::from_secs(seconds.ok_or(words)?))
+            }
+        })
+    }
+}
+
+/// `tidegate listen`.
+#[cfg(feature = "clinical")]
+#[derive(Debug, Args)]
+pub struct ListenArgs {
+    /// Port to listen on; 0 takes a free one and says which.
+    pub port: u16,
+    /// How to answer: AA, AE, AR, none, delay=5s, close, wrong-id.
+    #[arg(long, value_name = "HOW", default_value = "AA")]
+    pub ack: Answering,
+    /// End after so many messages.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// Write each message as it came into this folder, user-only. What lies there is patient data if what came is.
+    #[arg(long, value_name = "DIR")]
+    pub save: Option<PathBuf>,
+    /// Address to listen on. Beyond loopback what comes is readable on the network: there is no TLS here.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub bind: IpAddr,
+}

@@ -1,0 +1,97 @@
+//! Ports that a node will need, and the way to the other node.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+
+use super::Finding;
+use crate::config::Config;
+
+/// Can each configured address be had, or does the running node have it?
+pub(super) async fn ports(config: &Config, running: bool) -> Vec<Finding> {
+    let mut listeners: Vec<(String, SocketAddr)> = vec![("http".to_owned(), config.http.listen)];
+    listeners.extend(config.mllp.iter().map(|mllp| (format!("mllp.{}", mllp.name), mllp.listen)));
+    listeners.extend(config.link.iter().map(|link| ("link".to_owned(), link.listen)));
+    let mut found = Vec::new();
+    for (name, address) in listeners {
+        found.push(match TcpListener::bind(address).await {
+            Ok(_) if running => Finding::fail(
+                name,
+                format!("the node answers, and {address} is free"),
+                "start the node again: it runs with another configuration",
+            ),
+            Ok(_) => Finding::ok(name, format!("{address} is free")),
+            Err(error) if error.kind() == ErrorKind::AddrInUse && running => {
+                Finding::ok(name, format!("{address} is held, and the node is ready"))
+            }
+            Err(error) if error.kind() == ErrorKind::AddrInUse => Finding::fail(
+                name,
+                format!("{address} is held by a process that does not answer as a node that is ready"),
+                "find it with `ss -ltnp`, or choose another port",
+            ),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Finding::fail(
+                name,
+                format!("{address}: {error}"),
+                "use a port from 1024 on; the service has no privileges",
+            ),
+            Err(error) => Finding::fail(
+                name,
+                format!("{address}: {error}"),
+                "name an address of this machine, or 0.0.0.0",
+            ),
+        });
+    }
+    found
+}
+
+/// Does each destination answer over mutual TLS?
+#[cfg(feature = "clinical")]
+pub(super) async fn links(config: &Config) -> Vec<Finding> {
+    use std::sync::Arc;
+
+    use delivery::{Link, LinkError};
+
+    let mut found = Vec::new();
+    if config.destinations.is_empty() {
+        return found;
+    }
+    let client = match crate::node::link_client(config) {
+        Ok(client) => Arc::new(client),
+        Err(failure) => {
+            let fix = "the link's certificate, key and CA come from `tidegate init`; restore them";
+            return vec![Finding::fail("link", failure.words, fix)];
+        }
+    };
+    for (id, dial) in &config.destinations {
+        let name = format!("destination {id}");
+        let asked = match Link::new(&dial.address, Arc::clone(&client)) {
+            Ok(link) => asked(&link).await,
+            Err(error) => Err(error),
+        };
+        found.push(match asked {
+            // Any HTTP status is an answer of a peer that accepted our certificate.
+            Ok(()) | Err(LinkError::Refused(_)) => {
+                Finding::ok(name, format!("{} answers over mutual TLS", dial.address))
+            }
+            Err(error) => {
+                let words = crate::Failure::because(crate::Exit::Unavailable, &error).words;
+                let fix = "start the cloud node; open the way to its link port; a certificate names the address \
+                           that `init --link` was given. What is to be sent waits meanwhile";
+                Finding::warn(name, format!("{}: {words}", dial.address), fix)
+            }
+        });
+    }
+    found
+}
+
+#[cfg(feature = "clinical")]
+async fn asked(link: &delivery::Link) -> Result<(), delivery::LinkError> {
+    link.open().await?.read("/").await.map(drop)
+}
+
+/// A cloud node dials nobody.
+#[cfg(not(feature = "clinical"))]
+pub(super) async fn links(_: &Config) -> Vec<Finding> {
+    Vec::new()
+}

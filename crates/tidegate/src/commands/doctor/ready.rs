@@ -1,0 +1,47 @@
+//! Asks the node of a configuration whether it is ready, over the address and the certificate that the configuration names.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::config::Config;
+use crate::{Exit, Failure, http};
+
+/// Asks `/readyz`.
+///
+/// # Errors
+/// [`Exit::Unavailable`] when the node does not answer, or is not ready.
+pub(super) async fn ask(config: &Config) -> Result<(), Failure> {
+    let address = reachable(config.http.listen).to_string();
+    let answer = match &config.http.tls {
+        Some(tls) => http::get_pinned(&address, "/readyz", crate::node::own_client(tls)?).await,
+        None => http::get(&address, "/readyz", None).await,
+    };
+    match answer {
+        Ok(answer) if answer.status == 200 => Ok(()),
+        Ok(answer) => Err(Failure::new(Exit::Unavailable, format!("not ready: status {}", answer.status))),
+        Err(words) => Err(Failure::new(Exit::Unavailable, words)),
+    }
+}
+
+/// An address at which a listener of this machine can be asked.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reachable;
+
+    #[test]
+    fn a_listener_on_every_address_is_asked_on_loopback() {
+        for (listen, asked) in
+            [("0.0.0.0:8443", "127.0.0.1:8443"), ("[::]:8443", "[::1]:8443"), ("10.0.0.5:80", "10.0.0.5:80")]
+        {
+            assert_eq!(reachable(listen.parse().expect("an address")).to_string(), asked);
+        }
+    }
+}

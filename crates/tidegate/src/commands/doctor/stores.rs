@@ -1,0 +1,68 @@
+//! The stores: readable by this program, and not from the future.
+
+use store::Ledger;
+use store::sqlite::{Options, Role as StoreRole, Sqlite};
+
+use super::Finding;
+use crate::clock;
+use crate::config::{Config, Role};
+
+/// How far clocks of one machine may seem apart.
+const SKEW_US: i64 = 2_000_000;
+
+/// What there is to say of the stores and the clock.
+pub(super) async fn findings(config: &Config) -> Vec<Finding> {
+    if !config.data.join("node.db").exists() {
+        return vec![Finding::ok("stores", "none yet; they are made when the node starts")];
+    }
+    let role = match config.role {
+        Role::Clinical => StoreRole::Clinical,
+        Role::Portal => StoreRole::Portal,
+    };
+    let options = Options { synchronous_full: true, read_connections: 1, now_us: clock::now_us };
+    let store = match Sqlite::open_reading(&config.data, role, options).await {
+        Ok(store) => store,
+        Err(error) => return vec![unreadable(&error)],
+    };
+    let newest = newest_us(&*store).await;
+    let closed = store.close().await;
+    match (newest, closed) {
+        (Err(error), _) | (_, Err(error)) => vec![unreadable(&error)],
+        (Ok(newest), Ok(())) => vec![Finding::ok("stores", "this program can read them"), clock(newest)],
+    }
+}
+
+fn unreadable(error: &store::Error) -> Finding {
+    let words = crate::Failure::because(crate::Exit::Io, error).words;
+    let fix = match error {
+        store::Error::NewerSchema => "a newer Tidegate wrote them: install that version",
+        store::Error::Unavailable(_) => {
+            "start the node once, which brings them up to date; run this as its user"
+        }
+        _ => "restore the folder from the backup, then run `tidegate audit verify`",
+    };
+    Finding::fail("stores", words, fix)
+}
+
+/// When the newest sealed record was made.
+async fn newest_us(store: &Sqlite) -> store::Result<Option<i64>> {
+    let Some((size, _)) = store.latest_checkpoint().await? else { return Ok(None) };
+    let rows = store.leaves(size.saturating_sub(1), 1).await?;
+    let record = rows.first().and_then(|row| audit::Record::from_bytes(&row.record).ok());
+    Ok(record.map(|record| record.at_us()))
+}
+
+fn clock(newest_us: Option<i64>) -> Finding {
+    match newest_us {
+        Some(newest_us) if newest_us > clock::now_us().saturating_add(SKEW_US) => {
+            let seconds = newest_us.saturating_sub(clock::now_us()) / 1_000_000;
+            Finding::fail(
+                "clock",
+                format!("{seconds} s before the newest record of the ledger"),
+                "set the clock (an NTP service) before the node starts",
+            )
+        }
+        Some(_) => Finding::ok("clock", "after the newest record of the ledger"),
+        None => Finding::ok("clock", "no sealed record to compare with"),
+    }
+}
