@@ -42,13 +42,15 @@ pub struct Pipeline {
     pub(crate) package: Arc<Package>,
     pub(crate) release: Release,
     pub(crate) state: State,
+    /// What it works out is not written, so nothing is said of it.
+    pub(crate) is_rehearsal: bool,
 }
 
 impl Pipeline {
     /// A pipeline that has not started; see [`Pipeline::run`].
     pub fn new(ports: Ports, environment: Environment, package: Arc<Package>, release: Release) -> Self {
         let state = State::new(environment.namespace);
-        Self { ports, environment, package, release, state }
+        Self { ports, environment, package, release, state, is_rehearsal: false }
     }
 
     /// Runs until `stop` turns true. A failing store is retried from what is durable, for ever, and says so; a message
@@ -150,7 +152,11 @@ impl Pipeline {
         settle(&mut commits).await
     }
 
-    async fn write_set(&mut self, entry: &Entry, translated: Translated) -> Result<WriteSet, Error> {
+    pub(crate) async fn write_set(
+        &mut self,
+        entry: &Entry,
+        translated: Translated,
+    ) -> Result<WriteSet, Error> {
         let package = Arc::clone(&self.package);
         let heading =
             |message_type, sender| Heading { entry, message_type, sender, package_hash: package.hash() };
@@ -240,7 +246,7 @@ impl Pipeline {
         )?);
         let (state, reason) = state_of(&outcome);
         if let Some(reason) = &reason {
-            events::quarantined(heading.entry.id, reason);
+            self.say_quarantined(heading, reason);
         }
         identity::note(&mut self.state, &identified);
         let mut message = row::message_row(heading, state, reason, Some(translation), now_us);
@@ -271,12 +277,18 @@ impl Pipeline {
         reason: String,
         translation: Option<&Translation>,
     ) -> WriteSet {
-        events::quarantined(heading.entry.id, &reason);
+        self.say_quarantined(heading, &reason);
         let now_us = (self.environment.now_us)();
         let state = MessageState::Quarantined;
         let message = row::message_row(heading, state, Some(reason), translation, now_us);
         let records = vec![row::quarantined_record(&self.environment, heading)];
         WriteSet::of(Cause::Applied(heading.entry.seq), message, records)
+    }
+
+    fn say_quarantined(&self, heading: &Heading<'_>, reason: &str) {
+        if !self.is_rehearsal {
+            events::quarantined(heading.entry.id, reason);
+        }
     }
 
     /// Quarantines the message after `applied` without applying it; its bytes stay, and it can be reprocessed.

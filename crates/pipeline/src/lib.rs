@@ -17,6 +17,7 @@ mod identifiers;
 mod identity;
 mod index;
 mod merge;
+mod rehearsal;
 mod release;
 mod reprocess;
 mod row;
@@ -29,6 +30,7 @@ mod translate;
 mod visit;
 
 pub use follow::{Pipeline, RELEASE_REFUSED};
+pub use rehearsal::Rehearsal;
 pub use release::Release;
 pub use row::{FLAG_CONTROL_ID_REUSED, FLAG_KNOWN_HERE_ONLY};
 pub use translate::{Translated, translate};

@@ -43,7 +43,8 @@ pub use deidentify::{Deidentified, ElementAction, Refusal};
 pub use deletion::{deletion, release_deletion};
 pub use diagnostic::Diagnostic;
 pub use policy::{
-    Consent, DESTINATION_SYSTEM, Decision, Destination, IDENTIFIED, LABEL_NORMAL, Labels, Policy, label,
+    Consent, DESTINATION_SYSTEM, Decision, Destination, IDENTIFIED, LABEL_NORMAL, Labels, Policy, Tried,
+    label,
 };
 pub use profile::Profile;
 pub use pseudonym::{Pseudonym, Pseudonyms, Subject};

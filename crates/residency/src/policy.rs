@@ -1,6 +1,7 @@
 //! Zones, destinations and rules: what may go where. Nothing goes unless a rule permits it.
 
 mod consent;
+mod explain;
 mod label;
 mod read;
 
@@ -10,6 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::profile::{Profile, content_hash};
 
 pub use consent::{Consent, DESTINATION_SYSTEM};
+pub use explain::Tried;
 pub use label::{LABEL_NORMAL, Labels, label};
 
 /// What a decision calls the profile of an on-prem destination that receives data as it is.

@@ -6,5 +6,6 @@ mod answers;
 mod feeds;
 mod merges;
 mod orders;
+mod rehearsal;
 mod rig;
 mod union;

@@ -8,13 +8,13 @@ use std::sync::{Arc, OnceLock};
 use audit::Kind;
 use bytes::Bytes;
 use mapping::{Package, Sources};
-use pipeline::{Environment, Pipeline, Ports, Release};
+use pipeline::{Environment, Pipeline, Ports, Rehearsal, Release};
 use residency::{Policy, Profile, SealingKey};
 use serde_json::Value;
 use store::sqlite::{Options, Role, Sqlite};
 use store::{
-    Apply, Arrival, Disposition, Journal, JournalId, MessageRow, Messages, Outbox, PatientIndex, Resources,
-    Review, ReviewAnswer, Search, Settlement,
+    Apply, Arrival, Disposition, Entry, Journal, JournalId, Ledger, MessageDetail, MessageRow, Messages,
+    Outbox, PatientIndex, Resources, Review, ReviewAnswer, Search, Seq, Settlement, WriteSet,
 };
 use uuid::Uuid;
 use verifier::Grammar;
@@ -28,6 +28,7 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x5eed);
 pub struct Rig {
     store: Arc<Sqlite>,
     pipeline: Pipeline,
+    rehearsal: Rehearsal,
     folder: PathBuf,
     sent: u32,
 }
@@ -123,8 +124,9 @@ impl Rig {
             namespace: NAMESPACE,
             patient_token: Arc::new(|id| Uuid::new_v5(&NAMESPACE, id.as_bytes()).simple().to_string()),
         };
+        let rehearsal = Rehearsal::new(ports.clone(), environment.clone(), package(), release);
         let pipeline = Pipeline::new(ports, environment, package(), release());
-        Self { store, pipeline, folder, sent: 0 }
+        Self { store, pipeline, rehearsal, folder, sent: 0 }
     }
 
     /// A node that got these messages one after another.
@@ -151,7 +153,7 @@ impl Rig {
             acknowledgment: None,
             parent: None,
         };
-        self.store.append(arrival).await.expect("appends");
+        Journal::append(&*self.store, arrival).await.expect("appends");
         id
     }
 
@@ -170,6 +172,33 @@ impl Rig {
     /// Derives a message's patients again; the outcome.
     pub async fn reprocess(&mut self, id: JournalId) -> &'static str {
         self.pipeline.reprocess(id).await.expect("reprocesses")
+    }
+
+    /// What a message would write if it came now.
+    pub async fn rehearse(&self, message: &str) -> WriteSet {
+        let entry = Entry {
+            id: JournalId(Uuid::from_u128(9)),
+            seq: Seq(i64::MAX),
+            channel: "test".into(),
+            peer: "rehearsal".into(),
+            received_us: now_us(),
+            bytes: Bytes::copy_from_slice(message.as_bytes()),
+            refused: None,
+            control_id_reused: false,
+            acknowledgment: None,
+            parent: None,
+        };
+        self.rehearsal.run(&entry).await.expect("rehearses")
+    }
+
+    /// All that is stored of a message.
+    pub async fn detail(&self, id: JournalId) -> MessageDetail {
+        self.store.detail(id).await.expect("reads").expect("processed")
+    }
+
+    /// How many records the ledger holds, sealed or not.
+    pub async fn recorded(&self) -> usize {
+        self.store.unsealed(10_000).await.expect("reads").len()
     }
 
     /// The row of a message.

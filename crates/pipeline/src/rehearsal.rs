@@ -1,0 +1,60 @@
+//! A dry run: what a message would write if it came now, worked out by the code that would write it, and not written.
+
+use std::sync::Arc;
+
+use mapping::Package;
+use store::{Entry, WriteSet};
+
+use crate::follow::{Pipeline, translate_safely};
+use crate::release::Release;
+use crate::{Environment, Error, Ports};
+
+/// Makes dry runs. Cheap to keep; each run has a state of its own, so that nothing of it is seen by the pipeline.
+#[derive(Clone)]
+pub struct Rehearsal {
+    ports: Ports,
+    environment: Environment,
+    package: Arc<Package>,
+    release: Arc<dyn Fn() -> Release + Send + Sync>,
+}
+
+impl Rehearsal {
+    /// `release`: makes what decides and transforms on the way out, for one run.
+    pub fn new(
+        ports: Ports,
+        environment: Environment,
+        package: Arc<Package>,
+        release: impl Fn() -> Release + Send + Sync + 'static,
+    ) -> Self {
+        Self { ports, environment, package, release: Arc::new(release) }
+    }
+
+    /// What `entry` would write over what stands now: its row with state, reason and issues, the versions, and what
+    /// would leave. Pseudonyms that it would need are made for this run alone, so released ids of new subjects differ
+    /// from those of the real run. Nothing is written, and nothing is logged of it. PHI.
+    ///
+    /// The entry's `seq` is not looked at beyond being copied; it need not be in the journal.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn run(&self, entry: &Entry) -> Result<WriteSet, Error> {
+        let (package, namespace) = (Arc::clone(&self.package), self.environment.namespace);
+        let own = entry.clone();
+        let translated = tokio::task::spawn_blocking(move || translate_safely(&package, namespace, &own));
+        let translated = translated.await.map_err(|_| Error::Translation)?;
+        let mut pipeline = Pipeline::new(
+            self.ports.clone(),
+            self.environment.clone(),
+            Arc::clone(&self.package),
+            (self.release)(),
+        );
+        pipeline.is_rehearsal = true;
+        pipeline.write_set(entry, translated).await
+    }
+}
+
+impl std::fmt::Debug for Rehearsal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Rehearsal").field("package", &self.package.hash()).finish_non_exhaustive()
+    }
+}
