@@ -58,6 +58,7 @@ pub async fn run(demo: &Demo, onprem_node: Node, cloud_node: Node) -> Result<(),
     story.tell("a merge is seen on both sides", merged(demo, &town).await);
     story.tell("one person's number on another is accepted", people::conflict(demo, &mut town).await);
     story.tell("what was cancelled or wrong is so on both sides", withdrawn::cancelled(demo, &town).await);
+    story.tell("a revoked consent empties the cloud", withdrawn::revoked(demo, &mut town).await);
     story.tell("tokens of one role are refused by the other", tokens(demo).await);
     // The on-prem node stops, so that its ledger is sealed to the last record; the cloud's witness stays up.
     story.tell("the on-prem node drains and stops", stopped(onprem_node).await);

@@ -58,7 +58,7 @@ pub async fn are_one(demo: &Demo, town: &Town) -> Outcome {
 }
 
 /// The clinical id of the one patient whom each of the three numbers finds.
-async fn one_patient(demo: &Demo, person: &Person) -> Result<String, String> {
+pub async fn one_patient(demo: &Demo, person: &Person) -> Result<String, String> {
     let mut ids = BTreeSet::new();
     for (system, number) in numbers(person) {
         let found = demo.onprem.search(&format!("Patient?identifier={system}%7C{number}")).await?;
@@ -78,6 +78,14 @@ async fn one_patient(demo: &Demo, person: &Person) -> Result<String, String> {
         1 => ids.pop_first().ok_or_else(|| "no patient".to_owned()),
         several => Err(format!("one person is {several} patients")),
     }
+}
+
+/// The pseudonym under which the cloud keeps a clinical patient.
+pub async fn twin_of(demo: &Demo, id: &str) -> Result<String, String> {
+    let twins = by_results(&demo.cloud.search("Observation?_count=200").await?)?;
+    let here = by_results(&demo.onprem.search(&format!("Observation?patient={id}&_count=200")).await?)?;
+    let twin = here.keys().next().and_then(|values| twins.get(values));
+    twin.cloned().ok_or_else(|| "nobody in the cloud has the results of a person".to_owned())
 }
 
 /// The ids of patients, by the codes and values of their results; those entered in error do not count.
@@ -106,6 +114,15 @@ async fn same_compartment(demo: &Demo, id: &str, twin: &str) -> Result<u64, Stri
             return Err(format!("a person has {here} {kind} on-prem and {there} in the cloud"));
         }
         all += there;
+    }
+    Ok(all)
+}
+
+/// How much stands under a pseudonym, over the whole compartment.
+pub async fn compartment(demo: &Demo, twin: &str) -> Result<u64, String> {
+    let mut all = 0;
+    for kind in COMPARTMENT {
+        all += demo.cloud.total(&format!("{kind}?patient={twin}&_count=0")).await?;
     }
     Ok(all)
 }

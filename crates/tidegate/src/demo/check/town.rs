@@ -43,6 +43,14 @@ impl Town {
         Ok(message)
     }
 
+    /// The message in which a person asks for protection of their data.
+    pub fn protection(&mut self, episode: usize) -> Result<Generated, String> {
+        let Episode { person, end, .. } = self.episodes.get(episode).ok_or("too few people")?;
+        let message = self.feed.protection(person, end.minutes(90));
+        self.further.push(message.clone());
+        Ok(message)
+    }
+
     /// Everything identifying that was said.
     pub fn sent(&self) -> Sent {
         generate::sent(self.messages.iter().chain(&self.further))

@@ -1,10 +1,14 @@
-//! What is taken back: a cancelled visit, a wrong result.
+//! What is taken back: a cancelled visit, a wrong result, everything of a person who does not want it shared.
 
 use serde_json::Value;
 
-use super::Outcome;
 use super::town::Town;
+use super::{Outcome, people, settle};
 use crate::demo::Demo;
+use crate::demo::feed::Systems;
+
+/// Who revokes their consent: a person who was not merged, so that everything is under one number.
+const REVOKES: usize = 2;
 
 /// Cancelled visits (A11) and wrong results (OBX-11 = W) carry it in their status, on both sides alike.
 pub async fn cancelled(demo: &Demo, town: &Town) -> Outcome {
@@ -28,4 +32,32 @@ pub async fn cancelled(demo: &Demo, town: &Town) -> Outcome {
         words.push(format!("{expected} {kind} {status}"));
     }
     Ok(words.join(", "))
+}
+
+/// A31 with PD1-12 = Y: what was released of the person is withdrawn, and on-prem everything stays.
+pub async fn revoked(demo: &Demo, town: &mut Town) -> Outcome {
+    let person = town.episodes.get(REVOKES).ok_or("too few people")?.person.clone();
+    let id = people::one_patient(demo, &person).await?;
+    let twin = people::twin_of(demo, &id).await?;
+    let before = people::compartment(demo, &twin).await?;
+    let results = format!("Observation?patient={id}&_count=0");
+    let kept = demo.onprem.total(&results).await?;
+    let message = town.protection(REVOKES)?;
+    Systems::connect(&demo.place.addresses).await?.send(&message).await?;
+    let patient = format!("/fhir/Patient/{twin}");
+    let is_gone = || async {
+        demo.cloud.read(&patient).await.is_ok_and(|answer| answer.status == 410)
+            && people::compartment(demo, &twin).await == Ok(0)
+    };
+    settle(is_gone).await;
+    let (status, after) = (demo.cloud.read(&patient).await?.status, people::compartment(demo, &twin).await?);
+    if status != 410 || after != 0 || before == 0 {
+        return Err(format!("the patient answers {status}, and {after} of {before} resources are there"));
+    }
+    let stays = demo.onprem.total(&results).await?;
+    if stays == kept && people::one_patient(demo, &person).await? == id {
+        Ok(format!("{before} resources and their patient are gone there; on-prem all of them stay"))
+    } else {
+        Err(format!("{stays} of {kept} results are left on-prem"))
+    }
 }
