@@ -10,14 +10,30 @@ use std::process::{Command, ExitCode};
 /// A tool that some tests need, and what is not shown without it.
 struct Tool {
     name: &'static str,
-    probe: &'static str,
+    /// Program and arguments that end well where the tool is there; `BUILD` stands for the build folder.
+    probe: &'static [&'static str],
     shows: &'static str,
 }
 
-const TOOLS: [Tool; 3] = [
-    Tool { name: "cc", probe: "--version", shows: "that an acknowledged message survives a loss of power" },
-    Tool { name: "python3", probe: "--version", shows: "the leak scan and the second ledger verifier" },
-    Tool { name: "systemd-analyze", probe: "--version", shows: "that the service units expose little" },
+/// The console in a browser needs all three of its tools.
+const BROWSER: &str = "the console in a browser: keyboard, themes, accessibility, no script";
+
+const TOOLS: [Tool; 6] = [
+    Tool { name: "cc", probe: &["cc", "--version"], shows: "that an acknowledged message survives a loss of power" },
+    Tool { name: "python3", probe: &["python3", "--version"], shows: "the leak scan and the second ledger verifier" },
+    Tool {
+        name: "systemd-analyze",
+        probe: &["systemd-analyze", "--version"],
+        shows: "that the service units expose little",
+    },
+    Tool { name: "node", probe: &["node", "--version"], shows: BROWSER },
+    Tool { name: "chromium", probe: &["chromium", "--version"], shows: BROWSER },
+    // tests/browser/README.md says how they are installed.
+    Tool {
+        name: "browser-packages",
+        probe: &["node", "tests/browser/packages.mjs", "BUILD/browser"],
+        shows: BROWSER,
+    },
 ];
 
 struct Options {
@@ -112,7 +128,17 @@ fn report(options: &Options, absent: &[&Tool]) -> ExitCode {
 }
 
 fn is_there(tool: &Tool) -> bool {
-    Command::new(tool.name).arg(tool.probe).output().is_ok_and(|output| output.status.success())
+    let Some((program, arguments)) = tool.probe.split_first() else { return false };
+    let build = build_folder().display().to_string();
+    let arguments = arguments.iter().map(|argument| argument.replace("BUILD", &build));
+    let ran = Command::new(program).args(arguments).current_dir(root()).output();
+    ran.is_ok_and(|output| output.status.success())
+}
+
+/// Where cargo put this program's profile folder.
+fn build_folder() -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    program.ancestors().nth(2).map_or_else(|| root().join("target"), Path::to_owned)
 }
 
 /// The workspace: two folders up from this package.

@@ -1,0 +1,133 @@
+// The tour by keyboard alone: watch, break, prove. The pointer is never used.
+import assert from "node:assert/strict";
+import { Keyboard } from "./keyboard.mjs";
+
+/** Time in which a paused list may not move, in ms; the feed sends several messages meanwhile. */
+const STILL_MS = 2_500;
+
+export async function story(window, gates, { login, theme }, picture) {
+  const { page } = window;
+  const keyboard = new Keyboard(page);
+  const tour = { page, keyboard, gates, picture, theme };
+  await signIn(tour, login);
+  await dashboard(tour);
+  await live(tour);
+
+  await breakSomething(tour);
+  await quarantine(tour);
+  await search(tour);
+  await prove(tour);
+  await help(tour);
+  await signOut(tour);
+}
+
+const heading = (page) => page.locator("h1").innerText();
+const button = (page, name) => page.getByRole("button", { name });
+
+async function signIn({ page, keyboard, gates }, login) {
+  await page.goto(login);
+  await gates.check("sign in");
+  await keyboard.follow(button(page, "Sign in"), "/");
+}
+
+async function dashboard({ page, keyboard, gates, picture }) {
+  assert.equal(await heading(page), "Dashboard");
+  await page.waitForFunction(() => document.querySelectorAll('[aria-label="Feeds"] tbody tr').length >= 3);
+  const figures = await page.locator(".strip .value").allInnerTexts();
+  assert.equal(figures.length, 4);
+  await gates.check("dashboard");
+  await picture("dashboard");
+  // The skip link is the first stop, and leads past the head.
+  await page.reload();
+  await keyboard.press("Tab");
+  assert.equal(await keyboard.focused(), "Skip to content");
+  await keyboard.press("Enter");
+  await keyboard.press("Tab");
+  assert.ok(await page.evaluate(() => document.querySelector("main").contains(document.activeElement)));
+}
+
+async function live({ page, keyboard, gates, picture }) {
+  await keyboard.jump("/live");
+  const rows = () => page.locator("#messages tbody tr th a").evaluateAll((links) => links.map((link) => link.href));
+  await page.waitForFunction(() => document.querySelector("#live-state").textContent !== "");
+  const before = (await rows())[0];
+  await page.waitForFunction((first) => document.querySelector("#messages tbody tr th a")?.href !== first, before);
+  await keyboard.press("p");
+  assert.equal(await page.locator("#pause").getAttribute("aria-pressed"), "true");
+  const paused = await rows();
+  await page.waitForTimeout(STILL_MS);
+  assert.deepEqual(await rows(), paused, "a paused list moves");
+  await gates.check("live");
+  await picture("live");
+  await keyboard.press("p");
+  await page.waitForFunction((first) => document.querySelector("#messages tbody tr th a").href !== first, paused[0]);
+}
+
+async function message({ page, keyboard, gates, picture }) {
+  await keyboard.to(page.getByLabel("Type", { exact: true }));
+  await keyboard.fill("ADT^A01");
+  await keyboard.press("Enter");
+  await page.waitForURL((url) => url.searchParams.get("type") === "ADT^A01");
+  await keyboard.press("j", "j", "k");
+  await keyboard.go(/^\/messages\/[0-9a-f-]{36}$/, "Enter");
+  await gates.check("message, masked");
+  await light(tourOf(page, keyboard), "masked");
+  await picture("message-masked");
+}
+
+const tourOf = (page, keyboard) => ({ page, keyboard });
+
+/** The focus on PID-7 lights the birth date in FHIR and the year in the twin. */
+async function light({ page, keyboard }) {
+  const leaf = page.locator('.leaf[data-at^="PID-7 "]');
+  await keyboard.to(leaf);
+  const lit = await page.locator(".lit").allInnerTexts();
+  assert.ok(lit.length >= 2, `only ${lit.length} places are lit: ${lit}`);
+}
+
+async function breakSomething({ page, keyboard, gates }) {
+  await keyboard.jump("/");
+  await keyboard.follow(button(page, "Break something"), "/guide/break");
+  await gates.check("break something");
+}
+
+async function quarantine({ page, keyboard, gates }) {
+  await keyboard.jump("/quarantine");
+  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length >= 2);
+  await gates.check("quarantine");
+  await keyboard.press("j");
+  await keyboard.go(/^\/quarantine\//, "Enter");
+  await gates.check("a cause");
+  await keyboard.press("j");
+  await keyboard.go(/^\/messages\//, "Enter");
+}
+
+async function search({ page, keyboard, gates }) {
+  await keyboard.go("/search", "/");
+  await gates.check("search");
+  await keyboard.press("/");
+  await keyboard.type("type:ADT^A01 since:2h");
+  await keyboard.go(/^\/search\//, "Enter");
+  await gates.check("found");
+}
+
+async function prove({ page, keyboard, gates, picture }) {
+  await keyboard.jump("/ledger");
+  await gates.check("ledger");
+  await picture("ledger");
+  await keyboard.follow(button(page, "Verify the whole ledger"), "/ledger/verify");
+  await page.getByText("The ledger is whole").waitFor();
+  await gates.check("verified");
+}
+
+async function help({ page, keyboard, gates }) {
+  await keyboard.jump("/status");
+  await gates.check("status");
+  await keyboard.go("/help", "?");
+  await gates.check("help");
+}
+
+async function signOut({ page, keyboard, gates }) {
+  await keyboard.follow(button(page, "Sign out"), "/logout");
+  await gates.check("signed out");
+}
