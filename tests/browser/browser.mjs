@@ -5,7 +5,7 @@ import path from "node:path";
 /** The smallest screen that is promised to need no sideways scrolling. */
 export const VIEWPORT = { width: 1366, height: 768 };
 /** Longest wait for one thing, in ms; far beyond what it takes on a busy machine. */
-export const WAIT_MAX_MS = 30_000;
+export const WAIT_MAX_MS = 60_000;
 
 const QUIET = [
   "--disable-background-networking", "--disable-component-update", "--disable-default-apps", "--disable-sync",

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use harness::{Pair, Sender, eventually};
 use serde_json::json;
-use tidegate::generate::{Feed, Generated, System, scene, sent};
+use tidegate::generate::{Feed, Generated, System, sent};
 
 /// Seed of the feed, as the demo has it.
 const SEED: u64 = 7;
@@ -135,4 +135,9 @@ async fn the_tour_by_keyboard_in_the_light_theme() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_tour_by_keyboard_in_the_dark_theme() {
     tell("keyboard", "dark").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_work_without_scripts() {
+    tell("plain", "light").await;
 }

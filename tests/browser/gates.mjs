@@ -23,8 +23,8 @@ const words = (text) => decodeURIComponent(text).toLowerCase().split(/[^\p{L}\p{
 
 export class Gates {
   /** `identifiers`: what the feeds said about people, one word each. */
-  constructor({ page, faults, axe, identifiers }) {
-    Object.assign(this, { page, faults, axe, identifiers: new Set(identifiers.map((word) => word.toLowerCase())) });
+  constructor({ page, faults, axe, identifiers, hasScript }) {
+    Object.assign(this, { page, faults, axe, hasScript, identifiers: new Set(identifiers.map((word) => word.toLowerCase())) });
     this.findings = [];
     this.visited = 0;
     page.on("framenavigated", (frame) => {
@@ -43,6 +43,8 @@ export class Gates {
     this.address(await this.page.title());
     this.take(name);
     for (const wide of await this.page.evaluate(tooWide)) found(wide);
+    // Without scripts axe cannot run either; the pages are the same.
+    if (!this.hasScript) return;
     await this.page.evaluate(this.axe);
     const violations = await this.page.evaluate(async (tags) => {
       const { violations } = await globalThis.axe.run(document, { runOnly: { type: "tag", values: tags } });

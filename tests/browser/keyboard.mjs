@@ -32,7 +32,8 @@ export class Keyboard {
   }
 
   async press(...keys) {
-    for (const key of keys) await this.page.keyboard.press(key);
+    // One behind the other without a pause: `g` and its letter belong together, however busy the machine is.
+    await Promise.all(keys.map((key) => this.page.keyboard.press(key)));
   }
 
   async type(text) {

@@ -5,13 +5,17 @@ import path from "node:path";
 import { launch, open } from "./browser.mjs";
 import { Gates } from "./gates.mjs";
 import { packages } from "./packages.mjs";
+import { plain } from "./plain.mjs";
 import { story } from "./story.mjs";
+
+const STORIES = { keyboard: story, plain };
 
 const description = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const { chromium, axe } = packages(description.packages);
 const browser = await launch(chromium);
-const window = await open(browser, { origins: description.origins, theme: description.theme });
-const gates = new Gates({ ...window, axe, identifiers: description.identifiers });
+const hasScript = description.story !== "plain";
+const window = await open(browser, { origins: description.origins, theme: description.theme, hasScript });
+const gates = new Gates({ ...window, axe, hasScript, identifiers: description.identifiers });
 mkdirSync(description.pictures, { recursive: true });
 const picture = async (name) => {
   const file = path.join(description.pictures, `${name}-${description.theme}.png`);
@@ -19,10 +23,10 @@ const picture = async (name) => {
 };
 let failure = null;
 try {
-  await story(window, gates, description, picture);
+  await STORIES[description.story](window, gates, description, picture);
 } catch (error) {
   failure = error;
-  await picture("failed").catch(() => {});
+  await picture(`failed-${description.story}`).catch(() => {});
 }
 gates.take("at the end");
 await browser.close();

@@ -27,6 +27,10 @@ const COMMANDS: &[(&str, Proof)] = &[
         ),
     ),
     ("cargo gate", Elsewhere(".ci/run", "cargo gate")),
+    (
+        "cargo test -p tests --test browser",
+        Elsewhere("tests/gate/src/main.rs", "\"test\", \"--workspace\", \"--no-fail-fast\""),
+    ),
     ("cargo gate --corpora DIR", Elsewhere(".ci/run", "--corpora")),
     (
         "cargo build --release -p tidegate",

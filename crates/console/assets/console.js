@@ -36,18 +36,20 @@ function moveRow(step) {
   links[next].focus();
   links[next].scrollIntoView({ block: "nearest" });
 }
-let goes = 0;
+const goWithinMs = 1500;
+let goes = -goWithinMs;
 function key(event) {
   if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
   if (event.target.closest("input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable]")) return;
-  const isGo = Date.now() - goes < 1500;
-  goes = 0;
+  // When the key was pressed, not when this page came to it.
+  const isGo = event.timeStamp - goes < goWithinMs;
+  goes = -goWithinMs;
   if (isGo) {
     const page = document.querySelector(`a[data-key="${CSS.escape(event.key)}"]`);
     if (page) location.assign(page.href);
     return;
   }
-  if (event.key === "g") goes = Date.now();
+  if (event.key === "g") goes = event.timeStamp;
   else if (event.key === "j") moveRow(1);
   else if (event.key === "k") moveRow(-1);
   else if (event.key === "?") location.assign("/help");

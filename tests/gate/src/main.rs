@@ -19,12 +19,15 @@ struct Tool {
 const BROWSER: &str = "the console in a browser: keyboard, themes, accessibility, no script";
 
 const TOOLS: [Tool; 6] = [
-    Tool { name: "cc", probe: &["cc", "--version"], shows: "that an acknowledged message survives a loss of power" },
-    Tool { name: "python3", probe: &["python3", "--version"], shows: "the leak scan and the second ledger verifier" },
     Tool {
-        name: "systemd-analyze",
-        probe: &["systemd-analyze", "--version"],
-        shows: "that the service units expose little",
+        name: "cc",
+        probe: &["cc", "--version"],
+        shows: "that an acknowledged message survives a loss of power",
+    },
+    Tool {
+        name: "python3",
+        probe: &["python3", "--version"],
+        shows: "the leak scan and the second ledger verifier",
     },
     Tool { name: "node", probe: &["node", "--version"], shows: BROWSER },
     Tool { name: "chromium", probe: &["chromium", "--version"], shows: BROWSER },

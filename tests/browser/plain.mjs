@@ -1,0 +1,71 @@
+// The same work without scripts: every control is a link or a form.
+import assert from "node:assert/strict";
+
+export async function plain(window, gates, { login }) {
+  const { page } = window;
+  const steps = { page, gates };
+  await page.goto(login);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL((url) => url.pathname === "/");
+  await gates.check("dashboard");
+  await live(steps);
+  await theme(steps);
+  await search(steps);
+  await quarantine(steps);
+  await verify(steps);
+}
+
+async function live({ page, gates }) {
+  await page.getByRole("navigation").getByRole("link", { name: "Live" }).click();
+  await page.waitForURL("**/live");
+  assert.ok((await page.locator("#messages tbody tr").count()) > 5);
+  assert.equal(await page.getByRole("button", { name: "Pause" }).count(), 0, "what needs a script is not offered");
+  await gates.check("live");
+  await page.getByLabel("State").selectOption("routed");
+  await page.getByRole("button", { name: "Filter" }).click();
+  await page.waitForURL("**/live?state=routed*");
+  const states = await page.locator("#messages tbody .badge").allInnerTexts();
+  assert.ok(states.length > 0 && states.every((state) => state.includes("routed")), `${states}`);
+}
+
+/** Asked for light or dark, the console no longer follows the system. */
+async function theme({ page }) {
+  const shown = () => page.locator("html").getAttribute("data-theme");
+  const seen = new Set();
+  for (let press = 0; press < 3; press += 1) {
+    await page.getByRole("button", { name: /Theme/ }).click();
+    await page.waitForLoadState("load");
+    seen.add(await shown());
+  }
+  assert.deepEqual([...seen].map(String).sort(), ["dark", "light", "null"]);
+}
+
+async function search({ page, gates }) {
+  await page.getByRole("navigation").getByRole("link", { name: "Search" }).click();
+  await page.getByLabel("Search for").fill("type:ADT^A01 since:2h");
+  await page.getByRole("button", { name: "Search" }).click();
+  await page.waitForURL(/\/search\/./);
+  const types = await page.locator("#messages tbody th").allInnerTexts();
+  assert.ok(types.length > 0 && types.every((type) => type.startsWith("ADT^A01")), `${types}`);
+  await gates.check("found");
+}
+
+async function quarantine({ page, gates }) {
+  await page.goto(new URL("/", page.url()).href);
+  await page.getByRole("button", { name: "Break something" }).click();
+  await page.waitForURL("**/guide/break");
+  await page.goto(new URL("/quarantine", page.url()).href);
+  await gates.check("quarantine");
+}
+
+async function verify({ page, gates }) {
+  await page.getByRole("navigation").getByRole("link", { name: "Ledger" }).click();
+  await page.getByRole("button", { name: "Verify the whole ledger" }).click();
+  // The page loads itself again while it runs.
+  await page.getByText("The ledger is whole").waitFor();
+  await gates.check("verified");
+  await page.getByRole("link", { name: "Ledger", exact: true }).first().click();
+  await page.locator("tbody th a").first().click();
+  await page.waitForURL(/\/ledger\/records\//);
+  await gates.check("a record");
+}
