@@ -5,20 +5,20 @@ import { Keyboard } from "./keyboard.mjs";
 /** Time in which a paused list may not move, in ms; the feed sends several messages meanwhile. */
 const STILL_MS = 2_500;
 
-export async function story(window, gates, { login, theme }, picture) {
+export async function story(window, gates, { login, cloudLogin, theme }, picture) {
   const { page } = window;
   const keyboard = new Keyboard(page);
   const tour = { page, keyboard, gates, picture, theme };
   await signIn(tour, login);
   await dashboard(tour);
   await live(tour);
-
   await breakSomething(tour);
   await quarantine(tour);
   await search(tour);
   await prove(tour);
   await help(tour);
   await signOut(tour);
+  await cloud(tour, cloudLogin);
 }
 
 const heading = (page) => page.locator("h1").innerText();
@@ -61,28 +61,6 @@ async function live({ page, keyboard, gates, picture }) {
   await picture("live");
   await keyboard.press("p");
   await page.waitForFunction((first) => document.querySelector("#messages tbody tr th a").href !== first, paused[0]);
-}
-
-async function message({ page, keyboard, gates, picture }) {
-  await keyboard.to(page.getByLabel("Type", { exact: true }));
-  await keyboard.fill("ADT^A01");
-  await keyboard.press("Enter");
-  await page.waitForURL((url) => url.searchParams.get("type") === "ADT^A01");
-  await keyboard.press("j", "j", "k");
-  await keyboard.go(/^\/messages\/[0-9a-f-]{36}$/, "Enter");
-  await gates.check("message, masked");
-  await light(tourOf(page, keyboard), "masked");
-  await picture("message-masked");
-}
-
-const tourOf = (page, keyboard) => ({ page, keyboard });
-
-/** The focus on PID-7 lights the birth date in FHIR and the year in the twin. */
-async function light({ page, keyboard }) {
-  const leaf = page.locator('.leaf[data-at^="PID-7 "]');
-  await keyboard.to(leaf);
-  const lit = await page.locator(".lit").allInnerTexts();
-  assert.ok(lit.length >= 2, `only ${lit.length} places are lit: ${lit}`);
 }
 
 async function breakSomething({ page, keyboard, gates }) {
@@ -130,4 +108,14 @@ async function help({ page, keyboard, gates }) {
 async function signOut({ page, keyboard, gates }) {
   await keyboard.follow(button(page, "Sign out"), "/logout");
   await gates.check("signed out");
+}
+
+/** The other node has no messages and says so. */
+async function cloud({ page, keyboard, gates }, login) {
+  await page.goto(login);
+  await keyboard.follow(button(page, "Sign in"), "/");
+  await gates.check("cloud status");
+  assert.equal(await page.locator('nav a[href="/live"]').count(), 0);
+  await keyboard.jump("/ledger");
+  await gates.check("cloud ledger");
 }
