@@ -29,6 +29,11 @@ const TOOLS: [Tool; 6] = [
         probe: &["python3", "--version"],
         shows: "the leak scan and the second ledger verifier",
     },
+    Tool {
+        name: "systemd-analyze",
+        probe: &["systemd-analyze", "--version"],
+        shows: "that the service units expose little",
+    },
     Tool { name: "node", probe: &["node", "--version"], shows: BROWSER },
     Tool { name: "chromium", probe: &["chromium", "--version"], shows: BROWSER },
     // tests/browser/README.md says how they are installed.
