@@ -85,6 +85,9 @@ impl Resources for Node {
     async fn search(&self, _: &Search) -> Result<Page> {
         Err(refused())
     }
+    async fn history(&self, _: &store::History) -> Result<Option<store::HistoryPage>> {
+        Err(refused())
+    }
     async fn counts(&self) -> Result<Vec<(ResourceType, u64)>> {
         let kind = |name: &str| ResourceType::parse(name).expect("R4");
         Ok(vec![(kind("Patient"), 3), (kind("Observation"), 41)])

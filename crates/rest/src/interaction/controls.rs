@@ -109,7 +109,7 @@ pub(super) fn reverse(asked: &str, of: ResourceType, server: &Server) -> Result<
         found.kind == SearchKind::Reference && Some(found.code) == parameter && points_at(found, of)
     };
     let parameters = registered(source, server.role);
-    let found = parameters.iter().find(|found| points_here(*found)).ok_or_else(refused)?;
+    let found = parameters.iter().find(|found| points_here(found)).ok_or_else(refused)?;
     if target.is_some_and(|target| target != of.as_str()) {
         return Err(refused());
     }

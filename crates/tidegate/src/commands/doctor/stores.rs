@@ -24,7 +24,7 @@ pub(super) async fn findings(config: &Config) -> Vec<Finding> {
         Ok(store) => store,
         Err(error) => return vec![unreadable(&error)],
     };
-    let newest = newest_us(&*store).await;
+    let newest = newest_us(&store).await;
     let closed = store.close().await;
     match (newest, closed) {
         (Err(error), _) | (_, Err(error)) => vec![unreadable(&error)],
