@@ -178,7 +178,7 @@ impl Resources for Memory {
         };
         let versions: Vec<Stored> = self.versions.iter().rev().filter(of).cloned().collect();
         let known = history.id.is_none() || !versions.is_empty();
-        Ok(known.then(|| HistoryPage { versions, next: None, total: None }))
+        Ok(known.then_some(HistoryPage { versions, next: None, total: None }))
     }
 
     async fn counts(&self) -> Result<Vec<(ResourceType, u64)>> {
