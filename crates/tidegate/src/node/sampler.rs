@@ -44,7 +44,7 @@ async fn sample(store: &Arc<Sqlite>, role: Role, now_us: Micros) -> store::Resul
     let (unsealed, oldest) = store.unsealed_summary().await?;
     let sealed = store.latest_checkpoint().await?.map_or(0, |(size, _)| size);
     let resources = Resources::counts(&**store).await?;
-    let mut sample = Sample {
+    let sample = Sample {
         at_s: seconds(now_us),
         resources: resources.into_iter().map(|(kind, number)| (kind.as_str().to_owned(), number)).collect(),
         ledger_sealed: sealed,
@@ -54,13 +54,16 @@ async fn sample(store: &Arc<Sqlite>, role: Role, now_us: Micros) -> store::Resul
     };
     match role {
         #[cfg(feature = "clinical")]
-        Role::Clinical => clinical::add(&mut sample, store, now_us).await?,
+        Role::Clinical => {
+            let mut sample = sample;
+            clinical::add(&mut sample, store, now_us).await?;
+            Ok(sample)
+        }
         #[cfg(not(feature = "clinical"))]
-        Role::Clinical => {}
+        Role::Clinical => Ok(sample),
         // Its database has none of the tables that are left.
-        Role::Portal => {}
+        Role::Portal => Ok(sample),
     }
-    Ok(sample)
 }
 
 /// µs as seconds; exact for a few hundred years.
