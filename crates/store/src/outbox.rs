@@ -135,8 +135,8 @@ pub trait Outbox: Send + Sync {
     /// Makes a delivery that was given up pending again, at its old place in its lane, with the act's record.
     ///
     /// # Errors
-    /// [`crate::Error::NotFound`] when it is unknown or not dead; [`crate::Error::Conflict`] when something newer was sent
-    /// under its released id.
+    /// [`crate::Error::NotFound`] when it is unknown or not dead; [`crate::Error::Conflict`] when it is content
+    /// and something newer was queued under its released id. A withdrawal always may: it lets its lane go on.
     async fn revive(&self, id: Uuid, record: audit::Record) -> Result<()>;
     /// Highest durable delivery number; wakes the workers.
     fn queued(&self) -> tokio::sync::watch::Receiver<i64>;

@@ -9,3 +9,4 @@ mod orders;
 mod rehearsal;
 mod rig;
 mod union;
+mod withdrawal;

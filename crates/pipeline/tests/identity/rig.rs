@@ -26,7 +26,7 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x5eed);
 
 /// A node without ports: messages in, state out.
 pub struct Rig {
-    store: Arc<Sqlite>,
+    pub store: Arc<Sqlite>,
     pipeline: Pipeline,
     rehearsal: Rehearsal,
     folder: PathBuf,
@@ -88,7 +88,7 @@ fn release() -> Release {
 }
 
 /// A clock that ticks when it is read.
-fn now_us() -> i64 {
+pub fn now_us() -> i64 {
     static NOW: AtomicI64 = AtomicI64::new(1_795_392_000_000_000);
     NOW.fetch_add(1_000, Ordering::Relaxed)
 }
@@ -103,30 +103,59 @@ fn fill_random(buffer: &mut [u8]) {
     }
 }
 
+/// The shipped policy with changes.
+fn release_under(edits: &[(&str, &str, &str)]) -> Release {
+    let files = folder(&format!("profiles/deidentification/{PROFILE}"));
+    let profile = Profile::compile(PROFILE, &files).expect("the profile compiles");
+    let grammar = Grammar::compile(PROFILE, &files).expect("the grammar compiles");
+    let mut files = folder("profiles/residency");
+    for (name, from, to) in edits {
+        let text = files.get_mut(*name).expect("a file of the policy");
+        assert!(text.contains(from), "{name} has {from}");
+        *text = text.replace(from, to);
+    }
+    let policy = Policy::compile(&files, &[PROFILE]).expect("the policy compiles");
+    let profiles = HashMap::from([(PROFILE.to_owned(), (Arc::new(profile), Arc::new(grammar)))]);
+    Release::new(Arc::new(policy), profiles, Arc::new(SealingKey::from_bytes(&[7; 32])))
+}
+
+fn ports(store: &Arc<Sqlite>) -> Ports {
+    Ports {
+        journal: store.clone(),
+        apply: store.clone(),
+        resources: store.clone(),
+        messages: store.clone(),
+        withdrawals: store.clone(),
+        index: store.clone(),
+    }
+}
+
+fn environment() -> Environment {
+    Environment {
+        now_us,
+        fill_random,
+        node: "node-1".into(),
+        namespace: NAMESPACE,
+        patient_token: Arc::new(|id| Uuid::new_v5(&NAMESPACE, id.as_bytes()).simple().to_string()),
+    }
+}
+
 impl Rig {
     /// An empty node.
     pub async fn new() -> Self {
         let folder = std::env::temp_dir().join(format!("identity-{}", Uuid::new_v4()));
         let options = Options { synchronous_full: false, read_connections: 2, now_us };
         let store = Sqlite::open(&folder, Role::Clinical, options).await.expect("opens");
-        let ports = Ports {
-            journal: store.clone(),
-            apply: store.clone(),
-            resources: store.clone(),
-            messages: store.clone(),
-            withdrawals: store.clone(),
-            index: store.clone(),
-        };
-        let environment = Environment {
-            now_us,
-            fill_random,
-            node: "node-1".into(),
-            namespace: NAMESPACE,
-            patient_token: Arc::new(|id| Uuid::new_v5(&NAMESPACE, id.as_bytes()).simple().to_string()),
-        };
-        let rehearsal = Rehearsal::new(ports.clone(), environment.clone(), package(), release);
-        let pipeline = Pipeline::new(ports, environment, package(), release());
+        let rehearsal = Rehearsal::new(ports(&store), environment(), package(), release);
+        let pipeline = Pipeline::new(ports(&store), environment(), package(), release());
         Self { store, pipeline, rehearsal, folder, sent: 0 }
+    }
+
+    /// Starts again with a changed policy: (file, what stood there, what stands there now).
+    pub async fn restart(&mut self, edits: &[(&str, &str, &str)]) {
+        let release = release_under(edits);
+        self.pipeline = Pipeline::new(ports(&self.store), environment(), package(), release);
+        self.run().await;
     }
 
     /// A node that got these messages one after another.

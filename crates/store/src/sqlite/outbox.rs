@@ -225,15 +225,15 @@ struct Revive {
 impl Job for Revive {
     async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
         let id = self.id.as_bytes().to_vec();
-        let is_newest: Option<bool> = sqlx::query_scalar(
-            "SELECT NOT EXISTS (SELECT 1 FROM standings s WHERE s.destination = d.destination
+        let may_go: Option<bool> = sqlx::query_scalar(
+            "SELECT d.withdrawal IS NOT NULL OR NOT EXISTS (SELECT 1 FROM standings s WHERE s.destination = d.destination
                 AND s.released_id = d.released_id AND s.revision > d.revision)
              FROM deliveries d WHERE d.id = ? AND d.state = 2",
         )
         .bind(&id)
         .fetch_optional(&mut *connection)
         .await?;
-        match is_newest {
+        match may_go {
             None => return Err(Error::NotFound),
             Some(false) => return Err(Error::Conflict("something newer was sent under its id")),
             Some(true) => {}
