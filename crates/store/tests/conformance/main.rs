@@ -11,9 +11,11 @@ mod intake;
 mod journal;
 mod ledger;
 mod messages;
+mod model;
 mod outbox;
 mod resources;
 mod samples;
+mod search;
 mod sqlite;
 mod statistics;
 
@@ -59,6 +61,15 @@ macro_rules! conformance {
                 a_search_by_id_finds_only_its_type bodies_of_all_sizes_come_back
                 a_reference_to_what_is_not_stored_is_found_and_reads_as_none
                 a_resource_may_change_twice_in_one_set totals_are_given_where_they_are_cheap;
+            search:
+                dates_match_by_their_interval strings_match_from_the_start_whole_and_anywhere
+                numbers_match_by_precision_and_unit uris_match_whole_and_as_they_are
+                not_and_missing_find_what_has_no_value the_last_change_is_an_instant
+                sorted_pages_put_missing_values_last many_matches_are_walked_in_the_order_of_an_index
+                a_page_looks_at_no_more_than_its_limit what_comes_along_is_one_step_away_and_each_once
+                what_comes_along_has_a_limit histories_are_newest_first_and_page;
+            model:
+                searches_agree_with_a_model;
             messages:
                 the_list_is_newest_first_and_pages keys_are_found_whatever_their_case
                 filters_hold_together types_and_senders_are_found_whole_or_by_their_first_part
