@@ -128,6 +128,8 @@ mod place {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn position() -> Position {
@@ -165,6 +167,33 @@ mod tests {
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).expect("ASCII");
             assert!(key.open(&changed, "clinical", patient).is_err(), "character {at}");
+        }
+    }
+
+    fn any_value() -> impl Strategy<Value = SortValue> {
+        prop_oneof![
+            Just(SortValue::Missing),
+            any::<(i64, i64)>().prop_map(|(low, high)| SortValue::Interval(low, high)),
+            any::<(String, String)>().prop_map(|(first, second)| SortValue::Text(first, second)),
+            any::<i64>().prop_map(SortValue::Number),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_cursor_comes_back_as_it_was_and_shows_nothing(
+            parameters in prop::collection::vec(any::<(String, String)>(), 0..4),
+            keys in prop::collection::vec(any_value(), 0..4),
+            number in any::<Option<i64>>(),
+        ) {
+            let key = CursorKey::from_bytes(&[7; 32]).expect("32 bytes");
+            let after = number.map(|number| Position { keys, number });
+            let cursor = Cursor { parameters, after };
+            let sealed = key.seal(&cursor, "clinical", "Patient").expect("seals");
+            prop_assert!(sealed.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
+            prop_assert!(key.open(&sealed, "clinical", "Patient").expect("opens") == cursor);
         }
     }
 

@@ -195,6 +195,18 @@ pub enum SortValue {
     Number(i64),
 }
 
+impl std::fmt::Debug for SortValue {
+    /// Names the kind only.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Missing => "Missing",
+            Self::Interval(..) => "Interval",
+            Self::Text(..) => "Text",
+            Self::Number(_) => "Number",
+        })
+    }
+}
+
 /// How much counting all matches may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Total {

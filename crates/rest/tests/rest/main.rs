@@ -13,3 +13,4 @@ mod read;
 #[cfg(feature = "clinical")]
 mod search;
 mod serve;
+mod stored;

@@ -11,14 +11,14 @@ use crate::{History, HistoryPage, Result};
 /// Versions of a type that are counted for a total.
 const COUNTED_MAX: i64 = 1_000;
 
-const OF_ONE: &str = "SELECT * FROM (
+pub(super) const OF_ONE: &str = "SELECT * FROM (
     SELECT r.tid, r.id, v.version AS version, v.updated_us, v.deleted, v.patient, v.body, v.version AS place
     FROM resource_versions v JOIN resources r ON r.rid = v.rid WHERE v.rid = ?1 AND v.version < ?2
     UNION ALL
     SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body, r.version
     FROM resources r WHERE r.rid = ?1 AND r.version > 0 AND r.version < ?2)
     ORDER BY place DESC LIMIT ?3";
-const OF_TYPE: &str =
+pub(super) const OF_TYPE: &str =
     "SELECT r.tid, r.id, c.version, coalesce(v.updated_us, r.updated_us), coalesce(v.deleted, r.deleted),
     CASE WHEN v.rid IS NULL THEN r.patient ELSE v.patient END, coalesce(v.body, r.body), c.change
     FROM changes c CROSS JOIN resources r ON r.rid = c.rid

@@ -5,6 +5,8 @@
 mod clauses;
 mod include;
 mod order;
+#[cfg(test)]
+mod plans;
 mod scan;
 
 use std::collections::HashMap;
