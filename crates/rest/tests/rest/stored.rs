@@ -82,13 +82,16 @@ fn deletion(resource: &Value, number: u32) -> ResourceVersion {
     ResourceVersion { deleted: true, body, index: Vec::new(), ..version(resource, number) }
 }
 
+/// A role and its router.
+type Surface = (&'static str, fn(rest::Fhir) -> Router);
+
 #[cfg(feature = "clinical")]
-fn roles() -> Vec<(&'static str, fn(rest::Fhir) -> Router)> {
+fn roles() -> Vec<Surface> {
     vec![("portal", rest::portal), ("clinical", rest::clinical)]
 }
 
 #[cfg(not(feature = "clinical"))]
-fn roles() -> Vec<(&'static str, fn(rest::Fhir) -> Router)> {
+fn roles() -> Vec<Surface> {
     vec![("portal", rest::portal)]
 }
 

@@ -5,9 +5,9 @@
 mod clauses;
 mod include;
 mod order;
-#[cfg(test)]
-mod plans;
 mod scan;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 
