@@ -18,7 +18,7 @@ const BEFORE: usize = 60;
 const MEANWHILE: usize = 400;
 const PAUSE: Duration = Duration::from_millis(500);
 /// The longest story, on a busy machine.
-const STORY_MAX: Duration = Duration::from_secs(300);
+const STORY_MAX: Duration = Duration::from_secs(600);
 /// Words shorter than this are no identifier by themselves.
 const WORD_MIN: usize = 4;
 /// What the suite needs besides the product, as the gate names it.

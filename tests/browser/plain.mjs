@@ -9,6 +9,7 @@ export async function plain(window, gates, { login }) {
   await page.waitForURL((url) => url.pathname === "/");
   await gates.check("dashboard");
   await live(steps);
+  await reveal(steps);
   await theme(steps);
   await search(steps);
   await quarantine(steps);
@@ -26,6 +27,18 @@ async function live({ page, gates }) {
   await page.waitForURL("**/live?state=routed*");
   const states = await page.locator("#messages tbody .badge").allInnerTexts();
   assert.ok(states.length > 0 && states.every((state) => state.includes("routed")), `${states}`);
+}
+
+async function reveal({ page, gates }) {
+  await page.locator("#messages tbody th a").first().click();
+  await page.waitForURL(/\/messages\/[0-9a-f-]{36}$/);
+  const raw = page.locator(".raw").first();
+  assert.ok((await raw.textContent()).includes("•••"));
+  await page.getByLabel(/Reason to see them/).selectOption({ index: 1 });
+  await page.getByRole("button", { name: "Reveal" }).click();
+  await page.waitForURL(/\/reveal$/);
+  assert.ok(!(await raw.textContent()).includes("•••"), "revealed values are masked");
+  await gates.check("message, revealed");
 }
 
 /** Asked for light or dark, the console no longer follows the system. */

@@ -4,6 +4,8 @@ import { Keyboard } from "./keyboard.mjs";
 
 /** Time in which a paused list may not move, in ms; the feed sends several messages meanwhile. */
 const STILL_MS = 2_500;
+/** Admissions that are opened to find one that made a patient. */
+const ROWS_MAX = 8;
 
 export async function story(window, gates, { login, cloudLogin, theme }, picture) {
   const { page } = window;
@@ -12,6 +14,7 @@ export async function story(window, gates, { login, cloudLogin, theme }, picture
   await signIn(tour, login);
   await dashboard(tour);
   await live(tour);
+  await message(tour);
   await breakSomething(tour);
   await quarantine(tour);
   await search(tour);
@@ -63,6 +66,48 @@ async function live({ page, keyboard, gates, picture }) {
   await page.waitForFunction((first) => document.querySelector("#messages tbody tr th a").href !== first, paused[0]);
 }
 
+async function message({ page, keyboard, gates, picture }) {
+  await openPatient({ page, keyboard });
+  await gates.check("message, masked");
+  const masked = await lit({ page, keyboard });
+  assert.ok(masked.raw.every((text) => !/\d/.test(text)), "a masked birth date shows a digit");
+  // The reason is chosen in the closed list, and Enter on the button reveals.
+  await keyboard.to(page.getByLabel(/Reason to see them/));
+  await keyboard.press("ArrowDown");
+  await keyboard.follow(button(page, "Reveal"), /^\/messages\/[0-9a-f-]{36}\/reveal$/);
+  await gates.check("message, revealed");
+  const { raw, fhir, twin } = await lit({ page, keyboard });
+  const [, year, month, day] = /^(\d{4})(\d\d)(\d\d)/.exec(raw[0]);
+  assert.ok(fhir.some((line) => line.includes(`"birthDate": "${year}-${month}-${day}"`)), `FHIR lights ${fhir.length} lines without the birth date`);
+  assert.ok(twin.some((line) => line.includes(`"birthDate": "${year}"`)), `the twin lights ${twin.length} lines without the year`);
+  assert.ok(twin.every((line) => !line.includes(`${year}-${month}`)), "the twin says more than the year");
+  await picture("message");
+}
+
+/** Opens a message that made a patient: what is known already is not made again. */
+async function openPatient({ page, keyboard }) {
+  for (let row = 1; row <= ROWS_MAX; row += 1) {
+    await keyboard.jump("/live");
+    await keyboard.to(page.getByLabel("Type", { exact: true }));
+    await keyboard.fill("ADT^A01");
+    await keyboard.press("Enter");
+    await page.waitForURL((url) => url.searchParams.get("type") === "ADT^A01");
+    await page.waitForLoadState("load");
+    await keyboard.press("j", "j", "k", ...Array(row - 1).fill("j"));
+    await keyboard.go(/^\/messages\/[0-9a-f-]{36}$/, "Enter");
+    const panels = await page.locator('[aria-labelledby="h-fhir"], [aria-labelledby="h-twin"]').allTextContents();
+    if (panels.length === 2 && panels.every((text) => text.includes('"birthDate"'))) return;
+  }
+  assert.fail(`none of ${ROWS_MAX} admissions made a patient that was released`);
+}
+
+/** Moves the focus to PID-7; what lights up in each panel. */
+async function lit({ page, keyboard }) {
+  await keyboard.to(page.locator('.leaf[data-at^="PID-7 "]'));
+  const texts = (panel) => page.locator(`[aria-labelledby="${panel}"] .lit`).evaluateAll((lines) => lines.map((line) => line.textContent.trim()));
+  return { raw: await texts("h-raw"), fhir: await texts("h-fhir"), twin: await texts("h-twin") };
+}
+
 async function breakSomething({ page, keyboard, gates }) {
   await keyboard.jump("/");
   await keyboard.follow(button(page, "Break something"), "/guide/break");
@@ -78,6 +123,7 @@ async function quarantine({ page, keyboard, gates }) {
   await gates.check("a cause");
   await keyboard.press("j");
   await keyboard.go(/^\/messages\//, "Enter");
+  await gates.check("a held message");
 }
 
 async function search({ page, keyboard, gates }) {
