@@ -98,6 +98,7 @@ fn set(number: usize, indexed: fn(&str) -> bool) -> WriteSet {
         leaves_mapped: 1,
         leaves_total: 1,
         parent: None,
+        resolved_by: None,
     };
     let mut set = WriteSet::of(Cause::Applied(seq), message, Vec::new());
     let id = format!("p{number}");
