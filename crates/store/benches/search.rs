@@ -112,7 +112,7 @@ fn set(number: usize, indexed: fn(&str) -> bool) -> WriteSet {
 fn patient(number: usize, id: &str) -> Value {
     let birth = format!("{}-{:02}-{:02}", 1930 + number % 90, 1 + number % 12, 1 + number % 28);
     json!({"resourceType": "Patient", "id": id, "active": true, "birthDate": birth,
-        "gender": if number % 2 == 0 { "female" } else { "male" },
+        "gender": if number.is_multiple_of(2) { "female" } else { "male" },
         "identifier": [{"system": "urn:oid:2.16.840.1.113883.3.9999.1", "value": format!("M{number}")}],
         "name": [{"family": format!("Family{}", number % FAMILIES), "given": [format!("Given{}", number % 90)]}],
         "telecom": [{"system": "phone", "value": "555-0100"}],

@@ -14,8 +14,11 @@ const RESOURCES: usize = 120;
 const SEARCHES: usize = 150;
 const NAMES: [&str; 8] = ["Anna", "ANNA", "Ánna", "annabel", "Bo", "Bó", "Zoë Bo", "ann"];
 
+/// Birth dates, and places of names in [`NAMES`].
+type Person = (Vec<(i64, i64)>, Vec<usize>);
+
 /// Intervals over a few days, some open; texts that fold alike.
-fn resource() -> impl Strategy<Value = (Vec<(i64, i64)>, Vec<usize>)> {
+fn resource() -> impl Strategy<Value = Person> {
     let interval = (0_i64..30, 1_i64..8, 0_u8..10).prop_map(|(low, width, open)| match open {
         0 => (i64::MIN, (low + width) * DAY_US),
         1 => (low * DAY_US, i64::MAX),
@@ -59,7 +62,7 @@ pub async fn searches_agree_with_a_model(adapter: &impl Adapter) {
     let mut runner = TestRunner::deterministic();
     let mut draw = || resource().new_tree(&mut runner).expect("a value").current();
     let drawn: Vec<_> = (0..RESOURCES).map(|_| draw()).collect();
-    let stored = |(number, (dates, names)): (usize, &(Vec<(i64, i64)>, Vec<usize>))| -> ResourceVersion {
+    let stored = |(number, (dates, names)): (usize, &Person)| -> ResourceVersion {
         let one = version("Patient", &format!("p{number:03}"), 1);
         let one = dates.iter().fold(one, |one, (low_us, high_us)| {
             with(one, "birthdate", IndexValue::Date { low_us: *low_us, high_us: *high_us })
@@ -83,7 +86,7 @@ pub async fn searches_agree_with_a_model(adapter: &impl Adapter) {
         if mode != 1 {
             clauses.push(Clause::Text { parameter: "name".into(), values: vec![NAMES[name].into()], how });
         }
-        let holds = |(dates, names): &(Vec<(i64, i64)>, Vec<usize>)| {
+        let holds = |(dates, names): &Person| {
             let date = dates.iter().any(|held| date_holds(prefix, (low_us, high_us), *held));
             let text = names.iter().any(|held| text_holds(how, NAMES[name], NAMES[*held]));
             (mode == 0 || date) && (mode == 1 || text)
