@@ -1,11 +1,13 @@
-//! The web console: sign-in by a one-time link, the live list of messages, one message with all that came of it.
+//! The web console: sign-in by a one-time link, the live list of messages, one message with all that came of it; and
+//! the admin API, which is the same for programs.
 //!
 //! Pages are rendered here and work without scripts; the one script links panels and refreshes the list. The console
 //! must never translate into storage, deliver, or know how a resource is de-identified: it reads ports, and its one
 //! effect on processing is a request to reprocess.
 //!
 //! Invariants:
-//! - Every page but the sign-in form needs a session; every form needs the session's token.
+//! - Every page but the sign-in form needs a session; every form needs the session's token. The API under `/admin`
+//!   needs a bearer token of its own, which opens nothing else.
 //! - Content of a message is answered only after the record of the view is committed; when that fails there is none.
 //! - Values are masked until a person states a reason, and the reason is in the record.
 //! - No message content stands in a URL, a title, a list row, a log or an error.
@@ -19,6 +21,8 @@
 //! # }
 //! ```
 
+#[cfg(feature = "clinical")]
+mod admin;
 mod asset;
 mod badge;
 #[cfg(feature = "clinical")]
@@ -40,6 +44,8 @@ mod witness;
 #[cfg(feature = "clinical")]
 mod words;
 
+#[cfg(feature = "clinical")]
+pub use crate::admin::{AdminTokens, Difference, DryRun, DryRunError, Foreseen, Outcome};
 #[cfg(feature = "clinical")]
 pub use crate::clinical::{Clinical, PatientToken, Translate};
 pub use crate::error::Error;

@@ -49,7 +49,7 @@ pub(crate) struct Attempts {
 
 impl Attempts {
     /// Counts one; whether it is to be recorded.
-    fn count(&self, now_us: Micros) -> bool {
+    pub(crate) fn count(&self, now_us: Micros) -> bool {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         if now_us.saturating_sub(window.0) >= ATTEMPTS_WINDOW_US {
             *window = (now_us, 0);

@@ -24,8 +24,17 @@ pub(crate) fn act(console: &Console, kind: Kind, session: &Session, peer: Peer) 
 
 /// A record of an act of `user` outside of a session.
 pub(crate) fn begin(console: &Console, kind: Kind, user: &str, peer: Peer) -> Record {
-    let record = Record::new(kind, new_id(console), &console.node, (console.now_us)());
-    let record = record.actor(Actor::User(user.to_owned()));
+    by(console, kind, Actor::User(user.to_owned()), peer)
+}
+
+/// A record of an act of the program that has this client id.
+#[cfg(feature = "clinical")]
+pub(crate) fn by_client(console: &Console, kind: Kind, client: &str, peer: Peer) -> Record {
+    by(console, kind, Actor::Client(client.to_owned()), peer)
+}
+
+fn by(console: &Console, kind: Kind, actor: Actor, peer: Peer) -> Record {
+    let record = Record::new(kind, new_id(console), &console.node, (console.now_us)()).actor(actor);
     match peer.0 {
         Some(address) => record.network(address),
         None => record,

@@ -92,6 +92,10 @@ pub(crate) struct Server {
     #[cfg(feature = "clinical")]
     pub(crate) streams: Arc<tokio::sync::Semaphore>,
     #[cfg(feature = "clinical")]
+    pub(crate) admin_requests: tokio::sync::Semaphore,
+    #[cfg(feature = "clinical")]
+    pub(crate) dry_runs: tokio::sync::Semaphore,
+    #[cfg(feature = "clinical")]
     pub(crate) numbers: crate::clinical::Cache,
 }
 
@@ -115,6 +119,10 @@ pub fn router(console: Console) -> Router {
         #[cfg(feature = "clinical")]
         streams: Arc::new(tokio::sync::Semaphore::new(crate::clinical::STREAMS_MAX)),
         #[cfg(feature = "clinical")]
+        admin_requests: tokio::sync::Semaphore::new(crate::admin::REQUESTS_MAX),
+        #[cfg(feature = "clinical")]
+        dry_runs: tokio::sync::Semaphore::new(crate::admin::DRY_RUNS_MAX),
+        #[cfg(feature = "clinical")]
         numbers: crate::clinical::Cache::default(),
     });
     let guarded = Router::new()
@@ -133,14 +141,19 @@ pub fn router(console: Console) -> Router {
     let guarded = guarded.route("/", get(status::page));
     #[cfg(not(feature = "clinical"))]
     let _ = is_clinical;
-    guarded
+    let router = guarded
         .route_layer(from_fn_with_state(server.clone(), require_session))
         .route("/login", get(login::form).post(login::sign_in))
         .route("/assets/{name}", get(asset::serve))
         .route_layer(from_fn_with_state(server.clone(), page_of_error))
         .route_layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
-        .route_layer(map_response(headers::protect))
-        .with_state(server)
+        .route_layer(map_response(headers::protect));
+    #[cfg(feature = "clinical")]
+    let router = match is_clinical {
+        true => router.merge(crate::admin::router(&server)),
+        false => router,
+    };
+    router.with_state(server)
 }
 
 /// Refuses what another site sent, and what has no session; leaves [`Session`] and [`Peer`] in the extensions.

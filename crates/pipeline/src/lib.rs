@@ -11,6 +11,7 @@
 mod apart;
 mod consent;
 pub mod derive;
+mod difference;
 mod events;
 mod follow;
 mod identifiers;
@@ -29,8 +30,9 @@ mod sweep;
 mod translate;
 mod visit;
 
+pub use difference::{Alteration, Difference};
 pub use follow::{Pipeline, RELEASE_REFUSED};
-pub use rehearsal::Rehearsal;
+pub use rehearsal::{Foreseen, Outcome, Rehearsal};
 pub use release::Release;
 pub use row::{FLAG_CONTROL_ID_REUSED, FLAG_KNOWN_HERE_ONLY};
 pub use translate::{Translated, translate};

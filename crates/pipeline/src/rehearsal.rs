@@ -3,11 +3,35 @@
 use std::sync::Arc;
 
 use mapping::Package;
-use store::{Entry, WriteSet};
+use store::{Entry, JournalId, MessageState, WriteSet};
 
+use crate::difference::{Difference, difference};
 use crate::follow::{Pipeline, translate_safely};
 use crate::release::Release;
+use crate::reprocess::Plan;
 use crate::{Environment, Error, Ports};
+
+/// What a reprocess would come to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The message would be processed to this end.
+    Foreseen(Foreseen),
+    /// Nothing would change, for this reason (a code).
+    Nothing(&'static str),
+}
+
+/// The end of a message that is processed again.
+#[derive(Debug)]
+pub struct Foreseen {
+    /// Where it would end.
+    pub state: MessageState,
+    /// Why it would end there: a code.
+    pub reason: Option<String>,
+    /// Resources that would differ, of this message and of every other message of its patients.
+    pub differences: Vec<Difference>,
+    /// Deliveries that would be queued.
+    pub deliveries: usize,
+}
 
 /// Makes dry runs. Cheap to keep; each run has a state of its own, so that nothing of it is seen by the pipeline.
 #[derive(Clone)]
@@ -42,14 +66,32 @@ impl Rehearsal {
         let own = entry.clone();
         let translated = tokio::task::spawn_blocking(move || translate_safely(&package, namespace, &own));
         let translated = translated.await.map_err(|_| Error::Translation)?;
-        let mut pipeline = Pipeline::new(
-            self.ports.clone(),
-            self.environment.clone(),
-            Arc::clone(&self.package),
-            (self.release)(),
-        );
+        self.pipeline().write_set(entry, translated).await
+    }
+
+    /// What [`Pipeline::reprocess`] of this message would come to over what stands now. Nothing is written, and nothing
+    /// is logged of it.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or a stored resource is damaged.
+    pub async fn reprocess(&self, id: JournalId) -> Result<Outcome, Error> {
+        let Plan { outcome, set } = self.pipeline().plan_reprocess(id).await?;
+        let Some(set) = set else { return Ok(Outcome::Nothing(outcome)) };
+        let mut differences = Vec::new();
+        for version in &set.versions {
+            differences.extend(difference(&self.ports, version).await?);
+        }
+        let deliveries = set.deliveries.len();
+        let (state, reason) = (set.message.state, set.message.reason);
+        Ok(Outcome::Foreseen(Foreseen { state, reason, differences, deliveries }))
+    }
+
+    /// A pipeline for one run.
+    fn pipeline(&self) -> Pipeline {
+        let (ports, environment) = (self.ports.clone(), self.environment.clone());
+        let mut pipeline = Pipeline::new(ports, environment, Arc::clone(&self.package), (self.release)());
         pipeline.is_rehearsal = true;
-        pipeline.write_set(entry, translated).await
+        pipeline
     }
 }
 

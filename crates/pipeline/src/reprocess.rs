@@ -10,6 +10,7 @@ use std::sync::Arc;
 use mapping::{Change, PatientMerge, Translation};
 use store::{
     Cause, Entry, JournalId, MessageState, PatientAlias, PatientIdentifier, ResourceKey, ReviewAnswer, Seq,
+    WriteSet,
 };
 
 use crate::derive::{self, Write};
@@ -24,6 +25,17 @@ use crate::{Error, apart, consent, events};
 const REQUESTS_MAX: usize = 16;
 /// Most ids of patients, numbers and senders that are derived again together.
 const COMPONENT_IDS_MAX: usize = 1_000;
+
+/// Outcome of a request after which the message is held as before.
+const STILL_QUARANTINED: &str = "still-quarantined";
+
+/// What a reprocess comes to.
+pub(crate) struct Plan {
+    /// A code for the request's row.
+    pub(crate) outcome: &'static str,
+    /// What is to be written; `None`: nothing, the message stays as it is.
+    pub(crate) set: Option<WriteSet>,
+}
 
 /// What must be derived together: ids that messages connect, and those messages.
 #[derive(Default)]
@@ -60,57 +72,64 @@ impl Pipeline {
 
     /// Reprocesses one message; the answer is a code for the request's row.
     pub async fn reprocess(&mut self, id: JournalId) -> Result<&'static str, Error> {
+        let Plan { outcome, set } = self.plan_reprocess(id).await?;
+        if let Some(set) = set {
+            self.ports.apply.commit(set).await?;
+            self.forget();
+        }
+        Ok(outcome)
+    }
+
+    /// What a reprocess of one message comes to. Writes nothing.
+    pub(crate) async fn plan_reprocess(&mut self, id: JournalId) -> Result<Plan, Error> {
         self.forget();
-        let Some(entry) = self.ports.journal.read(id).await? else { return Ok("not-found") };
+        let nothing = |outcome| Ok(Plan { outcome, set: None });
+        let Some(entry) = self.ports.journal.read(id).await? else { return nothing("not-found") };
         let package = Arc::clone(&self.package);
         let translated = translate_safely(&package, self.environment.namespace, &entry);
         let Translated::Message { mut translation, known, message_type, sender } = translated else {
-            return Ok("still-quarantined");
+            return nothing(STILL_QUARANTINED);
         };
         let heading = Heading { entry: &entry, message_type, sender, package_hash: package.hash() };
         let Some(component) = self.component(&translation.change, &entry).await? else {
-            return Ok("too-many-patients");
+            return nothing("too-many-patients");
         };
         let again = match self.rederive(&component, &mut translation.change, &entry).await? {
             Ok(again) => again,
-            Err(conflict) => return self.still_in_conflict(&heading, &translation, &conflict).await,
+            Err(conflict) => return self.still_in_conflict(&heading, &translation, &conflict),
         };
         let Again { mut writes, identified } = again;
         let unsent = self.unsent(id, &writes).await?;
         writes.extend(unsent);
         if let Some(reason) = first_invalid(&writes) {
-            return self.still_invalid(&heading, reason).await;
+            return Ok(self.still_invalid(&heading, reason));
         }
         let cause = Cause::Reprocessed(entry.seq);
         let set = self.applied(&heading, cause, &translation, known, writes, identified).await?;
         let outcome = match set.message.state {
-            MessageState::Quarantined => "still-quarantined",
+            MessageState::Quarantined => STILL_QUARANTINED,
             _ => "done",
         };
-        self.ports.apply.commit(set).await?;
-        self.forget();
-        Ok(outcome)
+        Ok(Plan { outcome, set: Some(set) })
     }
 
-    async fn still_invalid(&mut self, heading: &Heading<'_>, reason: String) -> Result<&'static str, Error> {
+    fn still_invalid(&self, heading: &Heading<'_>, reason: String) -> Plan {
         let now_us = (self.environment.now_us)();
         let message = row::message_row(heading, MessageState::Quarantined, Some(reason), None, now_us);
         let records = vec![row::quarantined_record(&self.environment, heading)];
-        let set = store::WriteSet::of(Cause::Reprocessed(heading.entry.seq), message, records);
-        self.ports.apply.commit(set).await?;
-        Ok("still-quarantined")
+        let set = WriteSet::of(Cause::Reprocessed(heading.entry.seq), message, records);
+        Plan { outcome: STILL_QUARANTINED, set: Some(set) }
     }
 
-    async fn still_in_conflict(
-        &mut self,
+    fn still_in_conflict(
+        &self,
         heading: &Heading<'_>,
         translation: &Translation,
         conflict: &Conflict,
-    ) -> Result<&'static str, Error> {
+    ) -> Result<Plan, Error> {
         let mut set = self.conflict(heading, translation, conflict)?;
         set.cause = Cause::Reprocessed(heading.entry.seq);
-        self.ports.apply.commit(set).await?;
-        Ok("still-quarantined")
+        Ok(Plan { outcome: STILL_QUARANTINED, set: Some(set) })
     }
 
     /// All whom the message is about, and all whom their messages are about, with those messages: what one of them

@@ -180,4 +180,10 @@ pub trait Messages: Send + Sync {
     /// # Errors
     /// [`crate::Error::NotFound`] when it is unknown or closed.
     async fn settle_reprocess(&self, request: i64, outcome: &str) -> Result<()>;
+    /// What became of the latest request of each of these messages, in their order; `None`: it is open. Messages for
+    /// which nobody asked are left out.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn reprocess_outcomes(&self, ids: &[JournalId]) -> Result<Vec<(JournalId, Option<String>)>>;
 }

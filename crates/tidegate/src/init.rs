@@ -58,6 +58,8 @@ pub struct Shown {
     pub onprem_token: String,
     /// Bearer token of the portal role.
     pub cloud_token: String,
+    /// Bearer token of the on-prem node's admin API.
+    pub admin_token: String,
     /// Code of the one-time link to the on-prem console.
     pub login_code: String,
     /// Code of the one-time link to the cloud node's console.
@@ -109,9 +111,11 @@ pub fn init(
     let (onprem_token, cloud_token) = (clock::random_hex(24), clock::random_hex(24));
     keys::write_new(&onprem, keys::TOKENS, token_line("demo", &onprem_token).as_bytes())?;
     keys::write_new(&cloud, keys::TOKENS, token_line("demo", &cloud_token).as_bytes())?;
+    let admin_token = clock::random_hex(24);
+    keys::write_new(&onprem, keys::ADMIN_TOKENS, token_line("operator", &admin_token).as_bytes())?;
     let (login_code, cloud_login_code) = login_codes(folder)?;
     configurations(folder, addresses, mappings, profiles, purpose)?;
-    Ok(Shown { onprem_token, cloud_token, login_code, cloud_login_code })
+    Ok(Shown { onprem_token, cloud_token, admin_token, login_code, cloud_login_code })
 }
 
 /// New codes of the one-time links to both consoles (on-prem, cloud); older ones open nothing any more.

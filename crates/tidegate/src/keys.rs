@@ -26,6 +26,8 @@ pub const PEER_LEDGER_PUBLIC: &str = "peer-ledger.pub";
 pub const CURSOR: &str = "cursor.key";
 /// SHA-256 of bearer tokens, a line each: `<client> <hex>` (both roles).
 pub const TOKENS: &str = "tokens";
+/// SHA-256 of bearer tokens of the admin API, in the same form (clinical).
+pub const ADMIN_TOKENS: &str = "admin-tokens";
 /// SHA-256 of the one-time console link's code, while it is unused (both roles).
 pub const LOGIN: &str = "login";
 /// Link CA, certificate.

@@ -24,9 +24,15 @@ use axum::routing::{get, post};
 use store::{Journal, Messages, PatientIndex, Statistics};
 use uuid::Uuid;
 
-pub(crate) use crate::clinical::badge::badge;
+pub(crate) use crate::clinical::badge::{acknowledgment, badge, delivery};
 pub(crate) use crate::clinical::dashboard::Cache;
+pub(crate) use crate::clinical::list::of;
+pub(crate) use crate::clinical::query::parse;
+pub(crate) use crate::clinical::raw::fate_word;
+pub(crate) use crate::clinical::search::{names, within_time};
 pub use crate::clinical::translation::Translate;
+pub(crate) use crate::clinical::translation::{Again, again};
+pub(crate) use crate::clinical::view::{REASONS, journal_id, read_resources};
 use crate::server::Server;
 
 /// Live lists open at once on a node.
@@ -52,6 +58,10 @@ pub struct Clinical {
     pub package: Arc<dyn Translate>,
     /// The secret UUIDv5 namespace of the site.
     pub namespace: Uuid,
+    /// Who may use the admin API.
+    pub admin: crate::AdminTokens,
+    /// Tells what a reprocess would change.
+    pub dry_run: Arc<dyn crate::DryRun>,
     /// Audit token of a patient.
     pub patient_token: PatientToken,
 }

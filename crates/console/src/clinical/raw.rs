@@ -104,7 +104,7 @@ fn line(
     Line { tokens }
 }
 
-fn fate_word(fate: LeafFate) -> &'static str {
+pub(crate) fn fate_word(fate: LeafFate) -> &'static str {
     match fate {
         LeafFate::Mapped => "mapped",
         LeafFate::Lossy => "lossy",

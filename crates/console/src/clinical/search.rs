@@ -120,7 +120,7 @@ pub(crate) async fn found(
         number => Some(Seq(number.parse().map_err(|_| Error::Invalid("page"))?)),
     };
     let list = of(&server)?.messages.list(&filter, before, COUNTED_MAX + 1);
-    let found = tokio::time::timeout(SEARCH_TIMEOUT, list).await.map_err(|_| Error::TooLong)??;
+    let found = within_time(list).await?;
     let shown = found.get(..PAGE_ROWS).unwrap_or(&found);
     record(&server, &session, peer, &filter, shown, found.len()).await?;
 
@@ -138,6 +138,13 @@ pub(crate) async fn found(
         older: next.map(|seq| format!("/search/{id}?before={seq}")).unwrap_or_default(),
         newest: before.map(|_| format!("/search/{id}")).unwrap_or_default(),
     })
+}
+
+/// Waits for a search as long as a person would.
+pub(crate) async fn within_time(
+    list: impl Future<Output = store::Result<Vec<MessageRow>>>,
+) -> Result<Vec<MessageRow>, Error> {
+    Ok(tokio::time::timeout(SEARCH_TIMEOUT, list).await.map_err(|_| Error::TooLong)??)
 }
 
 async fn record(
@@ -160,7 +167,7 @@ async fn record(
 }
 
 /// What was asked by, as codes.
-fn names(filter: &MessageFilter) -> Vec<&'static str> {
+pub(crate) fn names(filter: &MessageFilter) -> Vec<&'static str> {
     let key = filter.key.as_ref().map(|key| key.kind.unwrap_or("message-key"));
     let others = [
         filter.state.map(|_| "state"),

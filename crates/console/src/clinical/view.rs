@@ -22,7 +22,7 @@ use crate::session::Session;
 use crate::time::{Instant, instant};
 
 /// Why someone may see values: code, words.
-const REASONS: [(&str, &str); 5] = [
+pub(crate) const REASONS: [(&str, &str); 5] = [
     ("delivery-problem", "A delivery failed or is missing"),
     ("mapping-problem", "A mapping gives a wrong or no result"),
     ("patient-safety", "A patient's care depends on it"),
@@ -170,7 +170,10 @@ async fn show(
     })
 }
 
-async fn read_resources(server: &Server, detail: Option<&MessageDetail>) -> Result<Vec<Stored>, Error> {
+pub(crate) async fn read_resources(
+    server: &Server,
+    detail: Option<&MessageDetail>,
+) -> Result<Vec<Stored>, Error> {
     let mut found = Vec::new();
     for (key, version) in detail.iter().flat_map(|detail| &detail.resources).take(PARTS_SHOWN_MAX) {
         found.extend(server.console.resources.vread(key, *version).await?);
@@ -207,6 +210,6 @@ async fn record(
     server.console.access.record(record).await.map_err(not_recorded)
 }
 
-fn journal_id(text: &str) -> Result<JournalId, Error> {
+pub(crate) fn journal_id(text: &str) -> Result<JournalId, Error> {
     Uuid::try_parse(text).map(JournalId).map_err(|_| Error::NotFound("message"))
 }

@@ -8,6 +8,8 @@ mod sign_in;
 mod vocabulary;
 
 #[cfg(feature = "clinical")]
+mod admin;
+#[cfg(feature = "clinical")]
 mod dashboard;
 #[cfg(feature = "clinical")]
 mod list;

@@ -1,11 +1,12 @@
 //! A node with messages: one routed, one quarantined, one that is no message, one not processed yet.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use audit::{Kind, Record};
 use bytes::Bytes;
-use console::{Clinical, Translate};
+use console::{AdminTokens, Clinical, Difference, DryRun, DryRunError, Foreseen, Outcome, Translate};
 use fhir::ResourceType;
 use mapping::{Change, Context, Coverage, LeafCoverage, LeafFate, Rejection, Step, Trace, Translation};
 use store::{
@@ -22,6 +23,8 @@ pub const PATIENT: &str = "0a1b2c3d-0a1b-4a1b-8a1b-0a1b2c3d4e5f";
 pub const PATIENT_TOKEN: &str = "00112233445566778899aabbccddeeff";
 /// Every value of the messages that says something of a person.
 pub const VALUES: [&str; 6] = ["MRN-4711", "Fairweather", "Imogen", "19620417", "alert(1)", "CTRL-9"];
+/// Of the client `operator`.
+pub const ADMIN_TOKEN: &str = "admin-token";
 pub const PACKAGE: &str = "aaaa";
 
 pub fn ids() -> [Uuid; 4] {
@@ -36,6 +39,8 @@ pub struct ClinicalNode {
     pub entries: Mutex<Vec<Entry>>,
     pub rows: Mutex<Vec<MessageRow>>,
     pub asked: Mutex<Vec<(JournalId, String)>>,
+    /// Outcomes of requests.
+    pub settled: Mutex<HashMap<Uuid, String>>,
     pub processed: watch::Sender<Seq>,
     pub translator_panics: Mutex<bool>,
 }
@@ -46,6 +51,7 @@ impl Default for ClinicalNode {
             entries: Mutex::default(),
             rows: Mutex::default(),
             asked: Mutex::default(),
+            settled: Mutex::default(),
             processed: watch::Sender::new(Seq(0)),
             translator_panics: Mutex::default(),
         }
@@ -230,6 +236,12 @@ impl Messages for Node {
     async fn settle_reprocess(&self, _: i64, _: &str) -> Result<()> {
         Err(refused())
     }
+    async fn reprocess_outcomes(&self, ids: &[JournalId]) -> Result<Vec<(JournalId, Option<String>)>> {
+        let (asked, settled) =
+            (self.clinical.asked.lock().expect("lock"), self.clinical.settled.lock().expect("lock"));
+        let known = ids.iter().filter(|id| asked.iter().any(|(known, _)| known == *id));
+        Ok(known.map(|id| (*id, settled.get(&id.0).cloned())).collect())
+    }
 }
 
 #[async_trait]
@@ -253,6 +265,23 @@ impl Journal for Node {
     }
     fn appended(&self) -> watch::Receiver<Seq> {
         self.clinical.processed.subscribe()
+    }
+}
+
+/// The held message would be routed; of others nothing is known.
+#[async_trait]
+impl DryRun for Node {
+    async fn reprocess(&self, id: JournalId) -> std::result::Result<Outcome, DryRunError> {
+        if id.0 != ids()[1] {
+            return Ok(Outcome::Nothing("not-found"));
+        }
+        let elements = vec!["birthDate".to_owned(), "name".to_owned()];
+        Ok(Outcome::Foreseen(Foreseen {
+            state: MessageState::Routed,
+            reason: None,
+            differences: vec![Difference { key: key(), change: "added", elements }],
+            deliveries: 1,
+        }))
     }
 }
 
@@ -300,7 +329,11 @@ impl Translate for Node {
 }
 
 pub fn clinical(node: &Arc<Node>) -> Clinical {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, ADMIN_TOKEN.as_bytes());
+    let hash = digest.as_ref().try_into().expect("32 bytes");
     Clinical {
+        admin: AdminTokens::new([("operator".to_owned(), hash)]),
+        dry_run: node.clone(),
         messages: node.clone(),
         statistics: node.clone(),
         reviews: node.clone(),

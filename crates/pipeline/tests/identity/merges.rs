@@ -98,3 +98,65 @@ async fn a_pharmacys_merge_does_not_retire_the_emrs_patient() {
     assert_eq!(patient["active"], true);
     assert_eq!(rig.all("AllergyIntolerance").await.len(), 3);
 }
+
+/// Type, id and content of what stands.
+fn standing(state: &[serde_json::Value]) -> std::collections::BTreeMap<String, &serde_json::Value> {
+    let name = |one: &serde_json::Value| {
+        let text = |key: &str| one[key].as_str().expect("text").to_owned();
+        format!("{}/{}", text("resourceType"), text("id"))
+    };
+    state.iter().map(|one| (name(one), one)).collect()
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_what_a_reprocess_then_does_and_writes_nothing() {
+    let mut rig = Rig::with(&[
+        update(EMR, "1", &["MR 42"], ROWAN, "A1"),
+        update(EMR, "2", &["MR 43"], NOTHING, "A2"),
+        result(EMR, "3", &["MR 43"], NOTHING, "O1"),
+    ])
+    .await;
+    let last = rig.send(&merge(EMR, "4", &["MR 42"], &["MR 43"], NOTHING)).await;
+    let pipeline::Outcome::Foreseen(nothing) = rig.dry_run(last).await else { panic!("it is processed") };
+    assert_eq!(nothing.differences, [], "what stands is what its messages say");
+
+    rig.answer(&named("MR 42"), &named("MR 43"), ReviewAnswer::Different).await;
+    let (before, records) = (rig.state().await, rig.records(last).await);
+    let pipeline::Outcome::Foreseen(foreseen) = rig.dry_run(last).await else { panic!("it is processed") };
+    assert_eq!((rig.state().await, rig.records(last).await), (before.clone(), records), "nothing is written");
+
+    rig.run().await;
+    let after = rig.state().await;
+    let (old, new) = (standing(&before), standing(&after));
+    for pipeline::Difference { key, alteration, elements } in &foreseen.differences {
+        let name = format!("{}/{}", key.resource_type, key.id);
+        let (old, new) = (old.get(&name), new.get(&name));
+        let told = match alteration {
+            pipeline::Alteration::Added => (false, true),
+            pipeline::Alteration::Changed => (true, true),
+            pipeline::Alteration::Removed => (true, false),
+        };
+        assert_eq!((old.is_some(), new.is_some()), told, "{name}");
+        let value = |side: Option<&&serde_json::Value>, element: &str| {
+            side.and_then(|one| one.get(element)).cloned().unwrap_or_default()
+        };
+        for element in elements {
+            assert_ne!(value(old, element), value(new, element), "{name}.{element}");
+        }
+    }
+    let is_told = |name: &String| {
+        foreseen.differences.iter().any(|one| format!("{}/{}", one.key.resource_type, one.key.id) == *name)
+    };
+    let differing: Vec<_> = new.iter().filter(|(name, one)| old.get(*name) != Some(*one)).collect();
+    assert!(differing.len() >= 2, "{differing:?}");
+    for (name, one) in differing {
+        let content = |one: &serde_json::Value| {
+            let mut one = one.clone();
+            one.as_object_mut().expect("an object").remove("meta");
+            one
+        };
+        let is_same = old.get(name).is_some_and(|old| content(old) == content(one));
+        assert!(is_same || is_told(name), "{name} was not foretold");
+    }
+    assert!(foreseen.deliveries > 0, "what moves is withdrawn and released again");
+}

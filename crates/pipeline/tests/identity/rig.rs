@@ -313,9 +313,19 @@ impl Rig {
 
     /// Says what two ids are.
     pub async fn decide(&mut self, one: &str, other: &str, answer: ReviewAnswer) {
+        self.answer(one, other, answer).await;
+        self.run().await;
+    }
+
+    /// Takes a person's word on who is who without acting on it yet.
+    pub async fn answer(&mut self, one: &str, other: &str, answer: ReviewAnswer) {
         let record = audit::Record::new(Kind::ReviewAnswered, Uuid::new_v4(), "node-1", now_us());
         self.store.decide(one, other, answer, "ann", now_us(), record).await.expect("decides");
-        self.run().await;
+    }
+
+    /// What a reprocess of a message would change.
+    pub async fn dry_run(&self, id: JournalId) -> pipeline::Outcome {
+        self.rehearsal.reprocess(id).await.expect("foresees")
     }
 
     /// The patient an id stands for.

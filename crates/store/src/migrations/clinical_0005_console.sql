@@ -8,3 +8,4 @@ CREATE INDEX messages_held ON messages (reason, state, sender, received_us)
 CREATE INDEX messages_by_parent ON messages (parent) WHERE parent IS NOT NULL;
 DROP INDEX deliveries_by_message;
 CREATE INDEX deliveries_by_message ON deliveries (seq, state);
+CREATE INDEX reprocess_requests_by_message ON reprocess_requests (message, request);

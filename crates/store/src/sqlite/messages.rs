@@ -125,6 +125,22 @@ impl Messages for Sqlite {
         let outcome = outcome.to_owned();
         self.job(|reply| SettleReprocess { request, outcome, reply }).await
     }
+
+    async fn reprocess_outcomes(&self, ids: &[JournalId]) -> Result<Vec<(JournalId, Option<String>)>> {
+        let mut connection = self.node.begin().await?;
+        let mut outcomes = Vec::new();
+        for id in ids {
+            let latest: Option<(Option<String>,)> = sqlx::query_as(
+                "SELECT outcome FROM reprocess_requests WHERE message = ? ORDER BY request DESC LIMIT 1",
+            )
+            .bind(id.0.as_bytes().to_vec())
+            .fetch_optional(&mut *connection)
+            .await?;
+            outcomes.extend(latest.map(|(outcome,)| (*id, outcome)));
+        }
+        connection.rollback().await?;
+        Ok(outcomes)
+    }
 }
 
 /// From where the list is read.

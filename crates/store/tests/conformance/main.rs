@@ -75,7 +75,8 @@ macro_rules! conformance {
                 filters_hold_together types_and_senders_are_found_whole_or_by_their_first_part
                 a_detail_has_all_that_came_of_a_message
                 a_reprocess_is_requested_once_and_settled_once states_are_counted
-                an_applied_edit_resolves_all_that_it_was_made_of neighbours_are_those_of_the_filtered_list;
+                an_applied_edit_resolves_all_that_it_was_made_of neighbours_are_those_of_the_filtered_list
+                the_latest_request_of_a_message_tells_what_became_of_it;
             identity:
                 an_identifier_has_one_holder_and_follows_merges identifiers_of_a_patient_include_those_of_its_aliases
                 a_review_is_raised_once_and_answered_once an_answer_reprocesses_every_message_that_waits

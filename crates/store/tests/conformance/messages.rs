@@ -123,6 +123,24 @@ pub async fn a_reprocess_is_requested_once_and_settled_once(adapter: &impl Adapt
     assert_eq!(node.messages.request_reprocess(&ids, "user-1", NOW_US).await.expect("writes"), 1);
 }
 
+pub async fn the_latest_request_of_a_message_tells_what_became_of_it(adapter: &impl Adapter) {
+    let node = adapter.clinical().await;
+    for seq in 1..=3 {
+        node.apply.commit(set(seq)).await.expect("commits");
+    }
+    let asked = [message(2).id, message(1).id, message(3).id];
+    assert!(node.messages.reprocess_outcomes(&asked).await.expect("reads").is_empty());
+    node.messages.request_reprocess(&asked[..2], "user-1", NOW_US).await.expect("writes");
+    let open = node.messages.reprocess_outcomes(&asked).await.expect("reads");
+    assert_eq!(open, [(message(2).id, None), (message(1).id, None)]);
+    for (request, _) in node.messages.claim_reprocess(9).await.expect("reads") {
+        node.messages.settle_reprocess(request, "done").await.expect("writes");
+    }
+    node.messages.request_reprocess(&asked[1..2], "user-1", NOW_US).await.expect("writes");
+    let outcomes = node.messages.reprocess_outcomes(&asked).await.expect("reads");
+    assert_eq!(outcomes, [(message(2).id, Some("done".to_owned())), (message(1).id, None)]);
+}
+
 pub async fn states_are_counted(adapter: &impl Adapter) {
     let node = adapter.clinical().await;
     use MessageState::{Error, Filtered, Quarantined, Received, Routed, Stored, Translated};

@@ -23,6 +23,7 @@ pub fn run(args: &InitArgs) -> Result<(), Failure> {
     ));
     output::line(&format!("onprem_token {}", shown.onprem_token))?;
     output::line(&format!("cloud_token {}", shown.cloud_token))?;
+    output::line(&format!("admin_token {}", shown.admin_token))?;
     output::line(&format!("onprem_login http://{}/login?code={}", args.http, shown.login_code))?;
     output::line(&format!("cloud_login http://{}/login?code={}", args.cloud_http, shown.cloud_login_code))
 }

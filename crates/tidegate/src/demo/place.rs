@@ -13,6 +13,8 @@ use crate::{Exit, Failure, clock, keys};
 
 /// What a script needs to talk to the demo; user-only.
 pub const DESCRIPTION: &str = "demo.json";
+/// The token of the on-prem node's admin API alone, as `--token-file` takes it; user-only.
+pub const ADMIN_TOKEN: &str = "admin.token";
 /// Seed of the first feed; a demo that goes on takes the next, for a feed that is sent again changes nothing.
 const SEED: u64 = 7;
 
@@ -74,11 +76,12 @@ impl Place {
             description[name].as_str().map(ToOwned::to_owned).ok_or_else(|| wrong("has no tokens"))
         };
         let (onprem_token, cloud_token) = (token("onprem_token")?, token("cloud_token")?);
+        let admin_token = token("admin_token")?;
         let seed = description["seed"].as_u64().ok_or_else(|| wrong("has no seed"))?.wrapping_add(1);
         let addresses = configured(folder)?;
         let (login_code, cloud_login_code) =
             login_codes(folder).map_err(|error| Failure::because(Exit::Configuration, &error))?;
-        let shown = Shown { onprem_token, cloud_token, login_code, cloud_login_code };
+        let shown = Shown { onprem_token, cloud_token, admin_token, login_code, cloud_login_code };
         Ok(Self { folder: folder.to_owned(), is_temporary: false, addresses, shown, seed })
     }
 
@@ -89,11 +92,14 @@ impl Place {
             "onprem_url": format!("http://{http}"), "cloud_url": format!("http://{cloud_http}"),
             "mllp": mllp.to_string(), "pharmacy_mllp": pharmacy_mllp.to_string(), "payer_mllp": payer_mllp.to_string(),
             "onprem_token": self.shown.onprem_token, "cloud_token": self.shown.cloud_token,
+            "admin_token": self.shown.admin_token,
             "login_url": self.login_url(), "onprem_pid": onprem.pid(), "cloud_pid": cloud.pid(), "seed": self.seed,
         });
         let text =
             serde_json::to_vec_pretty(&description).map_err(|error| Failure::because(Exit::Io, &error))?;
-        keys::replace(&self.folder, DESCRIPTION, &text).map_err(|error| Failure::because(Exit::Io, &error))
+        let wrong = |error| Failure::because(Exit::Io, &error);
+        keys::replace(&self.folder, ADMIN_TOKEN, self.shown.admin_token.as_bytes()).map_err(wrong)?;
+        keys::replace(&self.folder, DESCRIPTION, &text).map_err(wrong)
     }
 
     /// The one-time link to the on-prem console.

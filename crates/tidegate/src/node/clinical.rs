@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use delivery::{Backoff, Judged, Link, Recheck, Witness, Worker};
-use pipeline::{Environment, Pipeline, Ports, Release};
+use pipeline::{Environment, Pipeline, Ports, Rehearsal, Release};
 use residency::{Decision, Destination, Labels, Policy, SealingKey};
 use sources::Receiver;
 use store::ResourceKey;
@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::content::{self, Profiles};
+use super::rehearsal::DryRuns;
 use super::witness::CloudWitness;
 use super::{Overrides, Running, tls};
 use crate::config::{Config, Dial, Mllp, Tls};
@@ -38,12 +39,13 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     start_witnesses(config, &store, &policy, &witnesses_stopped, &mut witnesses)?;
     let readiness = rest::Readiness::default();
     let gate = readiness.gate("listeners");
-    start_pipeline(config, &keys, &store, &package, &policy, &profiles, &stopped, &mut tasks);
+    let (pipeline, rehearsal) = pipelines(config, &keys, &store, &package, &policy, &profiles);
+    tasks.spawn(pipeline.run(stopped.clone()));
     start_deliveries(config, &keys, &store, &policy, &profiles, &stopped, &mut tasks)?;
     start_listeners(config, overrides, &store, &stopped, &mut tasks).await?;
     let metrics = Arc::new(rest::Metrics::new("clinical"));
     super::start_sampler(config, &store, &metrics, &stopped, &mut tasks);
-    let router = router(config, &keys, &store, &package, &policy, readiness, metrics)?;
+    let router = router(config, &keys, &store, &package, &policy, rehearsal, readiness, metrics)?;
     super::serve_http(config, router, stopped, &mut tasks).await?;
     gate.set(true);
     Ok(Running { tasks, stop, store, sealer, sealer_stop, witnesses, witnesses_stop })
@@ -88,17 +90,15 @@ fn read_keys(config: &Config) -> Result<Keys, Failure> {
     })
 }
 
-#[allow(clippy::too_many_arguments, reason = "wiring: each part is named once, here")]
-fn start_pipeline(
+/// The node's pipeline, not started yet, and its dry runs.
+fn pipelines(
     config: &Config,
     keys: &Keys,
     store: &Arc<Sqlite>,
     package: &Arc<mapping::Package>,
     policy: &Arc<Policy>,
     profiles: &Profiles,
-    stopped: &watch::Receiver<bool>,
-    tasks: &mut JoinSet<()>,
-) {
+) -> (Pipeline, Rehearsal) {
     let ports = Ports {
         journal: store.clone(),
         apply: store.clone(),
@@ -114,9 +114,10 @@ fn start_pipeline(
         namespace: keys.namespace,
         patient_token: keys.patient_token.clone(),
     };
-    let release = Release::new(Arc::clone(policy), profiles.clone(), Arc::clone(&keys.sealing));
-    let pipeline = Pipeline::new(ports, environment, Arc::clone(package), release);
-    tasks.spawn(pipeline.run(stopped.clone()));
+    let (policy, profiles, sealing) = (Arc::clone(policy), profiles.clone(), Arc::clone(&keys.sealing));
+    let release = move || Release::new(Arc::clone(&policy), profiles.clone(), Arc::clone(&sealing));
+    let pipeline = Pipeline::new(ports.clone(), environment.clone(), Arc::clone(package), release());
+    (pipeline, Rehearsal::new(ports, environment, Arc::clone(package), release))
 }
 
 fn start_deliveries(
@@ -257,18 +258,22 @@ fn listener_tls(tls: &Tls) -> Result<mllp::ServerTls, Failure> {
     Ok(mllp::ServerTls::new(Arc::new(tls::server(tls)?)))
 }
 
+#[allow(clippy::too_many_arguments, reason = "wiring: each part is named once, here")]
 fn router(
     config: &Config,
     keys: &Keys,
     store: &Arc<Sqlite>,
     package: &Arc<mapping::Package>,
     policy: &Policy,
+    rehearsal: Rehearsal,
     readiness: rest::Readiness,
     metrics: Arc<rest::Metrics>,
 ) -> Result<axum::Router, Failure> {
     let fhir = super::fhir_surface(config, store, keys.patient_token.clone(), metrics.clone())?;
     let tokens = fhir.tokens.clone();
     let clinical = console::Clinical {
+        admin: console::AdminTokens::new(super::token_hashes(config, keys::ADMIN_TOKENS)?),
+        dry_run: Arc::new(DryRuns(rehearsal)),
         messages: store.clone(),
         statistics: store.clone(),
         reviews: store.clone(),

@@ -8,6 +8,8 @@ pub mod content;
 mod guide;
 pub mod log;
 mod portal;
+#[cfg(feature = "clinical")]
+mod rehearsal;
 mod sampler;
 mod sealer;
 mod tls;
@@ -161,20 +163,23 @@ pub(crate) async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, F
 
 /// The bearer tokens of this role.
 fn tokens(config: &Config) -> Result<rest::TokenSet, Failure> {
-    let text =
-        keys::read_text(&config.keys, keys::TOKENS).map_err(|e| Failure::because(Exit::Configuration, &e))?;
+    Ok(rest::TokenSet::new(token_hashes(config, keys::TOKENS)?))
+}
+
+/// Client name and SHA-256 of each token of a key file.
+pub(crate) fn token_hashes(config: &Config, name: &str) -> Result<Vec<(String, [u8; 32])>, Failure> {
+    let text = keys::read_text(&config.keys, name).map_err(|e| Failure::because(Exit::Configuration, &e))?;
     let mut tokens = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         let parsed = line.split_once(' ').and_then(|(client, hex)| {
             let hash = keys::from_hex(hex.trim()).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())?;
             Some((client.to_owned(), hash))
         });
-        let words = || {
-            format!("{}: line {number} is no `<client> <sha256>`", config.keys.join(keys::TOKENS).display())
-        };
+        let words =
+            || format!("{}: line {number} is no `<client> <sha256>`", config.keys.join(name).display());
         tokens.push(parsed.ok_or_else(|| Failure::new(Exit::Configuration, words()))?);
     }
-    Ok(rest::TokenSet::new(tokens))
+    Ok(tokens)
 }
 
 /// The key that seals paging links.
