@@ -313,12 +313,12 @@ impl Rig {
 
     /// Says what two ids are.
     pub async fn decide(&mut self, one: &str, other: &str, answer: ReviewAnswer) {
-        self.answer(one, other, answer).await;
+        self.say(one, other, answer).await;
         self.run().await;
     }
 
     /// Takes a person's word on who is who without acting on it yet.
-    pub async fn answer(&mut self, one: &str, other: &str, answer: ReviewAnswer) {
+    pub async fn say(&mut self, one: &str, other: &str, answer: ReviewAnswer) {
         let record = audit::Record::new(Kind::ReviewAnswered, Uuid::new_v4(), "node-1", now_us());
         self.store.decide(one, other, answer, "ann", now_us(), record).await.expect("decides");
     }
