@@ -1,5 +1,6 @@
 //! The product's stories, from a message on the wire to what both nodes keep.
 
+mod admin;
 mod bad_input;
 mod configuration;
 mod demo;

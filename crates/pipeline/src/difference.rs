@@ -28,7 +28,10 @@ pub enum Alteration {
 }
 
 /// `None`: it would have a new version with the same content, as when it moves to another patient.
-pub(crate) async fn difference(ports: &Ports, version: &ResourceVersion) -> Result<Option<Difference>, Error> {
+pub(crate) async fn difference(
+    ports: &Ports,
+    version: &ResourceVersion,
+) -> Result<Option<Difference>, Error> {
     let read = |bytes: &[u8]| serde_json::from_slice::<Map<String, Value>>(bytes).map_err(Error::Body);
     let standing = ports.resources.read(&version.key).await?.filter(|stored| !stored.deleted);
     let before = standing.map(|stored| read(stored.body.expose())).transpose()?;

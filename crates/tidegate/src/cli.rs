@@ -1,7 +1,11 @@
 //! The command line: one noun or verb a command, data on stdout, words on stderr.
 
+#[cfg(feature = "clinical")]
+mod node;
 mod operations;
 
+#[cfg(feature = "clinical")]
+pub use node::{FindArgs, MessageArgs, MessageCommand, NodeArgs, NodeOutput, ReplayArgs, ShowArgs};
 pub use operations::DoctorArgs;
 #[cfg(feature = "clinical")]
 pub use operations::{Answering, ListenArgs};
@@ -48,7 +52,7 @@ pub enum Command {
     Map(MapArgs),
     /// Explain a message field by field: where each value went, and why what is missing is missing.
     #[command(
-        after_help = "Examples:\n  tidegate explain --field PID-8 fixtures/ADT_A03/discharge-home.hl7\n  tidegate explain --element Patient.deceased fixtures/ADT_A03/discharge-home.hl7\n\nWhat it writes holds patient data, as the message does."
+        after_help = "Examples:\n  tidegate explain --field PID-8 fixtures/ADT_A03/discharge-home.hl7\n  tidegate explain --element Patient.deceased fixtures/ADT_A03/discharge-home.hl7\n  tidegate explain -c site/onprem.yaml --token-file admin.token --reveal mapping-problem 018f0000-0000-7000-8000-000000000001\n\nWhat it writes holds patient data, as the message does."
     )]
     #[cfg(feature = "clinical")]
     Explain(ExplainArgs),
@@ -90,6 +94,18 @@ pub enum Command {
         after_help = "Examples:\n  tidegate doctor -c site/onprem.yaml\n  tidegate doctor --ready -c site/cloud.yaml\n\nExit 0: nothing fails. 1: something does. 78: the configuration cannot work."
     )]
     Doctor(DoctorArgs),
+    /// Find and show messages of a running node.
+    #[command(
+        after_help = "Examples:\n  tidegate msg find -c site/onprem.yaml --token-file admin.token type:ADT status:quarantined\n  tidegate msg show -c site/onprem.yaml --token-file admin.token 018f0000-0000-7000-8000-000000000001 --trace"
+    )]
+    #[cfg(feature = "clinical")]
+    Msg(MessageArgs),
+    /// Process the messages of a query again, on a running node, or tell what that would change.
+    #[command(
+        after_help = "Examples:\n  tidegate replay -c site/onprem.yaml --token-file admin.token --where reason:unsupported-type --dry-run\n  tidegate replay -c site/onprem.yaml --token-file admin.token --where reason:unsupported-type --yes"
+    )]
+    #[cfg(feature = "clinical")]
+    Replay(ReplayArgs),
     /// Write a completion script for a shell to stdout.
     #[command(
         after_help = "Examples:\n  tidegate completions bash > ~/.local/share/bash-completion/completions/tidegate\n  tidegate completions fish > ~/.config/fish/completions/tidegate.fish"
@@ -128,7 +144,8 @@ pub enum ExplainFormat {
 /// `tidegate explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// A file with HL7 v2; stdin when none.
+    /// A file with HL7 v2, or the id of a message of a running node (with --reveal); stdin when none.
+    #[arg(value_name = "FILE|ID")]
     pub file: Option<PathBuf>,
     /// Only this field, or segment: `PID-5.1`, `PID-3~2`, `OBX(3)-5`, `PV1`; with all details.
     #[arg(long, value_name = "PATH", conflicts_with = "element")]
@@ -148,6 +165,13 @@ pub struct ExplainArgs {
     /// What to write.
     #[arg(long, value_enum, default_value = "text")]
     pub format: ExplainFormat,
+    /// Why a node's message is looked at, which is recorded: delivery-problem, mapping-problem, patient-safety,
+    /// patient-request, audit.
+    #[arg(long, value_name = "REASON")]
+    pub reveal: Option<String>,
+    /// Whose message the id names.
+    #[command(flatten)]
+    pub node: NodeArgs,
 }
 
 /// `tidegate demo`.

@@ -17,7 +17,13 @@ mod input;
 mod listen;
 #[cfg(feature = "clinical")]
 mod map;
+#[cfg(feature = "clinical")]
+mod message;
+#[cfg(feature = "clinical")]
+mod node_api;
 mod output;
+#[cfg(feature = "clinical")]
+mod replay;
 mod run;
 #[cfg(feature = "clinical")]
 mod send;
@@ -41,7 +47,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         #[cfg(feature = "clinical")]
         Command::Map(args) => map::run(&args),
         #[cfg(feature = "clinical")]
-        Command::Explain(args) => explain::run(&args),
+        Command::Explain(args) => runtime()?.block_on(explain::run(args)),
         #[cfg(feature = "clinical")]
         Command::Test(args) => test::run(&args),
         #[cfg(feature = "clinical")]
@@ -50,6 +56,10 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Send(args) => runtime()?.block_on(send::run(args)),
         #[cfg(feature = "clinical")]
         Command::Gen(args) => generate::run(&args),
+        #[cfg(feature = "clinical")]
+        Command::Msg(args) => runtime()?.block_on(message::run(args)),
+        #[cfg(feature = "clinical")]
+        Command::Replay(args) => runtime()?.block_on(replay::run(args)),
         Command::Audit(args) => runtime()?.block_on(audit::run(args)),
         #[cfg(feature = "clinical")]
         Command::Listen(args) => runtime()?.block_on(listen::run(args)),

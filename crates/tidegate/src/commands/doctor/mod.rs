@@ -10,6 +10,8 @@ mod stores;
 
 use std::path::Path;
 
+#[cfg(feature = "clinical")]
+pub(super) use self::ready::reachable;
 use super::{check, output};
 use crate::cli::DoctorArgs;
 use crate::config::{Config, Role};

@@ -23,7 +23,7 @@ pub(super) async fn ask(config: &Config) -> Result<(), Failure> {
 }
 
 /// An address at which a listener of this machine can be asked.
-fn reachable(listen: SocketAddr) -> SocketAddr {
+pub(in crate::commands) fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),

@@ -3,6 +3,7 @@
 mod choice;
 mod json;
 mod paint;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 
 use hl7v2::{LeafPath, Message, Span};
 use mapping::{Context, LeafFate, Miss, Step, Translation};
+use uuid::Uuid;
 
 use self::choice::Choice;
 use super::map::NAMESPACE;
@@ -20,12 +22,32 @@ use crate::node::content;
 use crate::{Exit, Failure, package};
 
 /// Runs the command.
-pub fn run(args: &ExplainArgs) -> Result<(), Failure> {
+pub async fn run(mut args: ExplainArgs) -> Result<(), Failure> {
+    let of_node = match id_of(&args) {
+        Some(id) => Some(stored::message(&mut args, id).await?),
+        None => None,
+    };
+    explain(&args, of_node)
+}
+
+/// The id that is given in the place of a file.
+fn id_of(args: &ExplainArgs) -> Option<Uuid> {
+    let name = args.file.as_ref()?;
+    if name.exists() { None } else { Uuid::try_parse(name.to_str()?).ok() }
+}
+
+fn explain(args: &ExplainArgs, of_node: Option<stored::Message>) -> Result<(), Failure> {
     let choice = Choice::read(args.field.as_deref(), args.element.as_deref())?;
     let package = content::mappings(&args.mappings)?;
     let failure = |error: std::io::Error| Failure::because(Exit::Io, &error);
     let sources = package::read_folder(&args.mappings).map_err(failure)?;
-    let bytes = bytes_of(args)?;
+    let bytes = match of_node {
+        Some(message) => {
+            message.compare(package.hash());
+            message.bytes
+        }
+        None => bytes_of(args)?,
+    };
     let unreadable = |error: hl7v2::Unreadable| Failure::new(Exit::CheckFailed, error.to_string());
     let message = Message::read(&bytes).map_err(unreadable)?;
     let context = Context { namespace: NAMESPACE, site: args.site.as_deref(), trace: true };
