@@ -3,7 +3,7 @@
 use store::ReviewAnswer;
 
 use crate::feeds::{EMR, NOTHING, PHARMACY, ROWAN, merge, result, update};
-use crate::rig::{Rig, named, values};
+use crate::rig::{Rig, TYPES, named, values};
 
 #[tokio::test]
 async fn a_merge_before_its_patient_ends_at_the_survivor() {
@@ -128,7 +128,7 @@ async fn a_dry_run_tells_what_a_reprocess_then_does_and_writes_nothing() {
     rig.run().await;
     let after = rig.state().await;
     let (old, new) = (standing(&before), standing(&after));
-    let is_listed = |one: &&pipeline::Difference| one.key.resource_type.as_str() != "Provenance";
+    let is_listed = |one: &&pipeline::Difference| TYPES.contains(&one.key.resource_type.as_str());
     for pipeline::Difference { key, alteration, elements } in foreseen.differences.iter().filter(is_listed) {
         let name = format!("{}/{}", key.resource_type, key.id);
         let (old, new) = (old.get(&name), new.get(&name));

@@ -24,6 +24,10 @@ use crate::feeds;
 const PROFILE: &str = "safe-harbor-us";
 const NAMESPACE: Uuid = Uuid::from_u128(0x5eed);
 
+/// Types of resources that a state holds.
+pub const TYPES: [&str; 5] =
+    ["Patient", "AllergyIntolerance", "Observation", "DiagnosticReport", "Encounter"];
+
 /// A node without ports: messages in, state out.
 pub struct Rig {
     pub store: Arc<Sqlite>,
@@ -261,7 +265,7 @@ impl Rig {
     /// All live resources without what depends on when they were made, sorted; lists of identifiers too.
     pub async fn state(&self) -> Vec<Value> {
         let mut all = Vec::new();
-        for name in ["Patient", "AllergyIntolerance", "Observation", "DiagnosticReport", "Encounter"] {
+        for name in TYPES {
             all.extend(self.all(name).await);
         }
         for resource in &mut all {
