@@ -35,6 +35,11 @@ async fn a_message_is_found_shown_and_replayed_by_commands() {
     let raw = command(&pair, &["msg", "show", &id, "--raw", "--reveal", "audit"]).await;
     assert!(raw.code == 0 && raw.stdout.contains(&person.number), "{}", raw.stderr);
 
+    let explain = ["explain", &id, "--reveal", "mapping-problem", "--field", "PID-3"];
+    let explained = command(&pair, &explain).await;
+    assert!(explained.code == 0 && explained.stdout.contains("Patient.identifier"), "{}", explained.stderr);
+    assert_eq!(command(&pair, &explain[..2]).await.code, 2, "an explanation shows values");
+
     let dry = command(&pair, &["replay", "--where", &query, "--dry-run"]).await;
     assert_eq!(dry.code, 0, "{}", dry.stderr);
     assert!(dry.stdout.contains(&id) && dry.stderr.contains("nothing was written"));
@@ -44,8 +49,16 @@ async fn a_message_is_found_shown_and_replayed_by_commands() {
     assert!(done.stdout.contains(&format!("{id} done")), "{}", done.stdout);
 
     // Neither kind of token opens the other's surface.
-    let crossed = pair.here().with_token(Some(pair.shown.admin_token.clone()));
+    let crossed = pair.here().with_token(Some(&pair.shown.admin_token));
     assert_eq!(crossed.get("/fhir/Patient").await.expect("answers").status, 401);
     let crossed = pair.here().get("/admin").await.expect("answers");
     assert_eq!(crossed.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_away_is_said_to_be() {
+    let pair = Pair::make("away").await;
+    let ran = command(&pair, &["msg", "find", "type:ADT"]).await;
+    assert_eq!(ran.code, 69, "{}", ran.stderr);
+    assert!(ran.stdout.is_empty() && !ran.stderr.contains(&pair.shown.admin_token));
 }

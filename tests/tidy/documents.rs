@@ -83,6 +83,14 @@ const COMMANDS: &[(&str, Proof)] = &[
     ("tidegate run -c site/onprem.yaml", Elsewhere("crates/tidegate/src/demo/nodes.rs", "\"run\"")),
     ("tidegate run -c site/cloud.yaml", Elsewhere("crates/tidegate/src/demo/nodes.rs", "\"run\"")),
     (
+        "tidegate msg find -c demo/onprem.yaml --token-file demo/admin.token type:ADT since:1h",
+        Elsewhere("tests/e2e/admin.rs", "&[\"msg\", \"find\""),
+    ),
+    (
+        "tidegate replay -c demo/onprem.yaml --token-file demo/admin.token --where status:quarantined --dry-run",
+        Elsewhere("tests/e2e/admin.rs", "&[\"replay\", \"--where\", &query, \"--dry-run\"]"),
+    ),
+    (
         "tidegate audit verify -c demo/onprem.yaml --witness http://127.0.0.1:8081",
         Elsewhere("crates/tidegate/src/demo/check/ledger.rs", "\"audit\", \"verify\""),
     ),
