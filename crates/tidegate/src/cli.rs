@@ -142,6 +142,7 @@ pub enum ExplainFormat {
 }
 
 /// `tidegate explain`.
+#[cfg(feature = "clinical")]
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
     /// A file with HL7 v2, or the id of a message of a running node (with --reveal); stdin when none.
