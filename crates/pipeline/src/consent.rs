@@ -10,7 +10,8 @@ use verifier::KnownIdentifiers;
 
 use crate::derive::{self, Write};
 use crate::follow::Pipeline;
-use crate::release::{Outcome, new_id};
+use crate::id::new_id;
+use crate::release::Outcome;
 use crate::state::permit;
 use crate::{Error, row};
 

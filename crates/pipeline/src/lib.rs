@@ -14,6 +14,7 @@ pub mod derive;
 mod difference;
 mod events;
 mod follow;
+mod id;
 mod identifiers;
 mod identity;
 mod index;
@@ -29,6 +30,7 @@ mod surroundings;
 mod sweep;
 mod translate;
 mod visit;
+mod year;
 
 pub use difference::{Alteration, Difference};
 pub use follow::{Pipeline, RELEASE_REFUSED};

@@ -11,8 +11,9 @@ use store::{
 };
 
 use crate::derive::Write;
+use crate::id::new_id;
 use crate::identity::{self, Conflict, Identified};
-use crate::release::{Outcome, new_id};
+use crate::release::Outcome;
 use crate::{Environment, Error};
 
 /// `MessageRow::flags`: the same control id came with other bytes inside the duplicate window.

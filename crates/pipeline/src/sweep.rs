@@ -8,7 +8,8 @@ use verifier::KnownIdentifiers;
 
 use crate::derive::Write;
 use crate::follow::Pipeline;
-use crate::release::{new_id, standing_writes};
+use crate::id::new_id;
+use crate::release::standing_writes;
 use crate::state::{permit, to_current};
 use crate::{Error, identifiers, row};
 
