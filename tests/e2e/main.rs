@@ -2,6 +2,7 @@
 
 mod admin;
 mod bad_input;
+mod bench;
 mod configuration;
 mod demo;
 mod doctor;

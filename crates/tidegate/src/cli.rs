@@ -9,6 +9,8 @@ pub use node::{FindArgs, MessageArgs, MessageCommand, NodeArgs, NodeOutput, Repl
 pub use operations::DoctorArgs;
 #[cfg(feature = "clinical")]
 pub use operations::{Answering, ListenArgs};
+#[cfg(all(feature = "clinical", feature = "portal"))]
+pub use operations::{BenchArgs, BenchCommand, BenchOutput, IngestArgs};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -89,6 +91,12 @@ pub enum Command {
     )]
     #[cfg(feature = "clinical")]
     Listen(ListenArgs),
+    /// Measure what this machine and this build can do, as ratios.
+    #[command(
+        after_help = "Examples:\n  tidegate bench ingest\n  tidegate bench ingest --data /var/tmp --output json"
+    )]
+    #[cfg(all(feature = "clinical", feature = "portal"))]
+    Bench(BenchArgs),
     /// Look at a node's configuration, keys, disk, ports, certificates and link, and say how to mend what is wrong.
     #[command(
         after_help = "Examples:\n  tidegate doctor -c site/onprem.yaml\n  tidegate doctor --ready -c site/cloud.yaml\n\nExit 0: nothing fails. 1: something does. 78: the configuration cannot work."

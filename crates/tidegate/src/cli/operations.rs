@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
+#[cfg(all(feature = "clinical", feature = "portal"))]
+use {clap::Subcommand, clap::ValueEnum};
 #[cfg(feature = "clinical")]
 use {std::net::IpAddr, std::time::Duration};
 
@@ -77,4 +79,61 @@ pub struct ListenArgs {
     /// Address to listen on. Beyond loopback what comes is readable on the network: there is no TLS here.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub bind: IpAddr,
+}
+
+/// `tidegate bench`.
+#[cfg(all(feature = "clinical", feature = "portal"))]
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// What to measure.
+    #[command(subcommand)]
+    pub command: BenchCommand,
+}
+
+/// The measurements.
+#[cfg(all(feature = "clinical", feature = "portal"))]
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// The disk, the writer and a whole node that takes in messages, in one run, as ratios to each other.
+    #[command(
+        after_help = "Examples:\n  tidegate bench ingest --data /var/tmp\n  tidegate bench ingest --seconds 5 --runs 3 --connections 1,8 --output json"
+    )]
+    Ingest(IngestArgs),
+}
+
+/// Output of `tidegate bench ingest`.
+#[cfg(all(feature = "clinical", feature = "portal"))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BenchOutput {
+    /// For people.
+    Table,
+    /// One JSON object.
+    Json,
+}
+
+/// `tidegate bench ingest`.
+#[cfg(all(feature = "clinical", feature = "portal"))]
+#[derive(Debug, Args)]
+pub struct IngestArgs {
+    /// Folder on the disk to measure; a temporary folder is made in it and removed.
+    #[arg(long, default_value = ".")]
+    pub data: PathBuf,
+    /// Seconds of load of each figure.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+    /// Runs; what is shown is the median, with lowest and highest.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub runs: u32,
+    /// Connections at once, a figure for each.
+    #[arg(long, value_delimiter = ',', default_value = "1,8,64", value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub connections: Vec<u16>,
+    /// What to write.
+    #[arg(long, value_enum, default_value = "table")]
+    pub output: BenchOutput,
+    /// Mapping package.
+    #[arg(long, default_value = "mappings")]
+    pub mappings: PathBuf,
+    /// Profiles.
+    #[arg(long, default_value = "profiles")]
+    pub profiles: PathBuf,
 }

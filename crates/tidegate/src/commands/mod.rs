@@ -1,6 +1,8 @@
 //! One file a command: it reads what it was given, calls the crates, writes data to stdout and words to stderr.
 
 mod audit;
+#[cfg(all(feature = "clinical", feature = "portal"))]
+mod bench;
 mod check;
 mod completions;
 #[cfg(feature = "clinical")]
@@ -63,6 +65,8 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Audit(args) => runtime()?.block_on(audit::run(args)),
         #[cfg(feature = "clinical")]
         Command::Listen(args) => runtime()?.block_on(listen::run(args)),
+        #[cfg(all(feature = "clinical", feature = "portal"))]
+        Command::Bench(args) => runtime()?.block_on(bench::run(args)),
         Command::Doctor(args) => runtime()?.block_on(doctor::run(args)),
         Command::Completions(args) => completions::run(args),
     }

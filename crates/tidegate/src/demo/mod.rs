@@ -10,8 +10,8 @@ mod place;
 use crate::cli::DemoArgs;
 use crate::init::Addresses;
 use crate::{Exit, Failure};
-use http::Http;
-use nodes::Node;
+pub(crate) use http::Http;
+pub(crate) use nodes::Node;
 use place::Place;
 
 /// What a check or a feed needs to know of the running demo.

@@ -1,0 +1,98 @@
+//! A pair of nodes to measure: new folder, new keys, free ports, processes of their own.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use crate::cli::IngestArgs;
+use crate::demo::{Http, Node};
+use crate::init::{Addresses, Purpose, Shown, init};
+use crate::{Exit, Failure, clock, keys};
+
+/// The pair; its folder is removed when it is dropped.
+pub(super) struct Place {
+    pub(super) folder: PathBuf,
+    /// Folder of the journal that is measured alone.
+    pub(super) limits: PathBuf,
+    pub(super) addresses: Addresses,
+    shown: Shown,
+    nodes: Vec<Node>,
+}
+
+impl Place {
+    pub(super) fn new(args: &IngestArgs) -> Result<Self, Failure> {
+        let absolute = |path: &Path| {
+            std::path::absolute(path)
+                .map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", path.display())))
+        };
+        let folder = absolute(&args.data)?.join(format!("tidegate-bench-{}", clock::random_hex(6)));
+        keys::make_folder(&folder).map_err(|error| Failure::because(Exit::Io, &error))?;
+        let addresses = addresses()?;
+        let (mappings, profiles) = (absolute(&args.mappings)?, absolute(&args.profiles)?);
+        let made = init(&folder, &addresses, &mappings, &profiles, Purpose::Site);
+        let shown = made.map_err(|error| Failure::because(Exit::Configuration, &error))?;
+        Ok(Self { limits: folder.join("limits"), folder, addresses, shown, nodes: Vec::new() })
+    }
+
+    /// Starts both nodes.
+    pub(super) async fn start(&mut self) -> Result<(), Failure> {
+        let mut cloud = Node::start(&self.folder, "cloud")?;
+        cloud.ready(&Http::new(self.addresses.cloud_http, &self.shown.cloud_token)).await?;
+        let mut onprem = Node::start(&self.folder, "onprem")?;
+        onprem.ready(&self.onprem()).await?;
+        self.nodes = vec![onprem, cloud];
+        Ok(())
+    }
+
+    /// The on-prem node's HTTP surface.
+    pub(super) fn onprem(&self) -> Http {
+        Http::new(self.addresses.http, &self.shown.onprem_token)
+    }
+
+    /// The listener of connection `number`; they take turns.
+    pub(super) fn listener(&self, number: u16) -> SocketAddr {
+        let Addresses { mllp, pharmacy_mllp, payer_mllp, .. } = self.addresses;
+        match number % 3 {
+            0 => mllp,
+            1 => pharmacy_mllp,
+            _ => payer_mllp,
+        }
+    }
+
+    /// Ends both nodes, the on-prem node first.
+    pub(super) async fn stop(&mut self) -> Result<(), Failure> {
+        for node in self.nodes.drain(..) {
+            node.stop().await?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // Nodes that were not stopped are killed with their handles; what they write then is nobody's.
+        self.nodes.clear();
+        if let Err(error) = std::fs::remove_dir_all(&self.folder) {
+            crate::commands::words(&format!("{} stays: {error}", self.folder.display()));
+        }
+    }
+}
+
+/// Addresses that are free now, all held at once so that no two are the same.
+fn addresses() -> Result<Addresses, Failure> {
+    let failed = |error: std::io::Error| Failure::because(Exit::Unavailable, &error);
+    let mut held = Vec::new();
+    let mut free = || -> Result<SocketAddr, Failure> {
+        let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        held.push(listener);
+        Ok(address)
+    };
+    Ok(Addresses {
+        http: free()?,
+        cloud_http: free()?,
+        mllp: free()?,
+        pharmacy_mllp: free()?,
+        payer_mllp: free()?,
+        link: free()?,
+    })
+}

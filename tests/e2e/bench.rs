@@ -1,0 +1,40 @@
+//! `tidegate bench ingest` with small numbers: the figures agree with each other. None is compared with a time.
+
+use harness::{TempFolder, tidegate};
+use serde_json::Value;
+
+fn number(value: &Value, pointer: &str) -> f64 {
+    value.pointer(pointer).and_then(Value::as_f64).unwrap_or_else(|| panic!("{pointer} in {value}"))
+}
+
+#[test]
+fn figures_of_one_run_agree() {
+    let folder = TempFolder::new("bench");
+    let data = folder.path().display().to_string();
+    let small = ["--seconds", "1", "--runs", "1", "--connections", "1,3", "--output", "json"];
+    let ran = tidegate(&[&["bench", "ingest", "--data", &data], small.as_slice()].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let report: Value = serde_json::from_str(&ran.stdout).expect("one JSON object");
+    assert!(number(&report, "/sync_ms/median") > 0.0 && number(&report, "/cores") >= 1.0);
+    let (one, group) = ("/writer/one_row_per_s/median", "/writer/group_per_s/median");
+    let products = report["product"].as_array().expect("a figure for each number of connections");
+    assert_eq!(
+        products.iter().map(|product| number(product, "/connections")).collect::<Vec<_>>(),
+        [1.0, 3.0]
+    );
+    for product in products {
+        let acknowledged = number(product, "/acknowledged_per_s/median");
+        assert!(number(product, "/messages") >= 1.0 && acknowledged > 0.0, "{product}");
+        assert!(number(product, "/p50_ms/median") <= number(product, "/p99_ms/median"), "{product}");
+        assert!(number(product, "/searchable_per_s/median") <= acknowledged, "{product}");
+        for (ratio, limit) in [("/of_one_row/median", one), ("/of_group/median", group)] {
+            let expected = acknowledged / number(&report, limit);
+            assert!(
+                (number(product, ratio) - expected).abs() < 1e-4 * expected.max(1.0),
+                "{ratio}: {report}"
+            );
+        }
+    }
+    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("the folder").collect();
+    assert!(left.is_empty(), "the nodes' folder stays: {left:?}");
+}
