@@ -74,6 +74,14 @@ const COMMANDS: &[(&str, Proof)] = &[
         "tidegate doctor -c deploy/onprem.yaml",
         Elsewhere("tests/e2e/doctor.rs", "a_node_is_looked_at_before_and_while_it_runs"),
     ),
+    (
+        "tidegate bench ingest --data /var/tmp",
+        Elsewhere("tests/e2e/bench.rs", "[&[\"bench\", \"ingest\", \"--data\", &data]"),
+    ),
+    (
+        "tidegate listen 2600 --ack delay=5s --count 10",
+        Elsewhere("tests/e2e/listen.rs", "\"--ack\", \"delay=1s\""),
+    ),
     ("tidegate doctor --ready -c site/onprem.yaml", Elsewhere("tests/e2e/doctor.rs", "\"--ready\"")),
     ("tidegate init site", Elsewhere("crates/tidegate/src/demo/place.rs", "init(&folder, &addresses")),
     (

@@ -68,5 +68,6 @@ fn arrival(message: &Generated) -> Arrival {
             code: "AA".to_owned(),
             bytes: Bytes::from(vec![b'a'; ACKNOWLEDGMENT_BYTES]),
         }),
+        parent: None,
     }
 }
