@@ -4,7 +4,7 @@ use harness::{Pair, Person, binary};
 use serde_json::Value;
 
 /// Runs the command on the pair's on-prem node, away from the runtime.
-async fn command(pair: &Pair, arguments: &[&str]) -> binary::Ran {
+pub async fn command(pair: &Pair, arguments: &[&str]) -> binary::Ran {
     let (node, token) = (format!("http://{}", pair.addresses.http), pair.folder.join("admin.token"));
     std::fs::write(&token, &pair.shown.admin_token).expect("a token can be written");
     let mut all: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();

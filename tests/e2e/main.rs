@@ -3,6 +3,7 @@
 mod admin;
 mod bad_input;
 mod bench;
+mod broad;
 mod configuration;
 mod demo;
 mod doctor;

@@ -109,7 +109,8 @@ impl Release {
         }
     }
 
-    /// Notes a refusal. A sweep finds that it may not stand under the rules of today, so it is withdrawn.
+    /// Notes a refusal. What stands of an earlier version says what is not so any more, or what today's rules find in
+    /// it, so it is withdrawn; it comes back under the same id once the resource may leave.
     fn refuse(
         &mut self,
         environment: &Environment,
@@ -121,13 +122,7 @@ impl Release {
         count(outcome, &destination.id, "refused");
         outcome.refused = Some(code);
         outcome.refusals += 1;
-        match candidate.insist {
-            Insist::Changed | Insist::Absent => Ok(()),
-            Insist::Different => {
-                let reason = WithdrawalReason::Policy;
-                self.withdraw(environment, destination, candidate.write, reason, |_| true, outcome)
-            }
-        }
+        self.withdraw(environment, destination, candidate.write, WithdrawalReason::Policy, |_| true, outcome)
     }
 
     /// Queues the withdrawal of what stands of a resource.

@@ -6,6 +6,7 @@ mod answers;
 mod feeds;
 mod merges;
 mod orders;
+mod refusal;
 mod rehearsal;
 mod rig;
 mod union;

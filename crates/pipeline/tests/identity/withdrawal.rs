@@ -20,11 +20,11 @@ fn visit(kind: &str, control_id: &str, number: &str, visit: &str, diagnoses: &[&
     message(EMR, kind, control_id, &segments)
 }
 
-fn admitted(control_id: &str, number: &str, of: &str, diagnoses: &[&str]) -> String {
+pub fn admitted(control_id: &str, number: &str, of: &str, diagnoses: &[&str]) -> String {
     visit("ADT^A01^ADT_A01", control_id, number, of, diagnoses)
 }
 
-fn result(control_id: &str, number: &str, of: &str, status: &str) -> String {
+pub fn result(control_id: &str, number: &str, of: &str, status: &str) -> String {
     let empty = "|".repeat(17);
     let visit = format!("PV1|1|I{empty}{of}^^^HARBOR^VN");
     let obr = "OBR|1||ORD-1^EMR|24323-8^Panel^LN|||20260301110000-0500|||||||||||||||20260301113000-0500|||F";
@@ -40,13 +40,13 @@ fn protected(control_id: &str, number: &str, indicator: &str) -> String {
 
 /// The destination: of each released id, the highest revision and what it says.
 #[derive(Default)]
-struct Cloud {
+pub struct Cloud {
     seen: BTreeMap<(String, String), (u32, Option<Value>)>,
 }
 
 impl Cloud {
     /// Takes all that may be sent.
-    async fn take(&mut self, rig: &Rig) {
+    pub async fn take(&mut self, rig: &Rig) {
         loop {
             let claimed = rig.store.claim("cloud", i64::MAX, 100).await.expect("claims");
             if claimed.is_empty() {
@@ -69,26 +69,26 @@ impl Cloud {
     }
 
     /// What stands there: ids of each type.
-    async fn stands(&mut self, rig: &Rig) -> Vec<(String, String)> {
+    pub async fn stands(&mut self, rig: &Rig) -> Vec<(String, String)> {
         self.take(rig).await;
         self.seen.iter().filter(|(_, (_, body))| body.is_some()).map(|(key, _)| key.clone()).collect()
     }
 
     /// How many of some types stand there.
-    async fn count<const N: usize>(&mut self, rig: &Rig, names: [&str; N]) -> [usize; N] {
+    pub async fn count<const N: usize>(&mut self, rig: &Rig, names: [&str; N]) -> [usize; N] {
         let stands = self.stands(rig).await;
         names.map(|name| stands.iter().filter(|(of, _)| of == name).count())
     }
 
     /// The bodies of a type that stand there.
-    fn bodies(&self, name: &str) -> Vec<&Value> {
+    pub fn bodies(&self, name: &str) -> Vec<&Value> {
         let of = self.seen.iter().filter(|((of, _), _)| of == name);
         of.filter_map(|(_, (_, body))| body.as_ref()).collect()
     }
 }
 
 /// Reasons of the withdrawals in the ledger, with how many deliveries each names.
-async fn withdrawn(rig: &Rig) -> BTreeMap<String, usize> {
+pub async fn withdrawn(rig: &Rig) -> BTreeMap<String, usize> {
     let mut reasons = BTreeMap::new();
     for row in rig.store.unsealed(10_000).await.expect("reads") {
         let record = Record::from_bytes(&row.record).expect("a record");
@@ -102,7 +102,7 @@ async fn withdrawn(rig: &Rig) -> BTreeMap<String, usize> {
     reasons
 }
 
-const TYPES: [&str; 4] = ["Patient", "Encounter", "Condition", "Observation"];
+pub const TYPES: [&str; 4] = ["Patient", "Encounter", "Condition", "Observation"];
 
 #[tokio::test]
 async fn a_diagnosis_that_comes_later_withdraws_its_visit_and_no_other() {

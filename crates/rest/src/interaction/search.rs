@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use fhir::{IssueCode, ResourceType};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use store::Page;
+use store::{COUNTED_MAX, Page};
 
 use super::bundle::{bundle, found};
 use super::parameters::Query;
@@ -94,7 +94,7 @@ async fn search(
     query.search.after = cursor.after.clone();
     let mut page = server.fhir.resources.search(&query.search).await?;
     if query.needs_total() && page.total.is_none() {
-        let text = "the matches are too many to be counted; narrow the search";
+        let text = format!("more than {COUNTED_MAX} matches are not counted; narrow the search");
         return Err(Failure::bad_request(IssueCode::TooCostly, text));
     }
     if query.counts_only() {

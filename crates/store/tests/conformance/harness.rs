@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use store::{
     Access, Accesses, Apply, Intake, Journal, Ledger, Messages, Outbox, PatientIndex, Resources, Statistics,
+    Withdrawals,
 };
 
 /// The ports of an on-prem node.
@@ -19,6 +20,7 @@ pub struct Clinical {
     pub index: Arc<dyn PatientIndex>,
     pub statistics: Arc<dyn Statistics>,
     pub accesses: Arc<dyn Accesses>,
+    pub withdrawals: Arc<dyn Withdrawals>,
 }
 
 /// The ports of a cloud node.

@@ -18,6 +18,7 @@ mod samples;
 mod search;
 mod sqlite;
 mod statistics;
+mod withdrawal;
 
 /// Instantiates every behaviour for the adapter that the expression makes.
 macro_rules! conformance {
@@ -100,6 +101,17 @@ macro_rules! conformance {
                 feeds_are_counted_by_minute_and_channel a_reprocess_says_nothing_of_a_feed
                 what_waits_is_told_by_channel held_messages_are_grouped_by_reason
                 the_boundary_counts_messages_once_in_each_line backlogs_are_told_by_destination;
+            withdrawal:
+                what_is_queued_stands_under_its_released_id a_withdrawal_ends_what_stands_and_overtakes_what_waits
+                the_highest_revision_says_what_stands content_that_waits_under_another_basis_is_not_known
+                of_what_died_it_is_not_known_what_stands
+                a_dead_withdrawal_keeps_its_lane_back_until_it_is_revived
+                dead_content_is_revived_unless_something_newer_was_queued
+                a_compartment_has_the_live_resources_of_the_types_asked_for
+                what_is_decided_without_a_message_is_written_whole a_decision_that_fails_leaves_nothing
+                requests_about_consent_come_until_they_are_answered
+                a_sweep_looks_at_patients_and_shared_entities_in_order a_sweep_adds_up_and_ends_once
+                a_new_sweep_abandons_the_one_that_runs;
             access:
                 a_record_of_access_is_durable_on_return concurrent_records_are_all_kept
                 accesses_of_a_message_are_read_newest_first;

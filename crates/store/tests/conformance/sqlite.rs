@@ -71,7 +71,8 @@ impl Adapter for Files {
             access: store.clone(),
             index: store.clone(),
             statistics: store.clone(),
-            accesses: store,
+            accesses: store.clone(),
+            withdrawals: store,
         }
     }
 

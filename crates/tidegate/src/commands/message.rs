@@ -47,7 +47,10 @@ async fn find(args: &FindArgs) -> Result<(), Failure> {
             .map(|name| cell(&message[name])))
     })?;
     if !before.is_null() {
-        output::words("there are more; raise --limit");
+        output::words(&format!(
+            "the newest {} are shown and more match; narrow the query, or raise --limit",
+            found.len()
+        ));
     }
     if found.is_empty() { Err(Failure::new(Exit::CheckFailed, "no message found")) } else { Ok(()) }
 }

@@ -221,7 +221,7 @@ impl Frame<'_> {
             return Ok(None);
         }
         let [Compiled { driver: Some(driver), .. }] = self.clauses.as_slice() else {
-            return Err(TOO_MANY_TO_COUNT);
+            return Err(TOO_MANY_TO_TEST);
         };
         let (all, values) = driver.joined(" UNION ALL ", "", &[]);
         let sql =
@@ -236,8 +236,13 @@ impl Frame<'_> {
     }
 }
 
-const TOO_MANY_TO_SORT: Error = Error::TooCostly("too many matches for this order");
-const TOO_MANY_TO_COUNT: Error = Error::TooCostly("too many matches to count");
+/// Says [`SORTED_MAX`].
+const TOO_MANY_TO_SORT: Error = Error::TooCostly("more than 1000 matches are not put into this order");
+/// Says [`SORTED_MAX`].
+const TOO_MANY_TO_TEST: Error =
+    Error::TooCostly("more than 1000 matches of several conditions are not counted");
+/// Says [`COUNTED_MAX`].
+const TOO_MANY_TO_COUNT: Error = Error::TooCostly("more than 100000 matches are not counted");
 
 fn is_missing(position: &Position) -> bool {
     position.keys.first() == Some(&SortValue::Missing)

@@ -4,13 +4,13 @@ use fhir::{DateMatch, NumberMatch, PREFIXES, Prefix, SearchKind};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::clauses::compile;
-use super::count_statement;
 use super::scan::{Scan, all_statement};
+use super::{TOO_MANY_TO_COUNT, TOO_MANY_TO_SORT, TOO_MANY_TO_TEST, count_statement};
 use crate::sqlite::history::{OF_ONE, OF_TYPE};
 use crate::sqlite::node::names::Names;
 use crate::sqlite::rows::{Value, arguments};
 use crate::sqlite::{Options, Role, Sqlite};
-use crate::{Clause, Position, QuantityValue, SORTED_MAX, SortValue, TextMatch, TokenValue};
+use crate::{COUNTED_MAX, Clause, Position, QuantityValue, SORTED_MAX, SortValue, TextMatch, TokenValue};
 
 /// What SQLite says of a statement; `SCAN d` walks over what a driver selected.
 async fn plan(sql: String, values: Vec<Value>, connection: &mut SqliteConnection) -> Vec<String> {
@@ -116,6 +116,16 @@ async fn no_statement_walks_over_a_whole_table_or_sorts_a_type() {
     std::fs::remove_dir_all(&folder).expect("removes");
     let used: Vec<&str> = used.iter().map(String::as_str).collect();
     assert_eq!(used, USED);
+}
+
+#[test]
+fn a_refusal_names_its_limit() {
+    let refusals =
+        [(TOO_MANY_TO_SORT, SORTED_MAX), (TOO_MANY_TO_TEST, SORTED_MAX), (TOO_MANY_TO_COUNT, COUNTED_MAX)];
+    for (refusal, limit) in refusals {
+        let text = refusal.to_string();
+        assert!(text.split(' ').any(|word| word == limit.to_string()), "{text}");
+    }
 }
 
 /// Every way into a table that a search takes.
