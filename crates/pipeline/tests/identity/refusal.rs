@@ -17,6 +17,12 @@ fn telling(control_id: &str, number: &str, visit: &str, status: &str, value: &st
     plain.replace("||4.4|", &format!("||{value}|"))
 }
 
+/// The same with a report that is corrected too.
+fn corrected(message: &str) -> String {
+    assert!(message.contains("113000-0500|||F"));
+    message.replace("113000-0500|||F", "113000-0500|||C")
+}
+
 /// What stands, but for the Provenance that each message makes.
 async fn standing(cloud: &mut Cloud, rig: &Rig) -> Vec<(String, String)> {
     let mut stands = cloud.stands(rig).await;
@@ -35,7 +41,7 @@ async fn a_version_that_is_refused_withdraws_the_one_before_until_it_may_leave()
     let mut cloud = Cloud::default();
     let before = standing(&mut cloud, &rig).await;
     assert_eq!(cloud.count(&rig, TYPES).await, [1, 1, 1, 1]);
-    let refused = rig.send(&telling("R-3", ONE, "V1", "C", "48291034")).await;
+    let refused = rig.send(&corrected(&telling("R-3", ONE, "V1", "C", "48291034"))).await;
     assert!(is_refused(&rig, refused).await);
     assert_eq!(cloud.count(&rig, TYPES).await, [1, 1, 1, 0], "the value before the correction is gone");
     assert_eq!(withdrawn(&rig).await.get("policy"), Some(&1));
@@ -48,7 +54,7 @@ async fn a_version_that_is_refused_withdraws_the_one_before_until_it_may_leave()
         "what was not refused stays as it was"
     );
 
-    rig.send(&result("R-4", ONE, "V1", "C")).await;
+    rig.send(&corrected(&result("R-4", ONE, "V1", "C"))).await;
     assert_eq!(standing(&mut cloud, &rig).await, before, "the same ids come back");
     assert_eq!(cloud.bodies("Observation")[0]["status"], "corrected");
     assert_eq!(rig.reprocess(refused).await, "done");
