@@ -280,10 +280,10 @@ fn shape(kind: Kind) -> Shape {
         Kind::PatientsLinked => identity("link", "Link", Direction::Within),
         Kind::PatientsUnlinked => identity("unlink", "Unlink", Direction::Within),
         Kind::ReviewRaised => identity("hold", "Add Legal Hold", Direction::Within),
-        Kind::ReviewAnswered => identity("attest", "Attest", Direction::In),
+        Kind::ReviewAnswered | Kind::ConsentRecorded => identity("attest", "Attest", Direction::In),
         Kind::Withdrawn => identity("destroy", "Destroy/Delete", Direction::Out),
         Kind::Swept => identity("transform", "Transform/Translate", Direction::Within),
-        Kind::ConsentRecorded => identity("attest", "Attest", Direction::In),
+        Kind::MessageResent => identity("amend", "Amend (Update)", Direction::In),
         Kind::DeliveryRevived => identity("reactivate", "Re-activate", Direction::Within),
     };
     Shape { event, subtype, action, direction }

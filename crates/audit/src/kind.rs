@@ -55,11 +55,13 @@ pub enum Kind {
     ConsentRecorded,
     /// A person made a delivery that was given up pending again.
     DeliveryRevived,
+    /// A person sent an edited message as the child of another.
+    MessageResent,
 }
 
 impl Kind {
     /// Every kind, in declaration order.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::MessageReceived,
         Self::MessageApplied,
         Self::MessageQuarantined,
@@ -86,6 +88,7 @@ impl Kind {
         Self::Swept,
         Self::ConsentRecorded,
         Self::DeliveryRevived,
+        Self::MessageResent,
     ];
 
     /// The stored text, `object.act`.
@@ -117,6 +120,7 @@ impl Kind {
             Self::Swept => "policy.swept",
             Self::ConsentRecorded => "consent.recorded",
             Self::DeliveryRevived => "delivery.revived",
+            Self::MessageResent => "message.resent",
         }
     }
 

@@ -1,7 +1,7 @@
 "use strict";
 // Every page works without this script. It links panels, moves by keys, and renews what the server says may be renewed.
 
-// Panels: what carries one of the same leaf numbers lights up together.
+// Panels: what carries one of the same leaf numbers lights up together. A value whose path is in the address is pinned.
 const byLeaf = new Map();
 for (const element of document.querySelectorAll("[data-n]")) {
   for (const n of element.dataset.n.split(" ")) {
@@ -9,20 +9,92 @@ for (const element of document.querySelectorAll("[data-n]")) {
     byLeaf.get(n).push(element);
   }
 }
+const at = document.getElementById("at");
+const rest = at ? at.textContent : "";
 let lit = [];
-function light(event) {
-  const source = event.target.closest ? event.target.closest("[data-n]") : null;
+let pinned = null;
+function light(source) {
   for (const element of lit) element.classList.remove("lit");
   lit = source ? source.dataset.n.split(" ").flatMap((n) => byLeaf.get(n) || []) : [];
   for (const element of lit) element.classList.add("lit");
-  const at = document.getElementById("at");
-  if (source && at) at.textContent = source.dataset.at;
+  if (!at) return;
+  at.textContent = source ? source.dataset.at : rest;
+  at.classList.toggle("lit", Boolean(source));
+  if (source) seek(source);
+}
+// Boxes of the other panels scroll to what is lit in them; the page itself stands still.
+function seek(source) {
+  for (const box of document.querySelectorAll(".code, .tall")) {
+    const first = box.contains(source) ? null : box.querySelector(".lit");
+    if (!first || first.getClientRects().length === 0) continue;
+    const [line, frame] = [first.getBoundingClientRect(), box.getBoundingClientRect()];
+    if (line.top < frame.top || line.bottom > frame.bottom) box.scrollTop += line.top - frame.top - (frame.height - line.height) / 2;
+  }
+}
+const sourceOf = (event) => (event.target.closest ? event.target.closest("[data-n]") : null);
+function pin() {
+  const id = decodeURIComponent(location.hash.slice(1));
+  const target = id ? document.getElementById(id) : null;
+  pinned = target ? target.closest("[data-n]") : null;
+  if (!pinned) return;
+  light(pinned);
+  for (const element of lit) {
+    const details = element.closest("details:not([open])");
+    if (details && details.closest("#fhir, #twin")) details.open = true;
+  }
+  seek(target);
 }
 if (byLeaf.size > 0) {
-  for (const kind of ["pointerover", "focusin"]) document.addEventListener(kind, light);
+  document.addEventListener("pointerover", (event) => light(sourceOf(event) || pinned));
+  document.addEventListener("focusin", (event) => light(sourceOf(event) || pinned));
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") light({ target: document });
+    if (event.key !== "Escape") return;
+    if (pinned) history.replaceState(null, "", location.pathname + location.search);
+    pinned = null;
+    light(null);
   });
+  addEventListener("hashchange", pin);
+  pin();
+}
+
+// Keys of one message: `1` to `7` panels, `e` edit, `m` reveal, `x` explain at the cursor, `j` `k` fields.
+const leaves = [...document.querySelectorAll("a.leaf[id]")];
+function moveLeaf(step) {
+  const from = document.activeElement && leaves.indexOf(document.activeElement);
+  const start = from >= 0 ? from : pinned ? leaves.indexOf(pinned.closest("a.leaf") || pinned.querySelector("a.leaf")) : -1;
+  const next = leaves[Math.min(Math.max(start + step, 0), leaves.length - 1)];
+  next.focus();
+  next.scrollIntoView({ block: "nearest" });
+}
+function messageKey(name) {
+  const tab = document.querySelector(`a[data-panel="${CSS.escape(name)}"]`);
+  if (tab) {
+    const panel = document.querySelector(tab.getAttribute("href"));
+    panel.scrollIntoView({ block: "start" });
+    panel.focus({ preventScroll: true });
+    return true;
+  }
+  if (leaves.length > 0 && (name === "j" || name === "k")) {
+    moveLeaf(name === "j" ? 1 : -1);
+    return true;
+  }
+  const edit = document.querySelector("a[data-edit]");
+  const reason = document.getElementById("reason");
+  if (name === "e" && edit) location.assign(edit.href);
+  else if (name === "m" && reason) reason.focus();
+  else if (name === "x" && byLeaf.size > 0) {
+    const source = (document.activeElement && document.activeElement.closest("[data-n]")) || pinned;
+    const of = source ? source.dataset.n.split(" ").flatMap((n) => byLeaf.get(n) || []) : [];
+    const step = of.find((element) => element.closest("#trace"));
+    if (step) {
+      const details = step.closest("details");
+      if (details) details.open = true;
+      step.tabIndex = 0;
+      step.scrollIntoView({ block: "center" });
+      step.focus({ preventScroll: true });
+    }
+  } else return false;
+  return true;
 }
 
 // Keys: `/` search, `j` `k` rows, `g` and a letter another page, `p` pause, `?` help. Off where the person said so.
@@ -50,6 +122,7 @@ function key(event) {
     return;
   }
   if (event.key === "g") goes = event.timeStamp;
+  else if (messageKey(event.key)) event.preventDefault();
   else if (event.key === "j") moveRow(1);
   else if (event.key === "k") moveRow(-1);
   else if (event.key === "?") location.assign("/help");

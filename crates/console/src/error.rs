@@ -30,6 +30,9 @@ pub enum Error {
     /// A record could not be committed, so nothing is answered.
     #[error("the access cannot be recorded")]
     NotRecorded(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A part that was lent to the console gave nothing.
+    #[error("a lent part of the page failed")]
+    Lent(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Storage does not answer.
     #[error("storage is not available")]
     Store(#[from] store::Error),
@@ -51,9 +54,12 @@ impl Error {
             Self::Code | Self::Forged => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
-            Self::Busy(_) | Self::TooLong | Self::NotRecorded(_) | Self::Guide(_) | Self::Store(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Busy(_)
+            | Self::TooLong
+            | Self::NotRecorded(_)
+            | Self::Guide(_)
+            | Self::Store(_)
+            | Self::Lent(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Render(_) | Self::Task => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -79,7 +85,7 @@ impl Error {
                 "The record of this access could not be written, so nothing is shown. Nothing was lost; try again.",
             ),
             Self::Guide(_) => ("Nothing was sent", "The listeners did not take the messages. Try again."),
-            Self::Store(_) => ("Storage is not available", "Nothing was changed. Try again."),
+            Self::Store(_) | Self::Lent(_) => ("Storage is not available", "Nothing was changed. Try again."),
             Self::Render(_) | Self::Task => ("This page failed", "Nothing was changed. Try again."),
         }
     }

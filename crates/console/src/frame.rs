@@ -44,10 +44,11 @@ pub(crate) struct PageLink {
 }
 
 /// Pages of an on-prem node: URL, name, key.
-const CLINICAL_PAGES: [(&str, &str, &str); 6] = [
+const CLINICAL_PAGES: [(&str, &str, &str); 7] = [
     ("/", "Dashboard", "d"),
     ("/live", "Live", "l"),
     ("/quarantine", "Quarantine", "q"),
+    ("/reviews", "Reviews", "r"),
     ("/search", "Search", "s"),
     ("/ledger", "Ledger", "e"),
     ("/status", "Status", "t"),

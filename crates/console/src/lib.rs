@@ -47,7 +47,7 @@ mod words;
 #[cfg(feature = "clinical")]
 pub use crate::admin::{AdminTokens, Difference, DryRun, DryRunError, Foreseen, Outcome};
 #[cfg(feature = "clinical")]
-pub use crate::clinical::{Clinical, PatientToken, Translate};
+pub use crate::clinical::{Clinical, PatientToken, Route, Routing, RuleTried, Translate};
 pub use crate::error::Error;
 pub use crate::guide::{Guide, GuideError};
 pub use crate::login::LoginCodes;

@@ -77,10 +77,21 @@ impl Default for View {
 
 impl View {
     pub(crate) fn of(request: &Request) -> Self {
-        let here = request.uri().path_and_query().filter(|_| request.method() == Method::GET);
-        let here = here.map_or("/", |here| here.as_str());
+        let here = match (request.method(), request.uri().path_and_query()) {
+            (&Method::GET, Some(here)) => here.as_str().to_owned(),
+            _ => thing_of(request.uri().path()),
+        };
         let (theme, has_keys) = chosen(request.headers());
-        Self { here: here.to_owned(), theme, has_keys }
+        Self { here, theme, has_keys }
+    }
+}
+
+/// The page of the message or review that a form acts on; the first page for any other form.
+fn thing_of(path: &str) -> String {
+    let mut parts = path.split('/').skip(1);
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(kind @ ("messages" | "reviews")), Some(id), Some(_)) => format!("/{kind}/{id}"),
+        _ => "/".to_owned(),
     }
 }
 

@@ -14,6 +14,15 @@ pub(crate) fn new_id(console: &Console) -> Uuid {
     Builder::from_random_bytes(bytes).into_uuid()
 }
 
+/// A new journal id: UUIDv7, from the console's clock and randomness.
+#[cfg(feature = "clinical")]
+pub(crate) fn new_journal_id(console: &Console) -> store::JournalId {
+    let mut random = [0; 10];
+    (console.fill_random)(&mut random);
+    let millis = u64::try_from((console.now_us)() / 1_000).unwrap_or(0);
+    store::JournalId(Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+}
+
 /// A record of an act in a session.
 ///
 /// # Errors

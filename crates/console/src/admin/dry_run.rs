@@ -1,12 +1,12 @@
-//! What processing a message again would change. The pipeline knows; it is lent to the console by this trait.
+//! What processing a message would change, again or edited. The pipeline knows; it is lent to the console by this trait.
 
 use async_trait::async_trait;
-use store::{JournalId, MessageState, ResourceKey};
+use store::{Entry, JournalId, MessageState, ResourceKey, WriteSet};
 
 /// The pipeline's own words for why it could not tell.
 pub type DryRunError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Processes a message again without writing anything.
+/// Processes a message without writing anything.
 #[async_trait]
 pub trait DryRun: Send + Sync {
     /// What a reprocess of this message would come to now.
@@ -14,6 +14,12 @@ pub trait DryRun: Send + Sync {
     /// # Errors
     /// When the store cannot be read, or a stored resource is damaged.
     async fn reprocess(&self, id: JournalId) -> Result<Outcome, DryRunError>;
+
+    /// What `entry` would write over what stands now, were it to come. It need not be in the journal. PHI.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn process(&self, entry: &Entry) -> Result<WriteSet, DryRunError>;
 }
 
 /// What a reprocess would come to.

@@ -133,7 +133,7 @@ fn answer(clinical: &Clinical, found: &Found) -> Value {
         Err(unreadable) => Again::Unreadable(format!("it cannot be read: {unreadable}")),
     };
     let (steps, coverage, untranslated) = match translated {
-        Again::Traced(steps, coverage) => (steps, coverage.leaves, None),
+        Again::Traced(steps, coverage, _) => (steps.steps, coverage.leaves, None),
         Again::Rejected(why) | Again::Unreadable(why) => (Vec::new(), Vec::new(), Some(why)),
     };
     let row = detail.as_ref().map(|detail| search::row(&detail.row));

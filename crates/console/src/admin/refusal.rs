@@ -70,7 +70,9 @@ impl From<Error> for Refusal {
             }
             Error::NotRecorded(_) => ("not-recorded", "nothing was lost or shown; ask again"),
             Error::Store(_) => ("store", "nothing was changed; ask again"),
-            Error::Guide(_) | Error::Render(_) | Error::Task => ("failed", "nothing was changed; ask again"),
+            Error::Guide(_) | Error::Lent(_) | Error::Render(_) | Error::Task => {
+                ("failed", "nothing was changed; ask again")
+            }
         };
         Self::new(error.status(), code, error.to_string(), fix)
     }

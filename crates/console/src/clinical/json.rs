@@ -1,11 +1,10 @@
 //! FHIR JSON as numbered lines, each linked to the leaves it came from.
 
-use std::collections::HashMap;
-
 use serde_json::Value;
 
 use crate::clinical::MASK;
 use crate::clinical::links::{Links, attribute};
+use crate::clinical::order::{Property, ordered};
 use crate::clinical::raw::visible;
 
 /// Lines shown of one resource.
@@ -25,8 +24,8 @@ pub(crate) struct JsonLine {
     pub(crate) numbers: String,
     /// FHIRPath location.
     pub(crate) path: String,
-    /// What de-identification did here; empty when nothing.
-    pub(crate) action: String,
+    /// v2 path it came from; empty when it is not known, or that of what is around it.
+    pub(crate) source: String,
 }
 
 /// How a resource is shown.
@@ -35,8 +34,6 @@ pub(crate) struct Printer<'a> {
     /// `Patient/<id>` of the clinical resource.
     pub(crate) resource: &'a str,
     pub(crate) reveal: bool,
-    /// Operations by location.
-    pub(crate) actions: &'a HashMap<String, String>,
 }
 
 /// The place of a value while it is printed.
@@ -48,15 +45,15 @@ struct Place<'a> {
     /// Leaves of the element around it.
     inherited: String,
     is_last: bool,
-    /// The clinical value it was made from; `None` where the shapes part, for then places are no longer the same.
-    origin: Option<&'a Value>,
+    /// Path of its type or backbone in R4, where it is known.
+    kind: Option<&'static str>,
 }
 
 impl Printer<'_> {
-    /// The lines of `value`. `origin`: the clinical resource it was made from, which is itself for a clinical one.
-    pub(crate) fn lines(&self, value: &Value, origin: Option<&Value>) -> (Vec<JsonLine>, bool) {
+    /// The lines of a resource, in the order of the specification; whether the rest is cut.
+    pub(crate) fn lines(&self, value: &Value) -> (Vec<JsonLine>, bool) {
         let path = value.get("resourceType").and_then(Value::as_str).unwrap_or("Resource").to_owned();
-        let start = Place { path, depth: 0, key: None, inherited: String::new(), is_last: true, origin };
+        let start = Place { path, depth: 0, key: None, inherited: String::new(), is_last: true, kind: None };
         let mut lines = Vec::new();
         self.print(value, &start, &mut lines);
         let is_cut = lines.len() > LINES_SHOWN_MAX;
@@ -68,43 +65,43 @@ impl Printer<'_> {
         if lines.len() > LINES_SHOWN_MAX {
             return;
         }
-        let own = place.origin.and_then(|_| self.links.element(self.resource, &place.path));
+        let own = self.links.element(self.resource, &place.path);
+        let source = own.map(|numbers| self.links.path(numbers)).unwrap_or_default();
         let numbers = own.map_or_else(|| place.inherited.clone(), |numbers| attribute(numbers));
-        let inner = |key: Option<&'v str>, path: String, is_last: bool, origin: Option<&'v Value>| Place {
+        let inner = |key: Option<&'v str>, path: String, is_last: bool, kind: Option<&'static str>| Place {
             path,
             depth: place.depth + 1,
             key,
             inherited: numbers.clone(),
             is_last,
-            origin,
+            kind,
         };
         match value {
             Value::Object(members) if !members.is_empty() => {
-                lines.push(self.line(place, "{".to_owned(), &numbers, false));
+                lines.push(self.line(place, "{".to_owned(), &numbers, source));
                 let count = members.len();
-                for (index, (key, member)) in members.iter().enumerate() {
-                    let origin = place.origin.and_then(|origin| origin.get(key));
-                    let path = format!("{}.{key}", place.path);
-                    self.print(member, &inner(Some(key), path, index + 1 == count, origin), lines);
+                for (index, Property { name, value, child_path }) in
+                    ordered(place.kind, members).into_iter().enumerate()
+                {
+                    let path = format!("{}.{name}", place.path);
+                    self.print(value, &inner(Some(name), path, index + 1 == count, child_path), lines);
                 }
                 lines.push(self.close(place, "}"));
             }
             Value::Array(items) if !items.is_empty() => {
-                lines.push(self.line(place, "[".to_owned(), &numbers, false));
-                let of = place.origin.and_then(Value::as_array).filter(|of| of.len() == items.len());
+                lines.push(self.line(place, "[".to_owned(), &numbers, source));
                 for (index, item) in items.iter().enumerate() {
-                    let origin = of.and_then(|of| of.get(index));
                     let path = format!("{}[{index}]", place.path);
-                    self.print(item, &inner(None, path, index + 1 == items.len(), origin), lines);
+                    self.print(item, &inner(None, path, index + 1 == items.len(), place.kind), lines);
                 }
                 lines.push(self.close(place, "]"));
             }
-            leaf => lines.push(self.line(place, self.leaf(leaf, place), &numbers, place.is_last)),
+            leaf => lines.push(self.line(place, self.leaf(leaf, place), &numbers, source)),
         }
     }
 
     fn leaf(&self, value: &Value, place: &Place<'_>) -> String {
-        if self.reveal || is_structure(value, place) {
+        if self.reveal || is_open(&place.path, value) {
             return visible(&value.to_string());
         }
         match value {
@@ -113,16 +110,16 @@ impl Printer<'_> {
         }
     }
 
-    /// `is_last`: no comma follows, which an opening bracket never has.
-    fn line(&self, place: &Place<'_>, text: String, numbers: &str, is_last: bool) -> JsonLine {
+    fn line(&self, place: &Place<'_>, text: String, numbers: &str, source: String) -> JsonLine {
         let key = place.key.map(|key| format!("\"{}\": ", visible(key))).unwrap_or_default();
-        let is_open = matches!(text.as_str(), "{" | "[");
+        // No comma follows an opening bracket.
+        let is_opening = matches!(text.as_str(), "{" | "[");
         JsonLine {
             before: " ".repeat(place.depth * INDENT) + &key,
-            after: if is_open || is_last { "" } else { "," },
+            after: if is_opening || place.is_last { "" } else { "," },
             text,
             numbers: numbers.to_owned(),
-            action: self.actions.get(&place.path).cloned().unwrap_or_default(),
+            source,
             path: place.path.clone(),
         }
     }
@@ -134,17 +131,19 @@ impl Printer<'_> {
             after: if place.is_last { "" } else { "," },
             numbers: String::new(),
             path: String::new(),
-            action: String::new(),
+            source: String::new(),
         }
     }
 }
 
 /// What says nothing of a person: the type, ids that the node made, references to them.
-fn is_structure(value: &Value, place: &Place<'_>) -> bool {
-    match place.key {
-        Some("resourceType") => place.depth == 1,
-        Some("id") => place.depth == 1 && value.as_str().is_some_and(|id| uuid::Uuid::try_parse(id).is_ok()),
-        Some("reference") => value.as_str().is_some_and(is_own_reference),
+pub(crate) fn is_open(location: &str, value: &Value) -> bool {
+    let text = value.as_str().unwrap_or_default();
+    let is_top = location.matches('.').count() == 1;
+    match location.rsplit('.').next() {
+        Some("resourceType") => is_top,
+        Some("id") => is_top && uuid::Uuid::try_parse(text).is_ok(),
+        Some("reference") => is_own_reference(text),
         _ => false,
     }
 }
@@ -164,8 +163,8 @@ mod tests {
 
     fn printed(value: &Value, reveal: bool) -> String {
         let links = Links::default();
-        let printer = Printer { links: &links, resource: "Patient/1", reveal, actions: &HashMap::new() };
-        let (lines, _) = printer.lines(value, Some(value));
+        let printer = Printer { links: &links, resource: "Patient/1", reveal };
+        let (lines, _) = printer.lines(value);
         lines.iter().map(|line| format!("{}{}{}\n", line.before, line.text, line.after)).collect()
     }
 

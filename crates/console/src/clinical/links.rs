@@ -15,14 +15,18 @@ pub(crate) type Numbers = Vec<usize>;
 #[derive(Default)]
 pub(crate) struct Links {
     spans: Vec<Span>,
+    paths: Vec<String>,
     elements: HashMap<String, HashMap<String, Numbers>>,
 }
 
 impl Links {
     /// Links the leaves of a message to the elements that the steps wrote.
     pub(crate) fn of(message: &Message<'_>, steps: &[Step]) -> Self {
-        let mut links =
-            Self { spans: message.leaves().map(|leaf| leaf.span).collect(), elements: HashMap::new() };
+        let mut links = Self {
+            spans: message.leaves().map(|leaf| leaf.span).collect(),
+            paths: message.leaves().map(|leaf| leaf.path.describe(message).to_string()).collect(),
+            elements: HashMap::new(),
+        };
         for step in steps {
             let numbers = links.leaves(step.span);
             let elements = links.elements.entry(step.resource.clone()).or_default();
@@ -42,23 +46,14 @@ impl Links {
         touched.map(|(number, _)| number).take(LEAVES_LINKED_MAX).collect()
     }
 
+    /// The path of the first of these leaves; empty when there is none.
+    pub(crate) fn path(&self, numbers: &[usize]) -> String {
+        numbers.first().and_then(|number| self.paths.get(*number)).cloned().unwrap_or_default()
+    }
+
     /// The leaves behind an element (`Patient.name[0].family`) of a resource (`Patient/<id>`).
     pub(crate) fn element(&self, resource: &str, element: &str) -> Option<&Numbers> {
         self.elements.get(resource)?.get(element)
-    }
-
-    /// The leaves behind a location and everything in it: a dropped `Patient.name` stood for all of its parts.
-    pub(crate) fn within(&self, resource: &str, location: &str) -> Numbers {
-        let elements = self.elements.get(resource).into_iter().flatten();
-        let is_inside = |element: &str| {
-            element.strip_prefix(location).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        };
-        let inside = elements.filter(|(element, _)| is_inside(element));
-        let mut numbers: Numbers = inside.flat_map(|(_, numbers)| numbers).copied().collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers.truncate(LEAVES_LINKED_MAX);
-        numbers
     }
 }
 

@@ -83,6 +83,11 @@ pub(crate) struct Row {
     pub(crate) mapped: u32,
     pub(crate) total: u32,
     pub(crate) is_control_id_reused: bool,
+    /// A message that was made by an edit of this one is applied.
+    pub(crate) is_resolved: bool,
+    pub(crate) is_child: bool,
+    /// Query of its address: the list it stands in.
+    pub(crate) query: String,
 }
 
 impl Row {
@@ -98,6 +103,9 @@ impl Row {
             mapped: row.leaves_mapped,
             total: row.leaves_total,
             is_control_id_reused: row.flags & FLAG_CONTROL_ID_REUSED != 0,
+            is_resolved: row.resolved_by.is_some(),
+            is_child: row.parent.is_some(),
+            query: String::new(),
         }
     }
 }
@@ -164,7 +172,13 @@ pub(crate) async fn rows(
     let has_more = found.len() > PAGE_ROWS;
     found.truncate(PAGE_ROWS);
     let next = found.last().map(|row| row.seq).filter(|_| has_more);
-    Ok((found.iter().map(Row::of).collect(), next))
+    Ok((of_list(&found, filter), next))
+}
+
+/// The rows of a list, each with an address that remembers which list it is.
+pub(crate) fn of_list(found: &[MessageRow], filter: &MessageFilter) -> Vec<Row> {
+    let query = page_query(filter);
+    found.iter().map(|row| Row { query: query.clone(), ..Row::of(row) }).collect()
 }
 
 /// The clinical parts; routes that need them exist only where they are given.
@@ -179,6 +193,14 @@ fn query_of(filter: &MessageFilter) -> String {
         text.as_deref().map(|text| format!("{name}={}&", percent(text))).unwrap_or_default()
     };
     state + &text("channel", &filter.channel) + &text("type", &filter.message_type)
+}
+
+/// The filter as the query of a message's address, `?` included; empty for the whole list.
+pub(crate) fn page_query(filter: &MessageFilter) -> String {
+    match query_of(filter) {
+        query if query.is_empty() => query,
+        query => format!("?{}", query.trim_end_matches('&')),
+    }
 }
 
 /// Percent-encodes all but unreserved characters (RFC 3986, 2.3).

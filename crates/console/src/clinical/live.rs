@@ -14,7 +14,7 @@ use store::{MessageFilter, MessageRow, Seq};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::Error;
-use crate::clinical::list::{self, Choice, PAGE_ROWS, Row, Rows};
+use crate::clinical::list::{self, Choice, PAGE_ROWS, Rows, of_list};
 use crate::server::Server;
 use crate::session::Session;
 
@@ -101,7 +101,7 @@ impl Live {
         if new == 0 {
             // The first page, or an older message that was processed again.
             found.truncate(PAGE_ROWS);
-            return Ok(Event::default().event("page").data(rows(&found, String::new())?));
+            return Ok(Event::default().event("page").data(self.rows(&found, String::new())?));
         }
         found.truncate(new.min(EVENT_ROWS_MAX));
         let more = match new {
@@ -109,11 +109,10 @@ impl Live {
             _ if new > EVENT_ROWS_MAX => format!("{} more", new - EVENT_ROWS_MAX),
             _ => String::new(),
         };
-        Ok(Event::default().event("rows").id(new.to_string()).data(rows(&found, more)?))
+        Ok(Event::default().event("rows").id(new.to_string()).data(self.rows(&found, more)?))
     }
-}
-
-/// The rows as text of an event, which cannot hold a carriage return.
-fn rows(found: &[MessageRow], more: String) -> Result<String, Error> {
-    Ok(Rows { rows: found.iter().map(Row::of).collect(), more }.render()?.replace('\r', ""))
+    /// The rows as text of an event, which cannot hold a carriage return.
+    fn rows(&self, found: &[MessageRow], more: String) -> Result<String, Error> {
+        Ok(Rows { rows: of_list(found, &self.filter), more }.render()?.replace('\r', ""))
+    }
 }

@@ -1,27 +1,42 @@
 //! Pages of the on-prem side: the live list, search by business key, one message with linked panels.
 
 mod badge;
+mod candidate;
 mod dashboard;
+mod deliveries;
+mod describe;
+mod difference;
+mod dry_run;
+mod edit;
 mod json;
 mod links;
 mod list;
 mod live;
+mod order;
 mod panels;
 mod quarantine;
 mod query;
 mod raw;
 mod reasons;
+mod reviews;
+mod revive;
+mod route;
+mod routing;
 mod search;
 mod spark;
+mod text;
+mod trail;
 mod translation;
+mod twin;
 mod view;
 mod window;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use store::{Journal, Messages, PatientIndex, Statistics};
+use store::{Accesses, Journal, Messages, Outbox, PatientIndex, Statistics};
 use uuid::Uuid;
 
 pub(crate) use crate::clinical::badge::{acknowledgment, badge, delivery};
@@ -29,6 +44,7 @@ pub(crate) use crate::clinical::dashboard::Cache;
 pub(crate) use crate::clinical::list::of;
 pub(crate) use crate::clinical::query::parse;
 pub(crate) use crate::clinical::raw::fate_word;
+pub use crate::clinical::routing::{Route, Routing, RuleTried};
 pub(crate) use crate::clinical::search::{names, within_time};
 pub use crate::clinical::translation::Translate;
 pub(crate) use crate::clinical::translation::{Again, again};
@@ -56,11 +72,17 @@ pub struct Clinical {
     pub journal: Arc<dyn Journal>,
     /// The package in force, for the trace; an `Arc<mapping::Package>` fits.
     pub package: Arc<dyn Translate>,
+    /// Why a resource may go where.
+    pub route: Arc<dyn Route>,
+    /// Who looked at a message.
+    pub accesses: Arc<dyn Accesses>,
+    /// Makes a delivery that was given up pending again.
+    pub outbox: Arc<dyn Outbox>,
     /// The secret UUIDv5 namespace of the site.
     pub namespace: Uuid,
     /// Who may use the admin API.
     pub admin: crate::AdminTokens,
-    /// Tells what a reprocess would change.
+    /// Tells what a reprocess, or an edited message, would change.
     pub dry_run: Arc<dyn crate::DryRun>,
     /// Audit token of a patient.
     pub patient_token: PatientToken,
@@ -88,6 +110,21 @@ pub(crate) fn routes() -> Router<Arc<Server>> {
         .route("/search/{id}", get(search::found))
         .route("/messages/reprocess", post(window::reprocess))
         .route("/messages/{id}", get(view::masked))
-        .route("/messages/{id}/reveal", post(view::revealed))
+        .route("/messages/{id}/reveal", get(view::again).post(view::revealed))
+        .route("/messages/{id}/revive/{delivery}", post(revive::revive))
         .route("/messages/{id}/reprocess", post(view::reprocess))
+        .route("/reviews", get(reviews::list))
+        .route("/reviews/{id}", get(reviews::masked))
+        .route("/reviews/{id}/reveal", post(reviews::revealed))
+        .route("/reviews/{id}/answer", post(reviews::answer))
+        .merge(texts())
+}
+
+/// Routes whose forms carry a whole message.
+fn texts() -> Router<Arc<Server>> {
+    Router::new()
+        .route("/messages/{id}/edit", get(edit::ask).post(edit::edit))
+        .route("/messages/{id}/dry-run", post(edit::rehearse))
+        .route("/messages/{id}/resend", post(edit::resend))
+        .layer(DefaultBodyLimit::max(edit::EDIT_FORM_BYTES_MAX))
 }

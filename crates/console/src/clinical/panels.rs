@@ -2,27 +2,25 @@
 
 use std::collections::HashMap;
 
-use audit::{Actor, Record};
 use hl7v2::Message;
-use mapping::Step;
+use mapping::{Miss, Step, Trace, Why};
 use serde_json::Value;
-use store::{DeliveryRow, Entry, LedgerRow, MessageDetail, ResourceKey, Stored};
+use store::{Entry, LedgerRow, MessageDetail, ResourceKey, Stored};
 
-use crate::clinical::badge::{Badge, acknowledgment, delivery};
+use crate::clinical::badge::{Badge, acknowledgment};
+use crate::clinical::deliveries::{DeliveryPanel, deliveries};
 use crate::clinical::json::{JsonLine, Printer};
 use crate::clinical::links::{Links, attribute};
-use crate::clinical::raw::{Raw, dump, raw, segment_lines, visible};
+use crate::clinical::raw::{Layout, Raw, dump, raw, segment_lines, visible};
+use crate::clinical::route::{RoutePanel, routes};
+use crate::clinical::trail::{Trail, trail};
 use crate::clinical::translation::{Again, again};
 use crate::clinical::{Clinical, MASK};
-use crate::hex::hex;
-use crate::time::{Instant, instant};
 
-/// Steps of the trace that are shown.
+/// Steps of the trace that are shown, and rules that gave nothing.
 const STEPS_SHOWN_MAX: usize = 2_000;
 /// Resources and deliveries that are shown.
 pub(crate) const PARTS_SHOWN_MAX: usize = 100;
-/// Hexadecimal digits of a leaf hash in the table.
-const HASH_DIGITS: usize = 16;
 
 /// Everything about one message that was read from the ports.
 pub(crate) struct Found {
@@ -30,25 +28,36 @@ pub(crate) struct Found {
     pub(crate) detail: Option<MessageDetail>,
     /// What it wrote, as far as it could be read.
     pub(crate) resources: Vec<Stored>,
-    /// Earlier views of it are not in here: they are in a file of their own.
+    /// Records of who looked at it, newest first; this view is among them.
+    pub(crate) accesses: Vec<LedgerRow>,
+    /// Name of the session that looks now.
+    pub(crate) session: String,
+    pub(crate) layout: Layout,
     pub(crate) reveal: bool,
 }
 
 /// The panels of one message.
 pub(crate) struct Panels {
     pub(crate) raw: Option<Raw>,
+    pub(crate) layout: Layout,
     pub(crate) dump: Vec<String>,
     pub(crate) dump_is_cut: bool,
     pub(crate) bytes: usize,
     pub(crate) findings: Vec<String>,
+    /// MSH-10, masked or not; empty when there is none.
+    pub(crate) control_id: String,
+    /// MSH-5 and MSH-6.
+    pub(crate) receiver: String,
     /// Why there is no trace; empty when there is one.
     pub(crate) untraced: String,
     pub(crate) is_other_package: bool,
     pub(crate) resources: Vec<ResourcePanel>,
     pub(crate) steps: Vec<StepRow>,
     pub(crate) steps_cut: usize,
+    pub(crate) misses: Vec<MissRow>,
+    pub(crate) routes: RoutePanel,
     pub(crate) deliveries: Vec<DeliveryPanel>,
-    pub(crate) records: Vec<RecordRow>,
+    pub(crate) trail: Trail,
     pub(crate) issues: Vec<IssueRow>,
     pub(crate) acknowledgment: Option<AcknowledgmentPanel>,
     pub(crate) parts_cut: usize,
@@ -61,6 +70,8 @@ pub(crate) struct ResourcePanel {
     pub(crate) lines: Vec<JsonLine>,
     pub(crate) is_cut: bool,
     pub(crate) is_deleted: bool,
+    /// The message says of it what stood already.
+    pub(crate) is_unchanged: bool,
 }
 
 /// One step of the trace.
@@ -71,44 +82,19 @@ pub(crate) struct StepRow {
     pub(crate) source: String,
     pub(crate) rule: String,
     pub(crate) conversions: String,
-    pub(crate) code_table: String,
+    /// Table, and whether it had the code.
+    pub(crate) code_table: Option<(String, bool)>,
     pub(crate) input: String,
     pub(crate) output: String,
 }
 
-/// One delivery and what left by it.
-pub(crate) struct DeliveryPanel {
-    pub(crate) destination: String,
-    pub(crate) resource: String,
-    pub(crate) version: u32,
-    pub(crate) released: String,
-    pub(crate) badge: Badge,
-    pub(crate) attempts: u32,
-    pub(crate) next: Option<Instant>,
-    pub(crate) error: String,
-    pub(crate) delivered: Option<Instant>,
-    pub(crate) has_receipt: bool,
-    pub(crate) lines: Vec<JsonLine>,
-    pub(crate) is_cut: bool,
-    pub(crate) bytes: usize,
-    pub(crate) actions: Vec<ActionRow>,
-}
-
-/// What de-identification did to one element.
-pub(crate) struct ActionRow {
-    pub(crate) location: String,
-    pub(crate) operation: String,
+/// A rule that gave nothing.
+pub(crate) struct MissRow {
     pub(crate) numbers: String,
-}
-
-/// One record of the ledger.
-pub(crate) struct RecordRow {
-    pub(crate) leaf: String,
-    pub(crate) hash: String,
-    pub(crate) kind: &'static str,
-    pub(crate) at: Instant,
-    pub(crate) outcome: String,
-    pub(crate) actor: String,
+    pub(crate) element: String,
+    pub(crate) reads: String,
+    pub(crate) rule: String,
+    pub(crate) why: String,
 }
 
 /// One issue.
@@ -136,32 +122,39 @@ pub(crate) fn panels(clinical: &Clinical, found: &Found) -> Panels {
         Ok(_) => Again::Unreadable("It was refused, so it is not translated.".to_owned()),
         Err(unreadable) => Again::Unreadable(format!("It cannot be read: {unreadable}.")),
     };
-    let (steps, coverage, untraced) = match translated {
-        Again::Traced(steps, coverage) => (steps, Some(coverage), String::new()),
-        Again::Rejected(why) => {
-            (Vec::new(), None, format!("The package in force does not translate it: {why}."))
-        }
-        Again::Unreadable(why) => (Vec::new(), None, why),
+    let (trace, coverage, made, untraced) = match translated {
+        Again::Traced(trace, coverage, made) => (trace, Some(coverage), made, String::new()),
+        Again::Rejected(why) => (
+            Trace::default(),
+            None,
+            Vec::new(),
+            format!("The package in force does not translate it: {why}."),
+        ),
+        Again::Unreadable(why) => (Trace::default(), None, Vec::new(), why),
     };
-    let links = read.as_ref().map(|message| Links::of(message, &steps)).unwrap_or_default();
-    let (dump, dump_is_cut) = match (&read, reveal) {
-        (Err(_), true) => dump(&entry.bytes),
-        _ => (Vec::new(), false),
-    };
+    let links = read.as_ref().map(|message| Links::of(message, &trace.steps)).unwrap_or_default();
+    let is_dumped = *reveal && (read.is_err() || found.layout == Layout::Hex);
+    let (dump, dump_is_cut) = if is_dumped { dump(&entry.bytes) } else { (Vec::new(), false) };
     let pinned = detail.as_ref().map(|detail| detail.row.package_hash.as_str());
+    let (control_id, receiver) = read.as_ref().map(|message| heading(message, *reveal)).unwrap_or_default();
     Panels {
         raw: read.as_ref().ok().map(|message| raw(message, coverage.as_ref(), *reveal)),
+        layout: found.layout,
         dump,
         dump_is_cut,
         bytes: entry.bytes.len(),
         findings: read.as_ref().map(findings).unwrap_or_default(),
+        control_id,
+        receiver,
         is_other_package: untraced.is_empty() && pinned.is_some_and(|hash| hash != clinical.package.hash()),
         untraced,
-        resources: found.resources.iter().map(|stored| resource(stored, &links, *reveal)).collect(),
-        steps: steps.iter().take(STEPS_SHOWN_MAX).map(|step| step_row(step, &links, *reveal)).collect(),
-        steps_cut: steps.len().saturating_sub(STEPS_SHOWN_MAX),
-        deliveries: deliveries(found, &links),
-        records: detail.iter().flat_map(|detail| &detail.records).map(record_row).collect(),
+        resources: resources(found, &made, &links),
+        steps: trace.steps.iter().take(STEPS_SHOWN_MAX).map(|step| step_row(step, &links, *reveal)).collect(),
+        steps_cut: trace.steps.len().saturating_sub(STEPS_SHOWN_MAX),
+        misses: trace.misses.iter().take(STEPS_SHOWN_MAX).map(|miss| miss_row(miss, &links)).collect(),
+        routes: routes(&*clinical.route, found, &made),
+        deliveries: deliveries(found, &made, &links),
+        trail: trail(found),
         issues: detail.as_ref().map(|detail| issues(&detail.row.issues)).unwrap_or_default(),
         acknowledgment: entry.acknowledgment.as_ref().map(|given| AcknowledgmentPanel {
             code: visible(&given.code),
@@ -174,25 +167,94 @@ pub(crate) fn panels(clinical: &Clinical, found: &Found) -> Panels {
     }
 }
 
+/// MSH-10, and the receiver as MSH-5 and MSH-6 name it.
+fn heading(message: &Message<'_>, reveal: bool) -> (String, String) {
+    let Some(header) = message.segment(0) else { return (String::new(), String::new()) };
+    let text = |field: usize| visible(&header.field(field).component(1).text());
+    let control_id = match header.field(10).text() {
+        id if id.is_empty() => String::new(),
+        id if reveal => visible(&id),
+        _ => MASK.to_owned(),
+    };
+    // What is no code may be anything.
+    let is_code = |text: &String| {
+        text.len() <= 40 && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-. ".contains(c))
+    };
+    let names: Vec<String> = [text(5), text(6)].into_iter().filter(|text| !text.is_empty()).collect();
+    let receiver = if reveal || names.iter().all(is_code) { names.join("|") } else { MASK.to_owned() };
+    (control_id, receiver)
+}
+
 /// What was odd about reading it: kinds and places.
 fn findings(message: &Message<'_>) -> Vec<String> {
     let words = |issue: &hl7v2::ReadIssue| format!("{:?} at byte {}", issue.kind, issue.span.start);
     message.issues().iter().take(PARTS_SHOWN_MAX).map(words).collect()
 }
 
-fn name_of(key: &ResourceKey) -> String {
+/// `Patient/<id>`.
+pub(crate) fn name_of(key: &ResourceKey) -> String {
     format!("{}/{}", key.resource_type, key.id)
+}
+
+/// The JSON of each resource that could be read, by name and version.
+pub(crate) fn bodies(found: &Found) -> HashMap<(String, u32), Value> {
+    let body = |stored: &Stored| {
+        let value = serde_json::from_slice(stored.body.expose()).ok()?;
+        Some(((name_of(&stored.key), stored.version), value))
+    };
+    found.resources.iter().filter_map(body).collect()
+}
+
+/// Where a resource stands in what the message says; what it does not name stands last.
+pub(crate) fn place_of(made: &[Value], name: &str) -> usize {
+    made.iter().position(|resource| named(resource) == name).unwrap_or(usize::MAX)
+}
+
+fn named(resource: &Value) -> String {
+    let text = |key: &str| resource.get(key).and_then(Value::as_str).unwrap_or_default();
+    format!("{}/{}", text("resourceType"), text("id"))
+}
+
+/// What the message wrote, and what it says that stood already, in the order of the message.
+fn resources(found: &Found, made: &[Value], links: &Links) -> Vec<ResourcePanel> {
+    let mut panels: Vec<ResourcePanel> =
+        found.resources.iter().map(|stored| resource(stored, links, found.reveal)).collect();
+    let is_applied = found.detail.as_ref().is_some_and(|detail| !detail.resources.is_empty());
+    if is_applied {
+        let unchanged = made.iter().filter(|resource| {
+            let name = named(resource);
+            !panels.iter().any(|panel| panel.name == name)
+        });
+        let unchanged: Vec<ResourcePanel> =
+            unchanged.map(|value| said(value, links, found.reveal)).take(PARTS_SHOWN_MAX).collect();
+        panels.extend(unchanged);
+    }
+    panels.sort_by_key(|panel| place_of(made, &panel.name));
+    panels
+}
+
+/// A resource as the message alone says it.
+fn said(value: &Value, links: &Links, reveal: bool) -> ResourcePanel {
+    let name = named(value);
+    let (lines, is_cut) = Printer { links, resource: &name, reveal }.lines(value);
+    ResourcePanel { lines, is_cut, version: 0, is_deleted: false, is_unchanged: true, name }
 }
 
 fn resource(stored: &Stored, links: &Links, reveal: bool) -> ResourcePanel {
     let name = name_of(&stored.key);
-    let actions = HashMap::new();
-    let printer = Printer { links, resource: &name, reveal, actions: &actions };
+    let printer = Printer { links, resource: &name, reveal };
     let (lines, is_cut) = match serde_json::from_slice::<Value>(stored.body.expose()) {
-        Ok(value) => printer.lines(&value, Some(&value)),
+        Ok(value) => printer.lines(&value),
         Err(_) => (Vec::new(), false),
     };
-    ResourcePanel { lines, is_cut, version: stored.version, is_deleted: stored.deleted, name }
+    ResourcePanel {
+        lines,
+        is_cut,
+        version: stored.version,
+        is_deleted: stored.deleted,
+        is_unchanged: false,
+        name,
+    }
 }
 
 fn step_row(step: &Step, links: &Links, reveal: bool) -> StepRow {
@@ -201,92 +263,39 @@ fn step_row(step: &Step, links: &Links, reveal: bool) -> StepRow {
         Some(_) => MASK.to_owned(),
         None => String::new(),
     };
-    let found = |hit: bool| if hit { "found" } else { "not found" };
     StepRow {
         numbers: attribute(&links.leaves(step.span)),
         resource: step.resource.clone(),
         element: step.element.clone(),
         source: step.source_path.clone().unwrap_or_default(),
         rule: step.rule.clone(),
-        conversions: step.conversions.join(", "),
-        code_table: step
-            .code_table
-            .as_ref()
-            .map(|(table, hit)| format!("{table}: {}", found(*hit)))
-            .unwrap_or_default(),
+        conversions: step.conversions.join(" \u{2192} "),
+        code_table: step.code_table.clone(),
         input: shown(&step.input),
         output: shown(&step.output),
     }
 }
 
-fn deliveries(found: &Found, links: &Links) -> Vec<DeliveryPanel> {
-    let Some(detail) = &found.detail else { return Vec::new() };
-    let origins: HashMap<(String, u32), Value> = found
-        .resources
-        .iter()
-        .filter_map(|stored| {
-            let value = serde_json::from_slice(stored.body.expose()).ok()?;
-            Some(((name_of(&stored.key), stored.version), value))
-        })
-        .collect();
-    let shown = detail.deliveries.iter().take(PARTS_SHOWN_MAX);
-    shown
-        .map(|row| {
-            let name = name_of(&row.resource);
-            let origin = origins.get(&(name.clone(), row.version));
-            delivery_panel(row, name, origin, links, found.reveal)
-        })
-        .collect()
-}
-
-fn delivery_panel(
-    row: &DeliveryRow,
-    name: String,
-    origin: Option<&Value>,
-    links: &Links,
-    reveal: bool,
-) -> DeliveryPanel {
-    let actions = actions(&row.actions);
-    let by_location: HashMap<String, String> = actions.iter().cloned().collect();
-    let printer = Printer { links, resource: &name, reveal, actions: &by_location };
-    let (lines, is_cut) = match serde_json::from_slice::<Value>(row.body.expose()) {
-        Ok(value) => printer.lines(&value, origin),
-        Err(_) => (Vec::new(), false),
+fn miss_row(miss: &Miss, links: &Links) -> MissRow {
+    let mut numbers: Vec<usize> = miss.reads.iter().flat_map(|read| links.leaves(read.span)).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let reads: Vec<&str> = miss.reads.iter().map(|read| read.path.as_str()).collect();
+    let why = match &miss.why {
+        Why::Condition { text, .. } => format!("condition is false: {text}"),
+        other => other.to_string(),
     };
-    let numbers = |location: &str| attribute(&links.within(&name, location));
-    DeliveryPanel {
-        destination: row.destination.clone(),
-        version: row.version,
-        released: row.released_id.clone(),
-        badge: delivery(row.state),
-        attempts: row.attempts,
-        next: Some(row.next_us)
-            .filter(|at| *at > 0 && row.state == store::DeliveryState::Pending)
-            .map(instant),
-        error: row.last_error.clone().unwrap_or_default(),
-        delivered: row.delivered_us.map(instant),
-        has_receipt: row.receipt.is_some(),
-        lines,
-        is_cut,
-        bytes: row.body.expose().len(),
-        actions: actions
-            .into_iter()
-            .map(|(location, operation)| ActionRow { numbers: numbers(&location), location, operation })
-            .collect(),
-        resource: name,
+    MissRow {
+        numbers: attribute(&numbers),
+        element: miss.element.clone(),
+        reads: reads.join(", "),
+        rule: miss.rule.clone(),
+        why: visible(&why),
     }
 }
 
-/// (location, operation) of each action; what cannot be read is one row that says so.
-fn actions(json: &str) -> Vec<(String, String)> {
-    let Ok(Value::Array(actions)) = serde_json::from_str::<Value>(json) else {
-        return vec![("unreadable".to_owned(), String::new())];
-    };
-    actions.iter().map(|action| (text_of(action, "location"), text_of(action, "operation"))).collect()
-}
-
 /// Issues of the row; what cannot be read is one row that says so.
-fn issues(json: &str) -> Vec<IssueRow> {
+pub(crate) fn issues(json: &str) -> Vec<IssueRow> {
     let rows = match serde_json::from_str::<Value>(json) {
         Ok(Value::Array(rows)) => rows,
         _ => vec![Value::Object(
@@ -304,32 +313,7 @@ fn issues(json: &str) -> Vec<IssueRow> {
         .collect()
 }
 
-fn text_of(value: &Value, key: &str) -> String {
+/// A text of a JSON object, with control characters made visible.
+pub(crate) fn text_of(value: &Value, key: &str) -> String {
     visible(value.get(key).and_then(Value::as_str).unwrap_or_default())
-}
-
-fn record_row(row: &LedgerRow) -> RecordRow {
-    let leaf = row.leaf.map_or_else(|| "not sealed yet".to_owned(), |leaf| leaf.to_string());
-    let hash = row.hash.map(|hash| hex(&hash).chars().take(HASH_DIGITS).collect()).unwrap_or_default();
-    match Record::from_bytes(&row.record) {
-        Ok(record) => RecordRow {
-            leaf,
-            hash,
-            kind: record.kind().as_str(),
-            at: instant(record.at_us()),
-            outcome: record.outcome_code().unwrap_or_default().to_owned(),
-            actor: match record.acted_by() {
-                Actor::Node => record.node().to_owned(),
-                Actor::Client(id) | Actor::User(id) => id.clone(),
-            },
-        },
-        Err(_) => RecordRow {
-            leaf,
-            hash,
-            kind: "unreadable",
-            at: Instant { exact: "-".to_owned(), text: "-".to_owned() },
-            outcome: String::new(),
-            actor: String::new(),
-        },
-    }
 }

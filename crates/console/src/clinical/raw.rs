@@ -1,20 +1,48 @@
-//! The message as received: a line for each segment, an element for each leaf.
+//! The message as received: a line for each segment, an element for each leaf; or a row for each leaf; or its bytes.
 
 use std::collections::HashMap;
 
-use hl7v2::{Charset, Message};
+use hl7v2::{Charset, Leaf, Message};
 use mapping::{Coverage, LeafFate};
 
 use crate::clinical::MASK;
+use crate::clinical::describe::{Description, describe};
 
 /// Leaves shown.
 const LEAVES_SHOWN_MAX: usize = 5_000;
-/// Bytes of what is no message that are shown.
+/// Bytes of a dump that are shown.
 const BYTES_SHOWN_MAX: usize = 16 * 1_024;
 /// Bytes of a line of the dump.
 const DUMP_LINE_BYTES: usize = 16;
 /// Fields of MSH that say what kind of message it is, and nothing of a person.
 const OPEN_HEADER_FIELDS: [u16; 5] = [3, 4, 9, 11, 12];
+
+/// How the message is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Layout {
+    /// Segments as sent.
+    #[default]
+    Raw,
+    /// A row for each value, described.
+    Tree,
+    /// Bytes.
+    Hex,
+}
+
+impl Layout {
+    /// Every layout with the word of its link.
+    pub(crate) const ALL: [(Self, &'static str); 3] =
+        [(Self::Raw, "raw"), (Self::Tree, "tree"), (Self::Hex, "hex")];
+
+    /// The layout of a word; raw for any other.
+    pub(crate) fn of(word: &str) -> Self {
+        Self::ALL.into_iter().find(|(_, name)| *name == word).map_or(Self::Raw, |(layout, _)| layout)
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        Self::ALL.into_iter().find(|(layout, _)| *layout == self).map_or("raw", |(_, word)| word)
+    }
+}
 
 /// One segment.
 pub(crate) struct Line {
@@ -32,18 +60,51 @@ pub(crate) struct Token {
 pub(crate) struct LeafToken {
     pub(crate) number: usize,
     pub(crate) path: String,
+    pub(crate) description: Description,
+    /// The value with its escapes decoded, where that differs; only when values are shown.
+    pub(crate) decoded: String,
     /// What became of it: a word, also a style.
     pub(crate) fate: &'static str,
     pub(crate) reason: String,
 }
 
-/// The lines of a message; empty when it is shown as a dump.
+impl LeafToken {
+    /// In one line, for the bar over the panels.
+    pub(crate) fn line(&self) -> String {
+        let fate = if self.reason.is_empty() {
+            self.fate.to_owned()
+        } else {
+            format!("{}: {}", self.fate, self.reason)
+        };
+        let decoded = if self.decoded.is_empty() { String::new() } else { format!("means {}", self.decoded) };
+        let told = [self.path.clone(), self.description.line(), decoded, fate];
+        told.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" \u{b7} ")
+    }
+}
+
+/// The lines of a message.
 pub(crate) struct Raw {
     pub(crate) lines: Vec<Line>,
     pub(crate) leaves: usize,
     pub(crate) is_cut: bool,
-    /// Leaves that reached nothing: path and fate.
-    pub(crate) lost: Vec<(String, &'static str)>,
+    /// Leaves that reached nothing.
+    pub(crate) lost: Vec<LostLeaf>,
+}
+
+/// A populated leaf that no element came of.
+pub(crate) struct LostLeaf {
+    pub(crate) path: String,
+    pub(crate) name: String,
+    pub(crate) fate: &'static str,
+    pub(crate) reason: String,
+}
+
+impl Raw {
+    /// Every leaf with its text.
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&LeafToken, &str)> {
+        let tokens = self.lines.iter().flat_map(|line| &line.tokens);
+        tokens.filter_map(|token| Some((token.leaf.as_ref()?, token.text.as_str())))
+    }
 }
 
 /// Shows a message. `reveal`: with its values.
@@ -84,24 +145,47 @@ fn line(
             tokens.push(Token { text: shown(at, leaf.span.start), leaf: None });
         }
         at = leaf.span.end;
-        let (fate, reason) = fates.get(&leaf.span.start).copied().unzip();
-        let path = leaf.path.describe(message).to_string();
-        let fate = fate.map_or("untold", fate_word);
-        if matches!(fate, "unmapped" | "rejected") {
-            raw.lost.push((path.clone(), fate));
-        }
         let is_open = segment.name() == "MSH" && OPEN_HEADER_FIELDS.contains(&leaf.path.field);
         let is_null = leaf.span.of(message.bytes()) == b"\"\"";
-        let text = if reveal || is_open || is_null { shown(leaf.span.start, at) } else { MASK.to_owned() };
-        let leaf =
-            LeafToken { number: raw.leaves, path, fate, reason: reason.unwrap_or_default().to_owned() };
-        tokens.push(Token { text, leaf: Some(leaf) });
+        let is_shown = reveal || is_open || is_null;
+        let text = if is_shown { shown(leaf.span.start, at) } else { MASK.to_owned() };
+        let (fate, reason) = fates.get(&leaf.span.start).copied().unzip();
+        let decoded = if is_shown { decoded(message, leaf, &text) } else { String::new() };
+        let token = LeafToken {
+            number: raw.leaves,
+            path: leaf.path.describe(message).to_string(),
+            description: describe(message, leaf.path),
+            decoded,
+            fate: fate.map_or("untold", fate_word),
+            reason: reason.unwrap_or_default().to_owned(),
+        };
+        raw.note(&token);
+        tokens.push(Token { text, leaf: Some(token) });
         raw.leaves += 1;
     }
     if segment.span().end > at {
         tokens.push(Token { text: shown(at, segment.span().end), leaf: None });
     }
     Line { tokens }
+}
+
+impl Raw {
+    fn note(&mut self, token: &LeafToken) {
+        if matches!(token.fate, "unmapped" | "rejected") {
+            self.lost.push(LostLeaf {
+                path: token.path.clone(),
+                name: token.description.name.clone(),
+                fate: token.fate,
+                reason: token.reason.clone(),
+            });
+        }
+    }
+}
+
+/// The text of a leaf without its escapes; empty when there are none.
+fn decoded(message: &Message<'_>, leaf: Leaf, shown: &str) -> String {
+    let text = visible(&message.part_of(leaf).text());
+    if text == shown || leaf.span.of(message.bytes()) == b"\"\"" { String::new() } else { text }
 }
 
 pub(crate) fn fate_word(fate: LeafFate) -> &'static str {
@@ -114,7 +198,7 @@ pub(crate) fn fate_word(fate: LeafFate) -> &'static str {
     }
 }
 
-/// Bytes that are no message: offset, hexadecimal, printable characters.
+/// Bytes: offset, hexadecimal, printable characters.
 pub(crate) fn dump(bytes: &[u8]) -> (Vec<String>, bool) {
     let shown = bytes.get(..BYTES_SHOWN_MAX).unwrap_or(bytes);
     let lines = shown.chunks(DUMP_LINE_BYTES).enumerate().map(|(number, chunk)| {

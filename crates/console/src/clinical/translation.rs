@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use mapping::{Context, Coverage, Rejection, Step, Translation};
+use mapping::{Context, Coverage, Rejection, Trace, Translation};
+use serde_json::Value;
 use uuid::Uuid;
 
 /// What the console asks of a package of mappings.
@@ -34,10 +35,19 @@ impl Translate for mapping::Package {
     }
 }
 
+/// The translation alone, without a trace; `None` when the package does not translate it.
+pub(crate) fn translated(
+    package: &Arc<dyn Translate>,
+    namespace: Uuid,
+    message: &hl7v2::Message<'_>,
+) -> Option<Translation> {
+    package.translate(message, &Context { namespace, site: None, trace: false }).ok()
+}
+
 /// What became of translating again.
 pub(crate) enum Again {
-    /// The trace, and the fate of each leaf.
-    Traced(Vec<Step>, Coverage),
+    /// The trace, the fate of each leaf, and the resources made.
+    Traced(Trace, Coverage, Vec<Value>),
     /// The package does not translate it; why, without content.
     Rejected(String),
     /// The bytes are no message.
@@ -49,8 +59,9 @@ pub(crate) fn again(package: &Arc<dyn Translate>, namespace: Uuid, message: &hl7
     let context = Context { namespace, site: None, trace: true };
     match package.translate(message, &context) {
         Ok(translation) => Again::Traced(
-            translation.trace.map(|trace| trace.steps).unwrap_or_default(),
+            translation.trace.unwrap_or_default(),
             translation.coverage,
+            translation.change.sets.into_iter().map(|set| set.resource).collect(),
         ),
         Err(rejection) => Again::Rejected(rejection.to_string()),
     }

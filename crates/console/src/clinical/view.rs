@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use askama::Template;
 use audit::Kind;
-use axum::extract::{Extension, Form, Path, State};
-use axum::response::Response;
+use axum::extract::{Extension, Form, Path, Query, State};
+use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
-use store::{Entry, JournalId, MessageDetail, MessageState, Stored};
+use store::{DeliveryState, Entry, JournalId, MessageDetail, MessageRow, MessageState, Stored};
 use uuid::Uuid;
 
 use crate::Error;
 use crate::clinical::Clinical;
 use crate::clinical::badge::{Badge, REFUSED, badge};
-use crate::clinical::list::{Row, of};
+use crate::clinical::list::{Choice, Row, of, page_query};
 use crate::clinical::panels::{Found, PARTS_SHOWN_MAX, Panels, panels};
+use crate::clinical::raw::Layout;
+use crate::clinical::reasons::{self, Words};
+use crate::clinical::trail::VIEWS_SHOWN_MAX;
 use crate::frame::{Frame, Notice, html};
 use crate::record::{act, not_recorded};
 use crate::server::{Peer, Server, check_form};
@@ -37,10 +40,24 @@ struct MessagePage {
     form_token: String,
     id: String,
     summary: Summary,
+    beside: Beside,
     panels: Panels,
+    layouts: [(Layout, &'static str); 3],
     is_revealed: bool,
     reason: &'static str,
+    reason_code: &'static str,
     reasons: [(&'static str, &'static str); 5],
+}
+
+/// The messages around this one.
+struct Beside {
+    /// Of the list it was opened from.
+    older: String,
+    newer: String,
+    /// Its list, where older and newer lead on.
+    query: String,
+    /// Made by an edit of it.
+    children: Vec<Row>,
 }
 
 /// The head of the page.
@@ -48,14 +65,21 @@ struct Summary {
     row: Option<Row>,
     badge: Badge,
     reason: String,
+    /// The reason in words; `None` when there is nothing to explain.
+    words: Option<Words>,
     channel: String,
     peer: String,
     received: Instant,
     processed: Option<Instant>,
+    /// When the last of its deliveries was confirmed, once all are.
+    done: Option<Instant>,
     position: i64,
     package: String,
     parent: String,
+    resolved_by: String,
+    is_open: bool,
     can_reprocess: bool,
+    can_edit: bool,
 }
 
 impl Summary {
@@ -63,20 +87,36 @@ impl Summary {
         let row = detail.map(|detail| &detail.row);
         let state = row.map_or(MessageState::Received, |row| row.state);
         let reason = row.and_then(|row| row.reason.clone()).or_else(|| entry.refused.clone());
+        let reason = reason.unwrap_or_default();
+        let link = |id: Option<JournalId>| id.map(|id| id.0.to_string()).unwrap_or_default();
         Self {
             badge: if entry.refused.is_some() { REFUSED } else { badge(state) },
-            reason: reason.unwrap_or_default(),
+            words: (!reason.is_empty()).then(|| reasons::words(&reason).unwrap_or(reasons::UNKNOWN)),
+            reason,
             channel: entry.channel.clone(),
             peer: entry.peer.clone(),
             received: instant(entry.received_us),
             processed: row.map(|row| instant(row.processed_us)),
+            done: detail.and_then(done),
             position: entry.seq.0,
             package: row.map(|row| row.package_hash.clone()).unwrap_or_default(),
-            parent: row.and_then(|row| row.parent).map(|id| id.0.to_string()).unwrap_or_default(),
+            parent: link(entry.parent),
+            resolved_by: link(row.and_then(|row| row.resolved_by)),
+            is_open: row.is_some_and(MessageRow::is_open),
             can_reprocess: row.is_some() && entry.refused.is_none(),
+            can_edit: hl7v2::Message::read(&entry.bytes).is_ok(),
             row: row.map(Row::of),
         }
     }
+}
+
+/// When all that was queued had been confirmed or overtaken.
+fn done(detail: &MessageDetail) -> Option<Instant> {
+    let is_settled =
+        |state: DeliveryState| matches!(state, DeliveryState::Delivered | DeliveryState::Superseded);
+    let all = detail.deliveries.iter().all(|row| is_settled(row.state));
+    let last = detail.deliveries.iter().filter_map(|row| row.delivered_us).max();
+    last.filter(|_| all).map(instant)
 }
 
 /// The form that asks for values, or for a reprocess.
@@ -86,6 +126,15 @@ pub(crate) struct Asked {
     token: String,
     #[serde(default)]
     reason: String,
+    #[serde(default)]
+    hl7: String,
+}
+
+/// How the message is laid out, beside the list it was opened from.
+#[derive(Deserialize)]
+pub(crate) struct Seen {
+    #[serde(default)]
+    hl7: String,
 }
 
 /// `GET /messages/{id}`.
@@ -94,8 +143,11 @@ pub(crate) async fn masked(
     Extension(session): Extension<Session>,
     Extension(peer): Extension<Peer>,
     Path(id): Path<String>,
+    Query(choice): Query<Choice>,
+    Query(Seen { hl7 }): Query<Seen>,
 ) -> Result<Response, Error> {
-    show(&server, &session, peer, &id, None).await
+    let asked = Ask { choice, layout: Layout::of(&hl7), reason: None };
+    show(&server, &session, peer, &id, asked).await
 }
 
 /// `POST /messages/{id}/reveal`.
@@ -104,11 +156,18 @@ pub(crate) async fn revealed(
     Extension(session): Extension<Session>,
     Extension(peer): Extension<Peer>,
     Path(id): Path<String>,
-    Form(Asked { token, reason }): Form<Asked>,
+    Query(choice): Query<Choice>,
+    Form(Asked { token, reason, hl7 }): Form<Asked>,
 ) -> Result<Response, Error> {
     check_form(&session, &token)?;
     let reason = REASONS.into_iter().find(|(code, _)| *code == reason).ok_or(Error::Invalid("reason"))?;
-    show(&server, &session, peer, &id, Some(reason)).await
+    let asked = Ask { choice, layout: Layout::of(&hl7), reason: Some(reason) };
+    show(&server, &session, peer, &id, asked).await
+}
+
+/// `GET /messages/{id}/reveal`: a reload of a revealed page shows it masked.
+pub(crate) async fn again(Path(id): Path<String>) -> Result<Response, Error> {
+    Ok(Redirect::to(&format!("/messages/{}", journal_id(&id)?.0)).into_response())
 }
 
 /// `POST /messages/{id}/reprocess`. Who asked is in the ledger before the request is made.
@@ -138,22 +197,33 @@ pub(crate) async fn reprocess(
     })
 }
 
+/// What is asked for of one message.
+struct Ask {
+    choice: Choice,
+    layout: Layout,
+    /// Why values are shown; `None`: they are not.
+    reason: Option<(&'static str, &'static str)>,
+}
+
 async fn show(
     server: &Server,
     session: &Session,
     peer: Peer,
     id: &str,
-    reason: Option<(&'static str, &'static str)>,
+    Ask { choice, layout, reason }: Ask,
 ) -> Result<Response, Error> {
     let id = journal_id(id)?;
     let clinical = of(server)?;
     let entry = clinical.journal.read(id).await?.ok_or(Error::NotFound("message"))?;
     let detail = clinical.messages.detail(id).await?;
+    let beside = beside(clinical, &entry, &choice).await?;
     let resources = read_resources(server, detail.as_ref()).await?;
     record(server, clinical, session, peer, id, &resources, reason.map(|(code, _)| code)).await?;
+    let accesses = clinical.accesses.accesses_of(id, VIEWS_SHOWN_MAX + 1).await?;
 
     let summary = Summary::of(&entry, detail.as_ref());
-    let found = Found { entry, detail, resources, reveal: reason.is_some() };
+    let (reveal, session_name) = (reason.is_some(), session.name());
+    let found = Found { entry, detail, resources, accesses, session: session_name, layout, reveal };
     let parts = clinical.clone();
     // Pure work that grows with the message; a panic in it ends this answer alone.
     let panels =
@@ -163,10 +233,26 @@ async fn show(
         form_token: session.form_token.clone(),
         id: id.0.to_string(),
         summary,
+        beside,
         panels,
-        is_revealed: reason.is_some(),
+        layouts: Layout::ALL,
+        is_revealed: reveal,
         reason: reason.map_or("", |(_, words)| words),
+        reason_code: reason.map_or("", |(code, _)| code),
         reasons: REASONS,
+    })
+}
+
+async fn beside(clinical: &Clinical, entry: &Entry, choice: &Choice) -> Result<Beside, Error> {
+    let (filter, _) = choice.filter()?;
+    let (older, newer) = clinical.messages.neighbours(&filter, entry.seq).await?;
+    let children = clinical.messages.children(entry.id).await?;
+    let link = |id: Option<JournalId>| id.map(|id| id.0.to_string()).unwrap_or_default();
+    Ok(Beside {
+        older: link(older),
+        newer: link(newer),
+        query: page_query(&filter),
+        children: children.iter().map(Row::of).collect(),
     })
 }
 

@@ -90,6 +90,8 @@ async fn a_live_list_is_filtered_as_its_page() {
     let (_, mut stream) = open(&browser, "/live/events?state=routed&").await;
     let rows = next(&mut stream).await.expect("rows");
     assert!(rows.contains("routed") && !rows.contains("quarantined"));
+    // Addresses of a row are those of the page, so that the focus stays on it.
+    assert!(rows.contains("?state=routed\">") && page.contains("?state=routed\">"));
     assert_eq!(open(&browser, "/live/events?state=lost").await.0, StatusCode::BAD_REQUEST);
 }
 

@@ -12,6 +12,10 @@ mod admin;
 #[cfg(feature = "clinical")]
 mod dashboard;
 #[cfg(feature = "clinical")]
+mod edit;
+#[cfg(feature = "clinical")]
+mod lent;
+#[cfg(feature = "clinical")]
 mod list;
 #[cfg(feature = "clinical")]
 mod live;
@@ -23,6 +27,8 @@ mod message;
 mod numbers;
 #[cfg(feature = "clinical")]
 mod quarantine;
+#[cfg(feature = "clinical")]
+mod reviews;
 #[cfg(feature = "clinical")]
 mod sample;
 #[cfg(feature = "clinical")]

@@ -38,7 +38,7 @@ async fn values_are_masked_and_structure_is_kept() {
         }
     }
     let page = browser.get(&url(0)).await.text;
-    assert!(page.contains("PID|") && page.contains(">ADT</span>") && page.contains("Values are masked"));
+    assert!(page.contains("PID|") && page.contains(">ADT</a>") && page.contains("Values are masked"));
     assert!(page.contains("&#34;birthDate&#34;: ") || page.contains("&quot;birthDate&quot;: "), "names stay");
 }
 
@@ -125,23 +125,93 @@ fn number_of(page: &str, text: &str) -> String {
 async fn a_value_has_one_number_in_every_panel() {
     let (_, browser) = filled().await;
     let page = revealed(&browser, 0).await;
-    let leaf = number_of(&page, "data-at=\"PID-7 mapped");
+    let leaf = number_of(&page, "data-at=\"PID-7 ");
     assert_eq!(number_of(&page, "data-at=\"PID-7 \u{2192} Patient.birthDate\""), leaf, "trace");
     let (_, twin) = page.split_once("id=\"h-twin\"").expect("twin");
     assert_eq!(number_of(&page, "data-at=\"Patient.birthDate\""), leaf, "FHIR");
     assert_eq!(number_of(twin, "data-at=\"Patient.birthDate\""), leaf, "twin");
-    assert_ne!(number_of(&page, "data-at=\"PID-5.1 mapped"), leaf);
+    assert_ne!(number_of(&page, "data-at=\"PID-5.1 "), leaf);
+    assert!(page.contains("id=\"PID-7\" href=\"#PID-7\""), "the address pins it");
+    assert!(twin.contains("<a class=\"source\" href=\"#PID-7\">PID-7</a>"));
 }
 
 #[tokio::test]
-async fn the_twin_names_each_action() {
+async fn the_twin_says_in_words_what_was_done_to_each_element() {
     let (_, browser) = filled().await;
     let page = revealed(&browser, 0).await;
-    assert!(page.contains("<code>Patient.name</code></th><td>drop</td>"));
-    assert!(page.contains("<i class=\"tag\">year</i>"));
-    let leaf = |path: &str| number_of(&page, &format!("data-at=\"{path} mapped"));
-    let both = format!("{} {}", leaf("PID-5.1"), leaf("PID-5.2"));
-    assert_eq!(number_of(&page, "data-at=\"Patient.name\""), both, "a dropped name stood for both");
+    let (_, twin) = page.split_once("id=\"h-twin\"").expect("twin");
+    let row = |element: &str| {
+        let (_, rest) = twin.split_once(&format!("<code>{element}</code>")).expect("a row");
+        rest.split("</tr>").next().expect("its end").to_owned()
+    };
+    let family = row("name[0].family");
+    assert!(
+        family.contains("Fairweather")
+            && family.contains("</span> removed")
+            && family.ends_with("<td class=\"long\"></td>")
+    );
+    let birth = row("birthDate");
+    assert!(
+        birth.contains(">1962-04-17<") && birth.contains("</span> year only") && birth.contains(">1962<")
+    );
+    let masked = browser.get(&url(0)).await.text;
+    assert!(masked.contains("</span> year only") && !masked.contains(">1962<"));
+}
+
+#[tokio::test]
+async fn the_message_is_laid_out_as_a_tree_or_as_bytes() {
+    let (_, browser) = filled().await;
+    let tree = browser.get(&format!("{}?hl7=tree", url(0))).await.text;
+    for text in ["Patient Name: Family Name", "XPN.FN", "HL7 table 0001", "id=\"PID-5.1\""] {
+        assert!(tree.contains(text), "{text}");
+    }
+    assert!(!VALUES.iter().any(|value| tree.contains(value)));
+    let hex = browser.get(&format!("{}?hl7=hex", url(0))).await.text;
+    assert!(hex.contains("Bytes are shown when a reason is given") && !hex.contains("000000  "));
+    let hex = browser.submit(&format!("{}/reveal", url(0)), "reason=audit&hl7=hex").await.text;
+    assert!(hex.contains("000000  4d 53 48 7c"));
+    let again = browser.get(&format!("{}/reveal", url(0))).await;
+    assert_eq!((again.status, again.header("location")), (StatusCode::SEE_OTHER, url(0).as_str()));
+}
+
+#[tokio::test]
+async fn the_route_tells_every_rule_and_why_it_did_not_match() {
+    let (_, browser) = filled().await;
+    let page = browser.get(&url(0)).await.text;
+    let (_, route) = page.split_once("id=\"h-route\"").expect("route");
+    for text in ["may go under safe-harbor-us", "does not match: label", "matches, permits", "cloud, US"] {
+        assert!(route.contains(text), "{text}");
+    }
+    let held = browser.get(&url(1)).await.text;
+    assert!(held.contains("what the rules would say of it"));
+}
+
+#[tokio::test]
+async fn who_looked_is_told_with_this_very_view_first() {
+    let (_, browser) = filled().await;
+    browser.get(&url(0)).await;
+    let page = revealed(&browser, 0).await;
+    let (_, audit) = page.split_once("id=\"h-audit\"").expect("audit");
+    let (first, rest) = audit.split_once("you, now").expect("this view");
+    assert!(!first.contains("masked"), "the last view stands first");
+    assert!(rest.contains("revealed") && rest.contains("A mapping gives a wrong or no result"));
+    assert!(rest.contains(">you<") && rest.contains("masked"));
+}
+
+#[tokio::test]
+async fn a_delivery_that_was_given_up_is_sent_again_once() {
+    let (node, browser) = filled().await;
+    assert!(!browser.get(&url(0)).await.text.contains("/revive/"));
+    *node.clinical.is_dead.lock().expect("lock") = true;
+    let revive = format!("{}/revive/{}", url(0), Uuid::from_u128(5));
+    assert!(browser.get(&url(0)).await.text.contains(&revive));
+    assert_eq!(browser.post(&revive, "").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(browser.submit(&revive, "").await.status, StatusCode::SEE_OTHER);
+    assert!(browser.submit(&revive, "").await.text.contains("It is not given up any more"));
+    let other = format!("{}/revive/{}", url(0), Uuid::from_u128(6));
+    assert_eq!(browser.submit(&other, "").await.status, StatusCode::NOT_FOUND);
+    let revived = node.clinical.revived.lock().expect("lock");
+    assert_eq!((revived.len(), revived[0].kind()), (1, Kind::DeliveryRevived));
 }
 
 #[tokio::test]
@@ -152,8 +222,7 @@ async fn the_page_tells_deliveries_records_and_acknowledgment() {
         "<th scope=\"row\">portal</th>",
         "</span> delivered",
         "timeout",
-        "signed",
-        "<td>6</td>",
+        "<a href=\"/ledger/records/6\">6</a>",
         "abababababababab",
     ] {
         assert!(page.contains(text), "{text}");
@@ -172,15 +241,18 @@ async fn the_page_tells_deliveries_records_and_acknowledgment() {
 async fn what_reached_nothing_is_listed_by_path() {
     let (_, browser) = filled().await;
     let page = browser.get(&url(0)).await.text;
-    assert!(page.contains("<code>PID-3.1</code> unmapped") && page.contains("<code>ZZZ-2</code> unmapped"));
-    assert!(!page.contains("<code>PID-7</code> unmapped"));
+    assert!(
+        page.contains("<code>PID-3.1</code></a> unmapped")
+            && page.contains("<code>ZZZ-2</code></a> unmapped")
+    );
+    assert!(!page.contains("<code>PID-7</code></a> unmapped"));
 }
 
 #[tokio::test]
 async fn a_quarantined_message_tells_why_and_can_be_reprocessed() {
     let (node, browser) = filled().await;
     let page = browser.get(&url(1)).await.text;
-    assert!(page.contains("<strong>unsupported-type</strong>") && page.contains("<code>PID-8</code>"));
+    assert!(page.contains(">unsupported-type</code>") && page.contains("<code>PID-8</code>"));
     let reprocess = format!("{}/reprocess", url(1));
     assert!(page.contains(&format!("action=\"{reprocess}\"")));
     assert_eq!(browser.post(&reprocess, "").await.status, StatusCode::FORBIDDEN);
@@ -224,7 +296,7 @@ async fn what_was_never_processed_is_not_reprocessed() {
 async fn bytes_that_are_no_message_are_a_dump_once_revealed() {
     let (_, browser) = filled().await;
     let masked = browser.get(&url(2)).await.text;
-    assert!(masked.contains("</span> refused") && masked.contains("<strong>no-header</strong>"));
+    assert!(masked.contains("</span> refused") && masked.contains(">no-header</code>"));
     assert!(masked.contains("These bytes are no message") && !masked.contains("GET /"));
     let page = revealed(&browser, 2).await;
     assert!(page.contains("000000  47 45 54 20 "));

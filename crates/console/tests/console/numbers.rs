@@ -9,6 +9,7 @@ use store::{
 use uuid::Uuid;
 
 use crate::ports::{Node, START_US, refused};
+use crate::sample::{OTHER, PATIENT, ids};
 
 #[async_trait]
 impl Statistics for Node {
@@ -70,33 +71,66 @@ impl PatientIndex for Node {
     async fn holders(&self, _: &[(String, String)]) -> Result<Vec<PatientIdentifier>> {
         Err(refused())
     }
-    async fn identifiers_of(&self, _: &str) -> Result<Vec<PatientIdentifier>> {
-        Err(refused())
+    async fn identifiers_of(&self, patient: &str) -> Result<Vec<PatientIdentifier>> {
+        let number = |value: &str| PatientIdentifier {
+            system: "urn:oid:2.16.840.1.113883.3.9999.1".to_owned(),
+            value: value.to_owned(),
+            patient: patient.to_owned(),
+        };
+        Ok(vec![number(if patient == PATIENT { "MRN-4711" } else { "MB-9" })])
     }
     async fn reviews(&self, is_open: bool, _: usize) -> Result<Vec<Review>> {
-        assert!(is_open);
-        let question = NewReview {
-            id: Uuid::from_u128(21),
-            message: JournalId(Uuid::from_u128(2)),
-            at_us: START_US,
-            patients: vec!["a".to_owned(), "b".to_owned()],
-            contradictions: vec!["birth-date".to_owned()],
-        };
-        Ok(vec![Review { question, answered: None }])
+        let review = review(self);
+        Ok(if review.answered.is_none() == is_open { vec![review] } else { Vec::new() })
     }
-    async fn review(&self, _: Uuid) -> Result<Option<Review>> {
-        Err(refused())
+    async fn review(&self, id: Uuid) -> Result<Option<Review>> {
+        Ok(Some(review(self)).filter(|review| review.question.id == id))
     }
-    async fn answer(&self, _: Uuid, _: ReviewAnswer, _: &str, _: Micros, _: Record) -> Result<()> {
-        Err(refused())
+    async fn answer(
+        &self,
+        id: Uuid,
+        answer: ReviewAnswer,
+        by: &str,
+        _: Micros,
+        record: Record,
+    ) -> Result<()> {
+        assert_eq!((id, by), (Uuid::from_u128(21), "operator"));
+        if *self.clinical.answer_conflicts.lock().expect("lock") {
+            return Err(store::Error::Conflict("answered otherwise"));
+        }
+        self.clinical.answers.lock().expect("lock").push((answer, record));
+        Ok(())
     }
     async fn answered(&self, _: &str, _: &str) -> Result<Option<ReviewAnswer>> {
         Err(refused())
     }
-    async fn decide(&self, _: &str, _: &str, _: ReviewAnswer, _: &str, _: Micros, _: Record) -> Result<()> {
-        Err(refused())
+    async fn decide(
+        &self,
+        one: &str,
+        other: &str,
+        answer: ReviewAnswer,
+        _: &str,
+        _: Micros,
+        _: Record,
+    ) -> Result<()> {
+        self.clinical.decided.lock().expect("lock").push((one.to_owned(), other.to_owned(), answer));
+        Ok(())
     }
     async fn decisions(&self, _: &[String]) -> Result<Vec<IdentityDecision>> {
         Err(refused())
     }
+}
+
+/// The one review, answered or not.
+fn review(node: &Node) -> Review {
+    let question = NewReview {
+        id: Uuid::from_u128(21),
+        message: JournalId(ids()[1]),
+        at_us: START_US,
+        patients: vec![PATIENT.to_owned(), OTHER.to_owned()],
+        contradictions: vec!["birth-date".to_owned()],
+    };
+    let answers = node.clinical.answers.lock().expect("lock");
+    let answered = answers.last().map(|(answer, _)| (*answer, "operator".to_owned(), START_US));
+    Review { question, answered }
 }

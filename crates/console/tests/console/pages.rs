@@ -12,6 +12,8 @@ const GROUP: &str = "/quarantine/group?state=quarantined&reason=unsupported-type
 #[cfg(not(feature = "clinical"))]
 const GROUP: &str = "/";
 
+const REVIEW: &str = "/reviews/00000000-0000-0000-0000-000000000015";
+
 /// Every kind of answer of a console, with what was asked.
 async fn every_answer() -> Vec<(String, Answer)> {
     let node = Arc::new(Node::default());
@@ -33,11 +35,23 @@ async fn every_answer() -> Vec<(String, Answer)> {
     urls.extend(["css", "js"].map(|kind| asset_url(&style, kind)));
     if clinical {
         urls.extend(
-            ["/live", "/live?state=lost", "/messages/none", "/quarantine", GROUP, "/search", "/search/none"]
-                .map(str::to_owned),
+            [
+                "/live",
+                "/live?state=lost",
+                "/reviews",
+                REVIEW,
+                "/messages/none",
+                "/quarantine",
+                GROUP,
+                "/search",
+                "/search/none",
+            ]
+            .map(str::to_owned),
         );
         #[cfg(feature = "clinical")]
         urls.extend(crate::sample::ids().map(|id| format!("/messages/{id}")));
+        #[cfg(feature = "clinical")]
+        urls.extend(crate::sample::ids().map(|id| format!("/messages/{id}/edit")));
     }
     let mut answers = vec![
         ("login".to_owned(), stranger.get(&format!("/login?code={CODE}")).await),

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use audit::{Kind, Record};
 use bytes::Bytes;
-use console::{AdminTokens, Clinical, Difference, DryRun, DryRunError, Foreseen, Outcome, Translate};
+use console::{AdminTokens, Clinical, Translate};
 use fhir::ResourceType;
 use mapping::{Change, Context, Coverage, LeafCoverage, LeafFate, Rejection, Step, Trace, Translation};
 use store::{
     AckOutcome, Appended, Arrival, DeliveryRow, DeliveryState, Entry, Journal, JournalId, LedgerRow,
     MessageDetail, MessageFilter, MessageRow, MessageState, Messages, Micros, ResourceBody, ResourceKey,
-    Result, Seq, Stored, StoredAcknowledgment,
+    Result, ReviewAnswer, Seq, Stored, StoredAcknowledgment,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -20,6 +20,8 @@ use uuid::Uuid;
 use crate::ports::{NODE, Node, START_US, refused};
 
 pub const PATIENT: &str = "0a1b2c3d-0a1b-4a1b-8a1b-0a1b2c3d4e5f";
+/// Whom the held message is about by itself; known from it alone.
+pub const OTHER: &str = "0a1b2c3d-0a1b-4a1b-8a1b-0a1b2c3d4e60";
 pub const PATIENT_TOKEN: &str = "00112233445566778899aabbccddeeff";
 /// Every value of the messages that says something of a person.
 pub const VALUES: [&str; 6] = ["MRN-4711", "Fairweather", "Imogen", "19620417", "alert(1)", "CTRL-9"];
@@ -41,6 +43,11 @@ pub struct ClinicalNode {
     pub asked: Mutex<Vec<(JournalId, String)>>,
     /// Outcomes of requests.
     pub settled: Mutex<HashMap<Uuid, String>>,
+    pub answers: Mutex<Vec<(ReviewAnswer, Record)>>,
+    pub answer_conflicts: Mutex<bool>,
+    pub decided: Mutex<Vec<(String, String, ReviewAnswer)>>,
+    pub revived: Mutex<Vec<Record>>,
+    pub is_dead: Mutex<bool>,
     pub processed: watch::Sender<Seq>,
     pub translator_panics: Mutex<bool>,
 }
@@ -52,6 +59,11 @@ impl Default for ClinicalNode {
             rows: Mutex::default(),
             asked: Mutex::default(),
             settled: Mutex::default(),
+            answers: Mutex::default(),
+            answer_conflicts: Mutex::default(),
+            decided: Mutex::default(),
+            revived: Mutex::default(),
+            is_dead: Mutex::default(),
             processed: watch::Sender::new(Seq(0)),
             translator_panics: Mutex::default(),
         }
@@ -133,6 +145,15 @@ impl ClinicalNode {
 }
 
 impl Node {
+    fn delivery(&self) -> DeliveryRow {
+        match *self.clinical.is_dead.lock().expect("lock") {
+            true => {
+                DeliveryRow { state: DeliveryState::Dead, delivered_us: None, receipt: None, ..delivery() }
+            }
+            false => delivery(),
+        }
+    }
+
     /// What the routed message wrote: everything that is stored.
     fn written(&self) -> Vec<(ResourceKey, u32)> {
         let stored = self.stored.lock().expect("lock");
@@ -140,7 +161,7 @@ impl Node {
     }
 }
 
-fn key() -> ResourceKey {
+pub fn key() -> ResourceKey {
     ResourceKey { resource_type: ResourceType::parse("Patient").expect("R4"), id: PATIENT.to_owned() }
 }
 
@@ -178,7 +199,7 @@ impl Messages for Node {
             filter.state.is_none_or(|state| state == row.state)
                 && filter.channel.as_ref().is_none_or(|channel| *channel == row.channel)
                 && filter.reason.as_ref().is_none_or(|reason| row.reason.as_ref() == Some(reason))
-                && filter.key.as_ref().is_none_or(|key| key.value == "MRN-4711")
+                && filter.key.as_ref().is_none_or(|key| key.value == "MRN-4711" || key.value == PATIENT)
                 && (!filter.is_unresolved || row.resolved_by.is_none())
                 && before.is_none_or(|before| row.seq < before)
         };
@@ -195,7 +216,7 @@ impl Messages for Node {
         Ok(Some(MessageDetail {
             row,
             resources: if is_routed { self.written() } else { Vec::new() },
-            deliveries: if is_routed { vec![delivery()] } else { Vec::new() },
+            deliveries: if is_routed { vec![self.delivery()] } else { Vec::new() },
             records: vec![LedgerRow { leaf: Some(6), hash: Some([0xab; 32]), record: record.to_bytes() }],
         }))
     }
@@ -246,8 +267,22 @@ impl Messages for Node {
 
 #[async_trait]
 impl Journal for Node {
-    async fn append(&self, _: Arrival) -> Result<Appended> {
-        Err(refused())
+    async fn append(&self, arrival: Arrival) -> Result<Appended> {
+        let mut entries = self.clinical.entries.lock().expect("lock");
+        let seq = Seq(i64::try_from(entries.len()).expect("small") + 1);
+        entries.push(Entry {
+            id: arrival.id,
+            seq,
+            channel: arrival.channel,
+            peer: arrival.peer,
+            received_us: arrival.received_us,
+            bytes: arrival.bytes,
+            refused: None,
+            control_id_reused: false,
+            acknowledgment: None,
+            parent: arrival.parent,
+        });
+        Ok(Appended::New { seq, control_id_reused: false })
     }
     async fn settle(&self, _: JournalId, _: AckOutcome) -> Result<()> {
         Err(refused())
@@ -268,20 +303,18 @@ impl Journal for Node {
     }
 }
 
-/// The held message would be routed; of others nothing is known.
-#[async_trait]
-impl DryRun for Node {
-    async fn reprocess(&self, id: JournalId) -> std::result::Result<Outcome, DryRunError> {
-        if id.0 != ids()[1] {
-            return Ok(Outcome::Nothing("not-found"));
-        }
-        let elements = vec!["birthDate".to_owned(), "name".to_owned()];
-        Ok(Outcome::Foreseen(Foreseen {
-            state: MessageState::Routed,
-            reason: None,
-            differences: vec![Difference { key: key(), change: "added", elements }],
-            deliveries: 1,
-        }))
+/// What every message says of a patient whom nobody knew.
+fn said(context: &Context<'_>) -> mapping::ResourceSet {
+    assert!(!context.namespace.is_nil());
+    mapping::ResourceSet {
+        handle: "patient".to_owned(),
+        resource_type: key().resource_type,
+        id: OTHER.to_owned(),
+        resource: serde_json::json!({"resourceType": "Patient", "id": OTHER, "birthDate": "1999-01-01"}),
+        removals: Vec::new(),
+        fills: Vec::new(),
+        mode: mapping::Mode::Merge,
+        patient: Some(OTHER.to_owned()),
     }
 }
 
@@ -296,7 +329,6 @@ impl Translate for Node {
         message: &hl7v2::Message<'_>,
         context: &Context<'_>,
     ) -> std::result::Result<Translation, Rejection> {
-        assert!(context.trace);
         assert!(!*self.clinical.translator_panics.lock().expect("lock"), "as told: Fairweather");
         let rules = [("PID-5.1", "name[0].family"), ("PID-5.2", "name[0].given[0]"), ("PID-7", "birthDate")];
         let part = |path: &str| path.parse::<hl7v2::path::Path>().expect("path").resolve(message);
@@ -319,7 +351,7 @@ impl Translate for Node {
             reason: None,
         });
         Ok(Translation {
-            change: Change::default(),
+            change: Change { sets: vec![said(context)], ..Change::default() },
             issues: Vec::new(),
             coverage: Coverage { leaves: leaves.collect() },
             trace: Some(Trace { steps: steps.to_vec(), ..Trace::default() }),
@@ -339,10 +371,13 @@ pub fn clinical(node: &Arc<Node>) -> Clinical {
         reviews: node.clone(),
         journal: node.clone(),
         package: node.clone(),
+        route: node.clone(),
+        accesses: node.clone(),
+        outbox: node.clone(),
         namespace: Uuid::from_u128(77),
         patient_token: Arc::new(|patient| {
-            assert_eq!(patient, PATIENT);
-            PATIENT_TOKEN.to_owned()
+            assert!([PATIENT, OTHER].contains(&patient));
+            if patient == PATIENT { PATIENT_TOKEN.to_owned() } else { PATIENT_TOKEN.replace('0', "1") }
         }),
     }
 }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::content::{self, Profiles};
 use super::rehearsal::DryRuns;
+use super::routes::Routes;
 use super::witness::CloudWitness;
 use super::{Overrides, Running, tls};
 use crate::config::{Config, Dial, Mllp, Tls};
@@ -264,7 +265,7 @@ fn router(
     keys: &Keys,
     store: &Arc<Sqlite>,
     package: &Arc<mapping::Package>,
-    policy: &Policy,
+    policy: &Arc<Policy>,
     rehearsal: Rehearsal,
     readiness: rest::Readiness,
     metrics: Arc<rest::Metrics>,
@@ -279,6 +280,9 @@ fn router(
         reviews: store.clone(),
         journal: store.clone(),
         package: package.clone(),
+        route: Arc::new(Routes(Arc::clone(policy))),
+        accesses: store.clone(),
+        outbox: store.clone(),
         namespace: keys.namespace,
         patient_token: keys.patient_token.clone(),
     };

@@ -10,6 +10,8 @@ pub mod log;
 mod portal;
 #[cfg(feature = "clinical")]
 mod rehearsal;
+#[cfg(feature = "clinical")]
+mod routes;
 mod sampler;
 mod sealer;
 mod tls;

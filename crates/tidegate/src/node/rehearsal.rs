@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use console::{DryRun, DryRunError};
 use pipeline::{Alteration, Rehearsal};
-use store::JournalId;
+use store::{Entry, JournalId, WriteSet};
 
 /// Lends a node's dry runs to its console.
 pub struct DryRuns(pub Rehearsal);
@@ -21,6 +21,10 @@ impl DryRun for DryRuns {
                 deliveries: foreseen.deliveries,
             }),
         })
+    }
+
+    async fn process(&self, entry: &Entry) -> Result<WriteSet, DryRunError> {
+        Ok(self.0.run(entry).await?)
     }
 }
 

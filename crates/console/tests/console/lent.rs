@@ -1,0 +1,142 @@
+//! What is lent to the console, in memory: dry runs, routes, deliveries, records of access.
+
+use async_trait::async_trait;
+use audit::Record;
+use console::{Difference, DryRun, DryRunError, Foreseen, Outcome, Route, Routing, RuleTried};
+use serde_json::Value;
+use store::{
+    Accesses, Cause, Delivery, DeliveryRow, Effect, Entry, JournalId, Key, LedgerRow, MessageState, Micros,
+    NewDelivery, Outbox, PATIENT_KEY, ResourceBody, ResourceVersion, Result, Sealed, Settlement, WriteSet,
+};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::ports::{Node, START_US, refused};
+use crate::sample::{PATIENT, ids, key, row};
+
+#[async_trait]
+impl DryRun for Node {
+    /// The held message would be routed; of others nothing is known.
+    async fn reprocess(&self, id: JournalId) -> std::result::Result<Outcome, DryRunError> {
+        if id.0 != ids()[1] {
+            return Ok(Outcome::Nothing("not-found"));
+        }
+        let elements = vec!["birthDate".to_owned(), "name".to_owned()];
+        Ok(Outcome::Foreseen(Foreseen {
+            state: MessageState::Routed,
+            reason: None,
+            differences: vec![Difference { key: key(), change: "added", elements }],
+            deliveries: 1,
+        }))
+    }
+
+    /// A message without a patient's number would be held; any other would change the patient and leave.
+    async fn process(&self, entry: &Entry) -> std::result::Result<WriteSet, DryRunError> {
+        let text = String::from_utf8_lossy(&entry.bytes).into_owned();
+        let is_held = !text.contains("MRN");
+        let state = if is_held { MessageState::Quarantined } else { MessageState::Routed };
+        let mut message = row(9, entry.id.0, state);
+        message.reason = is_held.then(|| "missing:PID-3".to_owned());
+        let mut set = WriteSet::of(Cause::Applied(message.seq), message, Vec::new());
+        set.keys.push(Key { kind: PATIENT_KEY, value: PATIENT.to_owned(), system: None });
+        if !is_held {
+            set.versions.push(ResourceVersion {
+                key: key(),
+                version: 3,
+                updated_us: START_US,
+                patient: Some(PATIENT.to_owned()),
+                deleted: false,
+                body: ResourceBody::new(
+                    format!(r#"{{"resourceType":"Patient","id":"{PATIENT}","birthDate":"1963-01-01"}}"#)
+                        .into_bytes(),
+                ),
+                index: Vec::new(),
+                package_hash: String::new(),
+            });
+            set.deliveries.push(leaving());
+        }
+        Ok(set)
+    }
+}
+
+fn leaving() -> NewDelivery {
+    NewDelivery {
+        id: Uuid::from_u128(6),
+        destination: "portal".to_owned(),
+        lane: String::new(),
+        resource: key(),
+        released_id: "ffeeddccbbaa99887766554433221100".to_owned(),
+        version: 3,
+        patient: Some(PATIENT.to_owned()),
+        revision: 1,
+        effect: Effect::Stands([0; 32]),
+        basis: String::new(),
+        sealed: Sealed {
+            destination: "portal".to_owned(),
+            decision_id: Uuid::from_u128(7),
+            bytes: br#"{"resourceType":"Patient","birthDate":"1963"}"#.to_vec(),
+            mac: [0; 32],
+        },
+        actions: "[]".to_owned(),
+    }
+}
+
+impl Route for Node {
+    fn routes(&self, resource: &Value) -> Vec<Routing> {
+        assert!(resource.get("resourceType").is_some());
+        let rule = |id: &str, permits, fails: &[&'static str]| RuleTried {
+            id: id.to_owned(),
+            permits,
+            fails: fails.to_vec(),
+        };
+        vec![Routing {
+            destination: "portal".to_owned(),
+            zone: "cloud, US".to_owned(),
+            labels: vec!["N".to_owned()],
+            profile: Some("safe-harbor-us".to_owned()),
+            reason: "",
+            rules: vec![rule("sensitive-stays", false, &["label"]), rule("clinical-goes", true, &[])],
+        }]
+    }
+
+    fn policy_hash(&self) -> &str {
+        "bbbb"
+    }
+}
+
+#[async_trait]
+impl Accesses for Node {
+    async fn accesses_of(&self, message: JournalId, limit: usize) -> Result<Vec<LedgerRow>> {
+        let records = self.access.lock().expect("lock");
+        let of = records.iter().rev().filter(|record| record.message_id() == Some(message.0));
+        let row = |record: &Record| LedgerRow { leaf: None, hash: None, record: record.to_bytes() };
+        Ok(of.take(limit).map(row).collect())
+    }
+}
+
+#[async_trait]
+impl Outbox for Node {
+    async fn claim(&self, _: &str, _: Micros, _: usize) -> Result<Vec<Delivery>> {
+        Err(refused())
+    }
+    async fn settle(&self, _: Vec<(Uuid, Settlement)>, _: Vec<Record>) -> Result<()> {
+        Err(refused())
+    }
+    async fn backlog(&self, _: &str) -> Result<(u64, Option<Micros>)> {
+        Err(refused())
+    }
+    async fn dead(&self, _: &str, _: i64, _: usize) -> Result<Vec<(i64, DeliveryRow)>> {
+        Err(refused())
+    }
+    async fn revive(&self, _: Uuid, record: Record) -> Result<()> {
+        let mut revived = self.clinical.revived.lock().expect("lock");
+        if !revived.is_empty() {
+            return Err(store::Error::NotFound);
+        }
+        revived.push(record);
+        Ok(())
+    }
+    fn queued(&self) -> watch::Receiver<i64> {
+        watch::channel(0).1
+    }
+}
