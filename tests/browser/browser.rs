@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use harness::{Pair, Sender, eventually};
+use harness::{Pair, Person, Sender, eventually};
 use serde_json::json;
 use tidegate::generate::{Feed, Generated, System, sent};
 
@@ -67,6 +67,18 @@ fn identifiers(messages: &[Generated]) -> Vec<String> {
     words
 }
 
+/// The pharmacy's number of one person with the hospital's of another: a question for a person. What is said of them.
+async fn two_under_one_number(systems: &mut Systems) -> Vec<String> {
+    let (one, other) = (Person::new(31), Person { birth: "19620901".into(), ..Person::new(32) });
+    systems.emr.accepted(&one.a01("R-1")).await;
+    systems.emr.accepted(&other.a01("R-2")).await;
+    systems.pharmacy.accepted(&one.rde("R-3", "CX31")).await;
+    systems.pharmacy.accepted(&other.rde("R-4", "CX31")).await;
+    let mut words = [one.identifiers(), other.identifiers()].concat();
+    words.retain(|word| word.len() >= WORD_MIN && word.chars().all(char::is_alphanumeric));
+    words
+}
+
 /// Tells one story over a pair of its own.
 async fn tell(story: &str, theme: &str) {
     if !tools_are_there() {
@@ -79,6 +91,7 @@ async fn tell(story: &str, theme: &str) {
     for message in messages.iter().take(BEFORE) {
         systems.send(message).await;
     }
+    let people = two_under_one_number(&mut systems).await;
     // A pair without an audience has nothing to show: some twins are there.
     eventually("twins in the cloud", || async {
         match pair.there().count("Patient").await? {
@@ -87,7 +100,7 @@ async fn tell(story: &str, theme: &str) {
         }
     })
     .await;
-    let description = describe(&pair, story, theme, &identifiers(&messages));
+    let description = describe(&pair, story, theme, &[identifiers(&messages), people].concat());
     let feed = tokio::spawn(async move {
         for message in messages.iter().skip(BEFORE) {
             systems.send(message).await;

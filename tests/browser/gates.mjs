@@ -9,7 +9,7 @@ function tooWide() {
   const root = document.documentElement;
   if (root.scrollWidth > root.clientWidth) wide.push(`the page is ${root.scrollWidth} wide`);
   for (const element of document.querySelectorAll("body *")) {
-    if (element.closest(".code, pre, textarea, svg, .skip")) continue;
+    if (element.closest(".code, pre, textarea, svg, .skip, .unseen")) continue;
     const scrolls = ["auto", "scroll", "hidden"].includes(getComputedStyle(element).overflowX);
     if (scrolls && element.scrollWidth > element.clientWidth + 1 && element.tagName !== "INPUT" && element.tagName !== "SELECT") {
       wide.push(`${name(element)} holds ${element.scrollWidth} in ${element.clientWidth}`);

@@ -1,5 +1,6 @@
 // The same work without scripts: every control is a link or a form.
 import assert from "node:assert/strict";
+import { MESSAGE, NUMBER, settled } from "./story.mjs";
 
 export async function plain(window, gates, { login }) {
   const { page } = window;
@@ -13,6 +14,8 @@ export async function plain(window, gates, { login }) {
   await theme(steps);
   await search(steps);
   await quarantine(steps);
+  await fix(steps);
+  await review(steps);
   await verify(steps);
 }
 
@@ -31,12 +34,12 @@ async function live({ page, gates }) {
 
 async function reveal({ page, gates }) {
   await page.locator("#messages tbody th a").first().click();
-  await page.waitForURL(/\/messages\/[0-9a-f-]{36}$/);
+  await page.waitForURL((url) => MESSAGE.test(url.pathname));
   const raw = page.locator(".raw").first();
   assert.ok((await raw.textContent()).includes("•••"));
   await page.getByLabel(/Reason to see them/).selectOption({ index: 1 });
   await page.getByRole("button", { name: "Reveal" }).click();
-  await page.waitForURL(/\/reveal$/);
+  await page.waitForURL((url) => url.pathname.endsWith("/reveal"));
   assert.ok(!(await raw.textContent()).includes("•••"), "revealed values are masked");
   await gates.check("message, revealed");
 }
@@ -69,6 +72,37 @@ async function quarantine({ page, gates }) {
   await page.waitForURL("**/guide/break");
   await page.goto(new URL("/quarantine", page.url()).href);
   await gates.check("quarantine");
+  await page.getByRole("link", { name: "A required field is empty" }).click();
+  await page.locator("tbody th a").first().click();
+  await page.waitForURL((url) => MESSAGE.test(url.pathname));
+}
+
+async function fix({ page, gates }) {
+  const held = page.url();
+  await page.getByRole("link", { name: "Fix and send again" }).click();
+  await page.getByLabel("Reason").selectOption({ index: 1 });
+  await page.getByRole("button", { name: "Show and edit" }).click();
+  const text = page.locator("#text");
+  await text.fill((await text.inputValue()).replace("\nPID|1||", `\nPID|1||${NUMBER}`));
+  await page.getByRole("button", { name: "Dry run" }).click();
+  assert.match(await page.locator(".outcome h2").innerText(), /routed/);
+  await gates.check("dry run");
+  await page.getByRole("button", { name: "Send it again" }).click();
+  await page.waitForURL((url) => MESSAGE.test(url.pathname));
+  await settled(page);
+  await page.getByRole("link", { name: "another message" }).click();
+  await page.waitForURL(held);
+  assert.match(await page.locator("h1").innerText(), /quarantined.*resolved/);
+  await gates.check("resolved");
+}
+
+async function review({ page, gates }) {
+  await page.getByRole("navigation").getByRole("link", { name: "Reviews" }).click();
+  await page.getByRole("link", { name: "Same person?" }).click();
+  await page.getByRole("button", { name: "They are different…" }).click();
+  await page.getByRole("button", { name: "Yes, say so" }).click();
+  await page.getByText("Answered different persons").waitFor();
+  await gates.check("review, answered");
 }
 
 async function verify({ page, gates }) {
