@@ -1,12 +1,57 @@
 //! Who is who across feeds, when it goes wrong: one number for two people, a merge before its patient, a prescription
 //! for somebody nobody knows.
 
-use harness::{Pair, Person, eventually, stored};
+use audit::Kind;
+use harness::{Page, Pair, Person, Visitor, eventually, stored};
 use serde_json::{Value, json};
-use store::{MessageState, PatientIndex as _};
+use store::sqlite::Sqlite;
+use store::{MessageRow, MessageState, PatientIndex as _};
 
 fn id_of(resource: &Value) -> String {
     resource["id"].as_str().expect("a resource has an id").to_owned()
+}
+
+/// The page of each message, oldest first, once there are so many and nothing of them waits; each is masked.
+async fn pages(visitor: &Visitor, count: usize, people: &[&Person]) -> Vec<Page> {
+    let pages = eventually("the messages in the console", || async {
+        let mut ids = visitor.get("/live").await.messages();
+        ids.reverse();
+        if ids.len() != count {
+            return Err(format!("{} messages", ids.len()));
+        }
+        let mut pages = Vec::new();
+        for id in ids {
+            pages.push(visitor.get(&format!("/messages/{id}")).await);
+        }
+        Ok(pages)
+    })
+    .await;
+    for page in &pages {
+        assert_eq!(page.status, 200);
+        for value in people.iter().flat_map(|person| [&person.number, &person.family, &person.visit]) {
+            assert!(!page.text.contains(value.as_str()), "the page is masked");
+        }
+    }
+    pages
+}
+
+/// The ledger's records of a message: kind, outcome, and the tokens of the patients.
+async fn records(store: &Sqlite, row: &MessageRow) -> Vec<(Kind, String, Vec<String>)> {
+    let detail = store::Messages::detail(store, row.id).await.expect("it opens").expect("it is there");
+    let read = |row: &store::LedgerRow| {
+        let kind = audit::Record::from_bytes(&row.record).expect("a record").kind();
+        let record: Value = serde_json::from_slice(&row.record).expect("a record is JSON");
+        let tokens = record["patients"].as_array().into_iter().flatten();
+        let tokens = tokens.filter_map(|token| token.as_str().map(str::to_owned)).collect();
+        (kind, record["outcome"].as_str().unwrap_or_default().to_owned(), tokens)
+    };
+    let all = detail.records.iter().map(read);
+    all.filter(|(kind, ..)| !matches!(kind, Kind::MessageViewed | Kind::Delivered | Kind::ReceiptEntered))
+        .collect()
+}
+
+fn kinds(records: &[(Kind, String, Vec<String>)]) -> Vec<Kind> {
+    records.iter().map(|(kind, ..)| *kind).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -36,6 +81,9 @@ async fn one_number_for_two_people_waits_for_a_person() {
     })
     .await;
     assert!(page.text.contains("review.raised"), "the page shows what the ledger knows");
+    for words in ["quarantined", "Nothing was stored of it.", "Nothing of it was released."] {
+        assert!(page.text.contains(words), "{words} is not on the page");
+    }
     for value in [&one.number, &other.number, &one.family, &other.family] {
         assert!(!page.text.contains(value.as_str()), "the page is masked");
     }
@@ -54,7 +102,15 @@ async fn one_number_for_two_people_waits_for_a_person() {
     assert!(open[0].question.contradictions.contains(&"birth-date".to_owned()), "{open:?}");
     let detail = store::Messages::detail(&*store, held.id).await.expect("it opens").expect("it is there");
     assert!(detail.resources.is_empty() && detail.deliveries.is_empty(), "nothing of it is stored or leaves");
-    assert!(!detail.records.is_empty(), "the ledger knows of it");
+    let known = records(&store, held).await;
+    assert_eq!(kinds(&known), [Kind::MessageQuarantined, Kind::ReviewRaised]);
+    let raised = stored::records(&store).await.into_iter().find(|(kind, _)| *kind == Kind::ReviewRaised);
+    let (_, raised) = raised.expect("the question is in the ledger");
+    assert_eq!(stored::object(&raised, "review"), open[0].question.id.to_string());
+    assert_eq!(stored::objects(&raised, "contradiction"), open[0].question.contradictions);
+    for identifier in one.identifiers().into_iter().chain(other.identifiers()) {
+        assert!(!raised.to_string().contains(&identifier), "the ledger has no identifier");
+    }
     stored::close(store).await;
 }
 
@@ -84,9 +140,30 @@ async fn a_merge_before_its_patient_holds_for_what_comes_later() {
         visits.iter().all(|visit| visit["subject"]["reference"] == json!(twin)),
         "one pseudonym has it all"
     );
+    let pages = pages(&pair.visitor().await, 4, &[&survivor, &retired]).await;
+    for page in &pages {
+        assert!(
+            page.text.contains("routed") && !page.text.contains("quarantined"),
+            "nobody has to do anything"
+        );
+    }
+    assert!(pages[0].text.contains("patient.linked"), "the page of the merge says what it did");
+    assert!(pages[0].text.contains("Patient/"), "and shows whom");
     pair.stop_onprem().await;
     let store = stored::clinical(&pair.onprem_config.data).await;
-    assert!(stored::messages(&store).await.iter().all(|row| row.state == MessageState::Routed));
+    let rows = stored::messages(&store).await;
+    assert!(rows.iter().all(|row| row.state == MessageState::Routed));
+    let merged = records(&store, &rows[0]).await;
+    assert_eq!(kinds(&merged), [Kind::MessageApplied, Kind::PatientsLinked]);
+    let (_, outcome, tokens) = &merged[1];
+    assert_eq!((outcome.as_str(), tokens.len()), ("ok", 2), "who stays, and who ended");
+    let later = records(&store, &rows[1]).await;
+    assert_eq!(
+        kinds(&later),
+        [Kind::MessageApplied],
+        "what comes later under the ended number merges nothing again"
+    );
+    assert_eq!(later[0].2, tokens[..1], "it is recorded as the survivor's");
     stored::close(store).await;
 }
 
@@ -102,6 +179,10 @@ async fn a_prescription_for_an_unknown_patient_waits_for_no_one_and_finds_them_l
         here.read("Patient", owner.trim_start_matches("Patient/")).await.expect("the pharmacy's patient");
     assert_eq!(known["name"][0]["family"], json!(person.family));
     there.counted("MedicationRequest", 1).await;
+    let visitor = pair.visitor().await;
+    let first = &pages(&visitor, 1, &[&person]).await[0];
+    assert!(first.text.contains("routed") && first.text.contains("MedicationRequest/"));
+    assert!(!first.text.contains("patient.linked"), "there is nobody yet to be one with");
 
     // The hospital registers the person afterwards: one patient, on both sides, with the prescription.
     pair.sender().await.accepted(&person.a01("U-2")).await;
@@ -125,9 +206,18 @@ async fn a_prescription_for_an_unknown_patient_waits_for_no_one_and_finds_them_l
     let found =
         here.only(&format!("Patient?identifier={}", person.number)).await.expect("by the hospital's number");
     assert!(found["address"][0]["line"][0].is_string(), "what the hospital knows is there too");
+    let second = &pages(&visitor, 2, &[&person]).await[1];
+    assert!(second.text.contains("patient.linked"), "the page says that two became one");
     pair.stop_onprem().await;
     let store = stored::clinical(&pair.onprem_config.data).await;
-    assert!(stored::messages(&store).await.iter().all(|row| row.state == MessageState::Routed));
+    let rows = stored::messages(&store).await;
+    assert!(rows.iter().all(|row| row.state == MessageState::Routed));
+    let (first, second) = (records(&store, &rows[0]).await, records(&store, &rows[1]).await);
+    assert_eq!(kinds(&first), [Kind::MessageApplied]);
+    assert_eq!((first[0].1.as_str(), first[0].2.len()), ("applied", 1));
+    let linked =
+        second.iter().find(|(kind, ..)| *kind == Kind::PatientsLinked).expect("the link is recorded");
+    assert!(linked.2.contains(&first[0].2[0]), "the pharmacy's patient is one of the two");
     assert!(store.reviews(true, 10).await.expect("reviews can be read").is_empty(), "nobody is asked");
     stored::close(store).await;
 }

@@ -39,3 +39,39 @@ async fn a_link_opened_twice_lets_one_in() {
     );
     stored::close(store).await;
 }
+
+/// Browsers that press at the same moment.
+const BROWSERS: usize = 8;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_pressed_by_several_at_the_same_moment_lets_one_in() {
+    let mut pair = Pair::start("race").await;
+    let mut pressing = Vec::new();
+    for _ in 0..BROWSERS {
+        let (mut visitor, code) = (Visitor::new(pair.addresses.http), pair.shown.login_code.clone());
+        pressing.push(tokio::spawn(async move {
+            let page = visitor.sign_in(&code).await;
+            (page.status, visitor)
+        }));
+    }
+    let mut statuses = Vec::new();
+    for one in pressing {
+        let (status, visitor) = one.await.expect("a visitor does not panic");
+        assert_eq!(
+            visitor.get("/live").await.status == 200,
+            status == 303,
+            "who was let in, and nobody else"
+        );
+        statuses.push(status);
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [&[303][..], &[403; BROWSERS - 1]].concat());
+
+    pair.stop_onprem().await;
+    let store = stored::clinical(&pair.onprem_config.data).await;
+    let records = stored::records(&store).await;
+    let sign_ins = records.iter().filter(|(kind, _)| *kind == Kind::SignIn);
+    let (let_in, refused): (Vec<_>, Vec<_>) = sign_ins.partition(|(_, record)| record["outcome"] == "ok");
+    assert_eq!((let_in.len(), refused.len()), (1, BROWSERS - 1), "the ledger knows of each");
+    stored::close(store).await;
+}
