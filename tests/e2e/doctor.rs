@@ -50,6 +50,7 @@ async fn a_node_is_looked_at_before_and_while_it_runs() {
             "ok    destination cloud: ",
             "answers over mutual TLS",
             "ok    stores: this program can read them",
+            "ok    deliveries: none was given up, and no withdrawal waits",
         ],
     );
     assert_eq!(code, 0, "{report}");

@@ -39,6 +39,10 @@ async fn a_node_tells_its_numbers_and_nothing_of_a_message() {
         "tidegate_boundary_messages_last_day{fate=\"sent\"} 1",
         "tidegate_boundary_messages_last_day{fate=\"blocked\"} 0",
         "tidegate_resources{type=\"Patient\"} 1",
+        "tidegate_withdrawals_last_day{reason=\"consent\"} 0",
+        "tidegate_sweep_resources{outcome=\"withdrawn\"} 0",
+        "tidegate_sweep_running_seconds 0",
+        "tidegate_consent_requests_waiting 0",
         "tidegate_ledger_sealed_records ",
         "tidegate_sample_failures_total 0",
     ];

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use regex::Regex;
-use rest::{FeedSample, Gauges, Metrics, QueueSample, Sample};
+use rest::{FeedSample, Gauges, Metrics, OutgoingSample, QueueSample, Sample};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -16,8 +16,8 @@ const DASHBOARD: &str = "deploy/grafana/tidegate.json";
 const SCRAPE_LABELS: [&str; 2] = ["instance", "job"];
 const SEVERITIES: [&str; 2] = ["warning", "critical"];
 /// What a dashboard's visitor wants to see, each as a row of it.
-const ROWS: [&str; 7] =
-    ["Feeds", "Queue", "Boundary", "Deliveries", "Ledger", "FHIR and console", "The node"];
+const ROWS: [&str; 8] =
+    ["Feeds", "Queue", "Boundary", "Deliveries", "Withdrawals", "Ledger", "FHIR and console", "The node"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,6 +75,13 @@ fn page() -> BTreeMap<String, BTreeSet<String>> {
         held: vec![("quarantined", 1)],
         boundary: vec![("blocked", 1)],
         resources: vec![("Patient".to_owned(), 1)],
+        outgoing: OutgoingSample {
+            dead: vec![("cloud".to_owned(), "content", 1)],
+            withdrawals: vec![queue("cloud")],
+            withdrawn: vec![("consent", 1)],
+            swept: vec![("refused", 1)],
+            ..OutgoingSample::default()
+        },
         ..Sample::default()
     });
     let text = metrics.encode().expect("the page can be written");

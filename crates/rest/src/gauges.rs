@@ -10,6 +10,7 @@ use prometheus_client::registry::{Registry, Unit};
 use std::sync::atomic::AtomicU64;
 
 use crate::Metrics;
+use crate::outgoing::{Outgoing, OutgoingSample};
 
 /// A gauge of seconds.
 type Seconds = Gauge<f64, AtomicU64>;
@@ -33,6 +34,7 @@ pub struct Gauges {
     ledger_unsealed_age: Seconds,
     sampled: Seconds,
     failures: Counter,
+    outgoing: Outgoing,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -57,8 +59,8 @@ struct Fate {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Destination {
-    destination: String,
+pub(crate) struct Destination {
+    pub(crate) destination: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -115,6 +117,8 @@ pub struct Sample {
     pub ledger_unsealed: u64,
     /// Age of the oldest of them, seconds.
     pub ledger_unsealed_age_s: f64,
+    /// What is taken back, and what was given up.
+    pub outgoing: OutgoingSample,
 }
 
 impl Gauges {
@@ -130,6 +134,7 @@ impl Gauges {
             registry.register("build", "Version, node and role", build);
             gauges.register_feeds(registry);
             gauges.register_rest(registry);
+            gauges.outgoing.register(registry);
         });
         gauges
     }
@@ -227,6 +232,7 @@ impl Gauges {
         self.ledger_sealed.set(whole(sample.ledger_sealed));
         self.ledger_unsealed.set(whole(sample.ledger_unsealed));
         self.ledger_unsealed_age.set(sample.ledger_unsealed_age_s);
+        self.outgoing.show(&sample.outgoing);
         self.sampled.set(sample.at_s);
     }
 
@@ -261,14 +267,14 @@ impl Gauges {
     }
 }
 
-fn whole(number: u64) -> i64 {
+pub(crate) fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::{FeedSample, Gauges, QueueSample, Sample};
-    use crate::Metrics;
+    use crate::{Metrics, OutgoingSample};
 
     #[test]
     fn a_sample_stands_on_the_page_until_the_next() {
@@ -282,20 +288,38 @@ mod tests {
             latency_s: Some((0.25, 0.5)),
         };
         let queue = QueueSample { name: "cloud".into(), count: 4, oldest_age_s: 9.5 };
-        gauges.show(&Sample { feeds: vec![feed], backlogs: vec![queue], ..Sample::default() });
+        let outgoing = OutgoingSample {
+            dead: vec![("cloud".into(), "withdrawal", 2)],
+            withdrawals: vec![queue.clone()],
+            withdrawn: vec![("consent", 3)],
+            swept: vec![("refused", 1)],
+            sweep_running_s: 7.5,
+            consent: (1, 0.5),
+        };
+        let backlogs = vec![queue];
+        gauges.show(&Sample { feeds: vec![feed], backlogs, outgoing, ..Sample::default() });
         let page = metrics.encode().expect("encodes");
         for line in [
             "tidegate_build_info{version=\"1.2.3\",node=\"onprem\",role=\"clinical\"} 1",
             "tidegate_feed_last_message_timestamp_seconds{channel=\"emr\"} 1.5",
             "tidegate_feed_latency_seconds{channel=\"emr\",quantile=\"0.95\"} 0.5",
             "tidegate_delivery_backlog{destination=\"cloud\"} 4",
+            "tidegate_deliveries_dead{destination=\"cloud\",effect=\"withdrawal\"} 2",
+            "tidegate_withdrawals_waiting{destination=\"cloud\"} 4",
+            "tidegate_withdrawals_oldest_age_seconds{destination=\"cloud\"} 9.5",
+            "tidegate_withdrawals_last_day{reason=\"consent\"} 3",
+            "tidegate_sweep_resources{outcome=\"refused\"} 1",
+            "tidegate_sweep_running_seconds 7.5",
+            "tidegate_consent_requests_waiting 1",
+            "tidegate_consent_requests_oldest_age_seconds 0.5",
         ] {
             assert!(page.contains(line), "{line} is not in\n{page}");
         }
         gauges.show(&Sample::default());
         gauges.failed();
         let page = metrics.encode().expect("encodes");
-        assert!(!page.contains("channel=\"emr\""), "{page}");
+        assert!(!page.contains("channel=\"emr\"") && !page.contains("\"cloud\""), "{page}");
+        assert!(page.contains("tidegate_sweep_running_seconds 0"), "{page}");
         assert!(page.contains("tidegate_sample_failures_total 1"), "{page}");
     }
 }

@@ -29,6 +29,7 @@ mod interaction;
 mod metrics;
 mod negotiation;
 mod outcome;
+mod outgoing;
 mod paging;
 mod query;
 mod serve;
@@ -47,6 +48,7 @@ pub use crate::gauges::{FeedSample, Gauges, QueueSample, Sample};
 pub use crate::health::{Gate, Health, Readiness, health};
 pub use crate::interaction::search::{PAGE_DEFAULT, PAGE_MAX};
 pub use crate::metrics::Metrics;
+pub use crate::outgoing::OutgoingSample;
 pub use crate::paging::CursorKey;
 pub use crate::serve::{PeerCertificate, serve_plain, serve_tls};
 #[cfg(feature = "clinical")]

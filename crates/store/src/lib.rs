@@ -79,6 +79,6 @@ pub use statistics::{Backlog, Boundary, Feed, HeldGroup, MINUTE_US, Minute, Stat
 pub use verification::verify_ledger;
 #[cfg(feature = "clinical")]
 pub use withdrawal::{
-    Answers, ConsentRequest, DecidedSet, Effect, Standing, Sweep, SweepCounts, SweepUnit, WithdrawalReason,
-    Withdrawals,
+    Answers, ConsentRequest, DecidedSet, Effect, Standing, Sweep, SweepCounts, SweepUnit, Unsettled,
+    WithdrawalReason, Withdrawals,
 };

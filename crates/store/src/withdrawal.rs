@@ -170,6 +170,21 @@ pub struct ConsentRequest {
     pub requested_us: Micros,
 }
 
+/// What did not go out to one destination, or not yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unsettled {
+    /// The destination.
+    pub destination: String,
+    /// Content that was given up.
+    pub dead_content: u64,
+    /// Withdrawals that were given up: what they take away may stand there still, and content behind them waits.
+    pub dead_withdrawals: u64,
+    /// Withdrawals that are to be sent.
+    pub withdrawals: u64,
+    /// When the oldest withdrawal was queued that was given up or is to be sent.
+    pub oldest_us: Option<Micros>,
+}
+
 /// What stands where, and decisions without a message.
 #[async_trait]
 pub trait Withdrawals: Send + Sync {
@@ -231,4 +246,14 @@ pub trait Withdrawals: Send + Sync {
     /// # Errors
     /// When the database cannot be read.
     async fn consent_requests(&self, limit: usize) -> Result<Vec<(i64, ConsentRequest)>>;
+    /// Destinations to which something was given up, or withdrawals are to be sent, by name.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn unsettled(&self) -> Result<Vec<Unsettled>>;
+    /// How many withdrawals were queued since an instant, by reason; those without any are left out.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn withdrawn_since(&self, since_us: Micros) -> Result<Vec<(WithdrawalReason, u64)>>;
 }

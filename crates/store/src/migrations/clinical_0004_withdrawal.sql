@@ -6,7 +6,9 @@ ALTER TABLE deliveries ADD COLUMN withdrawal TEXT;
 ALTER TABLE deliveries ADD COLUMN basis TEXT NOT NULL DEFAULT '';
 CREATE INDEX deliveries_unsent ON deliveries (destination, released_id) WHERE state = 0;
 CREATE INDEX deliveries_stuck ON deliveries (destination, lane, released_id) WHERE state = 2 AND withdrawal IS NOT NULL;
-CREATE INDEX deliveries_dead ON deliveries (destination, number) WHERE state = 2;
+CREATE INDEX deliveries_dead ON deliveries (destination, number, withdrawal, queued_us) WHERE state = 2;
+CREATE INDEX deliveries_withdrawing ON deliveries (destination, queued_us) WHERE state = 0 AND withdrawal IS NOT NULL;
+CREATE INDEX deliveries_withdrawn ON deliveries (queued_us, withdrawal) WHERE withdrawal IS NOT NULL;
 -- Kept when deliveries go. content: SHA-256 of the released bytes; null when withdrawn, or when they never arrived.
 CREATE TABLE standings (
     destination TEXT NOT NULL,

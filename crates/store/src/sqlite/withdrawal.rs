@@ -1,12 +1,14 @@
 //! What stands where, sweeps, and what people say about consent.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use fhir::ResourceType;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::Sqlite;
-use super::codes::{bytes32, limit as bounded, small, unsigned};
+use super::codes::{bytes32, delivery_state, limit as bounded, small, unsigned};
 use super::node::deliveries::DeliveryRows;
 use super::node::plan::Plan;
 use super::node::prepare::{PreparedRecord, PreparedVersion};
@@ -16,8 +18,9 @@ use super::queue::{Reply, answer};
 use super::resources::stored;
 use super::rows::Rows;
 use crate::{
-    Answers, ConsentRequest, DecidedSet, Error, Micros, NewDelivery, NewPseudonym, ResourceKey, Result,
-    Standing, Stored, Sweep, SweepCounts, SweepUnit, Withdrawals,
+    Answers, ConsentRequest, DecidedSet, DeliveryState, Error, Micros, NewDelivery, NewPseudonym,
+    ResourceKey, Result, Standing, Stored, Sweep, SweepCounts, SweepUnit, Unsettled, WithdrawalReason,
+    Withdrawals,
 };
 
 #[async_trait]
@@ -154,6 +157,45 @@ impl Withdrawals for Sqlite {
             Ok((row.try_get(0)?, request))
         };
         rows.iter().map(request).collect()
+    }
+
+    async fn unsettled(&self) -> Result<Vec<Unsettled>> {
+        let rows: Vec<(String, i64, bool, i64, i64)> = sqlx::query_as(
+            "SELECT destination, 2, withdrawal IS NOT NULL, count(*), min(queued_us) FROM deliveries WHERE state = 2
+             GROUP BY 1, 3 UNION ALL
+             SELECT destination, 0, TRUE, count(*), min(queued_us) FROM deliveries
+             WHERE state = 0 AND withdrawal IS NOT NULL GROUP BY 1",
+        )
+        .fetch_all(&self.node)
+        .await?;
+        let mut found: BTreeMap<String, Unsettled> = BTreeMap::new();
+        for (destination, state, is_withdrawal, count, oldest_us) in rows {
+            let of = found.entry(destination.clone()).or_default();
+            of.destination = destination;
+            let number = match (delivery_state(state)?, is_withdrawal) {
+                (DeliveryState::Dead, false) => &mut of.dead_content,
+                (DeliveryState::Dead, true) => &mut of.dead_withdrawals,
+                _ => &mut of.withdrawals,
+            };
+            *number = unsigned(count)?;
+            if is_withdrawal {
+                of.oldest_us = Some(of.oldest_us.map_or(oldest_us, |known| known.min(oldest_us)));
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
+    async fn withdrawn_since(&self, since_us: Micros) -> Result<Vec<(WithdrawalReason, u64)>> {
+        let rows: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT withdrawal, count(*) FROM deliveries WHERE withdrawal IS NOT NULL AND queued_us >= ?
+             GROUP BY withdrawal ORDER BY withdrawal",
+        )
+        .bind(since_us)
+        .fetch_all(&self.node)
+        .await?;
+        let reason =
+            |code: &str| WithdrawalReason::parse(code).ok_or(Error::Corrupt("the reason of a withdrawal"));
+        rows.into_iter().map(|(code, count)| Ok((reason(&code)?, unsigned(count)?))).collect()
     }
 }
 

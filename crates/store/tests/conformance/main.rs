@@ -111,7 +111,8 @@ macro_rules! conformance {
                 what_is_decided_without_a_message_is_written_whole a_decision_that_fails_leaves_nothing
                 requests_about_consent_come_until_they_are_answered
                 a_sweep_looks_at_patients_and_shared_entities_in_order a_sweep_adds_up_and_ends_once
-                a_new_sweep_abandons_the_one_that_runs;
+                a_new_sweep_abandons_the_one_that_runs what_does_not_go_out_is_told_by_destination
+                withdrawals_are_counted_by_reason;
             access:
                 a_record_of_access_is_durable_on_return concurrent_records_are_all_kept
                 accesses_of_a_message_are_read_newest_first;

@@ -2,7 +2,7 @@
 
 use store::{
     Answers, ConsentRequest, DecidedSet, DeliveryState, Effect, Error, NewDelivery, ResourceVersion, Seq,
-    Settlement, Standing, Sweep, SweepCounts, SweepUnit, WithdrawalReason,
+    Settlement, Standing, Sweep, SweepCounts, SweepUnit, Unsettled, WithdrawalReason,
 };
 use uuid::Uuid;
 
@@ -384,4 +384,51 @@ pub async fn a_new_sweep_abandons_the_one_that_runs(adapter: &impl Adapter) {
         .collect();
     assert_eq!(told, [(second, Some("done")), (first, Some("abandoned"))]);
     assert_eq!(node.ledger.unsealed(10).await.expect("reads").len(), 2, "each begin is recorded");
+}
+
+pub async fn what_does_not_go_out_is_told_by_destination(adapter: &impl Adapter) {
+    let node = adapter.clinical().await;
+    let unsettled = async || node.withdrawals.unsettled().await.expect("reads");
+    assert!(unsettled().await.is_empty());
+    let mut elsewhere = withdrawal(4, "o4", "r4", Some("p1"));
+    elsewhere.destination = "archive".into();
+    queue(&node, 1, vec![content(1, "o1", "r1", None), withdrawal(2, "o2", "r2", None)]).await;
+    queue(&node, 2, vec![withdrawal(3, "o3", "r3", None), elsewhere, content(5, "o5", "r5", None)]).await;
+    let of = |destination: &str, dead_content, dead_withdrawals, withdrawals, seq| Unsettled {
+        destination: destination.into(),
+        dead_content,
+        dead_withdrawals,
+        withdrawals,
+        oldest_us: Some(message(seq).processed_us),
+    };
+    assert_eq!(unsettled().await, [of("archive", 0, 0, 1, 2), of("portal", 0, 0, 2, 1)]);
+    for number in [1, 2] {
+        settle(&node, number, dead()).await;
+    }
+    let told = unsettled().await;
+    assert_eq!(
+        told,
+        [of("archive", 0, 0, 1, 2), of("portal", 1, 1, 1, 1)],
+        "one that died is the oldest still"
+    );
+    for number in [3, 4] {
+        settle(&node, number, delivered()).await;
+    }
+    assert_eq!(unsettled().await, [of("portal", 1, 1, 0, 1)]);
+}
+
+pub async fn withdrawals_are_counted_by_reason(adapter: &impl Adapter) {
+    let node = adapter.clinical().await;
+    let mut merged = withdrawal(3, "o3", "r3", None);
+    merged.effect = Effect::Withdrawn(WithdrawalReason::Merge);
+    queue(&node, 1, vec![content(1, "o1", "r1", None), withdrawal(2, "o2", "r2", None), merged]).await;
+    queue(&node, 2, vec![withdrawal(4, "o4", "r4", None)]).await;
+    settle(&node, 2, delivered()).await;
+    let since = async |seq| {
+        let since_us = message(seq).processed_us;
+        node.withdrawals.withdrawn_since(since_us).await.expect("reads")
+    };
+    assert_eq!(since(1).await, [(WithdrawalReason::Consent, 2), (WithdrawalReason::Merge, 1)]);
+    assert_eq!(since(2).await, [(WithdrawalReason::Consent, 1)]);
+    assert!(since(3).await.is_empty());
 }

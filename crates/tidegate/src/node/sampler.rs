@@ -74,14 +74,16 @@ fn seconds(us: Micros) -> f64 {
 
 #[cfg(feature = "clinical")]
 mod clinical {
-    use rest::{FeedSample, QueueSample, Sample};
+    use rest::{FeedSample, OutgoingSample, QueueSample, Sample};
     use store::sqlite::Sqlite;
-    use store::{Feed, MINUTE_US, MessageState, Messages, Micros, Statistics};
+    use store::{Feed, MINUTE_US, MessageState, Messages, Micros, Statistics, WithdrawalReason, Withdrawals};
 
     use super::seconds;
 
     const HOUR_US: Micros = 60 * MINUTE_US;
     const DAY_US: Micros = 24 * HOUR_US;
+    /// Most requests about consent that are counted.
+    const REQUESTS_MAX: usize = 1_000;
 
     /// Adds what only the on-prem side knows.
     pub(super) async fn add(sample: &mut Sample, store: &Sqlite, now_us: Micros) -> store::Result<()> {
@@ -107,7 +109,41 @@ mod clinical {
             ("blocked", boundary.blocked),
             ("queued", boundary.queued),
         ];
+        sample.outgoing = outgoing(store, now_us).await?;
         Ok(())
+    }
+
+    /// What is taken back, and what was given up.
+    async fn outgoing(store: &Sqlite, now_us: Micros) -> store::Result<OutgoingSample> {
+        let mut sample = OutgoingSample::default();
+        for one in store.unsettled().await? {
+            sample.withdrawals.push(QueueSample {
+                name: one.destination.clone(),
+                count: one.withdrawals,
+                oldest_age_s: one.oldest_us.map_or(0.0, |oldest_us| seconds(now_us - oldest_us)),
+            });
+            sample.dead.push((one.destination.clone(), "content", one.dead_content));
+            sample.dead.push((one.destination, "withdrawal", one.dead_withdrawals));
+        }
+        let withdrawn = store.withdrawn_since(now_us - DAY_US).await?;
+        let of =
+            |reason| withdrawn.iter().find(|(other, _)| *other == reason).map_or(0, |(_, number)| *number);
+        sample.withdrawn = WithdrawalReason::ALL.map(|reason| (reason.as_str(), of(reason))).to_vec();
+        if let Some(sweep) = store.sweeps(1).await?.into_iter().next() {
+            let counts = sweep.counts;
+            sample.swept = vec![
+                ("released", counts.released),
+                ("withdrawn", counts.withdrawn),
+                ("refused", counts.refused),
+            ];
+            let is_running = sweep.ended.is_none();
+            sample.sweep_running_s = if is_running { seconds(now_us - sweep.begun_us) } else { 0.0 };
+        }
+        let requests = store.consent_requests(REQUESTS_MAX).await?;
+        let oldest_us = requests.first().map(|(_, request)| request.requested_us);
+        let count = u64::try_from(requests.len()).unwrap_or(u64::MAX);
+        sample.consent = (count, oldest_us.map_or(0.0, |oldest_us| seconds(now_us - oldest_us)));
+        Ok(sample)
     }
 
     fn feed(feed: &Feed) -> FeedSample {

@@ -5,6 +5,8 @@ mod certificate;
 mod disk;
 mod files;
 mod network;
+#[cfg(feature = "clinical")]
+mod outgoing;
 mod ready;
 mod stores;
 

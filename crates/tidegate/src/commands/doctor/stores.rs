@@ -25,11 +25,30 @@ pub(super) async fn findings(config: &Config) -> Vec<Finding> {
         Err(error) => return vec![unreadable(&error)],
     };
     let newest = newest_us(&store).await;
+    let outgoing = outgoing(&store, config.role).await;
     let closed = store.close().await;
-    match (newest, closed) {
-        (Err(error), _) | (_, Err(error)) => vec![unreadable(&error)],
-        (Ok(newest), Ok(())) => vec![Finding::ok("stores", "this program can read them"), clock(newest)],
+    match (newest, outgoing, closed) {
+        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => vec![unreadable(&error)],
+        (Ok(newest), Ok(outgoing), Ok(())) => {
+            let mut findings = vec![Finding::ok("stores", "this program can read them"), clock(newest)];
+            findings.extend(outgoing);
+            findings
+        }
     }
+}
+
+#[cfg(feature = "clinical")]
+async fn outgoing(store: &Sqlite, role: Role) -> store::Result<Vec<Finding>> {
+    match role {
+        Role::Clinical => super::outgoing::findings(store, clock::now_us()).await,
+        Role::Portal => Ok(Vec::new()),
+    }
+}
+
+/// A cloud node delivers nothing.
+#[cfg(not(feature = "clinical"))]
+async fn outgoing(_: &Sqlite, _: Role) -> store::Result<Vec<Finding>> {
+    Ok(Vec::new())
 }
 
 fn unreadable(error: &store::Error) -> Finding {
