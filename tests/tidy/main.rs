@@ -6,6 +6,7 @@
 
 mod allowed;
 mod containers;
+mod decisions;
 mod dependencies;
 mod documents;
 mod examples;
