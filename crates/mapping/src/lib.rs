@@ -47,6 +47,6 @@ pub use package::{Package, Sources};
 pub use test_file::TestOutcome;
 pub use trace::{Miss, Read, Step, Trace, Why};
 pub use translation::{
-    BusinessKey, Change, Context, Issue, KeyKind, Mode, PatientMerge, Person, PersonNumber, Rejection,
-    ReplacedSet, ResourceSet, Translation,
+    BusinessKey, Change, Context, Issue, KeyKind, Mode, PatientLink, PatientMerge, Person, PersonNumber,
+    Rejection, ReplacedSet, ResourceSet, Translation,
 };

@@ -263,6 +263,8 @@ pub(crate) struct MessagePlan {
     pub events: BTreeMap<String, Event>,
     pub ignore: Vec<Ignore>,
     pub merge: Option<(String, String)>,
+    /// Handle of the Patients that the message says are one (`true`), or are two.
+    pub link: Option<(String, bool)>,
     pub join_text: bool,
 }
 

@@ -98,6 +98,8 @@ pub struct Change {
     pub replaced: Vec<ReplacedSet>,
     /// Patients that are one from here on.
     pub merges: Vec<PatientMerge>,
+    /// Pairs of patients that it says are one person, or two.
+    pub links: Vec<PatientLink>,
     /// Who its patients are, as far as authorities that the site trusts name them.
     pub persons: Vec<Person>,
 }
@@ -108,6 +110,7 @@ impl std::fmt::Debug for Change {
             .field("sets", &self.sets.len())
             .field("replaced", &self.replaced.len())
             .field("merges", &self.merges.len())
+            .field("links", &self.links.len())
             .finish()
     }
 }
@@ -176,6 +179,17 @@ pub struct PatientMerge {
     pub survivor: String,
     /// Patient id that ends.
     pub retired: String,
+}
+
+/// A24 and A37 (HL7 v2.9, 3.3.24 and 3.3.37): two records of one person, or of two. Both records stay at the sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatientLink {
+    /// Id of the Patient of the first PID.
+    pub one: String,
+    /// Id of another.
+    pub other: String,
+    /// They are one person (A24); else they are two (A37).
+    pub is_one: bool,
 }
 
 /// A Patient made of a PID or MRG, and the numbers by which it is known across feeds. PHI; Debug prints the id only.

@@ -29,6 +29,9 @@ const RESTART_PAUSE: Duration = Duration::from_millis(500);
 /// The reason of a message that waits for a person's word about who is who.
 pub(crate) const IDENTITY_CONFLICT: &str = "identity-conflict";
 
+/// The reason of a message whose patients are more than are derived again together.
+pub(crate) const TOO_MANY_PATIENTS: &str = "too-many-patients";
+
 /// How the reason of a message begins whose release was refused.
 pub const RELEASE_REFUSED: &str = "release:";
 
@@ -135,18 +138,23 @@ impl Pipeline {
     async fn apply_all(&mut self, entries: &[Entry], translated: Vec<Translated>) -> Result<(), Error> {
         let mut commits: Vec<Commit> = Vec::new();
         for (entry, translated) in entries.iter().zip(translated) {
-            if is_merge(&translated) {
-                // A merge reads the store's compartments, so nothing may be on its way there.
+            if joins_or_parts(&translated) {
+                // It reads the store's compartments, so nothing may be on its way there.
                 settle(&mut commits).await?;
                 self.state.clear();
             }
             let set = self.write_set(entry, translated).await?;
+            let is_derived_again = !set.decisions.is_empty();
             let apply = Arc::clone(&self.ports.apply);
             let mut commit: Commit = Box::pin(async move { apply.commit(set).await });
             // The first poll hands the set to the writer, so sets stand in its queue in journal order.
             match futures_poll_once(&mut commit).await {
                 Some(done) => done?,
                 None => commits.push(commit),
+            }
+            if is_derived_again {
+                settle(&mut commits).await?;
+                self.forget();
             }
         }
         settle(&mut commits).await
@@ -173,11 +181,12 @@ impl Pipeline {
                     Ok(identified) => identified,
                     Err(conflict) => return self.conflict(&heading, &translation, &conflict),
                 };
+                if !identified.decisions.is_empty() {
+                    return self.derived_again(&heading, translation, known, identified.decisions).await;
+                }
                 let writes = self.derive(&mut translation.change, &identified).await?;
                 if let Some(reason) = first_invalid(&writes) {
-                    let mut set = self.quarantine(&heading, reason, Some(&translation));
-                    set.keys = row::keys(&translation);
-                    return Ok(set);
+                    return Ok(self.held(&heading, reason, &translation));
                 }
                 let cause = Cause::Applied(entry.seq);
                 self.applied(&heading, cause, &translation, known, writes, identified).await
@@ -204,8 +213,7 @@ impl Pipeline {
         translation: &Translation,
         conflict: &Conflict,
     ) -> Result<WriteSet, Error> {
-        let mut set = self.quarantine(heading, IDENTITY_CONFLICT.to_owned(), Some(translation));
-        set.keys = row::keys(translation);
+        let mut set = self.held(heading, IDENTITY_CONFLICT.to_owned(), translation);
         let review = row::review(&self.environment, heading, conflict);
         set.records.push(row::review_record(&self.environment, heading, &review)?);
         set.reviews.push(review);
@@ -253,6 +261,9 @@ impl Pipeline {
         if identified.is_known_here_only {
             message.flags |= row::FLAG_KNOWN_HERE_ONLY;
         }
+        if identified.is_said_otherwise {
+            message.flags |= row::FLAG_SAID_OTHERWISE;
+        }
         Ok(WriteSet {
             cause,
             message,
@@ -268,7 +279,15 @@ impl Pipeline {
             records,
             identifiers: identified.identifiers,
             reviews: Vec::new(),
+            decisions: Vec::new(),
         })
+    }
+
+    /// Sets a message aside that could be translated; it counts among those of its patients.
+    pub(crate) fn held(&self, heading: &Heading<'_>, reason: String, translation: &Translation) -> WriteSet {
+        let mut set = self.quarantine(heading, reason, Some(translation));
+        set.keys = row::keys(translation);
+        set
     }
 
     fn quarantine(
@@ -319,8 +338,10 @@ fn state_of(outcome: &Outcome) -> (MessageState, Option<String>) {
     }
 }
 
-fn is_merge(translated: &Translated) -> bool {
-    matches!(translated, Translated::Message { translation, .. } if !translation.change.merges.is_empty())
+/// Does it say of two patients that they are one, or two?
+fn joins_or_parts(translated: &Translated) -> bool {
+    let Translated::Message { translation, .. } = translated else { return false };
+    !translation.change.merges.is_empty() || !translation.change.links.is_empty()
 }
 
 /// A panic in parser or mapping is a defect of ours; it costs one message its translation, never the pipeline.

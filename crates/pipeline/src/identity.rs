@@ -13,10 +13,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mapping::{Change, PatientMerge, Person, PersonNumber};
 use serde_json::Value;
-use store::{PatientAlias, PatientIdentifier, ReviewAnswer};
+use store::{IdentityDecision, PatientAlias, PatientIdentifier, ReviewAnswer};
 use uuid::Uuid;
 
 use crate::derive::apply_moves;
+use crate::linking;
 use crate::state::State;
 
 /// Codes of what speaks against two patients being one.
@@ -37,6 +38,10 @@ pub struct Identified {
     pub identifiers: Vec<PatientIdentifier>,
     /// The authority that names the patient first does not know it yet.
     pub is_known_here_only: bool,
+    /// Facts about two patients that it changes: it is applied by deriving them again.
+    pub decisions: Vec<IdentityDecision>,
+    /// A person said the contrary of what it says of two patients.
+    pub is_said_otherwise: bool,
 }
 
 /// A question that only a person may answer.
@@ -64,7 +69,8 @@ pub fn ids(change: &Change) -> BTreeSet<String> {
         let numbers = person.numbers.iter().map(|number| number.patient.clone());
         numbers.chain([person.id.clone(), person.speaker.clone()])
     });
-    owners.chain(merged).chain(persons).collect()
+    let linked = change.links.iter().flat_map(|link| [link.one.clone(), link.other.clone()]);
+    owners.chain(merged).chain(linked).chain(persons).collect()
 }
 
 /// Points a change at the patients it is about, given what is known. The state is only read; [`note`] tells it.
@@ -78,6 +84,7 @@ pub fn identify(state: &State, change: &mut Change) -> Result<Identified, Confli
         let person = without_apart(state, change, person);
         let found = decide(state, change, &person)?;
         take_over(state, change, &person, &found, &mut done);
+        with_other_records(state, change, &person, &found.target);
         moves.insert(person.id.clone(), found.target);
     }
     for set in &change.sets {
@@ -85,6 +92,8 @@ pub fn identify(state: &State, change: &mut Change) -> Result<Identified, Confli
             moves.entry(owner.clone()).or_insert_with(|| state.known_survivor(owner).to_owned());
         }
     }
+    linking::link(state, change, &persons, &mut moves, &mut done)?;
+    done.decisions.extend(change.merges.iter().filter_map(|merge| linking::merged_again(state, merge)));
     merge(state, change, &persons, &mut moves, &mut done);
     change.persons = persons;
     moves.retain(|from, to| from != to);
@@ -161,7 +170,7 @@ fn decide(state: &State, change: &Change, person: &Person) -> Result<Found, Conf
 }
 
 /// The place of the authority whose number the id of `patient` is; the last for ids that are no trusted number's.
-fn rank(state: &State, person: &Person, patient: &str) -> usize {
+pub fn rank(state: &State, person: &Person, patient: &str) -> usize {
     let spoken = person.numbers.iter().filter(|number| number.patient == patient);
     let held = state.index.held(patient).filter(|(system, value)| is_named_by(state, patient, system, value));
     let systems = spoken.map(|number| number.system.as_str()).chain(held.map(|(system, _)| system.as_str()));
@@ -224,7 +233,7 @@ fn told_twice(state: &State, person: &Person) -> BTreeSet<String> {
 }
 
 /// What is said about a person that another may not differ in.
-struct Claims {
+pub struct Claims {
     birth_date: Option<String>,
     gender: Option<String>,
     numbers: BTreeMap<String, BTreeSet<String>>,
@@ -238,7 +247,23 @@ impl Claims {
         Self::new(set.map(|set| &set.resource), numbers)
     }
 
-    fn of_patient(state: &State, patient: &str) -> Self {
+    /// What a message says of the Patient that it gives this id, but for numbers.
+    pub fn told(change: &Change, id: &str) -> Self {
+        let mut patients = change.sets.iter().filter(|set| set.resource_type.as_str() == "Patient");
+        Self::new(patients.find(|set| set.id == id).map(|set| &set.resource), std::iter::empty())
+    }
+
+    /// These, and where they are silent those.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            birth_date: self.birth_date.or(other.birth_date),
+            gender: self.gender.or(other.gender),
+            numbers: if self.numbers.is_empty() { other.numbers } else { self.numbers },
+        }
+    }
+
+    /// What stands of a patient.
+    pub fn of_patient(state: &State, patient: &str) -> Self {
         Self::new(state.standing_patient(patient), state.index.held(patient).cloned())
     }
 
@@ -252,7 +277,7 @@ impl Claims {
     }
 
     /// `may_correct`: a birth date or sex that differs is a correction.
-    fn against(&self, other: &Self, may_correct: bool) -> Vec<&'static str> {
+    pub fn against(&self, other: &Self, may_correct: bool) -> Vec<&'static str> {
         let mut found = Vec::new();
         let both = |one: &Option<String>, two: &Option<String>| one.clone().zip(two.clone());
         let dates = both(&self.birth_date, &other.birth_date);
@@ -303,6 +328,12 @@ fn take_over(state: &State, change: &mut Change, person: &Person, found: &Found,
 }
 
 impl Identified {
+    /// Two patients are one from here on.
+    pub fn link(&mut self, state: &State, ends: &str, stays: &str) {
+        self.links.push(PatientMerge { survivor: stays.to_owned(), retired: ends.to_owned() });
+        self.alias(state, ends, stays);
+    }
+
     fn alias(&mut self, state: &State, alias: &str, patient: &str) {
         let is_told = self.aliases.iter().any(|known| known.alias == alias);
         if alias != patient && !is_told && state.known_survivor(alias) != patient {
@@ -313,6 +344,27 @@ impl Identified {
     fn identifier(&mut self, system: &str, value: &str, patient: &str) {
         let (system, value, patient) = (system.to_owned(), value.to_owned(), patient.to_owned());
         self.identifiers.push(PatientIdentifier { system, value, patient });
+    }
+}
+
+/// Where a message replaces the identifiers of an authority, those of other records of its patient stay.
+fn with_other_records(state: &State, change: &mut Change, person: &Person, target: &str) {
+    let text = |one: &Value, name: &str| one.get(name).and_then(Value::as_str).map(str::to_owned);
+    let is_others = |one: &&Value| {
+        let Some((system, value)) = text(one, "system").zip(text(one, "value")) else { return false };
+        let is_told = person.numbers.iter().any(|number| number.system == system && number.value == value);
+        let record = mapping::patient_id(state.namespace, &system, &value);
+        !is_told
+            && record != target
+            && state.index.held(target).any(|held| *held == (system.clone(), value.clone()))
+    };
+    let standing = state.standing_patient(target).and_then(|body| body.get("identifier")?.as_array());
+    let others: Vec<Value> = standing.into_iter().flatten().filter(is_others).cloned().collect();
+    let sets = change.sets.iter_mut();
+    for set in sets.filter(|set| set.resource_type.as_str() == "Patient" && set.id == person.id) {
+        if let Some(Value::Array(list)) = set.resource.get_mut("identifier") {
+            list.extend(others.iter().cloned());
+        }
     }
 }
 
@@ -336,7 +388,7 @@ fn without_number(change: &mut Change, patient: &str, number: &PersonNumber) {
 /// A merge that a person took back was never told.
 fn take_back_merges(state: &State, change: &mut Change) {
     let is_apart = |merge: &PatientMerge| {
-        state.decided(&merge.survivor, &merge.retired) == Some(ReviewAnswer::Different)
+        state.said(&merge.survivor, &merge.retired) == Some((ReviewAnswer::Different, true))
     };
     let merges = std::mem::take(&mut change.merges);
     let (apart, merges): (Vec<_>, Vec<_>) = merges.into_iter().partition(is_apart);

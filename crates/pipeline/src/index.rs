@@ -58,6 +58,16 @@ impl Index {
         }
     }
 
+    /// Takes in what a message says of two patients now; a person's word stays.
+    pub fn overrule(&mut self, said: &IdentityDecision) {
+        let pair = |one: &IdentityDecision| {
+            let (one, other) = (one.one.clone(), one.other.clone());
+            if one < other { (one, other) } else { (other, one) }
+        };
+        self.decisions.retain(|known| known.is_of_person || pair(known) != pair(said));
+        self.decisions.push(said.clone());
+    }
+
     /// Every number that was recorded, with its patient.
     pub fn recorded(&self) -> impl Iterator<Item = (&Number, &str)> {
         self.holders.iter().filter_map(|(number, patient)| Some((number, patient.as_deref()?)))
@@ -71,8 +81,14 @@ impl State {
         self.index.holders.get(&number)?.as_deref().map(|patient| self.known_survivor(patient))
     }
 
-    /// What was said about two patients; of several answers about their ids that they are two.
+    /// What was said about two patients, by whomever.
     pub fn decided(&self, one: &str, other: &str) -> Option<ReviewAnswer> {
+        self.said(one, other).map(|(answer, _)| answer)
+    }
+
+    /// What was said about two patients, and whether by a person, whose word stands over those of messages; of several
+    /// answers about their ids that they are two.
+    pub fn said(&self, one: &str, other: &str) -> Option<(ReviewAnswer, bool)> {
         if one == other {
             return None;
         }
@@ -81,10 +97,12 @@ impl State {
             (names(&decision.one, one) && names(&decision.other, other))
                 || (names(&decision.one, other) && names(&decision.other, one))
         };
-        let mut answers = self.index.decisions.iter().filter(is_about).map(|decision| decision.answer);
-        let first = answers.next()?;
-        let is_different = first == ReviewAnswer::Different || answers.any(|a| a == ReviewAnswer::Different);
-        Some(if is_different { ReviewAnswer::Different } else { ReviewAnswer::Same })
+        let about: Vec<&IdentityDecision> = self.index.decisions.iter().filter(is_about).collect();
+        let is_of_person = about.iter().any(|decision| decision.is_of_person);
+        let mut heard = about.iter().filter(|decision| decision.is_of_person == is_of_person).peekable();
+        heard.peek()?;
+        let is_different = heard.any(|decision| decision.answer == ReviewAnswer::Different);
+        Some((if is_different { ReviewAnswer::Different } else { ReviewAnswer::Same }, is_of_person))
     }
 
     /// The Patient of this id, when one stands.
@@ -102,8 +120,9 @@ impl State {
         for person in &change.persons {
             self.load_person(ports, person).await?;
         }
-        for merge in &change.merges {
-            let ids = [merge.survivor.clone(), merge.retired.clone()];
+        let merges = change.merges.iter().map(|merge| [merge.survivor.clone(), merge.retired.clone()]);
+        let links = change.links.iter().map(|link| [link.one.clone(), link.other.clone()]);
+        for ids in merges.chain(links) {
             for id in &ids {
                 let stands_for = self.survivor(ports, id).await?;
                 self.load_candidate(ports, id).await?;

@@ -18,6 +18,7 @@ mod id;
 mod identifiers;
 mod identity;
 mod index;
+mod linking;
 mod merge;
 mod rehearsal;
 mod release;
@@ -36,7 +37,7 @@ pub use difference::{Alteration, Difference};
 pub use follow::{Pipeline, RELEASE_REFUSED};
 pub use rehearsal::{Foreseen, Outcome, Rehearsal};
 pub use release::Release;
-pub use row::{FLAG_CONTROL_ID_REUSED, FLAG_KNOWN_HERE_ONLY};
+pub use row::{FLAG_CONTROL_ID_REUSED, FLAG_KNOWN_HERE_ONLY, FLAG_SAID_OTHERWISE};
 pub use translate::{Translated, translate};
 
 use std::sync::Arc;

@@ -106,7 +106,7 @@ pub fn join(survivor: Option<&Value>, retired: Value, id: &str) -> Value {
 }
 
 /// Two identifiers of one number, or two equal links.
-fn is_same_number(one: &Value, other: &Value) -> bool {
+pub fn is_same_number(one: &Value, other: &Value) -> bool {
     let number = |value: &Value| Some((value.get("system").cloned(), value.get("value")?.clone()));
     one == other || number(one).is_some_and(|one| Some(one) == number(other))
 }

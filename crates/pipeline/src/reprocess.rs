@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use mapping::{Change, PatientMerge, Translation};
 use store::{
-    Cause, Entry, JournalId, MessageState, PatientAlias, PatientIdentifier, ResourceKey, ReviewAnswer, Seq,
-    WriteSet,
+    Cause, Entry, IdentityDecision, JournalId, MessageState, PatientAlias, PatientIdentifier, ResourceKey,
+    ReviewAnswer, Seq, WriteSet,
 };
 
 use crate::derive::{self, Write};
-use crate::follow::{Pipeline, RELEASE_REFUSED, first_invalid, translate_safely};
+use crate::follow::{Pipeline, RELEASE_REFUSED, TOO_MANY_PATIENTS, first_invalid, translate_safely};
 use crate::identity::{self, Conflict, Identified};
 use crate::row::{self, Heading};
 use crate::state::{Current, State, permit, to_current};
@@ -39,15 +39,15 @@ pub(crate) struct Plan {
 
 /// What must be derived together: ids that messages connect, and those messages.
 #[derive(Default)]
-struct Component {
+pub(crate) struct Component {
     ids: BTreeSet<String>,
     sequence: BTreeSet<Seq>,
 }
 
 /// What a history says today.
-struct Again {
-    writes: Vec<Write>,
-    identified: Identified,
+pub(crate) struct Again {
+    pub(crate) writes: Vec<Write>,
+    pub(crate) identified: Identified,
 }
 
 impl Pipeline {
@@ -92,9 +92,9 @@ impl Pipeline {
         };
         let heading = Heading { entry: &entry, message_type, sender, package_hash: package.hash() };
         let Some(component) = self.component(&translation.change, &entry).await? else {
-            return nothing("too-many-patients");
+            return nothing(TOO_MANY_PATIENTS);
         };
-        let again = match self.rederive(&component, &mut translation.change, &entry).await? {
+        let again = match self.rederive(&component, &mut translation.change, &entry, &[]).await? {
             Ok(again) => again,
             Err(conflict) => return self.still_in_conflict(&heading, &translation, &conflict),
         };
@@ -134,7 +134,11 @@ impl Pipeline {
 
     /// All whom the message is about, and all whom their messages are about, with those messages: what one of them
     /// means depends on the others. `None` when they are more than anybody's history should be.
-    async fn component(&mut self, change: &Change, asked: &Entry) -> Result<Option<Component>, Error> {
+    pub(crate) async fn component(
+        &mut self,
+        change: &Change,
+        asked: &Entry,
+    ) -> Result<Option<Component>, Error> {
         let mut component = Component { sequence: BTreeSet::from([asked.seq]), ..Component::default() };
         let mut open: Vec<String> = identity::ids(change).into_iter().collect();
         while let Some(id) = open.pop() {
@@ -187,18 +191,21 @@ impl Pipeline {
     }
 
     /// What the messages of a component say from the beginning, as writes against what stands. Each message is read
-    /// with the links and merges that came before it, and with every decision of a person.
-    async fn rederive(
+    /// with the links and merges that came before it, and with every decision of a person; `said`: what the asked
+    /// message says of two patients.
+    pub(crate) async fn rederive(
         &mut self,
         component: &Component,
         asked: &mut Change,
         entry: &Entry,
+        said: &[IdentityDecision],
     ) -> Result<Result<Again, Conflict>, Error> {
         let ids: Vec<String> = component.ids.iter().cloned().collect();
         let mut fresh = State::new(self.environment.namespace);
         fresh.index.decide(&ids, self.ports.index.decisions(&ids).await?);
+        said.iter().for_each(|decision| fresh.index.overrule(decision));
         let mut shared: Vec<Write> = Vec::new();
-        let (mut is_whole, mut is_known_here_only) = (true, false);
+        let (mut is_whole, mut is_known_here_only, mut is_said_otherwise) = (true, false, false);
         for seq in &component.sequence {
             let Some(mut translation) = self.translated(*seq).await? else {
                 is_whole = false;
@@ -212,6 +219,7 @@ impl Pipeline {
             };
             if *seq == entry.seq {
                 is_known_here_only = identified.is_known_here_only;
+                is_said_otherwise = identified.is_said_otherwise;
                 asked.clone_from(change);
             }
             shared.extend(self.gained(change).await?);
@@ -226,6 +234,7 @@ impl Pipeline {
         writes.extend(shared);
         let mut identified = self.identity_difference(&fresh, component).await?;
         identified.is_known_here_only = is_known_here_only;
+        identified.is_said_otherwise = is_said_otherwise;
         Ok(Ok(Again { writes, identified }))
     }
 

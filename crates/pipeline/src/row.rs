@@ -22,6 +22,9 @@ pub const FLAG_CONTROL_ID_REUSED: u32 = 1;
 /// `MessageRow::flags`: the patient is known to this feed only; the authority that names patients has not told of it.
 pub const FLAG_KNOWN_HERE_ONLY: u32 = 2;
 
+/// `MessageRow::flags`: it links or unlinks two patients of whom a person said the contrary, which stands.
+pub const FLAG_SAID_OTHERWISE: u32 = 4;
+
 /// Deliveries that one ledger record names; the records of a larger message are several.
 const DELIVERIES_NAMED_MAX: usize = 512;
 /// Withdrawals that one ledger record names, with their decisions.

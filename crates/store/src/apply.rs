@@ -5,7 +5,8 @@ use fhir::ResourceType;
 use uuid::Uuid;
 
 use crate::{
-    Effect, MessageRow, NewReview, PatientIdentifier, ResourceKey, ResourceVersion, Result, Seq, Stored,
+    Effect, IdentityDecision, MessageRow, NewReview, PatientIdentifier, ResourceKey, ResourceVersion, Result,
+    Seq, Stored,
 };
 
 /// A [`Key`] of this kind holds a clinical patient id: its message counts as one of that patient's
@@ -34,6 +35,8 @@ pub struct WriteSet {
     pub identifiers: Vec<PatientIdentifier>,
     /// Questions about identity that it raised.
     pub reviews: Vec<NewReview>,
+    /// What it says of two patients ([`IdentityDecision::is_of_person`] is `false`); a person's word is not overwritten.
+    pub decisions: Vec<IdentityDecision>,
 }
 
 impl WriteSet {
@@ -50,6 +53,7 @@ impl WriteSet {
             records,
             identifiers: Vec::new(),
             reviews: Vec::new(),
+            decisions: Vec::new(),
         }
     }
 }

@@ -47,7 +47,8 @@ pub enum ReviewAnswer {
     Different,
 }
 
-/// What a person said last about two clinical patient ids; ground.
+/// What was said last about two clinical patient ids: by a person, which is ground and stands over every message; or by a
+/// message that links or unlinks them (A24, A37), as long as no person says anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentityDecision {
     /// The lesser id, as it was when it was asked.
@@ -56,6 +57,8 @@ pub struct IdentityDecision {
     pub other: String,
     /// One person, or two.
     pub answer: ReviewAnswer,
+    /// A person said it.
+    pub is_of_person: bool,
 }
 
 /// A review as the console shows it.

@@ -20,6 +20,8 @@ const MESSAGE_KEYS: &[&str] = &[
     "make",
     "join_text",
     "merge",
+    "link",
+    "unlink",
     "events",
     "ignore",
     "bundle",
@@ -95,6 +97,7 @@ impl Checker<'_> {
         let events = self.events(node, &make);
         let ignore = self.ignored(node, &source);
         let merge = node.get("merge").and_then(|merge| self.merge(merge, &make));
+        let link = self.link(node, &make);
         let join_text = match node.get("join_text") {
             None => false,
             Some(given) if given.scalar() == Some("OBX") => true,
@@ -107,7 +110,17 @@ impl Checker<'_> {
         if structure.as_deref().is_some_and(|id| hl7v2::dictionary::structure(id).is_none()) {
             self.findings.add(node.place, "E0214", "no HL7 version has this message structure");
         }
-        MessagePlan { name: name.to_owned(), structure, require, make, events, ignore, merge, join_text }
+        MessagePlan {
+            name: name.to_owned(),
+            structure,
+            require,
+            make,
+            events,
+            ignore,
+            merge,
+            link,
+            join_text,
+        }
     }
 
     fn required(&mut self, item: &Node, source: &Source) -> Option<Path> {
@@ -184,6 +197,21 @@ impl Checker<'_> {
             self.findings.add(node.place, "E0103", "merge needs the handles of survivor and retired");
         }
         pair
+    }
+
+    /// `link: HANDLE` or `unlink: HANDLE`: what the message says of the Patients of that handle.
+    fn link(&mut self, node: &Node, make: &[Make]) -> Option<(String, bool)> {
+        let (given, is_one) = match (node.get("link"), node.get("unlink")) {
+            (Some(given), None) => (given, true),
+            (None, Some(given)) => (given, false),
+            (None, None) => return None,
+            (Some(_), Some(given)) => {
+                self.findings.add(given.place, "E0103", "a message links patients or unlinks them");
+                return None;
+            }
+        };
+        let name = given.scalar()?.to_owned();
+        self.known_handle(&name, given.place, make).then_some((name, is_one))
     }
 
     fn known_handle(&mut self, name: &str, place: Place, make: &[Make]) -> bool {

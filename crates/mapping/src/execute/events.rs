@@ -4,7 +4,7 @@ use super::resource::{mentions, push_to};
 use super::scope::Scope;
 use super::{Executor, Instance};
 use crate::plan::{Event, MessagePlan};
-use crate::{Mode, PatientMerge, ReplacedSet, ResourceSet};
+use crate::{Mode, PatientLink, PatientMerge, ReplacedSet, ResourceSet};
 use serde_json::{Map, Value, json};
 
 impl<'a> Executor<'a> {
@@ -111,6 +111,25 @@ impl<'a> Executor<'a> {
             merges.push(PatientMerge { survivor, retired });
         }
         merges
+    }
+
+    /// A24 and A37: the first Patient of the handle with each of the others.
+    pub(super) fn links(&mut self, plan: &MessagePlan) -> Vec<PatientLink> {
+        let Some((handle, is_one)) = &plan.link else { return Vec::new() };
+        let handle_of = |instance: &Instance| plan.make.get(instance.make).map(|make| make.handle.as_str());
+        let linked = self.instances.iter().filter(|instance| handle_of(instance) == Some(handle));
+        let mut ids = linked.map(|instance| instance.id.clone()).collect::<Vec<_>>().into_iter();
+        let Some(one) = ids.next() else { return Vec::new() };
+        let others: Vec<String> = ids.collect();
+        if others.is_empty() {
+            self.report_plain(
+                fhir::Severity::Warning,
+                fhir::IssueCode::BusinessRule,
+                "PID-3",
+                "the message names one patient alone",
+            );
+        }
+        others.into_iter().map(|other| PatientLink { one: one.clone(), other, is_one: *is_one }).collect()
     }
 }
 

@@ -156,6 +156,7 @@ impl<'a> Executor<'a> {
         self.enumerate(plan, event)?;
         let mut sets = self.resources(plan, event)?;
         let merges = self.merges(plan, &mut sets);
+        let links = self.links(plan);
         let replaced = self.replaced(plan, event, &sets);
         self.fill_identifiers(&mut sets);
         let persons = self.persons();
@@ -165,7 +166,7 @@ impl<'a> Executor<'a> {
         if let Some(set) = self.provenance(package, &sets) {
             sets.push(set);
         }
-        let change = Change { sets, replaced, merges, persons };
+        let change = Change { sets, replaced, merges, links, persons };
         Ok(self.finish(change, keys))
     }
 

@@ -183,6 +183,14 @@ fn check(
             failures.push(format!("{count} merges, not {merges}"));
         }
     }
+    if let Some(links) = case.node.get("links") {
+        let told: Vec<&str> =
+            translation.change.links.iter().map(|link| if link.is_one { "one" } else { "two" }).collect();
+        let wanted: Vec<&str> = links.items().iter().filter_map(Node::scalar).collect();
+        if told != wanted {
+            failures.push(format!("links are {told:?}, not {wanted:?}"));
+        }
+    }
     if let Some(bundle) = case.node.get("bundle") {
         expect(bundle, Some(&translation.bundle()), "bundle", failures);
     }

@@ -101,3 +101,28 @@ pub fn merge(feed: &str, control_id: &str, list: &[&str], retired: &[&str], abou
     let mrg = format!("MRG|{}", numbers(retired));
     message(feed, "ADT^A40^ADT_A39", control_id, &[pid(list, about), mrg])
 }
+
+/// ADT^A24 of two records, or ADT^A37.
+pub fn link(
+    feed: &str,
+    control_id: &str,
+    kind: Link,
+    one: (&[&str], About),
+    other: (&[&str], About),
+) -> String {
+    let event = match kind {
+        Link::Joins => "A24",
+        Link::Parts => "A37",
+    };
+    let segments = [pid(one.0, one.1), pid(other.0, other.1).replacen("PID|1|", "PID|2|", 1)];
+    message(feed, &format!("ADT^{event}^ADT_{event}"), control_id, &segments)
+}
+
+/// What a message says of two records.
+#[derive(Clone, Copy)]
+pub enum Link {
+    /// They are of one person.
+    Joins,
+    /// They are of two.
+    Parts,
+}

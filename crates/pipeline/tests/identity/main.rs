@@ -4,6 +4,7 @@
 
 mod answers;
 mod feeds;
+mod links;
 mod merges;
 mod orders;
 mod refusal;

@@ -18,7 +18,8 @@ CREATE INDEX reviews_open ON reviews (review) WHERE answer IS NULL;
 -- Every message that waits for the answer.
 CREATE TABLE review_messages (review INTEGER NOT NULL, message BLOB NOT NULL,
     PRIMARY KEY (review, message)) STRICT, WITHOUT ROWID;
--- What a person said last about two ids; one < other. Ground: no derivation writes here.
+-- What was said last about two ids; one < other. of_person 1: by a person, ground, which no message changes. 0: by a message.
 CREATE TABLE identity_decisions (one TEXT NOT NULL, other TEXT NOT NULL, answer INTEGER NOT NULL,
-    decided_by TEXT NOT NULL, decided_us INTEGER NOT NULL, PRIMARY KEY (one, other)) STRICT, WITHOUT ROWID;
+    decided_by TEXT NOT NULL, decided_us INTEGER NOT NULL, of_person INTEGER NOT NULL,
+    PRIMARY KEY (one, other)) STRICT, WITHOUT ROWID;
 CREATE INDEX identity_decisions_by_other ON identity_decisions (other);

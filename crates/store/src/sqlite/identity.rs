@@ -83,7 +83,7 @@ impl PatientIndex for Sqlite {
                 SELECT ?2 UNION SELECT a.alias FROM patient_aliases a JOIN others ON a.patient = others.id)
             SELECT d.answer FROM ones CROSS JOIN others JOIN identity_decisions d
                 ON d.one = min(ones.id, others.id) AND d.other = max(ones.id, others.id)
-            ORDER BY d.decided_us DESC LIMIT 1";
+            ORDER BY d.of_person DESC, d.decided_us DESC LIMIT 1";
         let number: Option<i64> =
             sqlx::query_scalar(sql).bind(one).bind(other).fetch_optional(&self.node).await?;
         number.map(said).transpose()
@@ -111,8 +111,9 @@ impl PatientIndex for Sqlite {
         let mut asked = Rows::statement(
             "WITH RECURSIVE same (id) AS (",
             "UNION SELECT a.alias FROM patient_aliases a JOIN same ON a.patient = same.id)
-             SELECT d.one, d.other, d.answer FROM same JOIN identity_decisions d ON d.one = same.id
-             UNION SELECT d.one, d.other, d.answer FROM same JOIN identity_decisions d ON d.other = same.id",
+             SELECT d.one, d.other, d.answer, d.of_person FROM same JOIN identity_decisions d ON d.one = same.id
+             UNION SELECT d.one, d.other, d.answer, d.of_person FROM same JOIN identity_decisions d
+                ON d.other = same.id",
             1,
         );
         patients.iter().for_each(|patient| asked.push([patient.as_str().into()]));
@@ -123,6 +124,7 @@ impl PatientIndex for Sqlite {
                 one: row.try_get(0)?,
                 other: row.try_get(1)?,
                 answer: said(row.try_get(2)?)?,
+                is_of_person: row.try_get(3)?,
             })
         };
         rows.iter().map(decision).collect()
@@ -152,6 +154,29 @@ pub(super) async fn raise(review: &NewReview, connection: &mut SqliteConnection)
     )
     .bind(review.id.as_bytes().to_vec())
     .bind(review.message.0.as_bytes().to_vec())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Enters what a message says of two ids, unless a person said something.
+pub(super) async fn say(
+    decision: &IdentityDecision,
+    message: &JournalId,
+    at_us: Micros,
+    connection: &mut SqliteConnection,
+) -> Result<()> {
+    let (one, other) = ordered(&decision.one, &decision.other);
+    sqlx::query(
+        "INSERT INTO identity_decisions (one, other, answer, decided_by, decided_us, of_person) VALUES (?, ?, ?, ?, ?, 0)
+         ON CONFLICT (one, other) DO UPDATE SET answer = excluded.answer, decided_by = excluded.decided_by,
+            decided_us = excluded.decided_us WHERE of_person = 0",
+    )
+    .bind(one)
+    .bind(other)
+    .bind(number_of(decision.answer))
+    .bind(message.0.to_string())
+    .bind(at_us)
     .execute(connection)
     .await?;
     Ok(())
@@ -214,9 +239,9 @@ struct Act {
 impl Act {
     async fn enter(&self, (one, other): (String, String), connection: &mut SqliteConnection) -> Result<()> {
         sqlx::query(
-            "INSERT INTO identity_decisions (one, other, answer, decided_by, decided_us) VALUES (?, ?, ?, ?, ?)
+            "INSERT INTO identity_decisions (one, other, answer, decided_by, decided_us, of_person) VALUES (?, ?, ?, ?, ?, 1)
              ON CONFLICT (one, other) DO UPDATE SET answer = excluded.answer, decided_by = excluded.decided_by,
-                decided_us = excluded.decided_us",
+                decided_us = excluded.decided_us, of_person = 1",
         )
         .bind(one)
         .bind(other)

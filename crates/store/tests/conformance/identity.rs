@@ -1,7 +1,8 @@
 //! The patient index.
 
 use store::{
-    Cause, Error, NewReview, PATIENT_KEY, PatientAlias, PatientIdentifier, ReviewAnswer, Seq, WriteSet,
+    Cause, Error, IdentityDecision, NewReview, PATIENT_KEY, PatientAlias, PatientIdentifier, ReviewAnswer,
+    Seq, WriteSet,
 };
 use uuid::Uuid;
 
@@ -171,4 +172,29 @@ pub async fn a_decision_about_nobody_is_refused(adapter: &impl Adapter) {
     assert!(matches!(decide("p1", "p2").await, Err(Error::NotFound)));
     assert!(matches!(decide("p1", "p1").await, Err(Error::Conflict(_))));
     assert!(node.ledger.unsealed(10).await.expect("reads").is_empty());
+}
+
+pub async fn a_message_says_who_is_who_until_a_person_does(adapter: &impl Adapter) {
+    let node = adapter.clinical().await;
+    let said = |seq, answer| {
+        let mut set = about(seq, &["p1", "p2"]);
+        let decision = IdentityDecision { one: "p2".into(), other: "p1".into(), answer, is_of_person: false };
+        set.decisions = vec![decision];
+        set
+    };
+    let read = async |node: &Clinical| {
+        let decisions = node.index.decisions(&["p1".to_owned()]).await.expect("reads");
+        assert_eq!(decisions.len(), 1, "one pair, one word");
+        assert_eq!((decisions[0].one.as_str(), decisions[0].other.as_str()), ("p1", "p2"));
+        (decisions[0].answer, decisions[0].is_of_person)
+    };
+    commit(&node, said(1, ReviewAnswer::Same)).await;
+    assert_eq!(read(&node).await, (ReviewAnswer::Same, false));
+    commit(&node, said(2, ReviewAnswer::Different)).await;
+    let node = adapter.clinical().await;
+    assert_eq!(read(&node).await, (ReviewAnswer::Different, false), "the last message counts");
+    decide(&node, "p1", "p2", ReviewAnswer::Same, NOW_US).await;
+    commit(&node, said(3, ReviewAnswer::Different)).await;
+    assert_eq!(read(&node).await, (ReviewAnswer::Same, true), "a person's word stands over every message");
+    assert_eq!(node.index.answered("p2", "p1").await.expect("reads"), Some(ReviewAnswer::Same));
 }

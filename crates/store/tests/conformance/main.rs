@@ -82,7 +82,7 @@ macro_rules! conformance {
                 an_identifier_has_one_holder_and_follows_merges identifiers_of_a_patient_include_those_of_its_aliases
                 a_review_is_raised_once_and_answered_once an_answer_reprocesses_every_message_that_waits
                 a_decision_is_found_from_either_side_and_under_aliases the_last_decision_counts
-                a_decision_about_nobody_is_refused;
+                a_decision_about_nobody_is_refused a_message_says_who_is_who_until_a_person_does;
             outbox:
                 a_lane_is_first_in_first_out a_waiting_row_holds_its_lane_back
                 a_dead_row_does_not_block_its_lane a_settled_delivery_is_not_claimed_again

@@ -10,11 +10,11 @@ use super::plan::Plan;
 use super::prepare::{PreparedRecord, PreparedVersion};
 use super::state::State;
 use crate::sqlite::codes::message_state_number;
-use crate::sqlite::identity::raise;
+use crate::sqlite::identity::{raise, say};
 use crate::sqlite::rows::{Rows, run};
 use crate::{
-    Cause, Error, Key, MessageRow, MessageState, NewDelivery, NewPseudonym, NewReview, PATIENT_KEY,
-    PatientAlias, PatientIdentifier, Result, WriteSet,
+    Cause, Error, IdentityDecision, Key, MessageRow, MessageState, NewDelivery, NewPseudonym, NewReview,
+    PATIENT_KEY, PatientAlias, PatientIdentifier, Result, WriteSet,
 };
 
 const INSERT_MESSAGES: &str =
@@ -38,6 +38,7 @@ pub(in crate::sqlite) struct PreparedSet {
     records: Vec<PreparedRecord>,
     identifiers: Vec<PatientIdentifier>,
     reviews: Vec<NewReview>,
+    decisions: Vec<IdentityDecision>,
 }
 
 impl PreparedSet {
@@ -65,6 +66,7 @@ impl PreparedSet {
             pseudonyms: set.pseudonyms,
             identifiers: set.identifiers,
             reviews: set.reviews,
+            decisions: set.decisions,
         })
     }
 
@@ -128,6 +130,11 @@ pub(super) async fn write(
     aliases(&written, connection).await?;
     for review in written.iter().flat_map(|set| &set.reviews) {
         raise(review, connection).await?;
+    }
+    for set in &written {
+        for decision in &set.decisions {
+            say(decision, &set.message.id, set.message.processed_us, connection).await?;
+        }
     }
     resolve(&written, connection).await?;
     let records = written.iter().flat_map(|set| set.records.iter().cloned());
