@@ -183,6 +183,8 @@ async fn a_prescription_for_an_unknown_patient_waits_for_no_one_and_finds_them_l
     let first = &pages(&visitor, 1, &[&person]).await[0];
     assert!(first.text.contains("routed") && first.text.contains("MedicationRequest/"));
     assert!(!first.text.contains("patient.linked"), "there is nobody yet to be one with");
+    assert!(first.text.contains("Known to this feed alone."), "the page says what is missing");
+    assert!(visitor.get("/live").await.text.contains("known to this feed alone"), "and so does the list");
 
     // The hospital registers the person afterwards: one patient, on both sides, with the prescription.
     pair.sender().await.accepted(&person.a01("U-2")).await;
@@ -208,6 +210,7 @@ async fn a_prescription_for_an_unknown_patient_waits_for_no_one_and_finds_them_l
     assert!(found["address"][0]["line"][0].is_string(), "what the hospital knows is there too");
     let second = &pages(&visitor, 2, &[&person]).await[1];
     assert!(second.text.contains("patient.linked"), "the page says that two became one");
+    assert!(!second.text.contains("Known to this feed alone."), "the hospital knows them");
     pair.stop_onprem().await;
     let store = stored::clinical(&pair.onprem_config.data).await;
     let rows = stored::messages(&store).await;

@@ -22,6 +22,10 @@ pub(crate) const PAGE_ROWS: usize = 50;
 const TERM_BYTES_MAX: usize = 200;
 /// `MessageRow::flags`: the same control id came with other bytes.
 const FLAG_CONTROL_ID_REUSED: u32 = 1;
+/// The same: the authority that names patients has not told of this one.
+const FLAG_KNOWN_HERE_ONLY: u32 = 2;
+/// The same: a person said the contrary of what it says of two patients.
+const FLAG_SAID_OTHERWISE: u32 = 4;
 
 /// Which messages to list, as the URL says it.
 #[derive(Debug, Default, Deserialize)]
@@ -83,6 +87,10 @@ pub(crate) struct Row {
     pub(crate) mapped: u32,
     pub(crate) total: u32,
     pub(crate) is_control_id_reused: bool,
+    /// The patient is known to this feed alone.
+    pub(crate) is_known_here_only: bool,
+    /// It links or unlinks two patients, and a person's word stands against it.
+    pub(crate) is_said_otherwise: bool,
     /// A message that was made by an edit of this one is applied.
     pub(crate) is_resolved: bool,
     pub(crate) is_child: bool,
@@ -103,6 +111,8 @@ impl Row {
             mapped: row.leaves_mapped,
             total: row.leaves_total,
             is_control_id_reused: row.flags & FLAG_CONTROL_ID_REUSED != 0,
+            is_known_here_only: row.flags & FLAG_KNOWN_HERE_ONLY != 0,
+            is_said_otherwise: row.flags & FLAG_SAID_OTHERWISE != 0,
             is_resolved: row.resolved_by.is_some(),
             is_child: row.parent.is_some(),
             query: String::new(),

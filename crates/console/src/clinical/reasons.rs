@@ -73,6 +73,14 @@ const TABLE: &[(&str, Words)] = &[
         ),
     ),
     (
+        "too-many-patients",
+        held(
+            "It concerns more patients than are derived together",
+            "Numbers connect the patients of this message with very many others, so it is not applied.",
+            "Look for a number that many people share, such as a placeholder, and take its authority out of those the site trusts.",
+        ),
+    ),
+    (
         "cannot-be-applied",
         held(
             "It could not be applied",
@@ -190,6 +198,7 @@ mod tests {
             "head, \"",
             "payload, \"",
             "RELEASE_REFUSED: &str = \"",
+            "TOO_MANY_PATIENTS: &str = \"",
             "Self::Quarantined(\"",
         ];
         let mut found = std::collections::BTreeSet::new();

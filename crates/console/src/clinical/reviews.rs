@@ -119,6 +119,7 @@ fn against(code: &str) -> &'static str {
         "two-numbers-of-one-authority" => {
             "One authority gave them two numbers, and so says that they are two persons."
         }
+        "merged-before" => "A merge made them one before, and a message does not take a merge back.",
         _ => "They contradict each other in another way.",
     }
 }

@@ -341,3 +341,23 @@ async fn a_reprocess_asked_twice_waits_once() {
     assert!(browser.submit(&reprocess, "").await.text.contains("waits for a reprocess already"));
     assert_eq!(node.clinical.asked.lock().expect("lock").len(), 1);
 }
+
+#[tokio::test]
+async fn what_is_particular_about_a_message_is_said_in_the_list_and_on_its_page() {
+    let node = Arc::new(Node::default());
+    node.clinical.fill(&node);
+    let words = ["Known to this feed alone.", "Contrary to a person's word."];
+    for flags in 0..8_u32 {
+        node.clinical.rows.lock().expect("lock").iter_mut().for_each(|row| row.flags = flags);
+        let browser = signed_in(&node, true).await;
+        let (page, list) = (browser.get(&url(0)).await.text, browser.get("/live").await.text);
+        for (bit, tag) in
+            [(1, "control id reused"), (2, "known to this feed alone"), (4, "contrary to a person's word")]
+        {
+            assert_eq!(list.contains(tag), flags & bit != 0, "{flags}: {tag}");
+        }
+        for (bit, words) in [2, 4].into_iter().zip(words) {
+            assert_eq!(page.contains(words), flags & bit != 0, "{flags}: {words}");
+        }
+    }
+}
