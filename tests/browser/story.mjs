@@ -91,6 +91,7 @@ async function message({ page, keyboard, gates, picture }) {
   const [, year, month, day] = /^(\d{4})(\d\d)(\d\d)/.exec(raw[0]);
   assert.ok(fhir.some((line) => line.includes(`"birthDate": "${year}-${month}-${day}"`)), `FHIR lights ${fhir.length} lines without the birth date`);
   assert.ok(twin.length > 0 && twin.every((value) => value === year), "the twin says something else than the year");
+  await page.evaluate(() => scrollTo(0, 0));
   await picture("message");
   await panels({ page, keyboard }, `${year}-${month}-${day}`);
 }

@@ -5,6 +5,7 @@ mod bad_input;
 mod bench;
 mod broad;
 mod configuration;
+mod correct;
 mod demo;
 mod doctor;
 mod gauges;

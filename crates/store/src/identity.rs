@@ -94,15 +94,18 @@ pub trait PatientIndex: Send + Sync {
     /// # Errors
     /// When the database cannot be read.
     async fn review(&self, id: Uuid) -> Result<Option<Review>>;
-    /// Answers a review and asks the pipeline to reprocess every message that waits for it, with the act's record; one
-    /// transaction. The same answer again changes nothing.
+    /// Answers a review and asks the pipeline to reprocess every message that waits or waited for it, with the act's
+    /// record; one transaction. `instead_of`: the answer that stands and is taken back. The same answer again changes
+    /// nothing.
     ///
     /// # Errors
-    /// [`crate::Error::NotFound`] when it is unknown, [`crate::Error::Conflict`] when it was answered otherwise.
+    /// [`crate::Error::NotFound`] when it is unknown, [`crate::Error::Conflict`] when another answer stands than
+    /// `instead_of`.
     async fn answer(
         &self,
         id: Uuid,
         answer: ReviewAnswer,
+        instead_of: Option<ReviewAnswer>,
         by: &str,
         at_us: Micros,
         record: audit::Record,

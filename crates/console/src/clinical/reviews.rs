@@ -84,7 +84,8 @@ struct AnswerPage {
     answer: &'static str,
     question: &'static str,
     consequences: &'static [&'static str],
-    /// The answer that stands and is taken back; empty: none.
+    /// The answer that stands and is taken back, as code and in words; empty: none.
+    instead: &'static str,
     instead_of: &'static str,
 }
 
@@ -97,12 +98,19 @@ pub(crate) struct Said {
     reason: String,
     #[serde(default)]
     answer: String,
+    /// The answer that is taken back, as it stood when this one was confirmed.
+    #[serde(default)]
+    instead: String,
     #[serde(default)]
     confirm: String,
 }
 
 const ANSWERS: [(ReviewAnswer, &str); 2] =
     [(ReviewAnswer::Same, "same"), (ReviewAnswer::Different, "different")];
+
+fn answer_of(code: &str) -> Option<(ReviewAnswer, &'static str)> {
+    ANSWERS.into_iter().find(|(_, known)| *known == code)
+}
 
 fn word(answer: ReviewAnswer) -> &'static str {
     match answer {
@@ -184,17 +192,22 @@ pub(crate) async fn answer(
     Form(said): Form<Said>,
 ) -> Result<Response, Error> {
     check_form(&session, &said.token)?;
-    let given = ANSWERS.into_iter().find(|(_, word)| *word == said.answer);
-    let (answer, code) = given.ok_or(Error::Invalid("answer"))?;
+    let (answer, code) = answer_of(&said.answer).ok_or(Error::Invalid("answer"))?;
+    let instead = answer_of(&said.instead);
     let review = read(&server, &id).await?;
     if said.confirm != "yes" {
         return confirm(&server, &session, &review, answer, code);
     }
-    let record = record_of(&server, &session, peer, &review, Kind::ReviewAnswered)?
+    let mut record = record_of(&server, &session, peer, &review, Kind::ReviewAnswered)?
         .outcome("ok")
         .object("answer", code)
         .map_err(not_recorded)?;
-    match settle(&server, &session, &review, answer, record).await {
+    if let Some((_, code)) = instead {
+        record = record.object("instead-of", code).map_err(not_recorded)?;
+    }
+    let (index, instead_of) = (&of(&server)?.reviews, instead.map(|(answer, _)| answer));
+    let now_us = (server.console.now_us)();
+    match index.answer(review.question.id, answer, instead_of, session.user, now_us, record).await {
         Ok(()) => Ok(Redirect::to(&format!("/reviews/{}", review.question.id)).into_response()),
         Err(store::Error::Conflict(_)) => html(&Notice {
             frame: Frame::of(&server, &session, "Not answered"),
@@ -204,24 +217,6 @@ pub(crate) async fn answer(
             explains_sign_in: false,
         }),
         Err(error) => Err(error.into()),
-    }
-}
-
-/// Answers an open review, or takes the answer of another one back.
-async fn settle(
-    server: &Server,
-    session: &Session,
-    review: &Review,
-    answer: ReviewAnswer,
-    record: Record,
-) -> Result<(), store::Error> {
-    let Some(clinical) = &server.console.clinical else { return Err(store::Error::NotFound) };
-    let (now_us, question) = ((server.console.now_us)(), &review.question);
-    match (&review.answered, question.patients.as_slice()) {
-        (Some((given, ..)), [one, .., other]) if *given != answer => {
-            clinical.reviews.decide(one, other, answer, session.user, now_us, record).await
-        }
-        _ => clinical.reviews.answer(question.id, answer, session.user, now_us, record).await,
     }
 }
 
@@ -237,6 +232,7 @@ fn confirm(
         ReviewAnswer::Different => ("Say that they are different persons?", &IF_DIFFERENT),
     };
     let standing = review.answered.as_ref().map(|(given, ..)| *given).filter(|given| *given != answer);
+    let instead = standing.and_then(|standing| ANSWERS.into_iter().find(|(known, _)| *known == standing));
     html(&AnswerPage {
         frame: Frame::of(server, session, "Answer a review"),
         form_token: session.form_token.clone(),
@@ -244,6 +240,7 @@ fn confirm(
         answer: code,
         question,
         consequences,
+        instead: instead.map(|(_, code)| code).unwrap_or_default(),
         instead_of: standing.map(word).unwrap_or_default(),
     })
 }

@@ -90,31 +90,28 @@ impl PatientIndex for Node {
         &self,
         id: Uuid,
         answer: ReviewAnswer,
+        instead_of: Option<ReviewAnswer>,
         by: &str,
         _: Micros,
         record: Record,
     ) -> Result<()> {
         assert_eq!((id, by), (Uuid::from_u128(21), "operator"));
-        if *self.clinical.answer_conflicts.lock().expect("lock") {
+        let mut answers = self.clinical.answers.lock().expect("lock");
+        let standing = answers.last().map(|(answer, _)| *answer);
+        if standing == Some(answer) {
+            return Ok(());
+        }
+        if standing != instead_of {
             return Err(store::Error::Conflict("answered otherwise"));
         }
-        self.clinical.answers.lock().expect("lock").push((answer, record));
+        answers.push((answer, record));
         Ok(())
     }
     async fn answered(&self, _: &str, _: &str) -> Result<Option<ReviewAnswer>> {
         Err(refused())
     }
-    async fn decide(
-        &self,
-        one: &str,
-        other: &str,
-        answer: ReviewAnswer,
-        _: &str,
-        _: Micros,
-        _: Record,
-    ) -> Result<()> {
-        self.clinical.decided.lock().expect("lock").push((one.to_owned(), other.to_owned(), answer));
-        Ok(())
+    async fn decide(&self, _: &str, _: &str, _: ReviewAnswer, _: &str, _: Micros, _: Record) -> Result<()> {
+        Err(refused())
     }
     async fn decisions(&self, _: &[String]) -> Result<Vec<IdentityDecision>> {
         Err(refused())

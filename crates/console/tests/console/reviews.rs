@@ -81,22 +81,29 @@ async fn an_answer_is_asked_once_more_and_then_given_with_its_record() {
 }
 
 #[tokio::test]
-async fn an_answer_is_taken_back_by_a_decision() {
+async fn an_answer_is_taken_back_as_it_stood_when_that_was_confirmed() {
     let (node, browser) = filled().await;
     browser.submit(&url("/answer"), "answer=same&confirm=yes").await;
     let page = browser.submit(&url("/answer"), "answer=different").await.text;
     assert!(page.contains("The answer that stands is <strong>same person</strong>"));
-    browser.submit(&url("/answer"), "answer=different&confirm=yes").await;
-    let decided = node.clinical.decided.lock().expect("lock").clone();
-    assert_eq!(decided, [(crate::sample::PATIENT.to_owned(), OTHER.to_owned(), ReviewAnswer::Different)]);
+    assert!(page.contains("name=\"instead\" value=\"same\""));
+    for _ in 0..2 {
+        let answer = browser.submit(&url("/answer"), "answer=different&instead=same&confirm=yes").await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    }
+    let given = node.clinical.answers.lock().expect("lock").clone();
+    let [_, (what, record)] = given.as_slice() else { panic!("two answers: {}", given.len()) };
+    assert_eq!(*what, ReviewAnswer::Different);
+    assert!(record.objects().contains(&("instead-of".to_owned(), "same".to_owned())));
 }
 
 #[tokio::test]
 async fn an_answer_given_otherwise_in_the_meantime_changes_nothing() {
     let (node, browser) = filled().await;
-    *node.clinical.answer_conflicts.lock().expect("lock") = true;
+    browser.submit(&url("/answer"), "answer=different&confirm=yes").await;
     let page = browser.submit(&url("/answer"), "answer=same&confirm=yes").await;
     assert!(page.status == StatusCode::OK && page.text.contains("Somebody answered this question"));
+    assert_eq!(node.clinical.answers.lock().expect("lock").len(), 1);
 }
 
 #[tokio::test]

@@ -44,8 +44,6 @@ pub struct ClinicalNode {
     /// Outcomes of requests.
     pub settled: Mutex<HashMap<Uuid, String>>,
     pub answers: Mutex<Vec<(ReviewAnswer, Record)>>,
-    pub answer_conflicts: Mutex<bool>,
-    pub decided: Mutex<Vec<(String, String, ReviewAnswer)>>,
     pub revived: Mutex<Vec<Record>>,
     pub is_dead: Mutex<bool>,
     pub processed: watch::Sender<Seq>,
@@ -60,8 +58,6 @@ impl Default for ClinicalNode {
             asked: Mutex::default(),
             settled: Mutex::default(),
             answers: Mutex::default(),
-            answer_conflicts: Mutex::default(),
-            decided: Mutex::default(),
             revived: Mutex::default(),
             is_dead: Mutex::default(),
             processed: watch::Sender::new(Seq(0)),

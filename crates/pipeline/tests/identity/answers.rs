@@ -1,7 +1,7 @@
 //! Contradictions are questions, and answers are ground.
 
 use audit::Kind;
-use store::{MessageState, ReviewAnswer};
+use store::{MessageState, PatientIndex as _, ReviewAnswer};
 
 use crate::feeds::{ALDER, About, EMR, LABORATORY, NOTHING, PHARMACY, ROWAN, result, update};
 use crate::rig::{Rig, named, values};
@@ -63,8 +63,17 @@ async fn the_answer_same_links_and_the_opposite_unlinks() {
     assert_eq!(rig.all("AllergyIntolerance").await.len(), 3);
     let patients = rig.released().await.into_iter().filter(|(kind, _)| kind == "Patient").count();
     assert_eq!(patients, 1, "one pseudonym");
+    let linked = rig.state().await;
     rig.decide(&named("MR 42"), &named("PI 7"), ReviewAnswer::Different).await;
     assert_eq!(rig.all("Patient").await.len(), 2);
+    rig.decide(&named("MR 42"), &named("PI 7"), ReviewAnswer::Same).await;
+    // The answer itself can be taken back, and that too.
+    for (answer, patients) in [(ReviewAnswer::Different, 2), (ReviewAnswer::Same, 1)] {
+        let review = rig.store.review(review.question.id).await.expect("reads").expect("is there");
+        rig.answer(&review, answer).await;
+        assert_eq!(rig.all("Patient").await.len(), patients, "{answer:?}");
+    }
+    assert_eq!(rig.state().await, linked);
 }
 
 #[tokio::test]

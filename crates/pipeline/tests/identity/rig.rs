@@ -311,7 +311,9 @@ impl Rig {
     /// Answers a review, and processes what waited for it.
     pub async fn answer(&mut self, review: &Review, answer: ReviewAnswer) {
         let record = audit::Record::new(Kind::ReviewAnswered, Uuid::new_v4(), "node-1", now_us());
-        self.store.answer(review.question.id, answer, "ann", now_us(), record).await.expect("answers");
+        let standing = review.answered.as_ref().map(|(answer, ..)| *answer);
+        let id = review.question.id;
+        self.store.answer(id, answer, standing, "ann", now_us(), record).await.expect("answers");
         self.run().await;
     }
 

@@ -67,13 +67,14 @@ impl PatientIndex for Sqlite {
         &self,
         id: Uuid,
         answer: ReviewAnswer,
+        instead_of: Option<ReviewAnswer>,
         by: &str,
         at_us: Micros,
         record: audit::Record,
     ) -> Result<()> {
         self.clinical()?;
         let (by, record) = (by.to_owned(), PreparedRecord::new(&record));
-        self.job(|reply| Answer { id, act: Act { answer, by, at_us, record }, reply }).await
+        self.job(|reply| Answer { id, instead_of, act: Act { answer, by, at_us, record }, reply }).await
     }
 
     async fn answered(&self, one: &str, other: &str) -> Result<Option<ReviewAnswer>> {
@@ -260,6 +261,7 @@ impl Act {
 
 struct Answer {
     id: Uuid,
+    instead_of: Option<ReviewAnswer>,
     act: Act,
     reply: Reply<()>,
 }
@@ -276,8 +278,8 @@ impl Job for Answer {
         let (patients, before) = found.ok_or(Error::NotFound)?;
         match before.map(said).transpose()? {
             Some(answer) if answer == self.act.answer => return Ok(()),
-            Some(_) => return Err(Error::Conflict("the review was answered otherwise")),
-            None => {}
+            standing if standing == self.instead_of => {}
+            _ => return Err(Error::Conflict("the review was answered otherwise")),
         }
         let patients = list(&patients);
         for (index, one) in patients.iter().enumerate() {

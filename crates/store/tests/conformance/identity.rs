@@ -99,12 +99,20 @@ pub async fn a_review_is_raised_once_and_answered_once(adapter: &impl Adapter) {
     assert_eq!(node.index.reviews(true, 1).await.expect("reads").len(), 1);
     let id = question.id;
     let answer = async |answer| {
-        node.index.answer(id, answer, "ann", NOW_US, record(audit::Kind::ReviewAnswered)).await
+        node.index.answer(id, answer, None, "ann", NOW_US, record(audit::Kind::ReviewAnswered)).await
     };
     answer(ReviewAnswer::Same).await.expect("answers");
     answer(ReviewAnswer::Same).await.expect("the same answer again");
     assert!(matches!(answer(ReviewAnswer::Different).await, Err(Error::Conflict(_))));
     assert_eq!(node.ledger.unsealed(10).await.expect("reads").len(), 1, "one act, one record");
+    // Taken back by who knows what stands, and given again.
+    for (answer, standing) in
+        [(ReviewAnswer::Different, ReviewAnswer::Same), (ReviewAnswer::Same, ReviewAnswer::Different)]
+    {
+        let record = record(audit::Kind::ReviewAnswered);
+        node.index.answer(id, answer, Some(standing), "ann", NOW_US, record).await.expect("answers");
+        assert_eq!(node.index.answered("p1", "p2").await.expect("reads"), Some(answer));
+    }
     let node = adapter.clinical().await;
     let read = node.index.review(id).await.expect("reads").expect("exists");
     assert_eq!(read.answered, Some((ReviewAnswer::Same, "ann".to_owned(), NOW_US)));
@@ -112,7 +120,7 @@ pub async fn a_review_is_raised_once_and_answered_once(adapter: &impl Adapter) {
     let unknown = Uuid::from_u128(9);
     assert!(node.index.review(unknown).await.expect("reads").is_none());
     let record = record(audit::Kind::ReviewAnswered);
-    let refused = node.index.answer(unknown, ReviewAnswer::Same, "ann", NOW_US, record).await;
+    let refused = node.index.answer(unknown, ReviewAnswer::Same, None, "ann", NOW_US, record).await;
     assert!(matches!(refused, Err(Error::NotFound)));
 }
 
@@ -124,7 +132,10 @@ pub async fn an_answer_reprocesses_every_message_that_waits(adapter: &impl Adapt
         commit(&node, set).await;
     }
     let record = record(audit::Kind::ReviewAnswered);
-    node.index.answer(Uuid::from_u128(7), ReviewAnswer::Same, "ann", NOW_US, record).await.expect("answers");
+    node.index
+        .answer(Uuid::from_u128(7), ReviewAnswer::Same, None, "ann", NOW_US, record)
+        .await
+        .expect("answers");
     let claimed = node.messages.claim_reprocess(10).await.expect("reads");
     assert_eq!(claimed.iter().map(|(_, id)| *id).collect::<Vec<_>>(), [message(1).id, message(3).id]);
 }
@@ -138,7 +149,7 @@ pub async fn a_decision_is_found_from_either_side_and_under_aliases(adapter: &im
     assert_eq!(node.index.answered("p1", "p2").await.expect("reads"), None);
     let record = record(audit::Kind::ReviewAnswered);
     let id = Uuid::from_u128(7);
-    node.index.answer(id, ReviewAnswer::Different, "ann", NOW_US, record).await.expect("answers");
+    node.index.answer(id, ReviewAnswer::Different, None, "ann", NOW_US, record).await.expect("answers");
     for (one, other) in [("p1", "p2"), ("p2", "p1"), ("p1", "p9"), ("p9", "p1")] {
         let answered = node.index.answered(one, other).await.expect("reads");
         assert_eq!(answered, Some(ReviewAnswer::Different), "{one} {other}");
