@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::browser::{Browser, signed_in};
 use crate::ports::Node;
-use crate::sample::{OTHER, PATIENT_TOKEN, VALUES, ids};
+use crate::sample::{PATIENT_TOKEN, VALUES, ids};
 
 async fn filled() -> (Arc<Node>, Browser) {
     let node = Arc::new(Node::default());
