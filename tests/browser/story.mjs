@@ -94,6 +94,14 @@ async function message({ page, keyboard, gates, picture }) {
   await page.evaluate(() => scrollTo(0, 0));
   await picture("message");
   await panels({ page, keyboard }, `${year}-${month}-${day}`);
+  // The same bytes as a table of described values, and as bytes.
+  for (const layout of ["tree", "hex"]) {
+    await keyboard.press("1");
+    await keyboard.to(button(page, layout));
+    await keyboard.press("Enter");
+    await page.locator(`button[value="${layout}"][aria-current]`).waitFor();
+    await gates.check(`message, as ${layout}`);
+  }
 }
 
 const focusedId = (page) => page.evaluate(() => document.activeElement.id);
