@@ -79,10 +79,46 @@ async fn what_the_retired_owned_belongs_to_the_survivor() {
         "a message under the retired number does not retire the survivor"
     );
 
+    taken_back(&pair).await;
+
     pair.stop_onprem().await;
     pair.stop_cloud().await;
     let store = stored::clinical(&pair.onprem_config.data).await;
     let rows = stored::messages(&store).await;
     assert!(rows.iter().all(|row| row.state == store::MessageState::Routed), "{rows:?}");
     stored::close(store).await;
+}
+
+/// A person takes the merge back on the message's page: two patients on both sides, each with its own.
+async fn taken_back(pair: &Pair) {
+    let visitor = pair.visitor().await;
+    let mut merge = None;
+    for id in visitor.get("/live").await.messages() {
+        let page = visitor.get(&format!("/messages/{id}")).await;
+        if page.text.contains("Take the merge back") {
+            merge = Some((id, page));
+        }
+    }
+    let (id, page) = merge.expect("the page of the merge offers it");
+    let (_, retired) = page.text.split_once("name=\"retired\" value=\"").expect("a form");
+    let retired = &retired[..36];
+    let path = format!("/messages/{id}/merge");
+    let asked = visitor.submit(&page, &path, &[("retired", retired)]).await;
+    assert!(asked.text.contains("Take the merge back?"), "{}", asked.text);
+    let form = [("retired", retired), ("answer", "different")];
+    assert_eq!(visitor.submit(&asked, &path, &form).await.status, 303);
+    let (here, there) = (pair.here(), pair.there());
+    here.counted(&format!("Observation?patient={retired}"), 2).await;
+    for surface in [&here, &there] {
+        eventually("two patients who stand", || async {
+            let found = surface.search("Patient").await?;
+            match found.iter().filter(|patient| patient["active"] == true).count() {
+                2 => Ok(()),
+                other => Err(format!("{other} active")),
+            }
+        })
+        .await;
+    }
+    there.counted("Observation", 2).await;
+    assert!(visitor.get(&format!("/messages/{id}")).await.text.contains("A person took that back."));
 }

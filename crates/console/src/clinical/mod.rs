@@ -12,6 +12,7 @@ mod json;
 mod links;
 mod list;
 mod live;
+mod merge;
 mod order;
 mod panels;
 mod quarantine;
@@ -113,6 +114,7 @@ pub(crate) fn routes() -> Router<Arc<Server>> {
         .route("/messages/{id}/reveal", get(view::again).post(view::revealed))
         .route("/messages/{id}/revive/{delivery}", post(revive::revive))
         .route("/messages/{id}/reprocess", post(view::reprocess))
+        .route("/messages/{id}/merge", post(merge::merge))
         .route("/reviews", get(reviews::list))
         .route("/reviews/{id}", get(reviews::masked))
         .route("/reviews/{id}/reveal", post(reviews::revealed))

@@ -14,6 +14,7 @@ use crate::Error;
 use crate::clinical::Clinical;
 use crate::clinical::badge::{Badge, REFUSED, badge};
 use crate::clinical::list::{Choice, Row, of, page_query};
+use crate::clinical::merge::{Merge, merges};
 use crate::clinical::panels::{Found, PARTS_SHOWN_MAX, Panels, panels};
 use crate::clinical::raw::Layout;
 use crate::clinical::reasons::{self, Words};
@@ -41,6 +42,7 @@ struct MessagePage {
     id: String,
     summary: Summary,
     beside: Beside,
+    merges: Vec<Merge>,
     panels: Panels,
     layouts: [(Layout, &'static str); 3],
     is_revealed: bool,
@@ -219,6 +221,7 @@ async fn show(
     let beside = beside(clinical, &entry, &choice).await?;
     let resources = read_resources(server, detail.as_ref()).await?;
     record(server, clinical, session, peer, id, &resources, reason.map(|(code, _)| code)).await?;
+    let merges = merges(clinical, &resources).await?;
     let accesses = clinical.accesses.accesses_of(id, VIEWS_SHOWN_MAX + 1).await?;
 
     let summary = Summary::of(&entry, detail.as_ref());
@@ -234,6 +237,7 @@ async fn show(
         id: id.0.to_string(),
         summary,
         beside,
+        merges,
         panels,
         layouts: Layout::ALL,
         is_revealed: reveal,

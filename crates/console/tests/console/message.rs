@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use uuid::Uuid;
 
 use crate::browser::{Browser, signed_in};
-use crate::ports::Node;
-use crate::sample::{PATIENT_TOKEN, VALUES, ids};
+use crate::ports::{Node, START_US};
+use crate::sample::{OTHER, PATIENT, PATIENT_TOKEN, VALUES, ids, key};
 
 async fn filled() -> (Arc<Node>, Browser) {
     let node = Arc::new(Node::default());
@@ -360,4 +360,49 @@ async fn what_is_particular_about_a_message_is_said_in_the_list_and_on_its_page(
             assert_eq!(page.contains(words), flags & bit != 0, "{flags}: {words}");
         }
     }
+}
+
+/// A patient that the routed message retired.
+fn retired() -> store::Stored {
+    let body = format!(
+        r#"{{"resourceType":"Patient","id":"{OTHER}","active":false,"link":[{{"type":"replaced-by","other":{{"reference":"Patient/{PATIENT}"}}}}]}}"#
+    );
+    store::Stored {
+        key: store::ResourceKey { id: OTHER.to_owned(), ..key() },
+        version: 1,
+        updated_us: START_US,
+        patient: Some(OTHER.to_owned()),
+        deleted: false,
+        body: store::ResourceBody::new(body.into_bytes()),
+    }
+}
+
+#[tokio::test]
+async fn a_merge_is_taken_back_after_one_more_question_and_said_again() {
+    let (node, browser) = filled().await;
+    node.stored.lock().expect("lock").push(retired());
+    let merge = format!("{}/merge", url(0));
+    assert!(browser.get(&url(0)).await.text.contains("Take the merge back"));
+    let form = format!("retired={OTHER}");
+    let asked = browser.submit(&merge, &form).await;
+    assert!(asked.text.contains("Take the merge back?") && asked.text.contains("two patients again"));
+    assert!(node.clinical.decided.lock().expect("lock").is_empty(), "not yet");
+    for _ in 0..2 {
+        let answer = browser.submit(&merge, &format!("{form}&answer=different")).await;
+        assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, url(0).as_str()));
+    }
+    assert!(browser.get(&url(0)).await.text.contains("A person took that back."));
+    browser.submit(&merge, &format!("{form}&answer=same")).await;
+    let decided = node.clinical.decided.lock().expect("lock").clone();
+    let answers: Vec<_> = decided.iter().map(|(answer, _)| *answer).collect();
+    assert_eq!(answers, [store::ReviewAnswer::Different, store::ReviewAnswer::Same]);
+    let record = &decided[0].1;
+    assert_eq!((record.kind(), record.message_id()), (Kind::ReviewAnswered, Some(ids()[0])));
+    assert!(record.objects().contains(&("answer".to_owned(), "different".to_owned())));
+
+    assert_eq!(browser.post(&merge, &form).await.status, StatusCode::FORBIDDEN);
+    let unknown = format!("retired={PATIENT}");
+    assert_eq!(browser.submit(&merge, &unknown).await.status, StatusCode::NOT_FOUND);
+    let other = browser.submit(&merge, &format!("{form}&answer=perhaps")).await;
+    assert_eq!(other.status, StatusCode::BAD_REQUEST);
 }

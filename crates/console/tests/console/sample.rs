@@ -44,6 +44,7 @@ pub struct ClinicalNode {
     /// Outcomes of requests.
     pub settled: Mutex<HashMap<Uuid, String>>,
     pub answers: Mutex<Vec<(ReviewAnswer, Record)>>,
+    pub decided: Mutex<Vec<(ReviewAnswer, Record)>>,
     pub revived: Mutex<Vec<Record>>,
     pub is_dead: Mutex<bool>,
     pub processed: watch::Sender<Seq>,
@@ -58,6 +59,7 @@ impl Default for ClinicalNode {
             asked: Mutex::default(),
             settled: Mutex::default(),
             answers: Mutex::default(),
+            decided: Mutex::default(),
             revived: Mutex::default(),
             is_dead: Mutex::default(),
             processed: watch::Sender::new(Seq(0)),
