@@ -1,7 +1,12 @@
-//! A duplicate registration is merged (A40), on both sides.
+//! A duplicate registration is merged (A40), two records are linked and unlinked (A24, A37), on both sides.
 
+use std::collections::BTreeSet;
+
+use audit::Kind;
+use harness::messages::linked;
 use harness::{Pair, Person, Surface, eventually, stored};
 use serde_json::{Value, json};
+use store::MessageState;
 
 /// Two registrations of one person: the second under a number and a visit of its own.
 fn twice() -> (Person, Person) {
@@ -85,7 +90,7 @@ async fn what_the_retired_owned_belongs_to_the_survivor() {
     pair.stop_cloud().await;
     let store = stored::clinical(&pair.onprem_config.data).await;
     let rows = stored::messages(&store).await;
-    assert!(rows.iter().all(|row| row.state == store::MessageState::Routed), "{rows:?}");
+    assert!(rows.iter().all(|row| row.state == MessageState::Routed), "{rows:?}");
     stored::close(store).await;
 }
 
@@ -121,4 +126,44 @@ async fn taken_back(pair: &Pair) {
     }
     there.counted("Observation", 2).await;
     assert!(visitor.get(&format!("/messages/{id}")).await.text.contains("A person took that back."));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_records_are_linked_and_unlinked_on_both_sides() {
+    let mut pair = Pair::start("link").await;
+    let (here, there) = (pair.here(), pair.there());
+    let one = Person::new(91);
+    let other = Person { number: "7799091".into(), visit: "VQ881091".into(), ..one.clone() };
+    let mut sender = pair.sender().await;
+    sender.accepted(&one.a01("LK-1")).await;
+    sender.accepted(&other.a01("LK-2")).await;
+    here.counted("Patient", 2).await;
+    there.counted("Patient", 2).await;
+    for (event, control_id, people) in [("A24", "LK-3", 1), ("A37", "LK-4", 2), ("A24", "LK-5", 1)] {
+        sender.accepted(&linked(event, control_id, &one, &other)).await;
+        for surface in [&here, &there] {
+            eventually("each visit with its patient", || async {
+                let visits = surface.search("Encounter").await?;
+                let owners: BTreeSet<_> =
+                    visits.iter().map(|visit| visit["subject"]["reference"].to_string()).collect();
+                match (surface.count("Patient").await?, visits.len(), owners.len()) {
+                    (patients, 2, owners) if (patients, owners) == (people, people) => Ok(()),
+                    other => Err(format!("after {control_id}: {other:?}")),
+                }
+            })
+            .await;
+        }
+    }
+    drop(sender);
+    let both = here.counted("Patient", 1).await;
+    let numbers = both[0]["identifier"].to_string();
+    assert!(numbers.contains(&one.number) && numbers.contains(&other.number), "both records are found");
+    pair.stop_onprem().await;
+    let store = stored::clinical(&pair.onprem_config.data).await;
+    let rows = stored::messages(&store).await;
+    assert!(rows.iter().all(|row| row.state == MessageState::Routed), "{rows:?}");
+    for (kind, times) in [(Kind::PatientsLinked, 2), (Kind::PatientsUnlinked, 1)] {
+        assert_eq!(stored::count_records(&store, kind).await, times);
+    }
+    stored::close(store).await;
 }

@@ -173,6 +173,17 @@ impl Person {
     }
 }
 
+/// ADT^A24 of two records (`event` A24), or ADT^A37.
+pub fn linked(event: &str, control_id: &str, one: &Person, other: &Person) -> String {
+    let at = "20190402110000-0400";
+    lines(&[
+        Person::msh(&format!("ADT^{event}^ADT_{event}"), control_id, at),
+        format!("EVN|{event}|{at}"),
+        one.pid(),
+        other.pid().replacen("PID|1|", "PID|2|", 1),
+    ])
+}
+
 /// Segments as ER7, with CR after each.
 pub fn lines(segments: &[String]) -> String {
     segments.iter().map(|segment| format!("{segment}\r")).collect()
