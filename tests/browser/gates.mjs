@@ -39,6 +39,8 @@ export class Gates {
   /** Looks at the page as it is now; `name` is how findings call it. */
   async check(name) {
     this.visited += 1;
+    // A page whose style sheet is still on its way has elements, and another width.
+    await this.page.waitForLoadState("load");
     const found = (words) => this.findings.push(`${name}: ${words}`);
     this.address(await this.page.title());
     this.take(name);
