@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::codec::{Decoder, Ending, Event, Frame, Pending};
 use crate::events::{self, Closed};
 use crate::handler::{Delivery, Handler, Peer, Refusal, Reply};
+use crate::line::{Line, LineEnd};
 use crate::queue::{Outbox, settle};
 use crate::server::Config;
 use crate::stream::Stream;
@@ -59,6 +60,8 @@ pub(crate) struct Connection<H> {
     in_flight: FuturesOrdered<Answering>,
     in_flight_bytes: usize,
     outbox: Outbox,
+    /// Frames outside of the ordered replies.
+    line: LineEnd,
     /// The peer sends no more.
     at_end: bool,
     /// No more input is taken, for this reason.
@@ -75,9 +78,11 @@ pub(crate) struct Connection<H> {
 }
 
 impl<H: Handler> Connection<H> {
-    pub(crate) fn new(stream: Stream, peer: Peer, handler: Arc<H>, config: Arc<Config>) -> Self {
+    pub(crate) fn new(stream: Stream, mut peer: Peer, handler: Arc<H>, config: Arc<Config>) -> Self {
         let (reader, writer) = split(stream);
         let now = Instant::now();
+        let (line, line_end) = Line::open();
+        peer.line = line;
         Self {
             peer: Arc::new(peer),
             handler,
@@ -88,6 +93,7 @@ impl<H: Handler> Connection<H> {
             in_flight: FuturesOrdered::new(),
             in_flight_bytes: 0,
             outbox: Outbox::new(),
+            line: line_end,
             at_end: false,
             closing: None,
             sealed: false,
@@ -121,6 +127,7 @@ impl<H: Handler> Connection<H> {
                     }
                 }
                 Some(answer) = self.in_flight.next(), if !self.in_flight.is_empty() => self.take_answer(answer),
+                Some(frame) = self.line.recv(), if self.takes_line() => self.take_line(frame),
                 result = read(&mut self.reader, self.decoder.buffer()), if may_read => {
                     match result {
                         Ok(0) => self.at_end = true,
@@ -217,7 +224,7 @@ impl<H: Handler> Connection<H> {
             return self.seal(Closed::HandlerPanicked);
         };
         if self.sealed {
-            self.undelivered += u64::from(reply.payload.is_some());
+            self.undelivered += u64::from(!reply.payloads.is_empty());
             return settle(reply.delivery, Delivery::Undelivered);
         }
         let close = reply.close;
@@ -227,6 +234,19 @@ impl<H: Handler> Connection<H> {
         }
         if close {
             self.seal(Closed::ByHandler);
+        }
+    }
+
+    /// A frame of the line that cannot be sent leaves no gap, unlike a reply: the next reply is still the next one's.
+    fn take_line(&mut self, frame: Reply) {
+        self.last_read_at = self.last_read_at.max(Instant::now());
+        if self.sealed {
+            self.undelivered += 1;
+            return settle(frame.delivery, Delivery::Undelivered);
+        }
+        if !self.outbox.push(frame) {
+            self.undelivered += 1;
+            events::reply_not_encodable(&self.peer);
         }
     }
 
@@ -250,6 +270,10 @@ impl<H: Handler> Connection<H> {
         waiting < self.config.in_flight_max.max(1) && bytes_fit
     }
 
+    fn takes_line(&self) -> bool {
+        self.sealed || self.outbox.len() < self.config.in_flight_max.max(1)
+    }
+
     /// While draining, only a frame that has begun is read to its end.
     fn may_read(&self) -> bool {
         let open = self.closing.is_none() && !self.at_end && self.has_room();
@@ -258,7 +282,7 @@ impl<H: Handler> Connection<H> {
 
     fn is_done(&self) -> bool {
         let input_ended = self.closing.is_some() || self.draining && self.has_room();
-        input_ended && self.in_flight.is_empty() && self.outbox.is_empty()
+        input_ended && self.in_flight.is_empty() && self.outbox.is_empty() && self.line.is_empty()
     }
 
     /// Keeps the clocks of frame and silence, which stand still while nothing is read.
@@ -323,6 +347,12 @@ impl<H: Handler> Connection<H> {
     }
 
     async fn close(mut self) {
+        // What came in since the last look; from here on a sender is told at once.
+        self.line.close();
+        while let Ok(frame) = self.line.try_recv() {
+            self.undelivered += 1;
+            settle(frame.delivery, Delivery::Undelivered);
+        }
         let reason = self.closing.unwrap_or(Closed::Draining);
         events::connection_closed(&self.peer, reason, self.frames, self.undelivered);
         // Failing to close in order changes nothing: every reply is settled.

@@ -8,12 +8,13 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::codec::Frame;
+use crate::line::Line;
 use crate::tls::PeerCertificate;
 
 /// Answers what arrives. Frames of one connection are begun in the order they came, run concurrently, and are answered
 /// in that order. A panic ends the connection, not the listener.
 pub trait Handler: Send + Sync + 'static {
-    /// A frame came. What it returns goes back as one frame.
+    /// A frame came. What it returns goes back, each payload as one frame.
     fn frame(&self, peer: &Peer, frame: Frame) -> impl Future<Output = Reply> + Send;
 
     /// Something came that is no frame, or a connection was not taken. A reply to a refused connection is not sent.
@@ -21,7 +22,7 @@ pub trait Handler: Send + Sync + 'static {
 }
 
 /// The other end of a connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Peer {
     /// Its address.
     pub address: SocketAddr,
@@ -29,6 +30,8 @@ pub struct Peer {
     pub connection: u64,
     /// Its client certificate, when TLS asked for one.
     pub certificate: Option<PeerCertificate>,
+    /// Sends frames on this connection outside of the ordered replies. Closed for a connection that was not taken.
+    pub line: Line,
 }
 
 /// What was refused. `Debug` shows sizes only.
@@ -69,10 +72,10 @@ pub enum ConnectionRefusal {
     Handshake,
 }
 
-/// The answer to a frame. `Debug` shows its size only.
+/// The answer to a frame: no payload, one, or several. `Debug` shows sizes only.
 #[derive(Default)]
 pub struct Reply {
-    pub(crate) payload: Option<Bytes>,
+    pub(crate) payloads: Vec<Bytes>,
     pub(crate) delivery: Option<oneshot::Sender<Delivery>>,
     pub(crate) close: bool,
 }
@@ -89,7 +92,13 @@ pub enum Delivery {
 impl Reply {
     /// Sends `payload` back as one frame.
     pub fn new(payload: impl Into<Bytes>) -> Self {
-        Self { payload: Some(payload.into()), delivery: None, close: false }
+        Self::several([payload.into()])
+    }
+
+    /// Sends each payload back as a frame of its own, in this order with nothing between them; none when there are none.
+    /// They are sent or undelivered together. The caller bounds how many there are: they are held until they are out.
+    pub fn several(payloads: impl IntoIterator<Item = Bytes>) -> Self {
+        Self { payloads: payloads.into_iter().collect(), delivery: None, close: false }
     }
 
     /// Sends nothing.
@@ -97,7 +106,7 @@ impl Reply {
         Self::default()
     }
 
-    /// Says afterwards what became of it. The sender is dropped without a word only when the listener itself is dropped;
+    /// Says afterwards what became of it, of all its payloads as one. The sender is dropped without a word only when the listener itself is dropped;
     /// take that as undelivered.
     pub fn on_delivery(mut self, delivery: oneshot::Sender<Delivery>) -> Self {
         self.delivery = Some(delivery);
@@ -124,7 +133,8 @@ impl Refusal {
 
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Reply({:?} bytes, close: {})", self.payload.as_ref().map(Bytes::len), self.close)
+        let sizes: Vec<usize> = self.payloads.iter().map(Bytes::len).collect();
+        write!(f, "Reply({sizes:?} bytes, close: {})", self.close)
     }
 }
 

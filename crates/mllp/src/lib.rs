@@ -6,7 +6,7 @@
 //! - [`Decoder`] and [`encode`]: pure framing. Linear in the bytes, bounded in memory, the same events however the bytes
 //!   are cut into reads. A frame that a sender began again is never spliced to the one it broke off.
 //! - [`Listener`]: accepts connections within limits and hands frames to a [`Handler`], many in flight, answered in
-//!   order; says of each answer whether it went out.
+//!   order; says of each answer whether it went out. What is answered later goes by the [`Line`] of its [`Peer`].
 //! - [`Client`]: sends frames and waits for the replies; matching a reply to a message is the caller's.
 //!
 //! ```
@@ -26,6 +26,7 @@ mod connection;
 mod error;
 mod events;
 mod handler;
+mod line;
 mod queue;
 mod server;
 mod stream;
@@ -36,5 +37,6 @@ pub use client::{Client, ClientConfig, WINDOW_MAX};
 pub use codec::{Decoder, Ending, Event, Frame, Limits, Pending, encode};
 pub use error::Error;
 pub use handler::{ConnectionRefusal, Delivery, Handler, Peer, Refusal, Reply};
+pub use line::{LINE_FRAMES_MAX, Line};
 pub use server::{Config, Drained, Listener};
 pub use tls::{ClientTls, PeerCertificate, ServerTls};

@@ -40,13 +40,15 @@ impl Outbox {
         self.progress_at
     }
 
-    /// Queues a reply. False: its payload cannot be framed, and it is settled as undelivered.
+    /// Queues a reply. False: a payload of it cannot be framed; nothing of it is sent, and it is settled as undelivered.
     pub(crate) fn push(&mut self, reply: Reply) -> bool {
-        let Some(payload) = reply.payload else {
+        if reply.payloads.is_empty() {
             settle(reply.delivery, Delivery::Sent);
             return true;
-        };
-        if encode(&payload, &mut self.wire).is_err() {
+        }
+        let queued_bytes = self.wire.len();
+        if reply.payloads.iter().any(|payload| encode(payload, &mut self.wire).is_err()) {
+            self.wire.truncate(queued_bytes);
             settle(reply.delivery, Delivery::Undelivered);
             return false;
         }

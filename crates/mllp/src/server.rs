@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::codec::Limits;
 use crate::connection::Connection;
 use crate::handler::{ConnectionRefusal, Handler, Peer, Refusal};
+use crate::line::Line;
 use crate::stream::Stream;
 use crate::tls::{PeerCertificate, ServerTls};
 use crate::{Cidr, Error, events};
@@ -163,7 +164,7 @@ struct Acceptor<H> {
 impl<H: Handler> Acceptor<H> {
     fn accept(&mut self, stream: TcpStream, address: SocketAddr) {
         self.connections += 1;
-        let peer = Peer { address, connection: self.connections, certificate: None };
+        let peer = Peer { address, connection: self.connections, certificate: None, line: Line::default() };
         let allow = &self.config.allow;
         if !allow.is_empty() && !allow.iter().any(|block| block.contains(address.ip())) {
             return self.refuse(peer, ConnectionRefusal::NotAllowed);

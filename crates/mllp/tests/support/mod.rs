@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use mllp::{
     Config, Decoder, Delivery, Drained, Event, Frame, Handler, Limits, Listener, Peer, Refusal, Reply,
 };
@@ -71,6 +72,8 @@ impl Handler for Recorder {
             "panic" => panic!("asked for"),
             "none" => Reply::none(),
             "bye" => Reply::new(&b"ACK bye"[..]).then_close(),
+            "three" => self.watched(Reply::several(["1", "2", "3"].map(Bytes::from))),
+            "no frame" => self.watched(Reply::several(["1", "a\x1Cb"].map(Bytes::from))),
             "large" => self.watched(Reply::new(vec![b'A'; LARGE_REPLY])),
             // The reply cannot carry the frame byte that the payload may hold.
             _ => self.watched(Reply::new(format!("ACK {name}").replace('\x1C', "\u{fffd}"))),
