@@ -31,6 +31,10 @@ const COMMANDS: &[(&str, Proof)] = &[
         "cargo test -p tests --test browser",
         Elsewhere("tests/gate/src/main.rs", "\"test\", \"--workspace\", \"--no-fail-fast\""),
     ),
+    (
+        "cargo test -p tests --test conformance",
+        Elsewhere("tests/gate/src/main.rs", "\"test\", \"--workspace\", \"--no-fail-fast\""),
+    ),
     ("cargo gate --corpora DIR", Elsewhere(".ci/run", "--corpora")),
     (
         "cargo build --release -p tidegate",

@@ -1,0 +1,3 @@
+//! The conformance suite: what a front door for HL7 v2 must do with every kind of input, shown on a running node.
+
+mod mllp;

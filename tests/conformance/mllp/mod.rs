@@ -1,0 +1,15 @@
+//! MLLP and HL7 v2, case by case; see `README.md` beside this file.
+
+mod acknowledging;
+mod batches;
+mod characters;
+mod connection;
+mod durability;
+mod framing;
+mod hold;
+mod matrix;
+mod outbound;
+mod parsing;
+mod row;
+mod site;
+mod wire;
