@@ -1,6 +1,14 @@
 //! Many messages in one file: batches (FHS, BHS, BTS, FTS; HL7 v2.5.1 section 2.10.3), MLLP-framed bytes, or messages
 //! one after the other.
 
+mod answer;
+mod envelope;
+mod splitter;
+
+pub use answer::BatchAnswer;
+pub use envelope::{Discrepancy, Envelopes};
+pub use splitter::{Splitter, Stretch};
+
 use crate::Span;
 use crate::index::{NAME_LENGTH, find_header};
 
@@ -135,9 +143,9 @@ impl Iterator for Pieces<'_> {
 
     fn next(&mut self) -> Option<BatchPiece> {
         let first = self.next.take().or_else(|| self.lines.next())?;
-        let mut piece = BatchPiece { kind: first.kind(), start: first.start, end: first.end };
+        let mut piece = BatchPiece { kind: first.content.kind(), start: first.start, end: first.end };
         for line in self.lines.by_ref() {
-            if !piece.takes(&line) {
+            if !piece.kind.takes(line.content) {
                 self.next = Some(line);
                 break;
             }
@@ -147,16 +155,14 @@ impl Iterator for Pieces<'_> {
     }
 }
 
-impl BatchPiece {
-    fn takes(&self, line: &Line) -> bool {
-        match self.kind {
-            PieceKind::Message => matches!(line.content, Content::Text | Content::Blank),
-            PieceKind::Stray => line.content == Content::Text,
-            PieceKind::Between => matches!(line.content, Content::Blank | Content::Frame),
-            PieceKind::FileHeader
-            | PieceKind::BatchHeader
-            | PieceKind::BatchTrailer
-            | PieceKind::FileTrailer => false,
+impl PieceKind {
+    /// Does a line go on with a piece of this kind?
+    fn takes(self, line: Content) -> bool {
+        match self {
+            Self::Message => matches!(line, Content::Text | Content::Blank),
+            Self::Stray => line == Content::Text,
+            Self::Between => matches!(line, Content::Blank | Content::Frame),
+            Self::FileHeader | Self::BatchHeader | Self::BatchTrailer | Self::FileTrailer => false,
         }
     }
 }
@@ -177,13 +183,14 @@ struct Line {
     end: usize,
 }
 
-impl Line {
-    fn kind(&self) -> PieceKind {
-        match self.content {
-            Content::Header => PieceKind::Message,
-            Content::Envelope(kind) => kind,
-            Content::Text => PieceKind::Stray,
-            Content::Blank | Content::Frame => PieceKind::Between,
+impl Content {
+    /// The kind of the piece that a line begins.
+    fn kind(self) -> PieceKind {
+        match self {
+            Self::Header => PieceKind::Message,
+            Self::Envelope(kind) => kind,
+            Self::Text => PieceKind::Stray,
+            Self::Blank | Self::Frame => PieceKind::Between,
         }
     }
 }

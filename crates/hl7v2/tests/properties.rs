@@ -61,6 +61,24 @@ fn charset() -> impl Strategy<Value = Charset> {
     select(labels.to_vec()).prop_map(|label| Charset::from_label(label).expect("known label"))
 }
 
+/// A file in chunks of these sizes, in turn.
+fn split(file: &[u8], chunks: &[usize], limit: usize) -> Vec<batch::Stretch> {
+    let mut splitter = batch::Splitter::new(limit, 0);
+    let (mut found, mut at) = (Vec::new(), 0);
+    for chunk in chunks.iter().cycle() {
+        if at >= file.len() {
+            break;
+        }
+        let end = file.len().min(at + chunk);
+        splitter.push(&file[at..end]);
+        found.extend(std::iter::from_fn(|| splitter.next_stretch()));
+        at = end;
+    }
+    splitter.finish();
+    found.extend(std::iter::from_fn(|| splitter.next_stretch()));
+    found
+}
+
 proptest! {
     #[test]
     fn no_byte_of_a_message_is_lost(bytes in bytes(), charset in charset()) {
@@ -114,6 +132,34 @@ proptest! {
         let mut indexes = Vec::new();
         flatten(&arranged, &mut indexes);
         prop_assert_eq!(indexes, (0..message.segment_count()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn any_chunking_of_a_file_gives_the_same_pieces(bytes in bytes(), chunks in vec(1_usize..40, 1..30)) {
+        let whole: Vec<_> = batch::pieces(&bytes).map(|piece| (piece.kind, piece.of(&bytes).to_vec())).collect();
+        let found = split(&bytes, &chunks, usize::MAX / 2);
+        let kept: Vec<_> = found.iter().map(|one| (one.kind, one.bytes.clone())).collect();
+        prop_assert_eq!(&kept, &whole);
+        // One that begins at the end of a stretch goes on as if it had read all before.
+        for one in &found {
+            let from = usize::try_from(one.end()).expect("a short file");
+            let rest: Vec<_> = split(&bytes[from..], &chunks, usize::MAX / 2).into_iter().map(|one| one.bytes).collect();
+            let expected: Vec<_> = found.iter().filter(|after| after.start >= one.end()).map(|one| one.bytes.clone()).collect();
+            prop_assert_eq!(rest, expected);
+        }
+    }
+
+    #[test]
+    fn any_chunking_cuts_what_is_too_long_alike(bytes in bytes(), chunks in vec(1_usize..40, 1..30), limit in 1_usize..60) {
+        let (one, other) = (split(&bytes, &chunks, limit), split(&bytes, &[bytes.len().max(1)], limit));
+        prop_assert_eq!(&one, &other);
+        prop_assert!(one.iter().all(|one| one.bytes.len() <= limit));
+        let mut at = 0;
+        for one in &one {
+            prop_assert_eq!(one.start, at);
+            at = one.end();
+        }
+        prop_assert_eq!(at, u64::try_from(bytes.len()).expect("a short file"));
     }
 
     #[test]
