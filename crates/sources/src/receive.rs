@@ -53,22 +53,9 @@ impl Receiver {
     pub async fn frame(&self, peer: &str, bytes: Bytes) -> Answer {
         let (id, now_us) = (JournalId((self.new_id)()), (self.now_us)());
         let (control_id, time) = (control_id(id), (self.hl7_time)(now_us));
-        let checked = check(&bytes, &control_id, &time);
-        let acknowledgment = Bytes::from(checked.acknowledgment);
-        let arrival = Arrival {
-            id,
-            channel: self.channel.clone(),
-            peer: peer.to_owned(),
-            received_us: now_us,
-            bytes: bytes.clone(),
-            sender: checked.sender,
-            disposition: checked.disposition,
-            acknowledgment: Some(NewAcknowledgment {
-                code: checked.code.code().to_owned(),
-                bytes: acknowledgment.clone(),
-            }),
-            parent: None,
-        };
+        let arrival = self.arrival(id, now_us, peer, &bytes);
+        let acknowledgment =
+            arrival.acknowledgment.as_ref().map(|given| given.bytes.clone()).unwrap_or_default();
         match self.journal.append(arrival).await {
             Ok(Appended::New { .. }) => Answer { entry: Some(id), bytes: acknowledgment },
             Ok(Appended::Duplicate { of, acknowledgment: stored }) => {
@@ -79,6 +66,25 @@ impl Receiver {
                 events::not_stored(&self.channel, &error);
                 Answer { entry: None, bytes: Bytes::from(not_stored(&bytes, &control_id, &time)) }
             }
+        }
+    }
+
+    /// What bytes that are taken for one whole message become in the journal, with the acknowledgment that they get.
+    pub(crate) fn arrival(&self, id: JournalId, now_us: i64, peer: &str, bytes: &Bytes) -> Arrival {
+        let checked = check(bytes, &control_id(id), &(self.hl7_time)(now_us));
+        Arrival {
+            id,
+            channel: self.channel.clone(),
+            peer: peer.to_owned(),
+            received_us: now_us,
+            bytes: bytes.clone(),
+            sender: checked.sender,
+            disposition: checked.disposition,
+            acknowledgment: Some(NewAcknowledgment {
+                code: checked.code.code().to_owned(),
+                bytes: Bytes::from(checked.acknowledgment),
+            }),
+            parent: None,
         }
     }
 
@@ -93,6 +99,28 @@ impl Receiver {
         is_answered: bool,
     ) -> Option<Answer> {
         let (id, now_us) = (JournalId((self.new_id)()), (self.now_us)());
+        let arrival = self.refused_arrival(id, now_us, peer, head, reason, is_answered);
+        let answer = arrival.acknowledgment.as_ref().map(|acknowledgment| acknowledgment.bytes.clone());
+        let entry = match self.journal.append(arrival).await {
+            Ok(_) => Some(id),
+            Err(error) => {
+                events::not_stored(&self.channel, &error);
+                None
+            }
+        };
+        answer.map(|bytes| Answer { entry, bytes })
+    }
+
+    /// What bytes that are no whole message become in the journal.
+    pub(crate) fn refused_arrival(
+        &self,
+        id: JournalId,
+        now_us: i64,
+        peer: &str,
+        head: Bytes,
+        reason: &'static str,
+        is_answered: bool,
+    ) -> Arrival {
         let (control_id, time) = (control_id(id), (self.hl7_time)(now_us));
         let refusal = HeaderRefusal {
             code: AckCode::ApplicationReject,
@@ -104,8 +132,7 @@ impl Receiver {
             let (code, bytes) = refuse(&head, &refusal, &control_id, &time);
             NewAcknowledgment { code: code.code().to_owned(), bytes: Bytes::from(bytes) }
         });
-        let answer = acknowledgment.as_ref().map(|acknowledgment| acknowledgment.bytes.clone());
-        let arrival = Arrival {
+        Arrival {
             id,
             channel: self.channel.clone(),
             peer: peer.to_owned(),
@@ -115,15 +142,7 @@ impl Receiver {
             disposition: Disposition::Refused(reason),
             acknowledgment,
             parent: None,
-        };
-        let entry = match self.journal.append(arrival).await {
-            Ok(_) => Some(id),
-            Err(error) => {
-                events::not_stored(&self.channel, &error);
-                None
-            }
-        };
-        answer.map(|bytes| Answer { entry, bytes })
+        }
     }
 
     /// Notes whether the acknowledgment reached the socket.
