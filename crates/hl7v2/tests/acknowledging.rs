@@ -1,10 +1,10 @@
 //! Acknowledgments: what is built, what is read, what is refused.
 
-use hl7v2::Message;
 use hl7v2::acknowledgment::{
-    AckCode, AckError, Acknowledgment, ErrorCode, HeaderRules, Location, NoAcknowledgment, Reply, Severity,
-    acknowledge, acknowledge_unreadable, check_header, check_header_by,
+    AckCode, AckError, AckMode, Acknowledgment, ErrorCode, HeaderRules, Location, NoAcknowledgment, Reply,
+    Severity, acknowledge, acknowledge_unreadable, check_header, check_header_by,
 };
+use hl7v2::{AckCondition, Message};
 
 fn accept() -> Reply<'static> {
     Reply { code: AckCode::ApplicationAccept, control_id: "N1", time: "20260102030405+0000", error: None }
@@ -195,4 +195,84 @@ fn a_node_may_demand_less_or_more_of_a_header() {
             "{tail}"
         );
     }
+}
+
+/// MSH-15, MSH-16, and what is owed: at the commit of an accepted, a failed and a refused message, and after the
+/// application of one that succeeded and one that failed.
+const OWED: [(&str, &str, [&str; 5]); 25] = [
+    ("", "", ["AA", "AE", "AR", "-", "-"]),
+    ("", "AL", ["-", "AE", "AR", "AA", "AE"]),
+    ("", "NE", ["-", "-", "-", "-", "-"]),
+    ("", "ER", ["-", "AE", "AR", "-", "AE"]),
+    ("", "SU", ["-", "-", "-", "AA", "-"]),
+    ("AL", "", ["CA", "CE", "CR", "-", "-"]),
+    ("AL", "AL", ["CA", "CE", "CR", "AA", "AE"]),
+    ("AL", "NE", ["CA", "CE", "CR", "-", "-"]),
+    ("AL", "ER", ["CA", "CE", "CR", "-", "AE"]),
+    ("AL", "SU", ["CA", "CE", "CR", "AA", "-"]),
+    ("NE", "", ["-", "-", "-", "-", "-"]),
+    ("NE", "AL", ["-", "AE", "AR", "AA", "AE"]),
+    ("NE", "NE", ["-", "-", "-", "-", "-"]),
+    ("NE", "ER", ["-", "AE", "AR", "-", "AE"]),
+    ("NE", "SU", ["-", "-", "-", "AA", "-"]),
+    ("ER", "", ["-", "CE", "CR", "-", "-"]),
+    ("ER", "AL", ["-", "CE", "CR", "AA", "AE"]),
+    ("ER", "NE", ["-", "CE", "CR", "-", "-"]),
+    ("ER", "ER", ["-", "CE", "CR", "-", "AE"]),
+    ("ER", "SU", ["-", "CE", "CR", "AA", "-"]),
+    ("SU", "", ["CA", "-", "-", "-", "-"]),
+    ("SU", "AL", ["CA", "AE", "AR", "AA", "AE"]),
+    ("SU", "NE", ["CA", "-", "-", "-", "-"]),
+    ("SU", "ER", ["CA", "AE", "AR", "-", "AE"]),
+    ("SU", "SU", ["CA", "-", "-", "AA", "-"]),
+];
+
+#[test]
+fn what_is_owed_is_one_table() {
+    use AckCode::{ApplicationAccept as AA, ApplicationError as AE, ApplicationReject as AR};
+    let said = |code: Option<AckCode>| code.map_or("-", AckCode::code);
+    for (accept, application, expected) in OWED {
+        let message = format!("MSH|^~\\&|A|B|C|D|1||ADT^A01|id|P|2.5.1|||{accept}|{application}\rPID|1");
+        let message = Message::read(message.as_bytes()).expect("readable");
+        let mode = AckMode::of(&message.header());
+        let owed = [
+            said(mode.at_commit(AA)),
+            said(mode.at_commit(AE)),
+            said(mode.at_commit(AR)),
+            said(mode.at_application(AA)),
+            said(mode.at_application(AE)),
+        ];
+        assert_eq!(owed, expected, "MSH-15 `{accept}`, MSH-16 `{application}`");
+        assert_eq!(mode.awaits_application(), matches!(application, "AL" | "ER" | "SU"));
+        assert!(!AckMode::has_unknown_value(&message.header()));
+        assert_eq!(mode == AckMode::Original, !message.header().is_enhanced_mode());
+    }
+    let pairs: std::collections::BTreeSet<_> = OWED.iter().map(|row| (row.0, row.1)).collect();
+    assert_eq!(pairs.len(), OWED.len(), "each pair stands once");
+}
+
+#[test]
+fn an_unknown_condition_is_told_and_counts_as_empty() {
+    for (accept, application, expected, unknown) in [
+        ("XX", "", AckMode::Original, true),
+        ("al", "AA", AckMode::Original, true),
+        ("\"\"", "\"\"", AckMode::Original, false),
+        (" AL ", "XX", AckMode::of_conditions(Some(AckCondition::Always), None), true),
+        ("XX", "ER", AckMode::of_conditions(None, Some(AckCondition::ErrorOnly)), true),
+    ] {
+        let message = format!("MSH|^~\\&|A|B|C|D|1||ADT^A01|id|P|2.5.1|||{accept}|{application}\rPID|1");
+        let message = Message::read(message.as_bytes()).expect("readable");
+        assert_eq!(AckMode::of(&message.header()), expected, "{accept} {application}");
+        assert_eq!(AckMode::has_unknown_value(&message.header()), unknown, "{accept} {application}");
+    }
+}
+
+#[test]
+fn an_acknowledgment_asks_for_none() {
+    let message = b"MSH|^~\\&|A|B|C|D|1||ADT^A01|id|P|2.5.1|||AL|AL\rPID|1\r";
+    let bytes = acknowledge(&Message::read(message).expect("readable"), &accept());
+    let answer = Message::read(&bytes).expect("readable");
+    assert!(answer.header().is_acknowledgment());
+    assert_eq!(AckMode::of(&answer.header()), AckMode::Original);
+    assert!(answer.header().segment().field(15).raw().is_empty());
 }

@@ -66,6 +66,16 @@ impl AckCode {
             Self::ApplicationReject | Self::CommitReject => Self::CommitReject,
         }
     }
+
+    /// The code of the same outcome in original mode, and in the application half of enhanced mode.
+    #[must_use]
+    pub fn as_application(self) -> Self {
+        match self {
+            Self::ApplicationAccept | Self::CommitAccept => Self::ApplicationAccept,
+            Self::ApplicationError | Self::CommitError => Self::ApplicationError,
+            Self::ApplicationReject | Self::CommitReject => Self::ApplicationReject,
+        }
+    }
 }
 
 /// Message error condition codes, table 0357.
