@@ -83,7 +83,9 @@ impl Receiver {
             acknowledgment: Some(NewAcknowledgment {
                 code: checked.code.code().to_owned(),
                 bytes: Bytes::from(checked.acknowledgment),
+                is_owed: true,
             }),
+            promise: None,
             parent: None,
         }
     }
@@ -130,7 +132,7 @@ impl Receiver {
         };
         let acknowledgment = is_answered.then(|| {
             let (code, bytes) = refuse(&head, &refusal, &control_id, &time);
-            NewAcknowledgment { code: code.code().to_owned(), bytes: Bytes::from(bytes) }
+            NewAcknowledgment { code: code.code().to_owned(), bytes: Bytes::from(bytes), is_owed: true }
         });
         Arrival {
             id,
@@ -141,6 +143,7 @@ impl Receiver {
             sender: None,
             disposition: Disposition::Refused(reason),
             acknowledgment,
+            promise: None,
             parent: None,
         }
     }

@@ -136,7 +136,12 @@ fn arrival() -> Arrival {
             control_id: id.as_bytes().to_vec(),
         }),
         disposition: Disposition::Accepted,
-        acknowledgment: Some(NewAcknowledgment { code: "AA".into(), bytes: Bytes::from(vec![b'a'; 150]) }),
+        acknowledgment: Some(NewAcknowledgment {
+            code: "AA".into(),
+            bytes: Bytes::from(vec![b'a'; 150]),
+            is_owed: true,
+        }),
+        promise: None,
         parent: None,
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{JournalId, Micros, Result, Seq};
+use crate::{JournalId, Micros, Promise, Result, Seq};
 
 /// What came in, with the acknowledgment it will get; both durable in one commit.
 #[derive(Clone)]
@@ -22,8 +22,10 @@ pub struct Arrival {
     pub sender: Option<SenderKey>,
     /// Whether it was accepted.
     pub disposition: Disposition,
-    /// The acknowledgment that will be sent, if one will.
+    /// The acknowledgment that is given with it, if one is.
     pub acknowledgment: Option<NewAcknowledgment>,
+    /// The acknowledgment that it is promised for later ([`crate::Acknowledgments`]).
+    pub promise: Option<Promise>,
     /// The entry that a person edited to make this one. A child is never a duplicate, and makes no later arrival one.
     pub parent: Option<JournalId>,
 }
@@ -68,6 +70,8 @@ pub struct NewAcknowledgment {
     pub code: String,
     /// The whole acknowledgment message.
     pub bytes: Bytes,
+    /// The sender wants it. If not, its code alone is kept, and its outcome is [`AckOutcome::NotOwed`].
+    pub is_owed: bool,
 }
 
 impl std::fmt::Debug for NewAcknowledgment {
@@ -92,7 +96,7 @@ pub enum Appended {
     Duplicate {
         /// The entry that was accepted first.
         of: JournalId,
-        /// Its acknowledgment, whole.
+        /// Its acknowledgment, whole; `None` when none was given with it, or owed.
         acknowledgment: Option<Bytes>,
     },
 }
@@ -129,7 +133,7 @@ pub struct Entry {
     pub refused: Option<String>,
     /// The same MSH-3/4/10 came before it inside the window with other bytes.
     pub control_id_reused: bool,
-    /// The acknowledgment given.
+    /// The acknowledgment given with it.
     pub acknowledgment: Option<StoredAcknowledgment>,
     /// The entry that a person edited to make this one.
     pub parent: Option<JournalId>,
@@ -146,7 +150,7 @@ impl std::fmt::Debug for Entry {
 pub struct StoredAcknowledgment {
     /// MSA-1.
     pub code: String,
-    /// The whole acknowledgment message.
+    /// The whole acknowledgment message; empty when it is not owed.
     pub bytes: Bytes,
     /// What became of it.
     pub outcome: AckOutcome,

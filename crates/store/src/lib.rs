@@ -27,6 +27,8 @@
 
 mod access;
 #[cfg(feature = "clinical")]
+mod acknowledgments;
+#[cfg(feature = "clinical")]
 mod apply;
 mod error;
 #[cfg(feature = "clinical")]
@@ -52,6 +54,8 @@ mod withdrawal;
 pub use access::Access;
 #[cfg(feature = "clinical")]
 pub use access::Accesses;
+#[cfg(feature = "clinical")]
+pub use acknowledgments::{AckStage, Acknowledgments, Later, NewLater, Promise, Promised};
 #[cfg(feature = "clinical")]
 pub use apply::{Apply, Cause, Key, NewDelivery, NewPseudonym, PATIENT_KEY, PatientAlias, Sealed, WriteSet};
 pub use error::{Error, Result};

@@ -38,6 +38,7 @@ fn arrival(number: usize, size: usize) -> Arrival {
         sender: None,
         disposition: Disposition::Accepted,
         acknowledgment: None,
+        promise: None,
         parent: None,
     }
 }

@@ -265,6 +265,7 @@ pub(crate) async fn resend(
         sender: None,
         disposition: Disposition::Accepted,
         acknowledgment: None,
+        promise: None,
         parent: entry.parent,
     };
     match editing.clinical.journal.append(arrival).await {

@@ -184,6 +184,7 @@ impl Rig {
             sender: None,
             disposition: Disposition::Accepted,
             acknowledgment: None,
+            promise: None,
             parent: None,
         };
         Journal::append(&*self.store, arrival).await.expect("appends");

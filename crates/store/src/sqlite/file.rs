@@ -29,8 +29,13 @@ pub(super) struct Schema {
 }
 
 #[cfg(feature = "clinical")]
-pub(super) const JOURNAL: Schema =
-    Schema { application_id: 0x5467_4a01, migrations: &[include_str!("../migrations/journal_0001.sql")] };
+pub(super) const JOURNAL: Schema = Schema {
+    application_id: 0x5467_4a01,
+    migrations: &[
+        include_str!("../migrations/journal_0001.sql"),
+        include_str!("../migrations/journal_0002_acknowledgments.sql"),
+    ],
+};
 #[cfg(feature = "clinical")]
 pub(super) const CLINICAL: Schema = Schema {
     application_id: 0x5467_4e01,

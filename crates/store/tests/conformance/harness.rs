@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use store::{
-    Access, Accesses, Apply, Intake, Journal, Ledger, Messages, Outbox, PatientIndex, Resources, Statistics,
-    Withdrawals,
+    Access, Accesses, Acknowledgments, Apply, Intake, Journal, Ledger, Messages, Outbox, PatientIndex,
+    Resources, Statistics, Withdrawals,
 };
 
 /// The ports of an on-prem node.
 pub struct Clinical {
     pub journal: Arc<dyn Journal>,
+    pub acknowledgments: Arc<dyn Acknowledgments>,
     pub apply: Arc<dyn Apply>,
     pub resources: Arc<dyn Resources>,
     pub messages: Arc<dyn Messages>,

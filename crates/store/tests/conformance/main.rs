@@ -4,6 +4,7 @@
 #![allow(missing_docs, reason = "the names of the behaviours say what they are")]
 
 mod access;
+mod acknowledgments;
 mod apply;
 mod harness;
 mod identity;
@@ -44,6 +45,13 @@ macro_rules! conformance {
                 a_window_has_what_was_received_in_it months_are_read_in_the_order_of_positions
                 readers_are_woken_after_the_commit an_unknown_entry_is_none an_entry_id_is_given_once
                 an_edited_child_is_no_duplicate_and_makes_none;
+            acknowledgments:
+                what_is_not_owed_is_kept_as_a_code_and_never_replayed
+                a_promise_is_read_until_it_is_kept the_first_of_a_stage_stands
+                what_is_given_later_is_read_back_with_its_outcome
+                what_is_not_owed_after_all_keeps_the_promise what_is_owed_still_is_found_after_a_restart
+                an_unknown_entry_is_given_nothing promises_of_two_months_are_read_in_order
+                what_became_of_messages_is_read_for_those_applied;
             apply:
                 a_set_is_written_whole entries_are_applied_once applied_through_continues_after_a_restart
                 a_set_that_fails_leaves_nothing no_entry_is_passed_over_when_a_set_before_it_fails

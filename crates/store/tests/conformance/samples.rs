@@ -30,7 +30,9 @@ pub fn arrival(control_id: &str, bytes: &str, received_us: i64) -> Arrival {
         acknowledgment: Some(NewAcknowledgment {
             code: "AA".into(),
             bytes: Bytes::from(format!("MSA|AA|{control_id}|{bytes}")),
+            is_owed: true,
         }),
+        promise: None,
         parent: None,
     }
 }

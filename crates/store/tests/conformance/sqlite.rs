@@ -63,6 +63,7 @@ impl Adapter for Files {
         let store = self.again(Role::Clinical).await;
         Clinical {
             journal: store.clone(),
+            acknowledgments: store.clone(),
             apply: store.clone(),
             resources: store.clone(),
             messages: store.clone(),

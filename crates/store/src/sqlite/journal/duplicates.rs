@@ -128,7 +128,8 @@ async fn heard(appends: &[Append], connection: &mut SqliteConnection) -> Result<
             id: JournalId(id_of(row.try_get(1)?)?),
             received_us: row.try_get(2)?,
             digest: row.try_get(3)?,
-            acknowledgment: acknowledgment.map(Bytes::from),
+            // Empty: none was owed.
+            acknowledgment: acknowledgment.filter(|bytes| !bytes.is_empty()).map(Bytes::from),
         });
     }
     Ok(heard)

@@ -2,6 +2,7 @@
 
 mod duplicates;
 mod files;
+mod later;
 mod marks;
 mod month_writer;
 mod read;
@@ -10,16 +11,23 @@ mod write;
 use std::path::Path;
 
 use async_trait::async_trait;
+use sqlx::Row;
 use tokio::sync::watch;
 
 use self::files::Files;
+use self::later::Give;
 use self::marks::Salt;
 use self::write::{Append, Request, Writer};
 use super::Sqlite;
+use super::codes::message_state;
 use super::fault::unavailable;
 use super::file::Settings;
 use super::queue::Queue;
-use crate::{AckOutcome, Appended, Arrival, Entry, Journal, JournalId, Micros, Result, Seq};
+use super::rows::Rows;
+use crate::{
+    AckOutcome, AckStage, Acknowledgments, Appended, Arrival, Entry, Journal, JournalId, Later, MessageState,
+    Micros, NewLater, Promised, Result, Seq,
+};
 
 /// The journal of an open store.
 #[derive(Debug)]
@@ -104,5 +112,44 @@ impl Journal for Sqlite {
             Some(journal) => journal.appended.clone(),
             None => watch::channel(Seq::default()).1,
         }
+    }
+}
+
+/// The states of these entries in the message list.
+const APPLIED_HEAD: &str = "SELECT m.id, m.state, m.reason FROM (";
+const APPLIED_TAIL: &str = ") AS asked CROSS JOIN messages m ON m.id = asked.column1";
+
+#[async_trait]
+impl Acknowledgments for Sqlite {
+    async fn promised(&self, channel: &str, after: Seq, through: Seq, limit: usize) -> Result<Vec<Promised>> {
+        self.journal()?.files.promised(channel, after, through, limit).await
+    }
+
+    async fn give(&self, id: JournalId, given: NewLater) -> Result<()> {
+        self.journal()?.queue.ask(|reply| Request::Give(Box::new(Give { id, given, reply }))).await
+    }
+
+    async fn note(&self, id: JournalId, stage: AckStage, outcome: AckOutcome) -> Result<()> {
+        self.journal()?.queue.tell(Request::Note { id, stage, outcome }).await
+    }
+
+    async fn given(&self, id: JournalId) -> Result<Vec<Later>> {
+        self.journal()?.files.given(id).await
+    }
+
+    async fn unsent(&self, channel: &str, after: Seq, limit: usize) -> Result<Vec<(Promised, Later)>> {
+        self.journal()?.files.unsent(channel, after, limit).await
+    }
+
+    async fn applied(&self, ids: &[JournalId]) -> Result<Vec<(JournalId, MessageState, Option<String>)>> {
+        let mut rows = Rows::statement(APPLIED_HEAD, APPLIED_TAIL, 1);
+        ids.iter().for_each(|id| rows.push([id.0.as_bytes().to_vec().into()]));
+        let mut connection = self.node.acquire().await?;
+        let found = rows.fetch(&mut connection).await?;
+        let read = |row: &sqlx::sqlite::SqliteRow| {
+            let id = JournalId(read::id_of(row.try_get(0)?)?);
+            Ok((id, message_state(row.try_get(1)?)?, row.try_get(2)?))
+        };
+        found.iter().map(read).collect()
     }
 }

@@ -38,7 +38,7 @@ impl MonthWriter {
     }
 
     /// One transaction of these rows, sent to SQLite as one text so that a commit costs one hand-over.
-    pub async fn commit(&mut self, tables: [Rows; 3], size: usize) -> Result<(), sqlx::Error> {
+    pub async fn commit(&mut self, tables: [Rows; 6], size: usize) -> Result<(), sqlx::Error> {
         if let Err(error) = self.load.catch_up(&mut self.connection).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "checkpoint failed; tried again");
         }

@@ -164,7 +164,8 @@ pub(super) fn id_of(bytes: &[u8]) -> Result<Uuid> {
     Uuid::from_slice(bytes).map_err(|_| Error::Corrupt("an id"))
 }
 
-fn outcome_of(number: i64) -> Result<AckOutcome> {
+/// The outcome of a stored number.
+pub(super) fn outcome_of(number: i64) -> Result<AckOutcome> {
     [AckOutcome::Owed, AckOutcome::Sent, AckOutcome::Undelivered, AckOutcome::NotOwed]
         .into_iter()
         .find(|outcome| outcome_number(*outcome) == number)

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::duplicates::{self, Verdict};
 use super::files::Files;
+use super::later::{self, Give, Placed};
 use super::marks::{Marks, Salt};
 use super::month_writer::MonthWriter;
 use super::read::outcome_number;
@@ -17,7 +18,7 @@ use crate::sqlite::file::Settings;
 use crate::sqlite::month::Month;
 use crate::sqlite::queue::{Reply, Weighted, answer, fill};
 use crate::sqlite::rows::Rows;
-use crate::{AckOutcome, Appended, Arrival, Disposition, Error, JournalId, Result, Seq};
+use crate::{AckOutcome, AckStage, Appended, Arrival, Disposition, Error, JournalId, Result, Seq};
 
 /// How long an outcome waits for a commit to join.
 const OUTCOME_DELAY: Duration = Duration::from_millis(200);
@@ -42,6 +43,10 @@ pub(super) enum Request {
     Append(Box<Append>),
     /// Note the outcome of an acknowledgment.
     Settle { id: JournalId, outcome: AckOutcome },
+    /// Keep an acknowledgment that is given later.
+    Give(Box<Give>),
+    /// Note the outcome of an acknowledgment given later.
+    Note { id: JournalId, stage: AckStage, outcome: AckOutcome },
 }
 
 /// An arrival that waits for its commit.
@@ -56,7 +61,8 @@ impl Weighted for Request {
     fn weight(&self) -> (usize, usize) {
         match self {
             Self::Append(append) => (1, append.arrival.bytes.len()),
-            Self::Settle { .. } => (1, 0),
+            Self::Give(give) => (1, give.given.bytes.len()),
+            Self::Settle { .. } | Self::Note { .. } => (1, 0),
         }
     }
 }
@@ -70,7 +76,10 @@ pub(super) struct Writer {
     months: Vec<MonthWriter>,
     next: i64,
     recent: Recent,
-    outcomes: Vec<(Month, i64, AckOutcome)>,
+    /// Without a stage: of the acknowledgment given with the arrival.
+    outcomes: Vec<(Month, i64, Option<AckStage>, AckOutcome)>,
+    /// Acknowledgments given later that wait for a commit.
+    gives: Vec<Placed>,
     flush_at: Option<Instant>,
     appended: watch::Sender<Seq>,
     /// After a failed write or sync nothing more is acknowledged by this process.
@@ -82,7 +91,7 @@ impl Writer {
     pub fn new(files: Files, salt: Salt, settings: Settings, appended: watch::Sender<Seq>) -> Self {
         let next = files.last().0 + 1;
         let recent = Recent::default();
-        let (months, outcomes) = (Vec::new(), Vec::new());
+        let (months, outcomes, gives) = (Vec::new(), Vec::new(), Vec::new());
         Self {
             files,
             salt,
@@ -91,6 +100,7 @@ impl Writer {
             next,
             recent,
             outcomes,
+            gives,
             flush_at: None,
             appended,
             failed: false,
@@ -126,7 +136,9 @@ impl Writer {
         for request in batch {
             match request {
                 Request::Append(append) => appends.push(*append),
-                Request::Settle { id, outcome } => self.settle(id, outcome).await,
+                Request::Settle { id, outcome } => self.settle(id, None, outcome).await,
+                Request::Note { id, stage, outcome } => self.settle(id, Some(stage), outcome).await,
+                Request::Give(give) => self.place(*give).await,
             }
         }
         while let Some(first) = appends.first() {
@@ -136,15 +148,56 @@ impl Writer {
             let rest = appends.split_off(same);
             self.append(month, std::mem::replace(&mut appends, rest)).await;
         }
+        self.write_gives().await;
     }
 
-    async fn settle(&mut self, id: JournalId, outcome: AckOutcome) {
-        let place = match self.recent.get(id) {
+    async fn locate(&self, id: JournalId) -> Result<Option<(Month, i64)>> {
+        match self.recent.get(id) {
             Some(place) => Ok(Some(place)),
             None => self.files.locate(id).await,
-        };
-        match place {
-            Ok(Some((month, seq))) => self.outcomes.push((month, seq, outcome)),
+        }
+    }
+
+    /// What is given later goes into the next commit of its month.
+    async fn place(&mut self, give: Give) {
+        match self.locate(give.id).await {
+            Ok(Some((month, seq))) => {
+                if give.given.bytes.is_empty() {
+                    self.outcomes.push((month, seq, Some(give.given.stage), AckOutcome::NotOwed));
+                }
+                self.gives.push(Placed { month, seq, give });
+            }
+            Ok(None) => answer(give.reply, Err(Error::NotFound)),
+            Err(error) => answer(give.reply, Err(error)),
+        }
+    }
+
+    /// Commits what no arrival of its month took along.
+    async fn write_gives(&mut self) {
+        while let Some(month) = self.gives.first().map(|placed| placed.month) {
+            let written = if self.failed {
+                Err(unavailable("the journal failed to write; restart after its disk is checked"))
+            } else {
+                self.write(month, &[], &[]).await
+            };
+            if let Err(error) = written {
+                self.answer_gives(month, &Err(error));
+            }
+        }
+    }
+
+    fn answer_gives(&mut self, month: Month, written: &Result<()>) {
+        let (done, waiting) = std::mem::take(&mut self.gives).into_iter().partition(|it| it.month == month);
+        self.gives = waiting;
+        let done: Vec<Placed> = done;
+        for placed in done {
+            answer(placed.give.reply, written.as_ref().map(|&()| ()).map_err(again));
+        }
+    }
+
+    async fn settle(&mut self, id: JournalId, stage: Option<AckStage>, outcome: AckOutcome) {
+        match self.locate(id).await {
+            Ok(Some((month, seq))) => self.outcomes.push((month, seq, stage, outcome)),
             Ok(None) => tracing::warn!(entry = %id.0, "the outcome of an acknowledgment names no entry"),
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
@@ -184,26 +237,38 @@ impl Writer {
         let first = self.next;
         let mut entries = Rows::insert(INSERT_ENTRIES, 11);
         let mut acknowledgments = Rows::insert(INSERT_ACKNOWLEDGMENTS, 3);
+        let mut promises = later::promises();
+        let mut unowed = Vec::new();
         let mut seq = first;
         let mut size = 0;
         for (append, verdict) in appends.iter().zip(verdicts) {
             if let Verdict::New { reused } = verdict {
                 size += append.arrival.bytes.len();
                 push(&mut entries, &mut acknowledgments, seq, append, *reused);
+                let Arrival { id, channel, acknowledgment, promise, .. } = &append.arrival;
+                if let Some(promise) = promise {
+                    later::push_promise(&mut promises, seq, *id, channel, *promise);
+                }
+                if acknowledgment.as_ref().is_some_and(|given| !given.is_owed) {
+                    unowed.push(seq);
+                }
                 seq += 1;
             }
         }
-        let outcomes = self.outcomes_of(month);
-        if entries.is_empty() && outcomes.is_empty() {
+        let gives = later::later(&self.gives, month);
+        let (outcomes, later_outcomes) = self.outcomes_of(month, &unowed);
+        let tables = [entries, acknowledgments, promises, gives, outcomes, later_outcomes];
+        if tables.iter().all(Rows::is_empty) {
             return Ok(());
         }
         let open = self.month(month).await?;
-        let committed = open.commit([entries, acknowledgments, outcomes], size).await;
+        let committed = open.commit(tables, size).await;
         self.outcomes.retain(|(of, ..)| committed.is_err() || *of != month);
         if self.outcomes.is_empty() {
             self.flush_at = None;
         }
         committed.map_err(|error| self.judge_fault(error))?;
+        self.answer_gives(month, &Ok(()));
         if seq > first {
             self.next = seq;
             if let Some(file) = self.files.get(month) {
@@ -224,7 +289,8 @@ impl Writer {
         let firsts: Vec<(JournalId, Option<bytes::Bytes>)> = appends
             .iter()
             .map(|append| {
-                let acknowledgment = append.arrival.acknowledgment.as_ref().map(|given| given.bytes.clone());
+                let given = append.arrival.acknowledgment.as_ref().filter(|given| given.is_owed);
+                let acknowledgment = given.map(|given| given.bytes.clone());
                 (append.arrival.id, acknowledgment)
             })
             .collect();
@@ -263,12 +329,21 @@ impl Writer {
         }
     }
 
-    fn outcomes_of(&self, month: Month) -> Rows {
+    /// Outcomes of acknowledgments given with the arrival, those of new entries that owe none among them, and of those
+    /// given later.
+    fn outcomes_of(&self, month: Month, unowed: &[i64]) -> (Rows, Rows) {
         let mut rows = Rows::statement(INSERT_OUTCOMES, REPLACE_OUTCOME, 2);
-        for (_, seq, outcome) in self.outcomes.iter().filter(|(of, ..)| *of == month) {
-            rows.push([(*seq).into(), outcome_number(*outcome).into()]);
+        let mut later_rows = later::outcomes();
+        for seq in unowed {
+            rows.push([(*seq).into(), outcome_number(AckOutcome::NotOwed).into()]);
         }
-        rows
+        for (_, seq, stage, outcome) in self.outcomes.iter().filter(|(of, ..)| *of == month) {
+            match stage {
+                None => rows.push([(*seq).into(), outcome_number(*outcome).into()]),
+                Some(stage) => later::push_outcome(&mut later_rows, *seq, *stage, *outcome),
+            }
+        }
+        (rows, later_rows)
     }
 
     async fn month(&mut self, month: Month) -> Result<&mut MonthWriter> {
@@ -317,7 +392,9 @@ fn push(entries: &mut Rows, acknowledgments: &mut Rows, seq: i64, append: &Appen
         arrival.parent.map(|parent| parent.0.as_bytes().to_vec()).into(),
     ]);
     if let Some(given) = &arrival.acknowledgment {
-        acknowledgments.push([seq.into(), given.code.as_str().into(), given.bytes.to_vec().into()]);
+        // What is not owed is never sent: only its code is kept.
+        let bytes = if given.is_owed { given.bytes.to_vec() } else { Vec::new() };
+        acknowledgments.push([seq.into(), given.code.as_str().into(), bytes.into()]);
     }
 }
 

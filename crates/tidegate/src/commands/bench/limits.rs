@@ -67,7 +67,9 @@ fn arrival(message: &Generated) -> Arrival {
         acknowledgment: Some(NewAcknowledgment {
             code: "AA".to_owned(),
             bytes: Bytes::from(vec![b'a'; ACKNOWLEDGMENT_BYTES]),
+            is_owed: true,
         }),
+        promise: None,
         parent: None,
     }
 }
