@@ -1,4 +1,4 @@
-//! What feeds the journal. Today: MLLP listeners.
+//! What feeds the journal: MLLP listeners, and files that a shell reads.
 //!
 //! A listener turns frames into journal entries and answers only what is durable: the acknowledgment is written into
 //! the journal with the message, in one commit, and sent afterwards. Every byte sequence on a port ends in exactly one
@@ -8,6 +8,7 @@
 //! journal, or log content.
 
 mod events;
+pub mod folder;
 mod junk;
 mod mllp_source;
 mod receive;

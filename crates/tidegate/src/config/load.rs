@@ -47,6 +47,9 @@ fn parse(text: &str, place: &str) -> Result<Config, Problem> {
 fn resolve(config: &mut Config, folder: &Path) {
     let mut paths: Vec<&mut PathBuf> = vec![&mut config.data, &mut config.keys, &mut config.profiles];
     paths.extend(config.mappings.as_mut());
+    for drop in &mut config.folders {
+        paths.extend([&mut drop.path, &mut drop.archive, &mut drop.errors]);
+    }
     let tls = config.mllp.iter_mut().filter_map(|mllp| mllp.tls.as_mut()).chain(config.http.tls.as_mut());
     for tls in tls {
         paths.extend([&mut tls.certificate, &mut tls.key]);
@@ -68,6 +71,22 @@ fn check(config: &Config, place: &str) -> Vec<Problem> {
     if !is_name(&config.node) {
         wrong("node", "is no name", "use letters, digits and `-`");
     }
+    for drop in &config.folders {
+        let key = format!("folders.{}", drop.name);
+        if drop.path == drop.archive || drop.path == drop.errors || drop.archive == drop.errors {
+            wrong(&key, "has one folder for two purposes", "name three: `path`, `archive`, `errors`");
+        }
+        if drop.message_bytes_max == 0 {
+            wrong(&key, "takes no message", "give `message_bytes_max` a number of bytes, or leave it out");
+        }
+    }
+    let mut channels: Vec<&str> = config.mllp.iter().map(|mllp| mllp.name.as_str()).collect();
+    channels.extend(config.folders.iter().map(|drop| drop.name.as_str()));
+    channels.sort_unstable();
+    for pair in channels.windows(2).filter(|pair| pair.first() == pair.last()) {
+        let cause = format!("`{}` names two channels", pair.first().unwrap_or(&""));
+        wrong("mllp, folders", &cause, "give each channel a name of its own");
+    }
     match config.role {
         Role::Clinical => {
             if config.mappings.is_none() {
@@ -86,6 +105,9 @@ fn check(config: &Config, place: &str) -> Vec<Problem> {
             }
             if !config.mllp.is_empty() {
                 wrong("mllp", "belongs to the clinical role", "remove it: a cloud node takes no HL7 v2");
+            }
+            if !config.folders.is_empty() {
+                wrong("folders", "belongs to the clinical role", "remove it: a cloud node takes no HL7 v2");
             }
             if !config.destinations.is_empty() {
                 wrong("destinations", "belongs to the clinical role", "remove it: a cloud node dials nobody");
@@ -133,6 +155,19 @@ mod tests {
             "{CLINICAL}mllp: [{{name: emr, listen: 0.0.0.0:2575, plaintext: {{allow: [10.0.0.0/8], reason: ward VLAN}}}}]\n"
         );
         assert_eq!(problems(&allowed), []);
+    }
+
+    #[test]
+    fn a_folder_source_has_three_folders_and_a_name_of_its_own() {
+        let folder = |name: &str, archive: &str| {
+            format!("{CLINICAL}folders: [{{name: {name}, path: in, archive: {archive}, errors: wrong}}]\n")
+        };
+        assert_eq!(problems(&folder("lab", "done")), []);
+        assert!(problems(&folder("lab", "in")).iter().any(|p| p.place.ends_with("folders.lab")));
+        let twice = format!("{}mllp: [{{name: lab, listen: 127.0.0.1:2575}}]\n", folder("lab", "done"));
+        assert!(problems(&twice).iter().any(|p| p.cause.contains("two channels")));
+        let portal = folder("lab", "done").replace("clinical", "portal");
+        assert!(problems(&portal).iter().any(|p| p.place.ends_with("folders")));
     }
 
     #[test]

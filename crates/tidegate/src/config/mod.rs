@@ -28,6 +28,9 @@ pub struct Config {
     /// HL7 v2 listeners (clinical role).
     #[serde(default)]
     pub mllp: Vec<Mllp>,
+    /// Folders into which partners drop files of HL7 v2 (clinical role).
+    #[serde(default)]
+    pub folders: Vec<Folder>,
     /// Mapping package (clinical role).
     #[serde(default)]
     pub mappings: Option<PathBuf>,
@@ -102,6 +105,26 @@ pub struct Mllp {
     /// Connections at once.
     #[serde(default = "default_connections_max")]
     pub connections_max: usize,
+}
+
+/// One folder into which files are dropped; each file is taken once it was renamed into place.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Folder {
+    /// Channel name, as the console shows it.
+    pub name: String,
+    /// Where partners drop files; names that begin with `.` or end in `.tmp` or `.part` are left alone.
+    pub path: PathBuf,
+    /// Where a file goes when all of it was accepted, with `NAME.ack` beside it.
+    pub archive: PathBuf,
+    /// Where it goes when something was refused or does not agree, with `NAME.ack` and `NAME.report.json`.
+    pub errors: PathBuf,
+    /// Only names that fit, with `*` and `?`.
+    #[serde(default)]
+    pub pattern: Option<String>,
+    /// Longest message, in bytes; of a longer one the beginning is kept and refused.
+    #[serde(default = "default_frame_bytes_max")]
+    pub message_bytes_max: usize,
 }
 
 /// Why a listener may go without TLS, and for whom.

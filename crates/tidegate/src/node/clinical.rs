@@ -44,6 +44,7 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     tasks.spawn(pipeline.run(stopped.clone()));
     start_deliveries(config, &keys, &store, &policy, &profiles, &stopped, &mut tasks)?;
     start_listeners(config, overrides, &store, &stopped, &mut tasks).await?;
+    start_folders(config, overrides, &store, &stopped, &mut tasks)?;
     let metrics = Arc::new(rest::Metrics::new("clinical"));
     super::start_sampler(config, &store, &metrics, &stopped, &mut tasks);
     let router = router(config, &keys, &store, &package, &policy, rehearsal, readiness, metrics)?;
@@ -223,15 +224,35 @@ async fn start_listeners(
         let listener = mllp::Listener::bind(listener_config(channel)?)
             .await
             .map_err(|error| Failure::new(Exit::Unavailable, format!("mllp.{}: {error}", channel.name)))?;
-        let journal: Arc<dyn store::Journal> = store.clone();
-        let receiver = Receiver {
-            channel: channel.name.clone(),
-            journal: overrides.journal.map_or(Arc::clone(&journal), |wrap| wrap(Arc::clone(&journal))),
-            now_us: clock::now_us,
-            new_id: clock::new_id,
-            hl7_time: clock::hl7_time,
-        };
+        let receiver = receiver(&channel.name, overrides, store);
         tasks.spawn(sources::serve(listener, receiver, super::until(stopped.clone())));
+    }
+    Ok(())
+}
+
+/// What takes the messages of a channel.
+fn receiver(channel: &str, overrides: &Overrides, store: &Arc<Sqlite>) -> Receiver {
+    let journal: Arc<dyn store::Journal> = store.clone();
+    Receiver {
+        channel: channel.to_owned(),
+        journal: overrides.journal.map_or(Arc::clone(&journal), |wrap| wrap(Arc::clone(&journal))),
+        now_us: clock::now_us,
+        new_id: clock::new_id,
+        hl7_time: clock::hl7_time,
+    }
+}
+
+fn start_folders(
+    config: &Config,
+    overrides: &Overrides,
+    store: &Arc<Sqlite>,
+    stopped: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), Failure> {
+    for folder in &config.folders {
+        let receiver = receiver(&folder.name, overrides, store);
+        let source = super::folder::Source::open(folder, receiver, stopped.clone())?;
+        tasks.spawn_blocking(|| source.run());
     }
     Ok(())
 }

@@ -5,6 +5,8 @@ mod clinical;
 #[cfg(feature = "clinical")]
 pub mod content;
 #[cfg(feature = "clinical")]
+mod folder;
+#[cfg(feature = "clinical")]
 mod guide;
 pub mod log;
 mod portal;
