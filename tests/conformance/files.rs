@@ -284,7 +284,6 @@ async fn a_long_file_takes_no_more_memory_than_its_parts() {
     std::fs::rename(&written, folders.drop.join("long.hl7")).expect("a file can be renamed");
     assert_eq!(folders.put_away("long.hl7").await, folders.archive);
     let grown = node.peak_bytes().saturating_sub(before);
-    println!("a file of {size} bytes: {before} bytes before, {grown} more at the peak");
     assert!(grown < size / 2, "{grown} bytes more for a file of {size}");
     node.stop();
     let expected: Vec<String> = (1_000_000..1_000_300).chain(0..count).map(|n| format!("M{n:07}")).collect();

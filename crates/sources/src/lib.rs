@@ -7,11 +7,14 @@
 //! What this crate must never do: look at more of a message than its header, keep a message anywhere but in the
 //! journal, or log content.
 
+mod batch;
 mod events;
 pub mod folder;
 mod junk;
 mod mllp_source;
+mod ordered;
 mod receive;
 
+pub use batch::{BATCH_MESSAGES_MAX, BatchAnswers, BatchReply, is_batch};
 pub use mllp_source::{Channel, serve};
 pub use receive::{Answer, Receiver};

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use mllp::{Delivery, Frame, Handler, Listener, Peer, Refusal, Reply};
 use tokio::sync::oneshot;
 
+use crate::batch::{BatchReply, is_batch};
 use crate::events;
 use crate::junk::JunkLog;
 use crate::receive::{Answer, Receiver};
@@ -35,6 +36,24 @@ impl Channel {
         Reply::new(answer.bytes).on_delivery(sender)
     }
 
+    /// The reply to a batch; what became of it is noted with each of its entries.
+    async fn batch(&self, peer: &Peer, payload: Bytes) -> Reply {
+        let answers = self.receiver.batch(&peer.address.to_string(), &payload).await;
+        let payloads = match self.receiver.batch_reply {
+            BatchReply::Batch => vec![answers.batch],
+            BatchReply::Each => answers.each,
+        };
+        let (sender, receiver) = oneshot::channel();
+        let (notes, entries) = (self.receiver.clone(), answers.entries);
+        tokio::spawn(async move {
+            let sent = receiver.await == Ok(Delivery::Sent);
+            for entry in entries {
+                notes.settle(Some(entry), sent).await;
+            }
+        });
+        Reply::several(payloads).on_delivery(sender)
+    }
+
     async fn refuse(&self, peer: &Peer, head: Bytes, reason: &'static str, is_answered: bool) -> Reply {
         let answer = self.receiver.refused(&peer.address.to_string(), head, reason, is_answered).await;
         answer.map_or_else(Reply::none, |answer| self.reply(answer))
@@ -43,6 +62,9 @@ impl Channel {
 
 impl Handler for Channel {
     async fn frame(&self, peer: &Peer, frame: Frame) -> Reply {
+        if is_batch(&frame.payload) {
+            return self.batch(peer, frame.payload).await;
+        }
         let answer = self.receiver.frame(&peer.address.to_string(), frame.payload).await;
         self.reply(answer)
     }

@@ -11,6 +11,7 @@ use hl7v2::{Header, Message};
 use store::{Appended, Arrival, Disposition, Journal, JournalId, NewAcknowledgment, SenderKey};
 use uuid::Uuid;
 
+use crate::batch::BatchReply;
 use crate::events;
 
 /// Characters of an acknowledgment's own control id; MSH-10 holds 20 in every version.
@@ -23,6 +24,8 @@ pub struct Receiver {
     pub channel: String,
     /// Where frames become durable.
     pub journal: Arc<dyn Journal>,
+    /// How a batch in one frame is answered.
+    pub batch_reply: BatchReply,
     /// Microseconds since the epoch, UTC.
     pub now_us: fn() -> i64,
     /// A UUIDv7.
@@ -264,7 +267,7 @@ fn sender_of(header: &Header<'_>) -> SenderKey {
 }
 
 /// The journal id's random half, so that the acknowledgment can be found by it.
-fn control_id(id: JournalId) -> String {
+pub(crate) fn control_id(id: JournalId) -> String {
     let simple = id.0.simple().to_string();
     simple.get(simple.len() - CONTROL_ID_CHARS..).unwrap_or(&simple).to_uppercase()
 }

@@ -2,20 +2,17 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::Poll;
 
 use bytes::Bytes;
 use hl7v2::batch::{PieceKind, Stretch};
 use store::{AckOutcome, Appended, Arrival, Disposition, Error, JournalId};
 
 use super::progress::{Finding, Progress};
-use crate::Receiver;
-use crate::events;
+use crate::receive::{Receiver, control_id};
+use crate::{events, ordered};
 
 /// Stretches outside of messages that are journaled, of one file; more are counted, and stay in the file.
 const STRAYS_JOURNALED_MAX: u64 = 100;
-/// Digits of a control id in the envelopes of an answer.
-const CONTROL_ID_CHARS: usize = 20;
 
 /// Takes one file, group by group.
 pub struct FileIntake {
@@ -24,7 +21,7 @@ pub struct FileIntake {
 }
 
 /// An append under way.
-type Append<'a> = Pin<Box<dyn Future<Output = store::Result<Taken>> + Send + 'a>>;
+type Append<'a> = Pin<Box<dyn Future<Output = store::Result<Option<Taken>>> + Send + 'a>>;
 
 /// What became of one stretch.
 struct Taken {
@@ -106,30 +103,16 @@ impl FileIntake {
 
     /// Appends in order, all of a group at once, so that they share commits.
     async fn append(&self, arrivals: Vec<Option<Arrival>>) -> store::Result<Vec<Option<Taken>>> {
-        let begin = |arrival: Arrival| -> Append<'_> { Box::pin(self.append_one(arrival)) };
-        let mut waiting: Vec<Option<Append<'_>>> =
-            arrivals.into_iter().map(|arrival| arrival.map(begin)).collect();
-        // The first poll hands an arrival to the journal, so they stand in its queue in the order of the file.
-        let mut first: Vec<Option<store::Result<Taken>>> = Vec::with_capacity(waiting.len());
-        for future in &mut waiting {
-            first.push(match future {
-                Some(future) => poll_once(future).await,
-                None => None,
-            });
-        }
-        let (mut taken, mut failed) = (Vec::with_capacity(waiting.len()), None);
-        for (future, first) in waiting.into_iter().zip(first) {
-            let done = match (first, future) {
-                (Some(done), _) => Some(done),
-                (None, Some(future)) => Some(future.await),
-                (None, None) => None,
-            };
-            match done.transpose() {
-                Ok(done) => taken.push(done),
-                Err(error) => failed = failed.or(Some(error)),
-            }
-        }
-        failed.map_or(Ok(taken), Err)
+        let begin = |arrival: Option<Arrival>| -> Append<'_> {
+            Box::pin(async {
+                match arrival {
+                    Some(arrival) => self.append_one(arrival).await.map(Some),
+                    None => Ok(None),
+                }
+            })
+        };
+        let all = ordered::all(arrivals.into_iter().map(begin)).await;
+        all.into_iter().collect()
     }
 
     async fn append_one(&self, arrival: Arrival) -> store::Result<Taken> {
@@ -138,7 +121,8 @@ impl FileIntake {
             Disposition::Accepted => None,
             Disposition::Refused(reason) => Some(reason.to_owned()),
         };
-        let given = arrival.acknowledgment.as_ref().map(|given| given.bytes.clone());
+        let given =
+            arrival.acknowledgment.as_ref().filter(|given| given.is_owed).map(|given| given.bytes.clone());
         let taken = |entry, refused, acknowledgment: Option<Bytes>| Taken {
             entry,
             refused,
@@ -221,18 +205,4 @@ impl std::fmt::Debug for FileIntake {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "FileIntake({}, at {})", self.progress.claim.id, self.progress.offset)
     }
-}
-
-/// Characters of an entry's id, so that the envelope can be found by it.
-fn control_id(id: JournalId) -> String {
-    let simple = id.0.simple().to_string();
-    simple.get(simple.len().saturating_sub(CONTROL_ID_CHARS)..).unwrap_or(&simple).to_uppercase()
-}
-
-async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
-    std::future::poll_fn(|context| match Pin::new(&mut *future).poll(context) {
-        Poll::Ready(done) => Poll::Ready(Some(done)),
-        Poll::Pending => Poll::Ready(None),
-    })
-    .await
 }

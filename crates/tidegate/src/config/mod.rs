@@ -102,9 +102,23 @@ pub struct Mllp {
     /// Longest frame, in bytes.
     #[serde(default = "default_frame_bytes_max")]
     pub frame_bytes_max: usize,
+    /// How a batch (FHS, BHS) in one frame is answered.
+    #[serde(default)]
+    pub batch: BatchReply,
     /// Connections at once.
     #[serde(default = "default_connections_max")]
     pub connections_max: usize,
+}
+
+/// How a batch in one frame is answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BatchReply {
+    /// In one frame: a batch acknowledgment with the acknowledgment of each message.
+    #[default]
+    Batch,
+    /// In one frame for each message.
+    Each,
 }
 
 /// One folder into which files are dropped; each file is taken once it was renamed into place.

@@ -17,7 +17,7 @@ use super::rehearsal::DryRuns;
 use super::routes::Routes;
 use super::witness::CloudWitness;
 use super::{Overrides, Running, tls};
-use crate::config::{Config, Dial, Mllp, Tls};
+use crate::config::{BatchReply, Config, Dial, Mllp, Tls};
 use crate::{Exit, Failure, clock, keys};
 
 /// Key files of this node, read.
@@ -224,7 +224,11 @@ async fn start_listeners(
         let listener = mllp::Listener::bind(listener_config(channel)?)
             .await
             .map_err(|error| Failure::new(Exit::Unavailable, format!("mllp.{}: {error}", channel.name)))?;
-        let receiver = receiver(&channel.name, overrides, store);
+        let mut receiver = receiver(&channel.name, overrides, store);
+        receiver.batch_reply = match channel.batch {
+            BatchReply::Batch => sources::BatchReply::Batch,
+            BatchReply::Each => sources::BatchReply::Each,
+        };
         tasks.spawn(sources::serve(listener, receiver, super::until(stopped.clone())));
     }
     Ok(())
@@ -236,6 +240,7 @@ fn receiver(channel: &str, overrides: &Overrides, store: &Arc<Sqlite>) -> Receiv
     Receiver {
         channel: channel.to_owned(),
         journal: overrides.journal.map_or(Arc::clone(&journal), |wrap| wrap(Arc::clone(&journal))),
+        batch_reply: sources::BatchReply::default(),
         now_us: clock::now_us,
         new_id: clock::new_id,
         hl7_time: clock::hl7_time,
