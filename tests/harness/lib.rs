@@ -5,6 +5,7 @@
 //! run side by side.
 
 pub mod binary;
+pub mod check;
 pub mod folder;
 pub mod messages;
 pub mod pair;
@@ -12,6 +13,7 @@ pub mod ports;
 pub mod process;
 pub mod proxy;
 pub mod python;
+pub mod rig;
 pub mod sender;
 pub mod stored;
 pub mod surface;

@@ -5,15 +5,14 @@
 //! Needs `cc` and `python3`. The node is `power-node` of this package: the library code behind `tidegate run`, with
 //! nothing switched unless a flag says so.
 
-mod check;
 mod load;
 mod rig;
 
 use std::time::{Duration, Instant};
 
-use check::{Report, check, is_caught_up};
+use harness::check::{Report, check, is_caught_up};
 use load::{Known, Load};
-use rig::{Loss, Rig};
+use rig::{Loss, Powered};
 use tidegate::generate::{Generated, Random};
 
 /// Kills of the run that must pass; the second with `TIDEGATE_FULL=1`.
@@ -74,32 +73,34 @@ async fn a_node_that_acknowledges_before_its_commit_is_found_out() {
 /// Load, kill, loss and restart, `kills` times on one folder; then a quiet run until all is applied, and the check.
 async fn procedure(name: &str, flags: &'static [&'static str], kills: u32) -> Outcome {
     let begun = Instant::now();
-    let rig = Rig::new(name, flags);
+    let powered = Powered::new(name, flags);
+    let rig = &powered.rig;
     let mut random = Random::new(u64::from(kills));
     let (mut acknowledged, mut again) = (Vec::<Generated>::new(), Vec::new());
     let (mut wrong_answers, mut undone, mut sent_again) = (Vec::new(), 0, 0);
     for kill in 1..=kills {
-        let mut node = rig.start(true);
+        let mut node = powered.start(true);
         node.ready();
         sent_again += again.len();
         let load = Load::start(rig.mllp(), u64::from(kill), std::mem::take(&mut again));
         load.begun().await;
         pause(&mut random, LOAD_MS).await;
-        undone += node.lose_power(loss(flags, kill));
+        undone += powered.lose_power(node, loss(flags, kill));
         let known: Known = load.broken().await;
         acknowledged.extend(known.acknowledged);
         wrong_answers.extend(known.wrong_answers);
         // Half of the senders are of the kind that sends again what was not answered.
         again = if random.chance(50) { known.unanswered } else { Vec::new() };
         if kill.is_multiple_of(KILL_AT_START_EVERY) {
-            let node = rig.start(true);
+            let node = powered.start(true);
             pause(&mut random, START_MS).await;
-            undone += node.lose_power(loss(flags, kill / KILL_AT_START_EVERY));
+            undone += powered.lose_power(node, loss(flags, kill / KILL_AT_START_EVERY));
         }
     }
     let lasted = begun.elapsed();
-    catch_up(&rig).await;
-    let report = check(&rig.config(), &acknowledged).await;
+    catch_up(&powered).await;
+    let said = acknowledged.iter().map(|message| (message.control_id.as_str(), message.er7.as_bytes()));
+    let report = check(&rig.config(), said).await;
     let outcome = Outcome { report, acknowledged: acknowledged.len(), sent_again, wrong_answers, undone };
     print(name, kills, &outcome, lasted, begun.elapsed());
     outcome
@@ -115,10 +116,10 @@ async fn pause(random: &mut Random, (low, high): (u32, u32)) {
 }
 
 /// Runs the node without load until every journal entry is applied, and stops it in order.
-async fn catch_up(rig: &Rig) {
-    let mut node = rig.start(false);
+async fn catch_up(powered: &Powered) {
+    let mut node = powered.start(false);
     node.ready();
-    let (config, deadline) = (rig.config(), Instant::now() + CATCH_UP);
+    let (config, deadline) = (powered.rig.config(), Instant::now() + CATCH_UP);
     while !is_caught_up(&config).await {
         assert!(Instant::now() < deadline, "the pipeline did not catch up");
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -142,10 +143,10 @@ fn print(name: &str, kills: u32, outcome: &Outcome, lasted: Duration, all: Durat
 
 /// The gate names tools that are absent, and says at its end what a run without them does not show.
 fn is_a_tool_absent() -> bool {
-    let absent = std::env::var("TIDEGATE_ABSENT_TOOLS").unwrap_or_default();
-    let needed = absent.split(',').filter(|tool| ["cc", "python3"].contains(tool)).collect::<Vec<_>>();
-    if !needed.is_empty() {
-        eprintln!("power loss: not tested without {}", needed.join(" and "));
+    let absent: Vec<&str> =
+        ["cc", "python3"].into_iter().filter(|tool| !harness::tool_is_there(tool)).collect();
+    if !absent.is_empty() {
+        eprintln!("power loss: not tested without {}", absent.join(" and "));
     }
-    !needed.is_empty()
+    !absent.is_empty()
 }

@@ -22,7 +22,7 @@ const TOOLS: [Tool; 6] = [
     Tool {
         name: "cc",
         probe: &["cc", "--version"],
-        shows: "that an acknowledged message survives a loss of power",
+        shows: "that an acknowledged message survives a loss of power, a kill at any call and a failing disk",
     },
     Tool {
         name: "python3",

@@ -1,4 +1,4 @@
-//! What must hold of a node's files after its power was lost: read through the store's ports, with no node running.
+//! What must hold of a node's files after whatever was done to it: read through the store's ports, with no node running.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -7,7 +7,6 @@ use hl7v2::acknowledgment::Acknowledgment;
 use store::sqlite::{Options, Role, Sqlite};
 use store::{Apply as _, Entry, Journal as _, Ledger as _, MessageFilter, Messages as _, ResourceKey, Seq};
 use tidegate::config::Config;
-use tidegate::generate::Generated;
 use tidegate::{clock, keys};
 use uuid::Uuid;
 
@@ -64,6 +63,9 @@ impl Report {
 }
 
 /// True when every journal entry was applied; read beside the running node.
+///
+/// # Panics
+/// When the files cannot be read.
 pub async fn is_caught_up(config: &Config) -> bool {
     let store = Sqlite::open_reading(&config.data, Role::Clinical, options()).await.expect("the store opens");
     let (last, applied) = (*store.appended().borrow(), store.applied_through().await.expect("node.db reads"));
@@ -71,8 +73,11 @@ pub async fn is_caught_up(config: &Config) -> bool {
     last == applied
 }
 
-/// Looks at everything.
-pub async fn check(config: &Config, acknowledged: &[Generated]) -> Report {
+/// Looks at everything; `acknowledged`: control id and bytes of each message that its sender was told is kept.
+///
+/// # Panics
+/// When the files cannot be read at all.
+pub async fn check<'m>(config: &Config, acknowledged: impl Iterator<Item = (&'m str, &'m [u8])>) -> Report {
     let store = open(config).await;
     let mut report = Report::default();
     let entries = entries(&store).await;
@@ -104,21 +109,29 @@ async fn entries(store: &Sqlite) -> Vec<Entry> {
     }
 }
 
-fn journal(entries: &[Entry], acknowledged: &[Generated], findings: &mut Vec<Finding>) {
+fn journal<'m>(
+    entries: &[Entry],
+    acknowledged: impl Iterator<Item = (&'m str, &'m [u8])>,
+    findings: &mut Vec<Finding>,
+) {
     let mut times: HashMap<&[u8], usize> = HashMap::new();
     for entry in entries {
+        let is_accepted = entry.refused.is_none();
         *times.entry(&entry.bytes).or_default() += 1;
         let control_id = control_id(&entry.bytes);
         let given = entry.acknowledgment.as_ref().and_then(|given| Acknowledgment::read(&given.bytes).ok());
-        if !given.is_some_and(|given| given.code.is_accept() && given.answers(control_id.as_bytes())) {
+        if !given.is_some_and(|given| {
+            given.code.is_accept() == is_accepted && given.answers(control_id.as_bytes())
+        }) {
             findings.push(Finding::WrongAcknowledgment(entry.seq));
         }
-        if times.get(&entry.bytes[..]) == Some(&2) {
+        // What is refused is heard anew each time.
+        if is_accepted && times.get(&entry.bytes[..]) == Some(&2) {
             findings.push(Finding::TwiceInJournal(control_id));
         }
     }
-    let lost = acknowledged.iter().filter(|message| !times.contains_key(message.er7.as_bytes()));
-    findings.extend(lost.map(|message| Finding::Lost(message.control_id.clone())));
+    let lost = acknowledged.filter(|(_, bytes)| !times.contains_key(bytes));
+    findings.extend(lost.map(|(control_id, _)| Finding::Lost(control_id.to_owned())));
 }
 
 fn control_id(bytes: &[u8]) -> String {
