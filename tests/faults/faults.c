@@ -2,7 +2,7 @@
  * writes to the sockets of a port, and at the n-th of them fails, waits or kills the process.
  *
  * FAULTS_ROOT     only files below this folder are watched; the shared-memory index (-shm) is no durable state
- * FAULTS_FILES    a text that the path must hold; absent: every file
+ * FAULTS_FILES    a text that the path must hold; TEXT$: a path of the journal must end with it; absent: every file
  * FAULTS_PORTS    ports whose sockets are watched, local or remote, separated by commas; absent: no socket
  * FAULTS_KINDS    letters of what is counted: w write, s sync, t truncate, u unlink, n sent to the network, r received
  *                 (which can only be killed after); absent: wstun
@@ -126,7 +126,11 @@ static int is_watched(const char *path) {
     size_t prefix = strlen(root), length = strlen(path);
     if (!prefix || strncmp(path, root, prefix) != 0 || (path[prefix] != '/' && path[prefix] != 0)) return 0;
     if (length > 4 && strcmp(path + length - 4, "-shm") == 0) return 0;
-    return !files || strstr(path + prefix, files);
+    if (!files) return 1;
+    size_t wanted = strlen(files);
+    if (!wanted || files[wanted - 1] != '$') return strstr(path + prefix, files) != NULL;
+    wanted--;
+    return length >= prefix + wanted && strncmp(path + length - wanted, files, wanted) == 0 && strstr(path, "/journal/");
 }
 
 static enum act of_file(int fd, char kind) {

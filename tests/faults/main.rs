@@ -5,6 +5,7 @@
 //! is written to `faults/report.json` below cargo's folder for test files.
 
 mod block;
+mod disk;
 mod fault;
 mod report;
 mod script;

@@ -84,6 +84,7 @@ fn page() -> BTreeMap<String, BTreeSet<String>> {
         },
         ..Sample::default()
     });
+    gauges.show_condition(store::Condition::default());
     let text = metrics.encode().expect("the page can be written");
     let label = Regex::new(r#"([a-z]+)=""#).expect("a constant expression compiles");
     let mut page: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

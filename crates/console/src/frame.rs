@@ -81,7 +81,7 @@ impl Frame {
         Self {
             form_token: Some(session.form_token.clone()),
             has_messages: server.console.is_clinical(),
-            warnings: server.console.warnings.clone(),
+            warnings: server.console.all_warnings(),
             pages: page_links(server.console.is_clinical(), &session.view.here),
             here: session.view.here.clone(),
             theme: session.view.theme.attribute(),

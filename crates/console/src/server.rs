@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Method, header};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use store::{Access, Ledger, Micros, Resources};
+use store::{Access, Condition, FileCondition, Ledger, Micros, Resources};
 
 use crate::frame::Frame;
 use crate::hex::{hex, sha256};
@@ -46,6 +46,8 @@ pub struct Console {
     pub secure: bool,
     /// Stand on every page, such as listeners without TLS and the reason given for them.
     pub warnings: Vec<String>,
+    /// Whether the store's files take what they are given; what does not stands on every page too.
+    pub condition: tokio::sync::watch::Receiver<Condition>,
     /// Shows a newcomer around; `None` wherever real messages flow.
     pub guide: Option<Arc<dyn crate::Guide>>,
     /// Checks the signatures of this node's checkpoints; without it the ledger page cannot verify.
@@ -64,6 +66,21 @@ impl Console {
         return self.clinical.is_some();
         #[cfg(not(feature = "clinical"))]
         false
+    }
+
+    /// What stands on every page of a signed-in person.
+    pub(crate) fn all_warnings(&self) -> Vec<String> {
+        let condition = *self.condition.borrow();
+        let of = |(file, state): (&str, FileCondition)| match state {
+            FileCondition::Sound => None,
+            FileCondition::Full => Some(format!(
+                "{file}: no space left on its disk; senders are asked to send again until there is"
+            )),
+            FileCondition::Failed => Some(format!(
+                "{file}: a write failed and nothing more is acknowledged; check its disk, then restart the node"
+            )),
+        };
+        condition.each().into_iter().filter_map(of).chain(self.warnings.iter().cloned()).collect()
     }
 
     pub(crate) fn role(&self) -> &'static str {

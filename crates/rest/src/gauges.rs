@@ -8,6 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use std::sync::atomic::AtomicU64;
+use store::{Condition, FileCondition};
 
 use crate::Metrics;
 use crate::outgoing::{Outgoing, OutgoingSample};
@@ -35,6 +36,8 @@ pub struct Gauges {
     sampled: Seconds,
     failures: Counter,
     outgoing: Outgoing,
+    store_failed: Family<StoreFile, Gauge>,
+    store_full: Family<StoreFile, Gauge>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -61,6 +64,11 @@ struct Fate {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Destination {
     pub(crate) destination: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StoreFile {
+    file: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -205,6 +213,21 @@ impl Gauges {
             self.sampled.clone(),
         );
         to.register("sample_failures", "Samples that could not be taken", self.failures.clone());
+        to.register(
+            "store_failed",
+            "1 when a write or an fsync of the file failed and nothing more is acknowledged until a restart",
+            self.store_failed.clone(),
+        );
+        to.register("store_full", "1 while the file finds no space", self.store_full.clone());
+    }
+
+    /// Shows whether the files of the store take what they are given.
+    pub fn show_condition(&self, condition: Condition) {
+        for (file, state) in condition.each() {
+            let is = |other| i64::from(state == other);
+            self.store_failed.get_or_create(&StoreFile { file }).set(is(FileCondition::Failed));
+            self.store_full.get_or_create(&StoreFile { file }).set(is(FileCondition::Full));
+        }
     }
 
     /// Shows a sample.
@@ -313,6 +336,12 @@ mod tests {
             "tidegate_consent_requests_waiting 1",
             "tidegate_consent_requests_oldest_age_seconds 0.5",
         ] {
+            assert!(page.contains(line), "{line} is not in\n{page}");
+        }
+        let journal = store::FileCondition::Failed;
+        gauges.show_condition(store::Condition { journal, ..store::Condition::default() });
+        let page = metrics.encode().expect("encodes");
+        for line in ["tidegate_store_failed{file=\"journal\"} 1", "tidegate_store_full{file=\"journal\"} 0"] {
             assert!(page.contains(line), "{line} is not in\n{page}");
         }
         gauges.show(&Sample::default());

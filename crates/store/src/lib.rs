@@ -30,6 +30,7 @@ mod access;
 mod acknowledgments;
 #[cfg(feature = "clinical")]
 mod apply;
+mod condition;
 mod error;
 #[cfg(feature = "clinical")]
 mod identity;
@@ -58,6 +59,7 @@ pub use access::Accesses;
 pub use acknowledgments::{AckStage, Acknowledgments, Later, NewLater, Promise, Promised};
 #[cfg(feature = "clinical")]
 pub use apply::{Apply, Cause, Key, NewDelivery, NewPseudonym, PATIENT_KEY, PatientAlias, Sealed, WriteSet};
+pub use condition::{Condition, FileCondition};
 pub use error::{Error, Result};
 #[cfg(feature = "clinical")]
 pub use identity::{IdentityDecision, NewReview, PatientIdentifier, PatientIndex, Review, ReviewAnswer};

@@ -262,3 +262,18 @@ async fn single_keys_can_be_turned_off() {
     let page = browser.get("/help").await.text;
     assert!(!page.contains("data-keys") && page.contains("Turn them on"));
 }
+
+#[tokio::test]
+async fn a_file_that_failed_stands_on_every_page() {
+    let (node, _) = fresh();
+    let (condition, watched) = tokio::sync::watch::channel(store::Condition::default());
+    let mut browser = Browser::new(console::Console { condition: watched, ..console(&node, false) });
+    browser.sign_in().await;
+    assert!(!browser.get("/status").await.text.contains("journal:"));
+    condition.send_modify(|condition| condition.journal = store::FileCondition::Failed);
+    for url in ["/", "/status", "/ledger"] {
+        assert!(browser.get(url).await.text.contains("journal: a write failed"), "{url}");
+    }
+    condition.send_modify(|condition| condition.journal = store::FileCondition::Full);
+    assert!(browser.get("/").await.text.contains("journal: no space left"));
+}

@@ -10,11 +10,12 @@ use tokio::sync::mpsc;
 
 use super::Sqlite;
 use super::checkpoint::{Checkpointer, Load};
-use super::fault::{again, is_fatal, unavailable};
+use super::fault::{again, is_fatal};
 use super::file::{ACCESS, Settings, check_reader, open_writer, read_pool};
 use super::node::prepare::PreparedRecord;
 use super::queue::{Queue, Reply, Weighted, answer, fill};
 use super::rows::{Rows, run};
+use super::watched::Watched;
 use crate::{Access, Error, Result};
 
 /// The open file.
@@ -40,13 +41,13 @@ impl Weighted for Request {
 
 impl AccessWriter {
     /// Opens it.
-    pub async fn open(path: &Path, settings: Settings) -> Result<Self> {
+    pub async fn open(path: &Path, settings: Settings, watched: Watched) -> Result<Self> {
         let mut connection = open_writer(path, ACCESS, settings).await?;
         let last: Option<i64> =
             sqlx::query_scalar("SELECT max(record) FROM records").fetch_one(&mut connection).await?;
-        let load = Arc::new(Load::default());
+        let load = Arc::new(Load::new(watched));
         let checkpointer = Checkpointer::start(path.to_owned(), settings, Arc::clone(&load)).await?;
-        let writer = Writer { connection, last: last.unwrap_or(0), load, failed: false };
+        let writer = Writer { connection, last: last.unwrap_or(0), load };
         Ok(Self {
             pool: read_pool(path, settings, None),
             queue: Queue::start(|receiver| writer.run(receiver)),
@@ -84,8 +85,6 @@ struct Writer {
     connection: SqliteConnection,
     last: i64,
     load: Arc<Load>,
-    /// After a failed write or sync nothing more is acknowledged by this process.
-    failed: bool,
 }
 
 impl Writer {
@@ -104,12 +103,7 @@ impl Writer {
     }
 
     async fn write(&mut self, batch: &[Request]) -> Result<()> {
-        if self.failed {
-            return Err(unavailable("access.db failed to write; restart after its disk is checked"));
-        }
-        if let Err(error) = self.load.catch_up(&mut self.connection).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "checkpoint failed; tried again");
-        }
+        self.load.catch_up(&mut self.connection).await?;
         let mut rows = Rows::insert("INSERT INTO records (record, at_us, message, bytes)", 4);
         let mut last = self.last;
         for Request { record, .. } in batch {
@@ -120,10 +114,15 @@ impl Writer {
         // A batch is one statement, which is a transaction: it closes at no more rows than a statement holds.
         for (sql, values) in rows.into_statements() {
             if let Err(error) = run(&mut self.connection, sql, values).await {
-                self.failed |= is_fatal(&error);
-                return Err(Error::from(error));
+                if is_fatal(&error) {
+                    self.load.watched.fail();
+                }
+                let error = Error::from(error);
+                self.load.watched.judge(&error);
+                return Err(error);
             }
         }
+        self.load.watched.took();
         self.load.add(batch.iter().map(|request| request.weight().1).sum());
         self.last = last;
         Ok(())

@@ -9,8 +9,10 @@ use sqlx::{Connection, Row, SqliteConnection};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::fault::unavailable;
 use super::file::{Settings, open_checkpointer};
-use crate::Result;
+use super::watched::Watched;
+use crate::{Error, Result};
 
 /// Written bytes after which a checkpoint is made though the writer is busy (4,000 pages of 4 KiB).
 const CHECKPOINT_BYTES: u64 = 16 << 20;
@@ -20,13 +22,20 @@ const CATCH_UP_FRAMES: i64 = 16_384;
 const TICK: Duration = Duration::from_millis(500);
 
 /// What writer and checkpointer tell each other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Load {
     written: AtomicU64,
     catch_up: AtomicBool,
+    /// How the file is.
+    pub watched: Watched,
 }
 
 impl Load {
+    /// Nothing was written yet.
+    pub fn new(watched: Watched) -> Self {
+        Self { written: AtomicU64::new(0), catch_up: AtomicBool::new(false), watched }
+    }
+
     /// The writer committed about so many bytes.
     pub fn add(&self, bytes: usize) {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX).max(1);
@@ -34,11 +43,25 @@ impl Load {
     }
 
     /// Called by the writer between two batches: finishes the checkpoint while nothing is added.
+    ///
+    /// # Errors
+    /// When the file is not to be written to any more, because of this checkpoint or before it.
     pub async fn catch_up(&self, connection: &mut SqliteConnection) -> Result<()> {
-        if self.catch_up.swap(false, Ordering::Relaxed) {
-            checkpoint(connection).await?;
+        if self.catch_up.swap(false, Ordering::Relaxed)
+            && let Err(error) = checkpoint(connection).await
+        {
+            self.checkpoint_failed(&error);
+        }
+        if self.watched.has_failed() {
+            return Err(unavailable("a file failed to write; restart the node after its disk is checked"));
         }
         Ok(())
+    }
+
+    /// A full disk is waited for; after an error of the device the pages that it lost look clean.
+    fn checkpoint_failed(&self, error: &Error) {
+        self.watched.judge(error);
+        tracing::warn!(error = error as &dyn std::error::Error, "a checkpoint failed");
     }
 }
 
@@ -76,7 +99,7 @@ async fn run(mut connection: SqliteConnection, load: Arc<Load>, mut stopped: one
         let written = load.written.load(Ordering::Relaxed);
         let idle = written == seen;
         seen = written;
-        if written == done || (!idle && written - done < CHECKPOINT_BYTES) {
+        if load.watched.has_failed() || written == done || (!idle && written - done < CHECKPOINT_BYTES) {
             continue;
         }
         match checkpoint(&mut connection).await {
@@ -84,9 +107,7 @@ async fn run(mut connection: SqliteConnection, load: Arc<Load>, mut stopped: one
                 done = written;
                 load.catch_up.store(left > CATCH_UP_FRAMES, Ordering::Relaxed);
             }
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "checkpoint failed; tried again")
-            }
+            Err(error) => load.checkpoint_failed(&error),
         }
     }
     if let Err(error) = connection.close().await {

@@ -11,6 +11,13 @@ const SQLITE_CORRUPT: i32 = 11;
 const SQLITE_FULL: i32 = 13;
 const SQLITE_CONSTRAINT: i32 = 19;
 const SQLITE_NOTADB: i32 = 26;
+/// Extended codes of the shared-memory index, which is no durable state: it could not be opened, made larger (a full
+/// disk) or mapped.
+const SQLITE_IOERR_SHMOPEN: i32 = 4_618;
+const SQLITE_IOERR_SHMSIZE: i32 = 4_874;
+const SQLITE_IOERR_SHMMAP: i32 = 5_386;
+/// `errno` of a device that failed.
+const EIO: i32 = 5;
 
 /// A cause that several waiters share. Its text is SQLite's own, which names tables and columns and no values.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -39,6 +46,7 @@ impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match primary_code(&error) {
             Some(SQLITE_FULL) => Self::Full,
+            _ if extended_code(&error) == Some(SQLITE_IOERR_SHMSIZE) => Self::Full,
             Some(SQLITE_CORRUPT | SQLITE_NOTADB) => Self::Corrupt("a page of the database"),
             Some(SQLITE_CONSTRAINT) => Self::Conflict("a key exists already"),
             _ if matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => {
@@ -52,13 +60,19 @@ impl From<sqlx::Error> for Error {
 /// Whether the file can no longer be trusted to keep what it is given: after a failed write or sync, pages the kernel
 /// dropped look clean, so nothing more may be acknowledged by it.
 pub(super) fn is_fatal(error: &sqlx::Error) -> bool {
-    matches!(primary_code(error), Some(SQLITE_IOERR | SQLITE_CORRUPT | SQLITE_NOTADB))
+    let is_index = matches!(
+        extended_code(error),
+        Some(SQLITE_IOERR_SHMOPEN | SQLITE_IOERR_SHMSIZE | SQLITE_IOERR_SHMMAP)
+    );
+    !is_index && matches!(primary_code(error), Some(SQLITE_IOERR | SQLITE_CORRUPT | SQLITE_NOTADB))
         || matches!(error, sqlx::Error::WorkerCrashed)
 }
 
-/// [`is_fatal`] of the cause of an [`Error::Unavailable`].
+/// [`is_fatal`] of the cause of an [`Error::Unavailable`]; so is a folder that could not be synced.
 pub(super) fn is_fatal_cause(error: &Error) -> bool {
-    matches!(error, Error::Unavailable(cause) if cause.downcast_ref::<Cause>().is_some_and(|cause| is_fatal(&cause.0)))
+    let Error::Unavailable(cause) = error else { return false };
+    cause.downcast_ref::<Cause>().is_some_and(|cause| is_fatal(&cause.0))
+        || cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.raw_os_error() == Some(EIO))
 }
 
 /// Whether the error belongs to one write of a batch, so that the others can go on without it.
@@ -87,7 +101,10 @@ pub(super) fn again(error: &Error) -> Error {
 }
 
 fn primary_code(error: &sqlx::Error) -> Option<i32> {
+    Some(extended_code(error)? & PRIMARY_CODE)
+}
+
+fn extended_code(error: &sqlx::Error) -> Option<i32> {
     let sqlx::Error::Database(error) = error else { return None };
-    let extended: i32 = error.code()?.parse().ok()?;
-    Some(extended & PRIMARY_CODE)
+    error.code()?.parse().ok()
 }

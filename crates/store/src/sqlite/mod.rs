@@ -28,6 +28,7 @@ mod rows;
 mod search;
 #[cfg(feature = "clinical")]
 mod statistics;
+mod watched;
 #[cfg(feature = "clinical")]
 mod withdrawal;
 
@@ -35,13 +36,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::sqlite::SqlitePool;
+use tokio::sync::watch;
 
 use self::access::AccessWriter;
 use self::checkpoint::{Checkpointer, Load};
 use self::file::Settings;
 use self::node::writer::{Job, Published, Request, Writer};
 use self::queue::{Queue, Reply};
-use crate::{Micros, Result};
+use self::watched::{Kind, Watched};
+use crate::{Condition, Micros, Result};
 
 /// Which node a folder belongs to. Portal folders have no journal, no pseudonyms and no outbox, and are refused by a
 /// clinical node; so are clinical ones by a portal.
@@ -75,6 +78,7 @@ pub struct Sqlite {
     #[cfg(feature = "clinical")]
     journal: Option<journal::JournalFiles>,
     checkpointer: Mutex<Option<Checkpointer>>,
+    condition: Arc<watch::Sender<Condition>>,
     /// Keeps a second process out until this is closed.
     lock: Mutex<Option<std::fs::File>>,
 }
@@ -106,13 +110,18 @@ impl Sqlite {
         let lock = file::lock(folder)?;
         let path = folder.join("node.db");
         let connection = file::open_writer(&path, schema(role)?, settings).await?;
-        let load = Arc::new(Load::default());
+        let condition = Arc::new(watch::channel(Condition::default()).0);
+        let watched = |kind| Watched::new(kind, &condition);
+        let load = Arc::new(Load::new(watched(Kind::Node)));
         let checkpointer = Checkpointer::start(path.clone(), settings, Arc::clone(&load)).await?;
         let (writer, published) = Writer::new(connection, role == Role::Clinical, load).await?;
-        let access = AccessWriter::open(&folder.join("access.db"), settings).await?;
+        let access = AccessWriter::open(&folder.join("access.db"), settings, watched(Kind::Access)).await?;
         #[cfg(feature = "clinical")]
         let journal = match role {
-            Role::Clinical => Some(journal::JournalFiles::open(&folder.join("journal"), settings).await?),
+            Role::Clinical => {
+                let folder = folder.join("journal");
+                Some(journal::JournalFiles::open(&folder, settings, watched(Kind::Journal)).await?)
+            }
             Role::Portal => None,
         };
         Ok(Arc::new(Self {
@@ -124,6 +133,7 @@ impl Sqlite {
             #[cfg(feature = "clinical")]
             journal,
             checkpointer: Mutex::new(Some(checkpointer)),
+            condition,
             lock: Mutex::new(Some(lock)),
         }))
     }
@@ -155,6 +165,7 @@ impl Sqlite {
             #[cfg(feature = "clinical")]
             journal,
             checkpointer: Mutex::new(None),
+            condition: Arc::new(watch::channel(Condition::default()).0),
             lock: Mutex::new(None),
         }))
     }
@@ -178,6 +189,11 @@ impl Sqlite {
         self.writer.close().await?;
         drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
         Ok(())
+    }
+
+    /// Whether its files still take what they are given; wakes when that changes.
+    pub fn condition(&self) -> watch::Receiver<Condition> {
+        self.condition.subscribe()
     }
 
     /// The role it was opened in.

@@ -40,6 +40,7 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     start_witnesses(config, &store, &policy, &witnesses_stopped, &mut witnesses)?;
     let readiness = rest::Readiness::default();
     let gate = readiness.gate("listeners");
+    super::watch_store(&store, &readiness, &stopped, &mut tasks);
     let (pipeline, rehearsal) = pipelines(config, &keys, &store, &package, &policy, &profiles);
     tasks.spawn(pipeline.run(stopped.clone()));
     start_deliveries(config, &keys, &store, &policy, &profiles, &stopped, &mut tasks)?;

@@ -153,6 +153,35 @@ pub(crate) fn start_sampler(
     tasks.spawn(sampler::run(store.clone(), config.role, gauges, clock::now_us, stopped.clone()));
 }
 
+/// Gates of readiness that close for good when a file of the store failed. A full disk does not close them: whoever sends
+/// is asked to send again, and only what is sent shows that there is space again.
+pub(crate) fn watch_store(
+    store: &Sqlite,
+    readiness: &rest::Readiness,
+    stopped: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) {
+    let gates = ["journal-writes", "node-writes", "access-writes"].map(|name| readiness.gate(name));
+    let (mut condition, stopped) = (store.condition(), stopped.clone());
+    let show = move |condition: store::Condition| {
+        for (gate, (_, state)) in gates.iter().zip(condition.each()) {
+            gate.set(state != store::FileCondition::Failed);
+        }
+    };
+    show(*condition.borrow_and_update());
+    tasks.spawn(async move {
+        let watched = async {
+            while condition.changed().await.is_ok() {
+                show(*condition.borrow_and_update());
+            }
+        };
+        tokio::select! {
+            () = watched => {}
+            () = until(stopped) => {}
+        }
+    });
+}
+
 async fn append(ledger: &dyn store::Ledger, config: &Config, kind: Kind) -> Result<(), Failure> {
     let record = Record::new(kind, clock::new_id(), &config.node, clock::now_us()).outcome("ok");
     ledger.append(vec![record]).await.map_err(|error| Failure::because(Exit::Io, &error))
@@ -255,6 +284,7 @@ pub(crate) fn console(
         login: login(config)?,
         secure: config.http.tls.is_some(),
         warnings,
+        condition: store.condition(),
         guide: None,
         ledger_key: Some(ledger_key(config)?),
         witnesses: Vec::new(),

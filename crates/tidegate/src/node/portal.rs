@@ -57,6 +57,7 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     )?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
+    super::watch_store(&store, &readiness, &stopped, &mut tasks);
     super::start_sampler(config, &store, &metrics, &stopped, &mut tasks);
     let router = rest::portal(fhir)
         .merge(console::router(console))

@@ -21,7 +21,10 @@ pub(super) async fn run(
     now_us: fn() -> Micros,
     mut stopped: watch::Receiver<bool>,
 ) {
+    let condition = store.condition();
     while !*stopped.borrow() {
+        let now = *condition.borrow();
+        gauges.show_condition(now);
         match sample(&store, role, now_us()).await {
             Ok(sample) => gauges.show(&sample),
             Err(error) => {

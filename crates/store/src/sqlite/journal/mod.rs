@@ -24,6 +24,7 @@ use super::fault::unavailable;
 use super::file::Settings;
 use super::queue::Queue;
 use super::rows::Rows;
+use super::watched::Watched;
 use crate::{
     AckOutcome, AckStage, Acknowledgments, Appended, Arrival, Entry, Journal, JournalId, Later, MessageState,
     Micros, NewLater, Promised, Result, Seq,
@@ -40,11 +41,11 @@ pub(super) struct JournalFiles {
 
 impl JournalFiles {
     /// Opens every monthly file of the folder.
-    pub async fn open(folder: &Path, settings: Settings) -> Result<Self> {
+    pub async fn open(folder: &Path, settings: Settings, watched: Watched) -> Result<Self> {
         let (files, salt) = Files::open(folder, settings).await?;
         let last = files.last();
         let (sender, appended) = watch::channel(last);
-        let writer = Writer::new(files.clone(), salt, settings, sender);
+        let writer = Writer::new(files.clone(), salt, settings, sender, watched);
         Ok(Self { files, salt, queue: Queue::start(|receiver| writer.run(receiver)), appended })
     }
 

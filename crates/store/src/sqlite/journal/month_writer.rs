@@ -7,9 +7,11 @@ use sqlx::{Connection, SqliteConnection};
 use super::files::MonthFile;
 use crate::Result;
 use crate::sqlite::checkpoint::{Checkpointer, Load};
+use crate::sqlite::fault::is_fatal;
 use crate::sqlite::file::Settings;
 use crate::sqlite::month::Month;
 use crate::sqlite::rows::{Rows, run};
+use crate::sqlite::watched::Watched;
 
 /// The writing connection of a month.
 pub(super) struct MonthWriter {
@@ -21,8 +23,13 @@ pub(super) struct MonthWriter {
 
 impl MonthWriter {
     /// Takes the connection and starts the checkpointer.
-    pub async fn start(connection: SqliteConnection, file: &MonthFile, settings: Settings) -> Result<Self> {
-        let load = Arc::new(Load::default());
+    pub async fn start(
+        connection: SqliteConnection,
+        file: &MonthFile,
+        settings: Settings,
+        watched: Watched,
+    ) -> Result<Self> {
+        let load = Arc::new(Load::new(watched));
         let checkpointer = Checkpointer::start(file.path.clone(), settings, Arc::clone(&load)).await?;
         Ok(Self { month: file.month, connection, load, checkpointer })
     }
@@ -38,10 +45,11 @@ impl MonthWriter {
     }
 
     /// One transaction of these rows, sent to SQLite as one text so that a commit costs one hand-over.
-    pub async fn commit(&mut self, tables: [Rows; 6], size: usize) -> Result<(), sqlx::Error> {
-        if let Err(error) = self.load.catch_up(&mut self.connection).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "checkpoint failed; tried again");
-        }
+    ///
+    /// # Errors
+    /// When nothing of it is durable; after some of them the file is not to be written to any more.
+    pub async fn commit(&mut self, tables: [Rows; 6], size: usize) -> Result<()> {
+        self.load.catch_up(&mut self.connection).await?;
         let (mut script, mut values) = (String::from("BEGIN IMMEDIATE;"), Vec::new());
         for (sql, arguments) in tables.into_iter().flat_map(Rows::into_statements) {
             script.push_str(&sql);
@@ -56,7 +64,21 @@ impl MonthWriter {
             tracing::debug!(was_open = rolled_back.is_ok(), "a commit failed");
         }
         self.load.add(size);
-        committed.map(|_| ())
+        match committed {
+            Ok(_) => {
+                self.load.watched.took();
+                Ok(())
+            }
+            Err(error) if is_fatal(&error) => {
+                self.load.watched.fail();
+                Err(error.into())
+            }
+            Err(error) => {
+                let error = error.into();
+                self.load.watched.judge(&error);
+                Err(error)
+            }
+        }
     }
 
     /// Stops the checkpointer and closes the file.

@@ -13,11 +13,12 @@ use super::later::{self, Give, Placed};
 use super::marks::{Marks, Salt};
 use super::month_writer::MonthWriter;
 use super::read::outcome_number;
-use crate::sqlite::fault::{again, is_fatal, unavailable};
+use crate::sqlite::fault::{again, unavailable};
 use crate::sqlite::file::Settings;
 use crate::sqlite::month::Month;
 use crate::sqlite::queue::{Reply, Weighted, answer, fill};
 use crate::sqlite::rows::Rows;
+use crate::sqlite::watched::Watched;
 use crate::{AckOutcome, AckStage, Appended, Arrival, Disposition, Error, JournalId, Result, Seq};
 
 /// How long an outcome waits for a commit to join.
@@ -83,12 +84,18 @@ pub(super) struct Writer {
     flush_at: Option<Instant>,
     appended: watch::Sender<Seq>,
     /// After a failed write or sync nothing more is acknowledged by this process.
-    failed: bool,
+    watched: Watched,
 }
 
 impl Writer {
     /// A writer that goes on after what the files hold.
-    pub fn new(files: Files, salt: Salt, settings: Settings, appended: watch::Sender<Seq>) -> Self {
+    pub fn new(
+        files: Files,
+        salt: Salt,
+        settings: Settings,
+        appended: watch::Sender<Seq>,
+        watched: Watched,
+    ) -> Self {
         let next = files.last().0 + 1;
         let recent = Recent::default();
         let (months, outcomes, gives) = (Vec::new(), Vec::new(), Vec::new());
@@ -103,7 +110,7 @@ impl Writer {
             gives,
             flush_at: None,
             appended,
-            failed: false,
+            watched,
         }
     }
 
@@ -175,7 +182,7 @@ impl Writer {
     /// Commits what no arrival of its month took along.
     async fn write_gives(&mut self) {
         while let Some(month) = self.gives.first().map(|placed| placed.month) {
-            let written = if self.failed {
+            let written = if self.watched.has_failed() {
                 Err(unavailable("the journal failed to write; restart after its disk is checked"))
             } else {
                 self.write(month, &[], &[]).await
@@ -225,7 +232,7 @@ impl Writer {
     }
 
     async fn judge(&mut self, month: Month, appends: &[Append]) -> Result<Vec<Verdict>> {
-        if self.failed {
+        if self.watched.has_failed() {
             return Err(unavailable("the journal failed to write; restart after its disk is checked"));
         }
         let files = self.files.clone();
@@ -267,7 +274,7 @@ impl Writer {
         if self.outcomes.is_empty() {
             self.flush_at = None;
         }
-        committed.map_err(|error| self.judge_fault(error))?;
+        committed?;
         self.answer_gives(month, &Ok(()));
         if seq > first {
             self.next = seq;
@@ -319,7 +326,8 @@ impl Writer {
         for month in months {
             if let Err(error) = self.write(month, &[], &[]).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "outcomes of acknowledgments wait");
-                self.flush_at = Some(Instant::now() + OUTCOME_DELAY);
+                // A file that failed takes none before a restart.
+                self.flush_at = (!self.watched.has_failed()).then(|| Instant::now() + OUTCOME_DELAY);
             }
         }
         if self.outcomes.len() > OUTCOMES_MAX {
@@ -356,19 +364,17 @@ impl Writer {
                 if self.months.len() >= MONTHS_OPEN_MAX {
                     self.months.remove(0).close().await;
                 }
-                let (connection, file) = self.files.open_writer(month, self.salt).await?;
-                self.months.push(MonthWriter::start(connection, &file, self.settings).await?);
+                let opened = self.open(month).await;
+                let opened = opened.inspect_err(|error| self.watched.judge(error))?;
+                self.months.push(opened);
             }
         }
         self.months.last_mut().ok_or_else(|| unavailable("no month is open"))
     }
 
-    fn judge_fault(&mut self, error: sqlx::Error) -> Error {
-        if is_fatal(&error) {
-            self.failed = true;
-            tracing::error!("the journal failed to write and takes nothing more");
-        }
-        error.into()
+    async fn open(&self, month: Month) -> Result<MonthWriter> {
+        let (connection, file) = self.files.open_writer(month, self.salt).await?;
+        MonthWriter::start(connection, &file, self.settings, self.watched.clone()).await
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use super::names::Names;
 use super::state::State;
 use crate::sqlite::checkpoint::Load;
-use crate::sqlite::fault::{again, is_fatal_cause, is_of_one_write, unavailable};
+use crate::sqlite::fault::{again, is_of_one_write};
 use crate::sqlite::queue::{Weighted, fill};
 use crate::{Result, Seq};
 
@@ -121,8 +121,6 @@ pub(in crate::sqlite) struct Writer {
     names: Arc<RwLock<Arc<Names>>>,
     processed: watch::Sender<Seq>,
     queued: watch::Sender<i64>,
-    /// After a failed write or sync nothing more is acknowledged by this process.
-    failed: bool,
 }
 
 impl Writer {
@@ -138,7 +136,7 @@ impl Writer {
         let (queued, queued_receiver) = watch::channel(state.counters.delivery);
         let published =
             Published { names: Arc::clone(&names), processed: processed_receiver, queued: queued_receiver };
-        Ok((Self { connection, state, load, names, processed, queued, failed: false }, published))
+        Ok((Self { connection, state, load, names, processed, queued }, published))
     }
 
     /// Serves requests until the queue is closed and empty.
@@ -171,15 +169,11 @@ impl Writer {
 
     /// One transaction; the outcome of each request, or the error that kept all of them from being written.
     async fn transaction(&mut self, batch: &mut [Request], attempt: Attempt) -> Result<Vec<Result<()>>> {
-        if self.failed {
-            return Err(unavailable("node.db failed to write; restart after its disk is checked"));
-        }
-        if let Err(error) = self.load.catch_up(&mut self.connection).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "checkpoint failed; tried again");
-        }
+        self.load.catch_up(&mut self.connection).await?;
         let before = self.state.counters;
         match self.write(batch, attempt).await {
             Ok((outcomes, new_names)) => {
+                self.load.watched.took();
                 self.load.add(batch.iter().map(|request| request.weight().1).sum());
                 self.publish(&outcomes, new_names, before.delivery);
                 Ok(outcomes)
@@ -191,7 +185,7 @@ impl Writer {
                 self.state.counters = before;
                 let names = Arc::clone(&self.names.read().unwrap_or_else(PoisonError::into_inner));
                 self.state.names = Names::clone(&names);
-                self.failed |= is_fatal_cause(&error);
+                self.load.watched.judge(&error);
                 Err(error)
             }
         }

@@ -12,6 +12,7 @@ mod stores;
 
 use std::path::Path;
 
+use self::ready::Readiness;
 #[cfg(feature = "clinical")]
 pub(super) use self::ready::reachable;
 use super::{check, output};
@@ -71,7 +72,7 @@ pub async fn run(args: DoctorArgs) -> Result<(), Failure> {
         return report(&disk::findings(Path::new(".")));
     };
     if args.ready {
-        return ready::ask(&check::load(file)?).await.map(drop);
+        return ready::demand(&check::load(file)?).await;
     }
     let config = match config::load(file) {
         Ok(config) => config,
@@ -86,11 +87,12 @@ pub async fn run(args: DoctorArgs) -> Result<(), Failure> {
     Finding::ok("configuration", format!("{} loads", file.display())).write()?;
     let content = content(&config);
     content.write()?;
-    let running = ready::ask(&config).await.is_ok();
+    let running = ready::ask(&config).await.ok();
     let mut findings = files::findings(&config);
+    findings.extend(running.as_ref().and_then(node));
     findings.extend(disk::findings(&config.data));
     findings.extend(certificate::findings(&config));
-    findings.extend(network::ports(&config, running).await);
+    findings.extend(network::ports(&config, running.as_ref()).await);
     findings.extend(network::links(&config).await);
     findings.extend(stores::findings(&config).await);
     let reported = report(&findings);
@@ -98,6 +100,18 @@ pub async fn run(args: DoctorArgs) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Configuration, "mappings, profiles or policy cannot work"));
     }
     reported
+}
+
+/// A node that runs and is not ready says why.
+fn node(readiness: &Readiness) -> Option<Finding> {
+    let Readiness::NotReady(gates) = readiness else { return None };
+    let has_failed = gates.iter().any(|gate| gate.ends_with("-writes"));
+    let fix = if has_failed {
+        "a write to its disk failed: look at the system's log, mend the disk, then restart the node"
+    } else {
+        "wait until it has started; its log says what it waits for"
+    };
+    Some(Finding::fail("node", format!("runs and is not ready: {}", gates.join(", ")), fix))
 }
 
 /// Mappings, profiles and policy compile.

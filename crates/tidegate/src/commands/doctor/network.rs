@@ -6,24 +6,26 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
 use super::Finding;
+use super::ready::Readiness;
 use crate::config::Config;
 
 /// Can each configured address be had, or does the running node have it?
-pub(super) async fn ports(config: &Config, running: bool) -> Vec<Finding> {
+pub(super) async fn ports(config: &Config, running: Option<&Readiness>) -> Vec<Finding> {
     let mut listeners: Vec<(String, SocketAddr)> = vec![("http".to_owned(), config.http.listen)];
     listeners.extend(config.mllp.iter().map(|mllp| (format!("mllp.{}", mllp.name), mllp.listen)));
     listeners.extend(config.link.iter().map(|link| ("link".to_owned(), link.listen)));
     let mut found = Vec::new();
     for (name, address) in listeners {
         found.push(match TcpListener::bind(address).await {
-            Ok(_) if running => Finding::fail(
+            Ok(_) if running.is_some() => Finding::fail(
                 name,
                 format!("the node answers, and {address} is free"),
                 "start the node again: it runs with another configuration",
             ),
             Ok(_) => Finding::ok(name, format!("{address} is free")),
-            Err(error) if error.kind() == ErrorKind::AddrInUse && running => {
-                Finding::ok(name, format!("{address} is held, and the node is ready"))
+            Err(error) if error.kind() == ErrorKind::AddrInUse && running.is_some() => {
+                let not = if running == Some(&Readiness::Ready) { "" } else { "not " };
+                Finding::ok(name, format!("{address} is held, and the node is {not}ready"))
             }
             Err(error) if error.kind() == ErrorKind::AddrInUse => Finding::fail(
                 name,

@@ -5,21 +5,52 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use crate::config::Config;
 use crate::{Exit, Failure, http};
 
-/// Asks `/readyz`.
+/// What a node that runs says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Readiness {
+    /// All is open.
+    Ready,
+    /// These gates are closed.
+    NotReady(Vec<String>),
+}
+
+/// Asks `/readyz`; a node that is not ready is a failure.
 ///
 /// # Errors
 /// [`Exit::Unavailable`] when the node does not answer, or is not ready.
-pub(super) async fn ask(config: &Config) -> Result<(), Failure> {
+pub(super) async fn demand(config: &Config) -> Result<(), Failure> {
+    match ask(config).await? {
+        Readiness::Ready => Ok(()),
+        Readiness::NotReady(gates) => {
+            Err(Failure::new(Exit::Unavailable, format!("not ready: {}", gates.join(", "))))
+        }
+    }
+}
+
+/// Asks `/readyz`.
+///
+/// # Errors
+/// [`Exit::Unavailable`] when the node does not answer.
+pub(super) async fn ask(config: &Config) -> Result<Readiness, Failure> {
     let address = reachable(config.http.listen).to_string();
     let answer = match &config.http.tls {
         Some(tls) => http::get_pinned(&address, "/readyz", crate::node::own_client(tls)?).await,
         None => http::get(&address, "/readyz", None).await,
     };
     match answer {
-        Ok(answer) if answer.status == 200 => Ok(()),
+        Ok(answer) if answer.status == 200 => Ok(Readiness::Ready),
+        Ok(answer) if answer.status == 503 => Ok(Readiness::NotReady(closed(&answer.body))),
         Ok(answer) => Err(Failure::new(Exit::Unavailable, format!("not ready: status {}", answer.status))),
         Err(words) => Err(Failure::new(Exit::Unavailable, words)),
     }
+}
+
+/// The gates that an OperationOutcome names; its first issue says only that the node is not ready.
+fn closed(body: &[u8]) -> Vec<String> {
+    let outcome: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let issues = outcome["issue"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let texts = issues.iter().skip(1).filter_map(|issue| issue["diagnostics"].as_str());
+    texts.map(str::to_owned).collect()
 }
 
 /// An address at which a listener of this machine can be asked.
