@@ -123,6 +123,8 @@ const LOG_FIELDS: &[&str] = &[
     "connection",
     "count",
     "cut",
+    "file",
+    "month",
     "deliveries",
     "delivery",
     "destination",
