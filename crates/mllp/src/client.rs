@@ -9,8 +9,9 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use crate::codec::{Decoder, Event, Limits, Pending, encode};
-use crate::server::tune;
+use crate::codec::{Decoder, Event, Limits, Pending};
+use crate::framing::{Commit, Framing};
+use crate::server::{KEEPALIVE, tune};
 use crate::stream::Stream;
 use crate::tls::ClientTls;
 use crate::{Error, events};
@@ -27,6 +28,8 @@ pub struct ClientConfig {
     pub address: String,
     /// TLS; `None` is plaintext.
     pub tls: Option<ClientTls>,
+    /// Frame bytes; in release 2 each side commits what it takes.
+    pub framing: Framing,
     /// Bounds of a reply.
     pub limits: Limits,
     /// Longest time to connect, the TLS handshake included.
@@ -45,6 +48,7 @@ impl ClientConfig {
         Self {
             address: address.into(),
             tls: None,
+            framing: Framing::RELEASE_1,
             limits: Limits::default(),
             connect_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
@@ -96,7 +100,7 @@ impl Client {
         self.connected = None;
         let stream =
             timeout(self.config.connect_timeout, open(&self.config)).await.map_err(|_| Error::Timeout)??;
-        self.connected = Some(Connected::new(stream, self.config.limits));
+        self.connected = Some(Connected::new(stream, &self.config));
         Ok(())
     }
 
@@ -113,7 +117,7 @@ impl Client {
         // Taken for the time of the write: a call dropped half-way leaves no half frame to continue after.
         let mut connected = self.connected.take().ok_or(Error::Closed)?;
         connected.wire.clear();
-        if let Err(error) = encode(payload, &mut connected.wire) {
+        if let Err(error) = self.config.framing.encode(payload, &mut connected.wire) {
             self.connected = Some(connected);
             return Err(error);
         }
@@ -126,7 +130,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Timeout`] (the connection stays usable), [`Error::Closed`], [`Error::Io`], [`Error::Truncated`],
-    /// [`Error::Oversized`].
+    /// [`Error::Oversized`], in release 2 [`Error::NotCommitted`].
     pub async fn receive(&mut self) -> Result<Bytes, Error> {
         let connected = self.connected.as_mut().ok_or(Error::Closed)?;
         let result = connected.receive(&self.config).await;
@@ -165,7 +169,7 @@ impl Client {
             while sent - answered < window
                 && let Some(payload) = payloads.next()
             {
-                encode(payload.as_ref(), &mut connected.wire)?;
+                self.config.framing.encode(payload.as_ref(), &mut connected.wire)?;
                 sent += 1;
             }
             connected.flush(self.config.write_timeout).await?;
@@ -193,8 +197,9 @@ impl Client {
 }
 
 impl Connected {
-    fn new(stream: Stream, limits: Limits) -> Self {
-        Self { stream, decoder: Decoder::new(limits), wire: BytesMut::new() }
+    fn new(stream: Stream, config: &ClientConfig) -> Self {
+        let decoder = Decoder::framed(config.limits, config.framing);
+        Self { stream, decoder, wire: BytesMut::new() }
     }
 
     async fn flush(&mut self, limit: Duration) -> Result<(), Error> {
@@ -205,12 +210,26 @@ impl Connected {
         Ok(timeout(limit, writing).await.map_err(|_| Error::Timeout)??)
     }
 
+    /// In release 2 a reply is committed too.
+    async fn committed(
+        &mut self,
+        reply: Result<Bytes, Error>,
+        config: &ClientConfig,
+    ) -> Result<Bytes, Error> {
+        if config.framing.is_committed && reply.is_ok() {
+            self.wire.clear();
+            config.framing.encode(&[Commit::Accepted.byte()], &mut self.wire)?;
+            self.flush(config.write_timeout).await?;
+        }
+        reply
+    }
+
     async fn receive(&mut self, config: &ClientConfig) -> Result<Bytes, Error> {
         let deadline = Instant::now() + config.reply_timeout;
         loop {
             while let Some(event) = self.decoder.next_event() {
-                if let Some(reply) = reply(event, &config.address) {
-                    return reply;
+                if let Some(reply) = reply(event, config) {
+                    return self.committed(reply, config).await;
                 }
             }
             let awaits_end = self.decoder.pending() == Pending::FrameEnd;
@@ -220,13 +239,13 @@ impl Connected {
             buffer.reserve(READ_BYTES);
             match timeout_at(wake_at, self.stream.read_buf(&mut buffer.limit(READ_BYTES))).await {
                 Ok(Ok(0)) => {
-                    let last = self.decoder.finish().and_then(|event| reply(event, &config.address));
+                    let last = self.decoder.finish().and_then(|event| reply(event, config));
                     return last.unwrap_or(Err(Error::Closed));
                 }
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => return Err(Error::Io(error)),
                 Err(_) if awaits_end => {
-                    if let Some(reply) = self.decoder.idle().and_then(|event| reply(event, &config.address)) {
+                    if let Some(reply) = self.decoder.idle().and_then(|event| reply(event, config)) {
                         return reply;
                     }
                 }
@@ -237,11 +256,16 @@ impl Connected {
 }
 
 /// What an event means to one who waits for a reply; `None`: nothing.
-fn reply(event: Event, address: &str) -> Option<Result<Bytes, Error>> {
+fn reply(event: Event, config: &ClientConfig) -> Option<Result<Bytes, Error>> {
     match event {
-        Event::Frame(frame) => Some(Ok(frame.payload)),
+        Event::Frame(frame) => match config.framing.commit(&frame.payload) {
+            None => Some(Ok(frame.payload)),
+            // The reply itself is still to come.
+            Some(Commit::Accepted) => None,
+            Some(Commit::Refused) => Some(Err(Error::NotCommitted)),
+        },
         Event::Junk { count, .. } => {
-            events::reply_junk(address, count);
+            events::reply_junk(&config.address, count);
             None
         }
         Event::Truncated(_) => Some(Err(Error::Truncated)),
@@ -251,7 +275,7 @@ fn reply(event: Event, address: &str) -> Option<Result<Bytes, Error>> {
 
 async fn open(config: &ClientConfig) -> Result<Stream, Error> {
     let stream = TcpStream::connect(config.address.as_str()).await.map_err(Error::Connect)?;
-    tune(&stream, stream.peer_addr().map_err(Error::Connect)?);
+    tune(&stream, stream.peer_addr().map_err(Error::Connect)?, KEEPALIVE);
     let Some(tls) = &config.tls else { return Ok(Stream::Plain(stream)) };
     let handshake = TlsConnector::from(tls.config.clone()).connect(tls.server_name.clone(), stream);
     let stream = handshake.await.map_err(|error: io::Error| Error::Handshake(error))?;

@@ -5,15 +5,10 @@ use std::fmt;
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::{memchr, memchr2};
 
-use crate::Error;
+use crate::framing::Framing;
 
-/// Start of a frame.
-const VT: u8 = 0x0B;
-/// First byte of a frame's end.
-const FS: u8 = 0x1C;
-/// Second byte of a frame's end.
-const CR: u8 = 0x0D;
-const LF: u8 = 0x0A;
+/// A larger buffer is let go with the payload that it held, so that an idle connection holds little.
+const BUFFER_KEPT_BYTES: usize = 16 * 1024;
 
 /// Bounds of what a [`Decoder`] keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +53,7 @@ pub enum Event {
 /// One frame's payload. `Debug` shows its size only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
-    /// The bytes between VT and FS.
+    /// The bytes between its start and its end.
     pub payload: Bytes,
     /// How it ended.
     pub ending: Ending,
@@ -67,7 +62,7 @@ pub struct Frame {
 /// How a frame ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// FS CR, as the standard has it.
+    /// FS CR, as the standard has it, or what the framing says instead.
     Complete,
     /// FS alone: the next frame, silence or the end of the stream followed. Worth a warning to the sender's owner.
     WithoutCr,
@@ -99,6 +94,7 @@ enum State {
 /// [`Decoder::next_event`] until it gives `None`.
 pub struct Decoder {
     limits: Limits,
+    framing: Framing,
     state: State,
     /// In a frame: its payload so far and what follows. Else: what has not been looked at.
     buffer: BytesMut,
@@ -110,10 +106,16 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder at the start of a stream.
+    /// A decoder at the start of a stream of release 1.
     pub fn new(limits: Limits) -> Self {
+        Self::framed(limits, Framing::RELEASE_1)
+    }
+
+    /// A decoder at the start of a stream with these frame bytes.
+    pub fn framed(limits: Limits, framing: Framing) -> Self {
         Self {
             limits,
+            framing,
             state: State::Between,
             buffer: BytesMut::new(),
             scanned: 0,
@@ -190,16 +192,16 @@ impl Decoder {
 
     /// The FS of this frame is the last byte there is.
     fn has_end(&self) -> bool {
-        self.buffer.get(self.scanned) == Some(&FS) && self.scanned + 1 == self.buffer.len()
+        self.buffer.get(self.scanned) == Some(&self.framing.end) && self.scanned + 1 == self.buffer.len()
     }
 
-    /// Outside of frames: passes over line breaks, keeps junk, enters a frame at VT. `None`: needs more bytes.
+    /// Outside of frames: passes over line breaks, keeps junk, enters a frame at its start byte. `None`: needs more bytes.
     fn seek_frame(&mut self) -> Option<Option<Event>> {
         if self.junk_count == 0 {
-            let breaks = self.buffer.iter().take_while(|byte| matches!(**byte, CR | LF)).count();
+            let breaks = self.buffer.iter().take_while(|byte| matches!(**byte, b'\r' | b'\n')).count();
             self.buffer.advance(breaks);
         }
-        let start = memchr(VT, &self.buffer);
+        let start = memchr(self.framing.start, &self.buffer);
         let junk = start.unwrap_or(self.buffer.len());
         if junk > 0 {
             self.keep_junk(junk);
@@ -231,7 +233,8 @@ impl Decoder {
     /// In a frame: looks for its end from where the last look ended. `None`: needs more bytes.
     fn scan_frame(&mut self) -> Option<Option<Event>> {
         let unseen = self.buffer.get(self.scanned..)?;
-        let Some(found) = memchr2(VT, FS, unseen) else {
+        let Framing { start, end, after_end, .. } = self.framing;
+        let Some(found) = memchr2(start, end, unseen) else {
             self.scanned = self.buffer.len();
             return if self.scanned > self.limits.frame_bytes_max {
                 Some(Some(self.give_up()))
@@ -243,14 +246,19 @@ impl Decoder {
         if self.scanned > self.limits.frame_bytes_max {
             return Some(Some(self.give_up()));
         }
-        if self.buffer.get(self.scanned) == Some(&VT) {
+        if self.buffer.get(self.scanned) == Some(&start) {
             return Some(self.restart());
         }
+        let Some(after_end) = after_end else {
+            return Some(Some(self.take_frame(self.scanned, Ending::Complete, 1)));
+        };
         match self.buffer.get(self.scanned + 1) {
             None => None,
-            Some(&CR) => Some(Some(self.take_frame(self.scanned, Ending::Complete, 2))),
-            Some(&VT) => Some(Some(self.take_frame(self.scanned, Ending::WithoutCr, 1))),
-            // A lone FS is payload.
+            Some(next) if *next == after_end => {
+                Some(Some(self.take_frame(self.scanned, Ending::Complete, 2)))
+            }
+            Some(next) if *next == start => Some(Some(self.take_frame(self.scanned, Ending::WithoutCr, 1))),
+            // A lone end byte is payload.
             Some(_) => {
                 self.scanned += 1;
                 Some(None)
@@ -261,12 +269,15 @@ impl Decoder {
     fn take_frame(&mut self, length: usize, ending: Ending, end_length: usize) -> Event {
         let payload = self.buffer.split_to(length).freeze();
         self.buffer.advance(end_length);
+        if self.buffer.is_empty() && length.max(self.buffer.capacity()) > BUFFER_KEPT_BYTES {
+            self.buffer = BytesMut::new();
+        }
         self.state = State::Between;
         self.scanned = 0;
         Event::Frame(Frame { payload, ending })
     }
 
-    /// VT in the midst of a frame: what came before is another, broken message. VT VT is one start.
+    /// A start in the midst of a frame: what came before is another, broken message. Two starts are one.
     fn restart(&mut self) -> Option<Event> {
         let fragment = self.buffer.split_to(self.scanned).freeze();
         self.buffer.advance(1);
@@ -287,37 +298,30 @@ impl Decoder {
 
     /// The rest of an oversized frame: to its end, or to the start of another. `None`: needs more bytes.
     fn skip_rest(&mut self) -> Option<Option<Event>> {
-        let Some(found) = memchr2(VT, FS, &self.buffer) else {
+        let Framing { start, end, after_end, .. } = self.framing;
+        let Some(found) = memchr2(start, end, &self.buffer) else {
             self.buffer.clear();
             return None;
         };
         self.buffer.advance(found);
-        match (self.buffer.first(), self.buffer.get(1)) {
-            (Some(&VT), _) => self.state = State::Between,
-            (_, None) => return None,
-            (_, Some(&CR)) => {
-                self.buffer.advance(2);
-                self.state = State::Between;
-            }
-            (_, Some(_)) => self.buffer.advance(1),
+        if self.buffer.first() == Some(&start) {
+            self.state = State::Between;
+            return Some(None);
         }
+        let ends = match (after_end, self.buffer.get(1)) {
+            (None, _) => 1,
+            (Some(_), None) => return None,
+            (Some(after_end), Some(next)) if *next == after_end => 2,
+            // A lone end byte is payload.
+            (Some(_), Some(_)) => {
+                self.buffer.advance(1);
+                return Some(None);
+            }
+        };
+        self.buffer.advance(ends);
+        self.state = State::Between;
         Some(None)
     }
-}
-
-/// Appends `payload` as one frame.
-///
-/// # Errors
-/// [`Error::NotEncodable`] when the payload holds VT or FS: a receiver would see another frame than the one meant.
-pub fn encode(payload: &[u8], wire: &mut BytesMut) -> Result<(), Error> {
-    if memchr2(VT, FS, payload).is_some() {
-        return Err(Error::NotEncodable);
-    }
-    wire.reserve(payload.len() + 3);
-    wire.extend_from_slice(&[VT]);
-    wire.extend_from_slice(payload);
-    wire.extend_from_slice(&[FS, CR]);
-    Ok(())
 }
 
 impl fmt::Debug for Decoder {

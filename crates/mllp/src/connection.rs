@@ -7,19 +7,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::codec::{Decoder, Ending, Event, Frame, Pending};
+use crate::codec::{Decoder, Ending as FrameEnding, Event, Frame, Pending};
+use crate::ending::{Ask, Ending};
 use crate::events::{self, Closed};
+use crate::framing::Commit;
 use crate::handler::{Delivery, Handler, Peer, Refusal, Reply};
 use crate::line::{Line, LineEnd};
 use crate::queue::{Outbox, settle};
-use crate::server::Config;
+use crate::server::{Config, Outside};
 use crate::stream::Stream;
 
 /// Bytes asked for in one read: between frames, and within one.
@@ -37,6 +38,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 struct Answer {
     reply: Option<Reply>,
     payload_bytes: usize,
+    /// To a whole frame, which is committed in release 2 whatever is answered.
+    is_of_frame: bool,
 }
 
 type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -71,6 +74,7 @@ pub(crate) struct Connection<H> {
     draining: bool,
     was_reading: bool,
     frames: u64,
+    has_warned: bool,
     undelivered: u64,
     frames_begun: u64,
     frame_began_at: Instant,
@@ -86,13 +90,13 @@ impl<H: Handler> Connection<H> {
         Self {
             peer: Arc::new(peer),
             handler,
-            decoder: Decoder::new(config.limits),
+            decoder: Decoder::framed(config.limits, config.framing),
+            outbox: Outbox::new(config.framing),
             config,
             reader,
             writer,
             in_flight: FuturesOrdered::new(),
             in_flight_bytes: 0,
-            outbox: Outbox::new(),
             line: line_end,
             at_end: false,
             closing: None,
@@ -100,6 +104,7 @@ impl<H: Handler> Connection<H> {
             draining: false,
             was_reading: false,
             frames: 0,
+            has_warned: false,
             undelivered: 0,
             frames_begun: 0,
             frame_began_at: now,
@@ -107,10 +112,9 @@ impl<H: Handler> Connection<H> {
         }
     }
 
-    /// Serves the connection until it ends. `drain` turning true asks it to end soon.
-    pub(crate) async fn run(mut self, mut drain: watch::Receiver<bool>) {
+    /// Serves the connection until it ends, which `ending` may ask for.
+    pub(crate) async fn run(mut self, mut ending: Ending) {
         events::connection_opened(&self.peer);
-        self.draining = *drain.borrow_and_update();
         loop {
             self.take_input();
             let may_read = self.may_read();
@@ -136,7 +140,7 @@ impl<H: Handler> Connection<H> {
                     }
                 }
                 () = sleep_until(wake_at), if due.is_some() => self.act_on(due),
-                changed = drain.changed(), if !self.draining => self.draining = changed.is_err() || *drain.borrow(),
+                ask = ending.asked(), if !self.draining => self.take_ask(ask),
             }
         }
         self.close().await;
@@ -177,15 +181,14 @@ impl<H: Handler> Connection<H> {
 
     fn take_event(&mut self, event: Event, closing: bool) {
         match event {
-            Event::Frame(frame) => {
-                self.frames += 1;
-                if frame.ending == Ending::WithoutCr {
-                    events::frame_without_cr(&self.peer);
-                }
-                self.answer_frame(frame);
-            }
+            Event::Frame(frame) => match self.config.framing.commit(&frame.payload) {
+                Some(Commit::Accepted) => {}
+                Some(Commit::Refused) => events::answer_not_committed(&self.peer),
+                None => self.take_frame(frame),
+            },
             Event::Junk { head, count } => {
-                let closing = closing || self.frames == 0 && self.decoder.pending() == Pending::Nothing;
+                let is_unframed = self.frames == 0 && self.decoder.pending() == Pending::Nothing;
+                let closing = closing || is_unframed && self.config.outside == Outside::Close;
                 self.refuse(Refusal::Junk { head, count, closing }, closing);
             }
             Event::Truncated(payload) => self.refuse(Refusal::Truncated(payload), false),
@@ -195,9 +198,26 @@ impl<H: Handler> Connection<H> {
         }
     }
 
-    fn answer_frame(&mut self, frame: Frame) {
+    fn take_frame(&mut self, frame: Frame) {
+        self.frames += 1;
+        if frame.ending == FrameEnding::WithoutCr && !self.has_warned {
+            events::frame_without_cr(&self.peer);
+            self.has_warned = true;
+        }
         let (handler, peer, payload_bytes) = (self.handler.clone(), self.peer.clone(), frame.payload.len());
-        self.begin(payload_bytes, async move { handler.frame(&peer, frame).await });
+        self.begin(payload_bytes, true, async move { handler.frame(&peer, frame).await });
+    }
+
+    /// Draining ends the connection once it is quiet. A connection that another one replaces is taken to be dead: what
+    /// it has begun is a fragment.
+    fn take_ask(&mut self, ask: Ask) {
+        self.draining = true;
+        if ask == Ask::Replaced {
+            if let Some(event) = self.decoder.finish() {
+                self.take_event(event, true);
+            }
+            self.closing = Some(Closed::Replaced);
+        }
     }
 
     fn refuse(&mut self, refusal: Refusal, closing: bool) {
@@ -205,14 +225,19 @@ impl<H: Handler> Connection<H> {
             self.closing = Some(Closed::Refused);
         }
         let (handler, peer) = (self.handler.clone(), self.peer.clone());
-        self.begin(refusal.kept_bytes(), async move { handler.refused(&peer, refusal).await });
+        self.begin(refusal.kept_bytes(), false, async move { handler.refused(&peer, refusal).await });
     }
 
-    fn begin(&mut self, payload_bytes: usize, answering: impl Future<Output = Reply> + Send + 'static) {
+    fn begin(
+        &mut self,
+        payload_bytes: usize,
+        is_of_frame: bool,
+        answering: impl Future<Output = Reply> + Send + 'static,
+    ) {
         self.in_flight_bytes += payload_bytes;
         self.in_flight.push_back(Box::pin(async move {
             let reply = AssertUnwindSafe(answering).catch_unwind().await.ok();
-            Answer { reply, payload_bytes }
+            Answer { reply, payload_bytes, is_of_frame }
         }));
     }
 
@@ -228,6 +253,7 @@ impl<H: Handler> Connection<H> {
             return settle(reply.delivery, Delivery::Undelivered);
         }
         let close = reply.close;
+        let reply = self.committed(reply, answer.is_of_frame);
         if !self.outbox.push(reply) {
             events::reply_not_encodable(&self.peer);
             return self.seal(Closed::HandlerPanicked);
@@ -235,6 +261,17 @@ impl<H: Handler> Connection<H> {
         if close {
             self.seal(Closed::ByHandler);
         }
+    }
+
+    /// In release 2 the commit block of a frame goes out before the answer to it.
+    fn committed(&self, mut reply: Reply, is_of_frame: bool) -> Reply {
+        let is_due = is_of_frame || !reply.payloads.is_empty();
+        if self.config.framing.is_committed && is_due {
+            let is_stored = is_of_frame && !reply.is_refused;
+            let commit = if is_stored { Commit::Accepted } else { Commit::Refused };
+            reply.payloads.insert(0, Bytes::copy_from_slice(&[commit.byte()]));
+        }
+        reply
     }
 
     /// A frame of the line that cannot be sent leaves no gap, unlike a reply: the next reply is still the next one's.
@@ -359,7 +396,7 @@ impl<H: Handler> Connection<H> {
         drop(timeout(CLOSE_TIMEOUT, self.writer.shutdown()).await);
         let linger = match reason {
             Closed::Refused | Closed::FrameTimeout | Closed::ByHandler => LINGER,
-            Closed::Draining | Closed::HandlerPanicked => LINGER_DRAINING,
+            Closed::Draining | Closed::Replaced | Closed::HandlerPanicked => LINGER_DRAINING,
             Closed::ByPeer
             | Closed::Idle
             | Closed::WriteTimeout

@@ -38,6 +38,12 @@ pub enum Error {
     /// The PEM text of certificates or keys cannot be read.
     #[error("pem text cannot be read")]
     Pem,
+    /// The bytes cannot frame a message.
+    #[error("bytes cannot frame a message")]
+    Framing,
+    /// The peer did not take the message into safe storage (MLLP release 2, NAK).
+    #[error("peer did not store the message")]
+    NotCommitted,
     /// The text is not an address block as `10.0.0.0/8`.
     #[error("not an address block")]
     Cidr,
@@ -48,8 +54,9 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Bind(_) | Self::Connect(_) | Self::Handshake(_) | Self::Io(_) => true,
-            Self::Timeout | Self::Closed | Self::Truncated => true,
-            Self::NotEncodable | Self::Oversized | Self::TlsMaterial(_) | Self::Pem | Self::Cidr => false,
+            Self::Timeout | Self::Closed | Self::Truncated | Self::NotCommitted => true,
+            Self::NotEncodable | Self::Oversized | Self::TlsMaterial(_) | Self::Pem => false,
+            Self::Cidr | Self::Framing => false,
         }
     }
 }

@@ -18,6 +18,7 @@ pub(crate) enum Closed {
     HandlerPanicked,
     ByHandler,
     Draining,
+    Replaced,
 }
 
 pub(crate) fn connection_opened(peer: &Peer) {
@@ -27,7 +28,9 @@ pub(crate) fn connection_opened(peer: &Peer) {
 pub(crate) fn connection_closed(peer: &Peer, reason: Closed, frames: u64, undelivered: u64) {
     let (address, connection) = (peer.address, peer.connection);
     match reason {
-        Closed::ByPeer | Closed::Idle | Closed::ByHandler | Closed::Draining if undelivered == 0 => {
+        Closed::ByPeer | Closed::Idle | Closed::ByHandler | Closed::Draining | Closed::Replaced
+            if undelivered == 0 =>
+        {
             tracing::debug!(peer = %address, connection, ?reason, frames, "connection closed");
         }
         _ => tracing::warn!(peer = %address, connection, ?reason, frames, undelivered, "connection closed"),
@@ -38,8 +41,14 @@ pub(crate) fn connection_refused(address: SocketAddr, reason: ConnectionRefusal)
     tracing::warn!(peer = %address, ?reason, "connection refused");
 }
 
+/// Once for a connection: a sender that leaves the byte out does so each time.
 pub(crate) fn frame_without_cr(peer: &Peer) {
-    tracing::debug!(peer = %peer.address, connection = peer.connection, "frame ended without carriage return");
+    tracing::warn!(peer = %peer.address, connection = peer.connection, "frame ended without carriage return");
+}
+
+/// Release 2: the peer did not take an answer into safe storage.
+pub(crate) fn answer_not_committed(peer: &Peer) {
+    tracing::warn!(peer = %peer.address, connection = peer.connection, "peer did not store an answer");
 }
 
 pub(crate) fn handler_panicked(peer: &Peer) {

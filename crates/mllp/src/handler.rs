@@ -78,6 +78,7 @@ pub struct Reply {
     pub(crate) payloads: Vec<Bytes>,
     pub(crate) delivery: Option<oneshot::Sender<Delivery>>,
     pub(crate) close: bool,
+    pub(crate) is_refused: bool,
 }
 
 /// What became of a reply.
@@ -98,7 +99,7 @@ impl Reply {
     /// Sends each payload back as a frame of its own, in this order with nothing between them; none when there are none.
     /// They are sent or undelivered together. The caller bounds how many there are: they are held until they are out.
     pub fn several(payloads: impl IntoIterator<Item = Bytes>) -> Self {
-        Self { payloads: payloads.into_iter().collect(), delivery: None, close: false }
+        Self { payloads: payloads.into_iter().collect(), delivery: None, close: false, is_refused: false }
     }
 
     /// Sends nothing.
@@ -110,6 +111,12 @@ impl Reply {
     /// take that as undelivered.
     pub fn on_delivery(mut self, delivery: oneshot::Sender<Delivery>) -> Self {
         self.delivery = Some(delivery);
+        self
+    }
+
+    /// The frame is not in safe storage: in release 2 its commit block is a NAK.
+    pub fn not_stored(mut self) -> Self {
+        self.is_refused = true;
         self
     }
 

@@ -1,6 +1,7 @@
 //! MLLP (HL7 Version 2 Transport: Minimal Lower Layer Protocol, release 1): a byte stream into frames and back.
 //!
-//! A frame is `VT payload FS CR`. The crate knows these three bytes, sockets and TLS, and must never know HL7: it does
+//! A frame is `VT payload FS CR`, or what a [`Framing`] says instead; in release 2 each frame is committed by a block. The
+//! crate knows these bytes, sockets and TLS, and must never know HL7: it does
 //! not read a payload, does not log one, and does not decide what an acknowledgment says.
 //!
 //! - [`Decoder`] and [`encode`]: pure framing. Linear in the bytes, bounded in memory, the same events however the bytes
@@ -23,8 +24,10 @@ mod cidr;
 mod client;
 mod codec;
 mod connection;
+mod ending;
 mod error;
 mod events;
+mod framing;
 mod handler;
 mod line;
 mod queue;
@@ -34,9 +37,10 @@ mod tls;
 
 pub use cidr::Cidr;
 pub use client::{Client, ClientConfig, WINDOW_MAX};
-pub use codec::{Decoder, Ending, Event, Frame, Limits, Pending, encode};
+pub use codec::{Decoder, Ending, Event, Frame, Limits, Pending};
 pub use error::Error;
+pub use framing::{Framing, encode};
 pub use handler::{ConnectionRefusal, Delivery, Handler, Peer, Refusal, Reply};
 pub use line::{LINE_FRAMES_MAX, Line};
-pub use server::{Config, Drained, Listener};
+pub use server::{Config, Drained, Listener, Outside, SamePeer};
 pub use tls::{ClientTls, PeerCertificate, ServerTls};

@@ -10,11 +10,12 @@ use tokio::io::AsyncWrite;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::codec::encode;
+use crate::framing::Framing;
 use crate::handler::{Delivery, Reply};
 
 /// Encoded replies, and who wants to know when they are out.
 pub(crate) struct Outbox {
+    framing: Framing,
     wire: BytesMut,
     /// One for each reply in `wire`; they are settled together when the last byte is out.
     waiting: Vec<Option<oneshot::Sender<Delivery>>>,
@@ -22,8 +23,8 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn new() -> Self {
-        Self { wire: BytesMut::new(), waiting: Vec::new(), progress_at: Instant::now() }
+    pub(crate) fn new(framing: Framing) -> Self {
+        Self { framing, wire: BytesMut::new(), waiting: Vec::new(), progress_at: Instant::now() }
     }
 
     /// Replies not yet out.
@@ -47,7 +48,7 @@ impl Outbox {
             return true;
         }
         let queued_bytes = self.wire.len();
-        if reply.payloads.iter().any(|payload| encode(payload, &mut self.wire).is_err()) {
+        if reply.payloads.iter().any(|payload| self.framing.encode(payload, &mut self.wire).is_err()) {
             self.wire.truncate(queued_bytes);
             settle(reply.delivery, Delivery::Undelivered);
             return false;

@@ -15,6 +15,8 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::codec::Limits;
 use crate::connection::Connection;
+use crate::ending::{Ending, Newest, by_listener};
+use crate::framing::Framing;
 use crate::handler::{ConnectionRefusal, Handler, Peer, Refusal};
 use crate::line::Line;
 use crate::stream::Stream;
@@ -23,6 +25,10 @@ use crate::{Cidr, Error, events};
 
 /// Silence after which the operating system probes a peer. Firewalls forget connections after some minutes.
 pub(crate) const KEEPALIVE: Duration = Duration::from_secs(60);
+/// Pause between probes, and how many stay unanswered until the connection counts as gone.
+const KEEPALIVE_PROBES: (Duration, u32) = (Duration::from_secs(15), 4);
+/// How long a connection waits for the place of the one that it replaces.
+const REPLACE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause after the operating system could not accept, mostly for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Refused connections told to the handler at one time; more are only logged.
@@ -35,6 +41,14 @@ pub struct Config {
     pub address: SocketAddr,
     /// TLS; `None` is plaintext.
     pub tls: Option<ServerTls>,
+    /// Frame bytes, and whether frames are committed.
+    pub framing: Framing,
+    /// What becomes of a connection that sends bytes outside of frames.
+    pub outside: Outside,
+    /// What becomes of a peer's older connection when it connects again.
+    pub same_peer: SamePeer,
+    /// Silence after which the operating system probes whether the peer is still there.
+    pub keepalive: Duration,
     /// Bounds of one connection's input.
     pub limits: Limits,
     /// Longest time from a frame's first byte to its last.
@@ -62,6 +76,10 @@ impl Default for Config {
         Self {
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
             tls: None,
+            framing: Framing::RELEASE_1,
+            outside: Outside::Close,
+            same_peer: SamePeer::Parallel,
+            keepalive: KEEPALIVE,
             limits: Limits::default(),
             frame_timeout: Duration::from_secs(60),
             end_timeout: Duration::from_millis(500),
@@ -74,6 +92,24 @@ impl Default for Config {
             allow: Vec::new(),
         }
     }
+}
+
+/// What becomes of a connection that sends bytes outside of frames. They are reported in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outside {
+    /// Closed when no frame has come on it.
+    Close,
+    /// Kept open, as long as the bytes stay within [`Limits::junk_bytes_max`].
+    Keep,
+}
+
+/// What becomes of a peer's older connection when its address connects again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SamePeer {
+    /// They stand beside each other.
+    Parallel,
+    /// The older one is taken to be dead and ends: what it received whole is answered, what it began is a fragment.
+    Replace,
 }
 
 /// How a listener ended.
@@ -118,6 +154,7 @@ impl Listener {
             config: self.config.clone(),
             handler,
             draining,
+            newest: Newest::default(),
             tasks: JoinSet::new(),
             connections: 0,
         };
@@ -157,6 +194,7 @@ struct Acceptor<H> {
     permits: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
     draining: watch::Receiver<bool>,
+    newest: Newest,
     tasks: JoinSet<()>,
     connections: u64,
 }
@@ -169,23 +207,44 @@ impl<H: Handler> Acceptor<H> {
         if !allow.is_empty() && !allow.iter().any(|block| block.contains(address.ip())) {
             return self.refuse(peer, ConnectionRefusal::NotAllowed);
         }
-        let Ok(permit) = self.permits.clone().try_acquire_owned() else {
-            return self.refuse(peer, ConnectionRefusal::TooMany);
+        let permit = self.permits.clone().try_acquire_owned().ok();
+        let (ending, replaces) = match self.config.same_peer {
+            SamePeer::Parallel => (by_listener(self.draining.clone()), false),
+            SamePeer::Replace => self.newest.enter(address.ip(), peer.connection, self.draining.clone()),
         };
-        let (handler, config, draining) = (self.handler.clone(), self.config.clone(), self.draining.clone());
-        self.tasks.spawn(serve_connection(stream, peer, handler, config, draining, permit));
+        if permit.is_none() && !replaces {
+            return self.refuse(peer, ConnectionRefusal::TooMany);
+        }
+        let (handler, config, permits) = (self.handler.clone(), self.config.clone(), self.permits.clone());
+        self.tasks.spawn(async move {
+            // The place of the connection that it replaces comes free when that one has ended.
+            let permit = match permit {
+                Some(permit) => Some(permit),
+                None => timeout(REPLACE_TIMEOUT, permits.acquire_owned()).await.ok().and_then(Result::ok),
+            };
+            match permit {
+                Some(permit) => serve_connection(stream, peer, handler, config, ending, permit).await,
+                None => tell_refused(&*handler, &peer, ConnectionRefusal::TooMany).await,
+            }
+        });
     }
 
     fn refuse(&mut self, peer: Peer, reason: ConnectionRefusal) {
-        events::connection_refused(peer.address, reason);
         if let Ok(permit) = self.refusals.clone().try_acquire_owned() {
             let handler = self.handler.clone();
             self.tasks.spawn(async move {
-                handler.refused(&peer, Refusal::Connection(reason)).await;
+                tell_refused(&*handler, &peer, reason).await;
                 drop(permit);
             });
+        } else {
+            events::connection_refused(peer.address, reason);
         }
     }
+}
+
+async fn tell_refused(handler: &impl Handler, peer: &Peer, reason: ConnectionRefusal) {
+    events::connection_refused(peer.address, reason);
+    handler.refused(peer, Refusal::Connection(reason)).await;
 }
 
 async fn serve_connection<H: Handler>(
@@ -193,19 +252,16 @@ async fn serve_connection<H: Handler>(
     mut peer: Peer,
     handler: Arc<H>,
     config: Arc<Config>,
-    draining: watch::Receiver<bool>,
+    ending: Ending,
     permit: OwnedSemaphorePermit,
 ) {
-    tune(&stream, peer.address);
+    tune(&stream, peer.address, config.keepalive);
     match secure(stream, &config).await {
         Ok((stream, certificate)) => {
             peer.certificate = certificate;
-            Connection::new(stream, peer, handler, config).run(draining).await;
+            Connection::new(stream, peer, handler, config).run(ending).await;
         }
-        Err(_) => {
-            events::connection_refused(peer.address, ConnectionRefusal::Handshake);
-            handler.refused(&peer, Refusal::Connection(ConnectionRefusal::Handshake)).await;
-        }
+        Err(_) => tell_refused(&*handler, &peer, ConnectionRefusal::Handshake).await,
     }
     drop(permit);
 }
@@ -222,8 +278,9 @@ async fn secure(stream: TcpStream, config: &Config) -> io::Result<(Stream, Optio
 }
 
 /// Answers are small and awaited, and a silent peer is probed. Failing at either leaves a working connection.
-pub(crate) fn tune(stream: &TcpStream, address: SocketAddr) {
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
+pub(crate) fn tune(stream: &TcpStream, address: SocketAddr, keepalive: Duration) {
+    let (interval, retries) = KEEPALIVE_PROBES;
+    let keepalive = TcpKeepalive::new().with_time(keepalive).with_interval(interval).with_retries(retries);
     let tuned = stream.set_nodelay(true).and_then(|()| SockRef::from(stream).set_tcp_keepalive(&keepalive));
     if let Err(error) = tuned {
         events::socket_option_failed(address, &error);
