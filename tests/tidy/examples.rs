@@ -83,6 +83,14 @@ fn service_units_check_before_they_start_and_give_nothing_away() {
     }
 }
 
+/// What cannot be taken over while a node runs needs no reload of its unit.
+#[test]
+fn the_unit_of_the_clinical_role_checks_before_it_reloads() {
+    let unit = read("deploy/systemd/tidegate-onprem.service");
+    let lines: Vec<&str> = unit.lines().filter_map(|line| line.strip_prefix("ExecReload=")).collect();
+    assert_eq!(lines, ["/usr/bin/tidegate check -c /etc/tidegate/onprem.yaml", "/bin/kill -HUP $MAINPID"]);
+}
+
 /// `systemd-analyze security` of both units: 0 gives nothing away, 10 everything.
 #[test]
 fn service_units_expose_little() {

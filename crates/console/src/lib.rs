@@ -51,6 +51,6 @@ pub use crate::clinical::{Clinical, PatientToken, Route, Routing, RuleTried, Tra
 pub use crate::error::Error;
 pub use crate::guide::{Guide, GuideError};
 pub use crate::login::LoginCodes;
-pub use crate::server::{Console, router};
+pub use crate::server::{Console, Warnings, router};
 pub use crate::session::{SESSION_ABSOLUTE_US, SESSION_IDLE_US, SESSIONS_MAX};
 pub use crate::witness::{Witness, WitnessError};

@@ -25,6 +25,9 @@ const BY_ITSELF: &str = "x-tidegate-by-itself";
 /// Digest bytes in the name of the cookie.
 const COOKIE_TAG_BYTES: usize = 4;
 
+/// Sentences that stand on every page, asked for each.
+pub type Warnings = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
+
 /// What the console of one node is made of.
 #[derive(Clone)]
 pub struct Console {
@@ -45,7 +48,7 @@ pub struct Console {
     /// Whether the cookie is `Secure`: true wherever the console is served over TLS.
     pub secure: bool,
     /// Stand on every page, such as listeners without TLS and the reason given for them.
-    pub warnings: Vec<String>,
+    pub warnings: Warnings,
     /// Whether the store's files take what they are given; what does not stands on every page too.
     pub condition: tokio::sync::watch::Receiver<Condition>,
     /// Shows a newcomer around; `None` wherever real messages flow.
@@ -80,7 +83,7 @@ impl Console {
                 "{file}: a write failed and nothing more is acknowledged; check its disk, then restart the node"
             )),
         };
-        condition.each().into_iter().filter_map(of).chain(self.warnings.iter().cloned()).collect()
+        condition.each().into_iter().filter_map(of).chain((self.warnings)()).collect()
     }
 
     pub(crate) fn role(&self) -> &'static str {

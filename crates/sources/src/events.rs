@@ -21,3 +21,8 @@ pub fn not_settled(channel: &str, entry: JournalId, error: &store::Error) {
 pub fn drained(channel: &str, cut: usize) {
     tracing::info!(channel, cut, "listener drained");
 }
+
+/// So many more of a peer's bytes outside of frames, or of its refused connections, had no journal entry of their own.
+pub fn left_out(channel: &str, peer: std::net::IpAddr, count: u64) {
+    tracing::warn!(channel, %peer, count, "more of the same peer was counted only");
+}

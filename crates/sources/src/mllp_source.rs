@@ -4,24 +4,28 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mllp::{Delivery, Frame, Handler, Listener, Peer, Refusal, Reply};
+use mllp::{ConnectionRefusal, Delivery, Frame, Handler, Listener, Peer, Refusal, Reply};
 use tokio::sync::oneshot;
 
 use crate::batch::{BatchReply, is_batch};
 use crate::events;
-use crate::junk::JunkLog;
+use crate::junk::{JunkLog, Noted};
 use crate::receive::{Answer, Receiver};
 
 /// One channel: what its listener hands to the journal.
 pub struct Channel {
     receiver: Receiver,
     junk: JunkLog,
+    refused_connections: JunkLog,
 }
+
+/// What begins like a message was meant as one.
+const MESSAGE_START: &[u8] = b"MSH";
 
 impl Channel {
     /// A channel of a receiver.
     pub fn new(receiver: Receiver) -> Self {
-        Self { receiver, junk: JunkLog::default() }
+        Self { receiver, junk: JunkLog::default(), refused_connections: JunkLog::default() }
     }
 
     /// The reply of an answer; what became of it is noted in the journal afterwards.
@@ -33,7 +37,18 @@ impl Channel {
             let sent = receiver.await == Ok(Delivery::Sent);
             notes.settle(entry, sent).await;
         });
-        Reply::new(answer.bytes).on_delivery(sender)
+        let reply = Reply::new(answer.bytes).on_delivery(sender);
+        if entry.is_some() { reply } else { reply.not_stored() }
+    }
+
+    /// Is this one to be journaled? Says how many were not.
+    fn is_first(&self, log: &JunkLog, peer: &Peer) -> bool {
+        let address = peer.address.ip();
+        let noted = log.note(address, (self.receiver.now_us)());
+        if let Noted::First { left_out: count @ 1.. } = noted {
+            events::left_out(&self.receiver.channel, address, count);
+        }
+        noted != Noted::Again
     }
 
     /// The reply to a batch; what became of it is noted with each of its entries.
@@ -71,19 +86,30 @@ impl Handler for Channel {
 
     async fn refused(&self, peer: &Peer, refusal: Refusal) -> Reply {
         match refusal {
-            Refusal::Junk { head, .. } => {
-                if self.junk.is_first(peer.address.ip(), (self.receiver.now_us)()) {
-                    self.refuse(peer, head, "junk", false).await
-                } else {
-                    Reply::none()
-                }
+            // A sender without frames is told so before the connection ends; nothing else of it is in flight then.
+            Refusal::Junk { head, closing, .. } if head.starts_with(MESSAGE_START) => {
+                self.refuse(peer, head, "junk", closing).await
             }
+            Refusal::Junk { head, .. } if self.is_first(&self.junk, peer) => {
+                self.refuse(peer, head, "junk", false).await
+            }
+            Refusal::Junk { .. } => Reply::none(),
             Refusal::Truncated(payload) => self.refuse(peer, payload, "truncated", false).await,
             Refusal::FrameTimeout(payload) => self.refuse(peer, payload, "frame-timeout", false).await,
             Refusal::Oversized { head, .. } => self.refuse(peer, head, "oversized", true).await.then_close(),
-            // Refused before it could say anything; the listener's own event tells of it.
+            Refusal::Connection(reason) if self.is_first(&self.refused_connections, peer) => {
+                self.refuse(peer, Bytes::new(), connection_reason(reason), false).await
+            }
             Refusal::Connection(_) => Reply::none(),
         }
+    }
+}
+
+fn connection_reason(reason: ConnectionRefusal) -> &'static str {
+    match reason {
+        ConnectionRefusal::NotAllowed => "address-not-allowed",
+        ConnectionRefusal::TooMany => "connection-limit",
+        ConnectionRefusal::Handshake => "tls-handshake",
     }
 }
 

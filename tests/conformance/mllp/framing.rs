@@ -9,6 +9,10 @@ pub const GROUP: Group = Group {
     channels: &[
         // As many bytes as a row with a plain message stays below.
         Channel { name: "short", options: &["frame_bytes_max: 4096"] },
+        Channel { name: "lenient", options: &["outside: keep"] },
+        Channel { name: "own-bytes", options: &["framing: {start: \"02\", end: \"03\", after_end: \"0A\"}"] },
+        Channel { name: "fs-only", options: &["framing: {after_end: \"\"}"] },
+        Channel { name: "release-2", options: &["framing: {release: 2}"] },
     ],
     rows,
     elsewhere: &[Elsewhere {
@@ -17,7 +21,7 @@ pub const GROUP: Group = Group {
         file: "crates/mllp/tests/codec.rs",
         function: "a_payload_with_a_frame_byte_is_not_encoded",
     }],
-    pending: &["F10", "F19"],
+    pending: &[],
 };
 
 /// How much of an oversized payload is kept.
@@ -29,6 +33,8 @@ fn rows() -> Vec<Row> {
     rows.extend(outside());
     rows.extend(broken());
     rows.extend(large());
+    rows.extend(unframed());
+    rows.extend(other_bytes());
     rows
 }
 
@@ -152,6 +158,69 @@ fn large() -> Vec<Row> {
             .closed()
             .keeps(Kept::held(&long.er7[..HEAD_BYTES], Some("AR"), "oversized")),
         Row::new("F17", "5 MB in pieces of 16 KiB").pieces(heavy.framed(), 16 << 10).accepted(&heavy),
+    ]
+}
+
+/// Messages without a frame: kept, and refused so that the sender learns of it.
+fn unframed() -> Vec<Row> {
+    let (bare, ended, kept) = (Message::new("F10-1"), Message::new("F10-2"), Message::new("F10-3"));
+    let without_start = [ended.er7.as_slice(), b"\x1c\r"].concat();
+    let refused = |message: &Message| Answer::new("AR", &message.control_id, Some("100"));
+    vec![
+        Row::new("F10", "a message without a frame")
+            .bytes(&bare.er7)
+            .answered(refused(&bare))
+            .closed()
+            .keeps(Kept::held(&bare.er7, Some("AR"), "junk")),
+        Row::new("F10", "a message without VT")
+            .bytes(&without_start)
+            .answered(refused(&ended))
+            .closed()
+            .keeps(Kept::held(&without_start, Some("AR"), "junk")),
+        Row::new("F10", "a message without a frame where the channel keeps the connection")
+            .on("lenient")
+            .bytes(&kept.er7)
+            .pause(1_000)
+            .keeps(Kept::held(&kept.er7, None, "junk")),
+    ]
+}
+
+/// Channels whose senders mark their messages in another way. Their rows end the input, for what follows a row is
+/// framed as usual.
+fn other_bytes() -> Vec<Row> {
+    let (own, usual) =
+        (Message::new("F19-1").then(b"NTE|1|L|VT \x0b and FS CR \x1c\r"), Message::new("F19-2"));
+    let (first, second) = (Message::new("F19-3"), Message::new("F19-4"));
+    let around = |message: &Message, start: &[u8], end: &[u8]| [start, message.er7.as_slice(), end].concat();
+    let (one, nak) = (Message::new("F19-5"), Message::new("F19-6"));
+    let half = &nak.er7[..nak.er7.len() / 2];
+    vec![
+        Row::new("F19", "STX and ETX LF")
+            .on("own-bytes")
+            .bytes(around(&own, b"\x02", b"\x03\n"))
+            .end()
+            .framed_by(0x02, b"\x03\n")
+            .accepted(&own),
+        Row::new("F19", "the usual bytes where others are agreed")
+            .on("own-bytes")
+            .bytes(usual.framed())
+            .closed()
+            .keeps(Kept::held(usual.framed(), None, "junk")),
+        Row::new("F19", "FS alone ends a frame")
+            .on("fs-only")
+            .bytes(around(&first, b"\x0b", b"\x1c"))
+            .bytes(around(&second, b"\x0b", b"\x1c\r\n"))
+            .end()
+            .framed_by(0x0b, b"\x1c")
+            .accepted(&first)
+            .accepted(&second),
+        Row::new("F19", "release 2: a commit block, then the acknowledgment")
+            .on("release-2")
+            .bytes([one.framed().as_slice(), &framed(b"\x06"), b"\x0b", half].concat())
+            .end()
+            .commit(0x06)
+            .accepted(&one)
+            .keeps(Kept::held(half, None, "truncated")),
     ]
 }
 

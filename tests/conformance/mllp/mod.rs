@@ -10,6 +10,8 @@ mod hold;
 mod matrix;
 mod outbound;
 mod parsing;
+mod reload;
 mod row;
 mod site;
+mod slow;
 mod wire;

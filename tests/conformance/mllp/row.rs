@@ -52,6 +52,8 @@ pub struct Row {
     pub sends: Vec<Step>,
     /// What must come back, in order, and nothing else.
     pub answers: Vec<Answer>,
+    /// The bytes around an answer: the start, the end.
+    pub framed_by: (u8, &'static [u8]),
     /// What becomes of the connection.
     pub then: Then,
     /// What the journal must hold of this connection, in order, and nothing else.
@@ -72,7 +74,7 @@ pub enum Step {
 
 /// One acknowledgment.
 pub struct Answer {
-    /// MSA-1.
+    /// MSA-1; empty: no acknowledgment but a commit block, whose byte stands in place of MSA-2.
     pub code: &'static str,
     /// MSA-2, byte for byte.
     pub control_id: Vec<u8>,
@@ -109,7 +111,8 @@ impl Row {
     /// A row on `emr` that sends and expects nothing yet.
     pub fn new(id: &'static str, what: &'static str) -> Self {
         let (sends, answers, kept) = (Vec::new(), Vec::new(), Vec::new());
-        Self { id, what, channel: "emr", sends, answers, then: Then::Open, kept }
+        let framed_by: (u8, &'static [u8]) = (0x0b, b"\x1c\r");
+        Self { id, what, channel: "emr", sends, answers, framed_by, then: Then::Open, kept }
     }
 
     /// Sends to this listener.
@@ -145,6 +148,17 @@ impl Row {
     /// This acknowledgment comes next.
     pub fn answered(mut self, answer: Answer) -> Self {
         self.answers.push(answer);
+        self
+    }
+
+    /// A commit block of MLLP release 2 comes next: 06 or 15.
+    pub fn commit(self, byte: u8) -> Self {
+        self.answered(Answer::new("", [byte], None))
+    }
+
+    /// Answers come between these bytes.
+    pub fn framed_by(mut self, start: u8, end: &'static [u8]) -> Self {
+        self.framed_by = (start, end);
         self
     }
 

@@ -21,6 +21,13 @@ pub struct Site {
 impl Site {
     /// A node that is ready, with `emr` and these channels.
     pub async fn start(name: &'static str, channels: &'static [Channel]) -> Self {
+        let mut site = Self::make(name, channels).await;
+        site.run().await;
+        site
+    }
+
+    /// A node that does not run yet.
+    pub async fn make(name: &'static str, channels: &'static [Channel]) -> Self {
         let pair = Pair::make(name).await;
         let mut listeners = BTreeMap::from([("emr", pair.mllp())]);
         let mut lines = String::new();
@@ -36,13 +43,38 @@ impl Site {
         let text = std::fs::read_to_string(&file).expect("init made it");
         let text = text.replacen("\nmappings:", &format!("\n{lines}mappings:"), 1);
         std::fs::write(&file, text).expect("it can be written");
-        let mut site = Self { pair, listeners, child: None, name };
-        site.run().await;
-        site
+        Self { pair, listeners, child: None, name }
+    }
+
+    /// Changes the configuration file.
+    pub fn edit(&self, change: impl Fn(&str) -> String) {
+        let file = self.pair.folder.join("onprem.yaml");
+        let text = std::fs::read_to_string(&file).expect("the configuration is there");
+        std::fs::write(&file, change(&text)).expect("it can be written");
+    }
+
+    /// Tells the node to read its configuration again, and waits until it says that it did, or why not.
+    pub async fn reload(&self, says: &str) {
+        let before = self.words().len();
+        let pid = self.child.as_ref().expect("the node runs").id().to_string();
+        let sent = Command::new("kill").args(["-HUP", &pid]).status().expect("kill can be started");
+        assert!(sent.success());
+        eventually("the word of the node", || async {
+            let words = self.words();
+            let new = words.get(before..).unwrap_or_default();
+            if new.contains(says) { Ok(()) } else { Err(format!("no `{says}` in {new}")) }
+        })
+        .await;
     }
 
     /// Starts the process and waits until it is ready.
     pub async fn run(&mut self) {
+        self.spawn();
+        self.ready(200).await;
+    }
+
+    /// Starts the process.
+    pub fn spawn(&mut self) {
         let log = std::fs::File::options().create(true).append(true).open(self.log()).expect("a log file");
         let words = log.try_clone().expect("a second handle");
         let child = Command::new(binary::path())
@@ -54,10 +86,14 @@ impl Site {
             .spawn()
             .expect("the binary can be started");
         self.child = Some(child);
+    }
+
+    /// Waits until `/readyz` answers so.
+    pub async fn ready(&self, expected: u16) {
         let here = self.pair.here();
         eventually("the node's readiness", || async {
             match here.get("/readyz").await?.status {
-                200 => Ok(()),
+                status if status == expected => Ok(()),
                 status => Err(format!("status {status}; its log: {}", self.words())),
             }
         })

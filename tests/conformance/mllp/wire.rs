@@ -20,6 +20,8 @@ pub struct Wire {
     pub from: SocketAddr,
     /// Its input has ended.
     pub has_ended: bool,
+    /// The bytes around an answer: the start, the end.
+    pub framed_by: (u8, &'static [u8]),
 }
 
 impl Wire {
@@ -30,7 +32,7 @@ impl Wire {
         let stream = socket.connect(to).await.expect("the listener is up");
         stream.set_nodelay(true).expect("pieces go out one by one");
         let from = stream.local_addr().expect("a connected socket has an address");
-        Self { stream, unread: Vec::new(), from, has_ended: false }
+        Self { stream, unread: Vec::new(), from, has_ended: false, framed_by: (0x0b, b"\x1c\r") }
     }
 
     /// Does one step. A node that has closed takes no more, and says so by what it answered.
@@ -64,6 +66,11 @@ impl Wire {
         self.stream.shutdown().await.map_err(|error| format!("input could not be ended: {error}"))
     }
 
+    /// Ends the connection by a reset, so that nothing can be delivered on it any more.
+    pub fn reset(self) {
+        self.stream.set_zero_linger().expect("a socket takes its linger time");
+    }
+
     /// The payload of the next frame; `None` when the node has closed.
     pub async fn frame(&mut self) -> Result<Option<Vec<u8>>, String> {
         loop {
@@ -83,13 +90,14 @@ impl Wire {
     }
 
     fn split(&mut self) -> Result<Option<Vec<u8>>, String> {
-        if self.unread.first().is_some_and(|first| *first != 0x0b) {
+        let (start, end) = self.framed_by;
+        if self.unread.first().is_some_and(|first| *first != start) {
             return Err(format!("bytes outside of a frame: {:?}", String::from_utf8_lossy(&self.unread)));
         }
-        let end = self.unread.windows(2).position(|pair| pair == b"\x1c\r");
-        Ok(end.map(|end| {
-            let frame: Vec<u8> = self.unread.drain(..end + 2).collect();
-            frame[1..end].to_vec()
+        let length = self.unread.windows(end.len()).position(|bytes| bytes == end);
+        Ok(length.map(|length| {
+            let frame: Vec<u8> = self.unread.drain(..length + end.len()).collect();
+            frame[1..length].to_vec()
         }))
     }
 }

@@ -148,8 +148,32 @@ const TABLE: &[(&str, Words)] = &[
         "junk",
         refused(
             "Bytes that are no message",
-            "Something spoke to the port that is no HL7 sender, such as a scanner or a browser.",
-            "Look at the peer's address on the message page, and let a firewall keep it away.",
+            "What came stands in no frame: a scanner or a browser on the port, or a sender that leaves the frame out. One entry a peer and minute, but each that begins with MSH.",
+            "Look at the peer's address on the message page: let a firewall keep a stranger away, or set framing of the channel when a sender marks its messages in its own way.",
+        ),
+    ),
+    (
+        "connection-limit",
+        refused(
+            "A connection too many",
+            "As many connections of this channel were open as connections_max allows. Nothing was read of this one; one entry a peer and minute.",
+            "Raise connections_max, or set same_peer to replace when a sender leaves dead connections behind.",
+        ),
+    ),
+    (
+        "address-not-allowed",
+        refused(
+            "A connection from an address that is not allowed",
+            "The channel takes connections from the networks in its allow list only. One entry a peer and minute.",
+            "Add the network when the sender is one of ours, or let a firewall keep it away.",
+        ),
+    ),
+    (
+        "tls-handshake",
+        refused(
+            "A connection without the TLS that this channel asks for",
+            "The handshake failed or took too long: no TLS, an old version, or no certificate of the CA of senders. One entry a peer and minute.",
+            "Give the sender a certificate of that CA, or let a firewall keep a stranger away.",
         ),
     ),
 ];

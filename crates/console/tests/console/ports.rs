@@ -159,7 +159,7 @@ pub fn console(node: &Arc<Node>, clinical: bool) -> Console {
         ledger_key: None,
         witnesses: Vec::new(),
         condition: tokio::sync::watch::channel(store::Condition::default()).1,
-        warnings: vec!["MLLP 10.0.0.1:2575 has no TLS: ward VLAN".to_owned()],
+        warnings: Arc::new(|| vec!["MLLP 10.0.0.1:2575 has no TLS: ward VLAN".to_owned()]),
         #[cfg(feature = "clinical")]
         clinical: clinical.then(|| crate::sample::clinical(node)),
     }

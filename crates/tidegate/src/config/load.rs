@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, Role, binds};
+use super::{Config, Role, binds, channels};
 
 /// What is wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +62,7 @@ fn resolve(config: &mut Config, folder: &Path) {
 
 fn check(config: &Config, place: &str) -> Vec<Problem> {
     let mut problems = binds::check(config, place);
+    problems.extend(channels::check(&config.mllp, place));
     let mut wrong = |key: &str, cause: &str, fix: &str| {
         let place = format!("{place}: {key}");
         problems.push(Problem { place, cause: cause.to_owned(), fix: fix.to_owned() });
@@ -168,6 +169,32 @@ mod tests {
         assert!(problems(&twice).iter().any(|p| p.cause.contains("two channels")));
         let portal = folder("lab", "done").replace("clinical", "portal");
         assert!(problems(&portal).iter().any(|p| p.place.ends_with("folders")));
+    }
+
+    #[test]
+    fn channels_are_told_apart_and_their_options_make_sense() {
+        let channel = |more: &str| format!("{CLINICAL}mllp: [{{name: emr, listen: 127.0.0.1:1{more}}}]\n");
+        for right in [
+            "",
+            ", framing: {end: \"1C\", after_end: \"\"}",
+            ", framing: {release: 2}, outside: keep, same_peer: replace, idle_seconds_max: 600",
+        ] {
+            assert_eq!(problems(&channel(right)), [], "{right}");
+        }
+        for (wrong, key) in [
+            ("}, {name: lab, listen: 127.0.0.1:1", "mllp.lab.listen"),
+            (", framing: {start: \"VT\"}", "framing"),
+            (", framing: {start: \"+B\"}", "framing"),
+            (", framing: {release: 3}", "framing.release"),
+            (", keepalive_seconds: 181", "keepalive_seconds"),
+            (", end_silence_ms: 0", "end_silence_ms"),
+            (", frame_seconds_max: 0", "frame_seconds_max"),
+            (", idle_seconds_max: 0", "idle_seconds_max"),
+            (", in_flight_max: 0", "in_flight_max"),
+        ] {
+            let found = problems(&channel(wrong));
+            assert!(matches!(found.as_slice(), [one] if one.place.ends_with(key)), "{wrong}: {found:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One node's configuration: one YAML file, parsed whole into types before any port opens; unknown keys are errors.
 
 mod binds;
+mod channels;
 mod load;
 
 pub use load::{Problem, load};
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 /// A node. Paths are relative to the file.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Which side of the boundary this node is.
@@ -62,7 +63,7 @@ pub enum Role {
 }
 
 /// The HTTP listener.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Http {
     /// Address; beyond loopback it needs `tls`.
@@ -73,7 +74,7 @@ pub struct Http {
 }
 
 /// PEM files.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     /// Certificate chain.
@@ -86,7 +87,7 @@ pub struct Tls {
 }
 
 /// One MLLP listener.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mllp {
     /// Channel name, as the console shows it.
@@ -108,6 +109,74 @@ pub struct Mllp {
     /// Connections at once.
     #[serde(default = "default_connections_max")]
     pub connections_max: usize,
+    /// Messages of one connection that are not answered yet; with as many, no more is read of it.
+    #[serde(default = "default_in_flight_max")]
+    pub in_flight_max: usize,
+    /// How messages are marked in the stream.
+    #[serde(default)]
+    pub framing: Framing,
+    /// What becomes of a connection that sends bytes outside of frames.
+    #[serde(default)]
+    pub outside: Outside,
+    /// What becomes of a sender's older connection when its address connects again.
+    #[serde(default)]
+    pub same_peer: SamePeer,
+    /// Silence, in milliseconds, after which a frame without its last byte is taken, and bytes outside of frames are
+    /// reported.
+    #[serde(default = "default_end_silence_ms")]
+    pub end_silence_ms: u64,
+    /// Longest time from a frame's first byte to its last, in seconds.
+    #[serde(default = "default_frame_seconds_max")]
+    pub frame_seconds_max: u64,
+    /// Longest time in which a sender takes no byte of its answers, in seconds.
+    #[serde(default = "default_write_seconds_max")]
+    pub write_seconds_max: u64,
+    /// Silence, in seconds, after which a connection is closed; absent: never.
+    #[serde(default)]
+    pub idle_seconds_max: Option<u64>,
+    /// Silence, in seconds, after which the system probes whether the sender is still there.
+    #[serde(default = "default_keepalive_seconds")]
+    pub keepalive_seconds: u64,
+}
+
+/// The bytes around a message, each as two hex digits.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Framing {
+    /// MLLP release 1, or 2, in which each frame is committed by a block of its own.
+    #[serde(default = "default_release")]
+    pub release: u8,
+    /// Before the message.
+    #[serde(default = "default_start")]
+    pub start: String,
+    /// After it.
+    #[serde(default = "default_end")]
+    pub end: String,
+    /// After that; empty: nothing.
+    #[serde(default = "default_after_end")]
+    pub after_end: String,
+}
+
+/// What becomes of a connection that sends bytes outside of frames.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outside {
+    /// Closed when no frame has come on it.
+    #[default]
+    Close,
+    /// Kept open.
+    Keep,
+}
+
+/// What becomes of a sender's older connection when its address connects again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SamePeer {
+    /// They stand beside each other.
+    #[default]
+    Parallel,
+    /// The older one ends.
+    Replace,
 }
 
 /// How a batch in one frame is answered.
@@ -122,7 +191,7 @@ pub enum BatchReply {
 }
 
 /// One folder into which files are dropped; each file is taken once it was renamed into place.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Folder {
     /// Channel name, as the console shows it.
@@ -142,7 +211,7 @@ pub struct Folder {
 }
 
 /// Why a listener may go without TLS, and for whom.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plaintext {
     /// Networks (`10.1.2.0/24`) that may connect.
@@ -152,7 +221,7 @@ pub struct Plaintext {
 }
 
 /// A cloud node, from here.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dial {
     /// `host:port` of its link listener.
@@ -160,7 +229,7 @@ pub struct Dial {
 }
 
 /// The link listener; always mutual TLS with the keys of `init`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkListener {
     /// Address.
@@ -172,7 +241,7 @@ pub struct LinkListener {
 }
 
 /// Logging: to stderr, route templates and ids only.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
     /// One JSON object a line, or text.
@@ -221,4 +290,47 @@ fn default_frame_bytes_max() -> usize {
 
 fn default_connections_max() -> usize {
     1_000
+}
+
+fn default_in_flight_max() -> usize {
+    64
+}
+
+fn default_end_silence_ms() -> u64 {
+    500
+}
+
+fn default_frame_seconds_max() -> u64 {
+    60
+}
+
+fn default_write_seconds_max() -> u64 {
+    30
+}
+
+fn default_keepalive_seconds() -> u64 {
+    60
+}
+
+fn default_release() -> u8 {
+    1
+}
+
+fn default_start() -> String {
+    "0B".to_owned()
+}
+
+fn default_end() -> String {
+    "1C".to_owned()
+}
+
+fn default_after_end() -> String {
+    "0D".to_owned()
+}
+
+impl Default for Framing {
+    fn default() -> Self {
+        let (start, end, after_end) = (default_start(), default_end(), default_after_end());
+        Self { release: default_release(), start, end, after_end }
+    }
 }

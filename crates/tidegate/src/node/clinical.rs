@@ -13,11 +13,12 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::content::{self, Profiles};
+use super::listeners::{self, Bound, Listeners, ReceiverOf};
 use super::rehearsal::DryRuns;
 use super::routes::Routes;
 use super::witness::CloudWitness;
 use super::{Overrides, Running, tls};
-use crate::config::{BatchReply, Config, Dial, Mllp, Tls};
+use crate::config::{BatchReply, Config, Dial, Mllp};
 use crate::{Exit, Failure, clock, keys};
 
 /// Key files of this node, read.
@@ -39,23 +40,27 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     let (witnesses_stop, witnesses_stopped) = watch::channel(false);
     start_witnesses(config, &store, &policy, &witnesses_stopped, &mut witnesses)?;
     let readiness = rest::Readiness::default();
-    let gate = readiness.gate("listeners");
+    let gate = readiness.gate("node");
+    let mut listeners = Listeners::new(receivers(overrides, &store), readiness.gate("listeners"));
     super::watch_store(&store, &readiness, &stopped, &mut tasks);
     let (pipeline, rehearsal) = pipelines(config, &keys, &store, &package, &policy, &profiles);
     tasks.spawn(pipeline.run(stopped.clone()));
     start_deliveries(config, &keys, &store, &policy, &profiles, &stopped, &mut tasks)?;
-    start_listeners(config, overrides, &store, &stopped, &mut tasks).await?;
+    listeners.apply(&config.mllp).await?;
     start_folders(config, overrides, &store, &stopped, &mut tasks)?;
     let metrics = Arc::new(rest::Metrics::new("clinical"));
     super::start_sampler(config, &store, &metrics, &stopped, &mut tasks);
-    let router = router(config, &keys, &store, &package, &policy, rehearsal, readiness, metrics)?;
+    let router =
+        router(config, &keys, &store, &package, &policy, rehearsal, readiness, metrics, listeners.bound())?;
     super::serve_http(config, router, stopped, &mut tasks).await?;
     gate.set(true);
-    Ok(Running { tasks, stop, store, sealer, sealer_stop, witnesses, witnesses_stop })
+    let listeners = Some(listeners);
+    Ok(Running { tasks, stop, store, sealer, sealer_stop, witnesses, witnesses_stop, listeners })
 }
 
 /// Mapping package, profiles and policy of a configuration; also what `check` proves.
 pub fn load(config: &Config) -> Result<(Arc<mapping::Package>, Profiles, Arc<Policy>), Failure> {
+    config.mllp.iter().try_for_each(|channel| listeners::options(channel).map(drop))?;
     let mappings = config.mappings.as_deref().unwrap_or(std::path::Path::new("mappings"));
     let package = content::mappings(mappings)?;
     let profiles = content::profiles(&config.profiles)?;
@@ -214,25 +219,17 @@ fn labels_of(policy: &Policy, stored: Option<store::Stored>) -> Labels {
     body.map(|body| residency::label(policy, &body)).unwrap_or_default()
 }
 
-async fn start_listeners(
-    config: &Config,
-    overrides: &Overrides,
-    store: &Arc<Sqlite>,
-    stopped: &watch::Receiver<bool>,
-    tasks: &mut JoinSet<()>,
-) -> Result<(), Failure> {
-    for channel in &config.mllp {
-        let listener = mllp::Listener::bind(listener_config(channel)?)
-            .await
-            .map_err(|error| Failure::new(Exit::Unavailable, format!("mllp.{}: {error}", channel.name)))?;
-        let mut receiver = receiver(&channel.name, overrides, store);
+/// What makes the receiver of each listener.
+fn receivers(overrides: &Overrides, store: &Arc<Sqlite>) -> ReceiverOf {
+    let (overrides, store) = (overrides.clone(), Arc::clone(store));
+    Box::new(move |channel: &Mllp| {
+        let mut receiver = receiver(&channel.name, &overrides, &store);
         receiver.batch_reply = match channel.batch {
             BatchReply::Batch => sources::BatchReply::Batch,
             BatchReply::Each => sources::BatchReply::Each,
         };
-        tasks.spawn(sources::serve(listener, receiver, super::until(stopped.clone())));
-    }
-    Ok(())
+        receiver
+    })
 }
 
 /// What takes the messages of a channel.
@@ -263,29 +260,6 @@ fn start_folders(
     Ok(())
 }
 
-fn listener_config(channel: &Mllp) -> Result<mllp::Config, Failure> {
-    let mut allow = Vec::new();
-    for network in channel.plaintext.iter().flat_map(|plaintext| &plaintext.allow) {
-        let words =
-            || Failure::new(Exit::Configuration, format!("mllp.{}: `{network}` is no network", channel.name));
-        allow.push(network.parse().map_err(|_| words())?);
-    }
-    let defaults = mllp::Config::default();
-    let limits = mllp::Limits { frame_bytes_max: channel.frame_bytes_max, ..defaults.limits };
-    Ok(mllp::Config {
-        address: channel.listen,
-        tls: channel.tls.as_ref().map(listener_tls).transpose()?,
-        limits,
-        connections_max: channel.connections_max,
-        allow,
-        ..defaults
-    })
-}
-
-fn listener_tls(tls: &Tls) -> Result<mllp::ServerTls, Failure> {
-    Ok(mllp::ServerTls::new(Arc::new(tls::server(tls)?)))
-}
-
 #[allow(clippy::too_many_arguments, reason = "wiring: each part is named once, here")]
 fn router(
     config: &Config,
@@ -296,6 +270,7 @@ fn router(
     rehearsal: Rehearsal,
     readiness: rest::Readiness,
     metrics: Arc<rest::Metrics>,
+    bound: Bound,
 ) -> Result<axum::Router, Failure> {
     let fhir = super::fhir_surface(config, store, keys.patient_token.clone(), metrics.clone())?;
     let tokens = fhir.tokens.clone();
@@ -313,7 +288,9 @@ fn router(
         namespace: keys.namespace,
         patient_token: keys.patient_token.clone(),
     };
-    let mut console = super::console(config, store, warnings(config), Some(clinical))?;
+    let lasting = warnings(config);
+    let warnings = Arc::new(move || [lasting.clone(), bound.warnings()].concat());
+    let mut console = super::console(config, store, warnings, Some(clinical))?;
     console.guide = super::guide::of(config);
     let witness = |(destination, link): (&Destination, Link)| -> Arc<dyn console::Witness> {
         Arc::new(CloudWitness { name: destination.id.clone(), link, origin: config.node.clone() })

@@ -8,10 +8,13 @@ pub mod content;
 mod folder;
 #[cfg(feature = "clinical")]
 mod guide;
+#[cfg(feature = "clinical")]
+mod listeners;
 pub mod log;
 mod portal;
 #[cfg(feature = "clinical")]
 mod rehearsal;
+mod reload;
 #[cfg(feature = "clinical")]
 mod routes;
 mod sampler;
@@ -29,10 +32,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use audit::{Kind, Record};
 use store::sqlite::{Options, Role as StoreRole, Sqlite};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::config::{Config, Role};
+use crate::config::{Config, Problem, Role};
 use crate::{Exit, Failure, clock, keys};
 
 /// How long a node that stops waits for its witnesses.
@@ -64,7 +67,13 @@ pub(crate) struct Running {
     /// What gives the ledger's checkpoints to witnesses; stopped last, so that they see the end of the ledger too.
     pub(crate) witnesses: JoinSet<()>,
     pub(crate) witnesses_stop: watch::Sender<bool>,
+    /// The MLLP listeners of a clinical node.
+    #[cfg(feature = "clinical")]
+    pub(crate) listeners: Option<listeners::Listeners>,
 }
+
+/// A configuration that was read again, or what is wrong with it.
+pub type Reread = Result<Config, Vec<Problem>>;
 
 /// Runs the node of `config` until `until` ends; then drains, seals the ledger and closes the store.
 pub async fn run(
@@ -72,7 +81,18 @@ pub async fn run(
     overrides: Overrides,
     until: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
-    let running = match config.role {
+    let (_, never) = mpsc::channel(1);
+    run_changing(config, overrides, until, never).await
+}
+
+/// The same, taking over what `rereads` brings while it runs; see [`reload`].
+pub async fn run_changing(
+    mut config: Config,
+    overrides: Overrides,
+    until: impl Future<Output = ()>,
+    mut rereads: mpsc::Receiver<Reread>,
+) -> Result<(), Failure> {
+    let mut running = match config.role {
         #[cfg(feature = "clinical")]
         Role::Clinical => clinical::start(&config, &overrides).await?,
         #[cfg(not(feature = "clinical"))]
@@ -85,13 +105,23 @@ pub async fn run(
         Role::Portal => portal::start(&config, &overrides).await?,
     };
     tracing::info!(node = config.node, "node is up");
-    until.await;
+    let mut until = std::pin::pin!(until);
+    loop {
+        tokio::select! {
+            () = &mut until => break,
+            Some(reread) = rereads.recv() => reload::take(&mut config, &mut running, reread).await,
+        }
+    }
     tracing::info!(node = config.node, "node stops");
     stop(&config, running).await
 }
 
 async fn stop(config: &Config, mut running: Running) -> Result<(), Failure> {
     running.stop.send_replace(true);
+    #[cfg(feature = "clinical")]
+    if let Some(listeners) = running.listeners {
+        listeners.stop().await;
+    }
     while let Some(ended) = running.tasks.join_next().await {
         if ended.is_err() {
             tracing::error!(node = config.node, "a task of the node had died");
@@ -271,7 +301,7 @@ pub(crate) fn fhir_surface(
 pub(crate) fn console(
     config: &Config,
     store: &Arc<Sqlite>,
-    warnings: Vec<String>,
+    warnings: console::Warnings,
     #[cfg(feature = "clinical")] clinical: Option<console::Clinical>,
 ) -> Result<console::Console, Failure> {
     Ok(console::Console {

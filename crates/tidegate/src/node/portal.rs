@@ -51,7 +51,7 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     let console = super::console(
         config,
         &store,
-        Vec::new(),
+        Arc::new(Vec::new),
         #[cfg(feature = "clinical")]
         None,
     )?;
@@ -76,7 +76,17 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     gate.set(true);
     // Nobody witnesses a cloud node's ledger yet.
     let (witnesses, (witnesses_stop, _)) = (JoinSet::new(), watch::channel(false));
-    Ok(Running { tasks, stop, store, sealer, sealer_stop, witnesses, witnesses_stop })
+    Ok(Running {
+        tasks,
+        stop,
+        store,
+        sealer,
+        sealer_stop,
+        witnesses,
+        witnesses_stop,
+        #[cfg(feature = "clinical")]
+        listeners: None,
+    })
 }
 
 /// What this node accepts: the output grammar of every profile it has.
