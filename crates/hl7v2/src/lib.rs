@@ -4,7 +4,7 @@
 //! split when they are asked for, and every part knows its bytes. Reading is lenient: only bytes without an MSH, or
 //! beyond a named limit, are an error; whatever else is odd stands in [`Message::issues`] beside the value. Around it:
 //! paths for people ([`path`]), escapes ([`escape`]), character sets ([`charset`]), dates ([`timestamp`]),
-//! acknowledgments ([`acknowledgment`]), files of messages ([`batch`]) and the dictionary ([`dictionary`]).
+//! acknowledgments ([`acknowledgment`]), files of messages ([`batch`]), messages in parts ([`continuation`]) and the dictionary ([`dictionary`]).
 //!
 //! The crate knows ER7 and nothing of FHIR, sockets, storage or clocks.
 //!
@@ -33,6 +33,7 @@
 pub mod acknowledgment;
 pub mod batch;
 pub mod charset;
+pub mod continuation;
 pub mod dictionary;
 pub mod escape;
 pub mod header;

@@ -10,6 +10,7 @@ use mapping::{Change, Package, Translation};
 use store::{Cause, Entry, MessageState, Seq, WriteSet};
 use tokio::sync::watch;
 
+use crate::continuation::NO_PREDECESSOR;
 use crate::derive::{self, Write};
 use crate::identity::{self, Conflict, Identified};
 use crate::release::{Outcome, Release};
@@ -137,7 +138,12 @@ impl Pipeline {
     /// Applies in journal order; commits overlap, and the first failure is returned after all have ended.
     async fn apply_all(&mut self, entries: &[Entry], translated: Vec<Translated>) -> Result<(), Error> {
         let mut commits: Vec<Commit> = Vec::new();
-        for (entry, translated) in entries.iter().zip(translated) {
+        for (entry, mut translated) in entries.iter().zip(translated) {
+            if matches!(translated, Translated::Part { .. }) {
+                // It looks for the parts before it, which are found once they are durable.
+                settle(&mut commits).await?;
+                translated = self.whole(entry, translated).await?;
+            }
             if joins_or_parts(&translated) {
                 // It reads the store's compartments, so nothing may be on its way there.
                 settle(&mut commits).await?;
@@ -171,6 +177,16 @@ impl Pipeline {
         match translated {
             Translated::Quarantined { reason, message_type, sender, keys } => {
                 let mut set = self.quarantine(&heading(message_type, sender), reason, None);
+                set.keys = keys;
+                Ok(set)
+            }
+            Translated::Waiting { message_type, sender, keys } => {
+                Ok(self.waiting(&heading(message_type, sender), Cause::Applied(entry.seq), keys))
+            }
+            // Whoever translates looks for the other parts first; a part alone is never applied.
+            Translated::Part { message_type, sender, keys, .. } => {
+                let mut set =
+                    self.quarantine(&heading(message_type, sender), NO_PREDECESSOR.to_owned(), None);
                 set.keys = keys;
                 Ok(set)
             }

@@ -10,6 +10,7 @@
 
 mod apart;
 mod consent;
+mod continuation;
 pub mod derive;
 mod difference;
 mod events;

@@ -66,7 +66,9 @@ impl Rehearsal {
         let own = entry.clone();
         let translated = tokio::task::spawn_blocking(move || translate_safely(&package, namespace, &own));
         let translated = translated.await.map_err(|_| Error::Translation)?;
-        self.pipeline().write_set(entry, translated).await
+        let mut pipeline = self.pipeline();
+        let translated = pipeline.whole(entry, translated).await?;
+        pipeline.write_set(entry, translated).await
     }
 
     /// What [`Pipeline::reprocess`] of this message would come to over what stands now. Nothing is written, and nothing

@@ -87,6 +87,14 @@ impl Pipeline {
         let Some(entry) = self.ports.journal.read(id).await? else { return nothing("not-found") };
         let package = Arc::clone(&self.package);
         let translated = translate_safely(&package, self.environment.namespace, &entry);
+        let translated = match self.whole(&entry, translated).await? {
+            Translated::Waiting { message_type, sender, keys } => {
+                let heading = Heading { entry: &entry, message_type, sender, package_hash: package.hash() };
+                let set = self.waiting(&heading, Cause::Reprocessed(entry.seq), keys);
+                return Ok(Plan { outcome: "done", set: Some(set) });
+            }
+            translated => translated,
+        };
         let Translated::Message { mut translation, known, message_type, sender } = translated else {
             return nothing(STILL_QUARANTINED);
         };
@@ -164,9 +172,10 @@ impl Pipeline {
     async fn translated(&self, seq: Seq) -> Result<Option<Box<Translation>>, Error> {
         let after = self.ports.journal.after(Seq(seq.0 - 1), 1).await?;
         let Some(entry) = after.into_iter().find(|entry| entry.seq == seq) else { return Ok(None) };
-        match translate_safely(&self.package, self.environment.namespace, &entry) {
+        let translated = translate_safely(&self.package, self.environment.namespace, &entry);
+        match self.whole(&entry, translated).await? {
             Translated::Message { translation, .. } => Ok(Some(translation)),
-            Translated::Quarantined { .. } => Ok(None),
+            Translated::Quarantined { .. } | Translated::Part { .. } | Translated::Waiting { .. } => Ok(None),
         }
     }
 

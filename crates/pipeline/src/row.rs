@@ -279,6 +279,17 @@ pub fn released_records(environment: &Environment, deliveries: &[NewDelivery]) -
     Ok(records)
 }
 
+/// The ledger record of a part that waits for its continuation.
+pub fn waiting_record(environment: &Environment, heading: &Heading<'_>, cause: Cause) -> Record {
+    let kind = match cause {
+        Cause::Applied(_) => Kind::MessageApplied,
+        Cause::Reprocessed(_) => Kind::MessageReprocessed,
+    };
+    Record::new(kind, new_id(environment), &environment.node, (environment.now_us)())
+        .message(heading.entry.id.0)
+        .outcome("waiting")
+}
+
 /// The ledger record of a message that went to quarantine.
 pub fn quarantined_record(environment: &Environment, heading: &Heading<'_>) -> Record {
     Record::new(Kind::MessageQuarantined, new_id(environment), &environment.node, (environment.now_us)())

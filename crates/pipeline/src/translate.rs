@@ -17,6 +17,26 @@ pub enum Translated {
         /// `APP|FACILITY`, from MSH-3 and MSH-4.
         sender: String,
     },
+    /// It is one part of a longer message (DSC, MSH-14, ADD), which says nothing alone.
+    Part {
+        /// Which part.
+        part: hl7v2::continuation::Part,
+        /// `ORU^R01`.
+        message_type: String,
+        /// `APP|FACILITY`.
+        sender: String,
+        /// Business keys of its header.
+        keys: Vec<store::Key>,
+    },
+    /// A part that follows those before it, and that another is to follow.
+    Waiting {
+        /// `ORU^R01`.
+        message_type: String,
+        /// `APP|FACILITY`.
+        sender: String,
+        /// Business keys of its header, and the one by which the next part finds it.
+        keys: Vec<store::Key>,
+    },
     /// It ends in quarantine; the bytes stay in the journal.
     Quarantined {
         /// Code of the cause (`no-header`, `unsupported-type`, ...).
@@ -52,6 +72,9 @@ pub fn translate(package: &Package, namespace: Uuid, entry: &Entry) -> Translate
             sender,
             keys: header_keys(&message),
         };
+    }
+    if let Some(part) = hl7v2::continuation::Part::of(&message) {
+        return Translated::Part { part, message_type, sender, keys: header_keys(&message) };
     }
     match package.translate(&message, &Context { namespace, site: None, trace: false }) {
         Ok(translation) => {

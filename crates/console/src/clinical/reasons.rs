@@ -73,6 +73,22 @@ const TABLE: &[(&str, Words)] = &[
         ),
     ),
     (
+        "continuation-without-predecessor",
+        held(
+            "The part before it did not come",
+            "MSH-14 says that it continues a message, and no message of this sender before it has that pointer in DSC-1. It is not applied alone.",
+            "When the part before it came since, reprocess this one; else ask the sender to send both again.",
+        ),
+    ),
+    (
+        "continuation-too-long",
+        held(
+            "Its parts are too many or too long",
+            "The parts that are to be joined are more than 100, or longer than 64 MiB together.",
+            "Ask the sender to send the content as several messages.",
+        ),
+    ),
+    (
         "too-many-patients",
         held(
             "It concerns more patients than are derived together",
