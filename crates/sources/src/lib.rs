@@ -1,4 +1,4 @@
-//! What feeds the journal: MLLP listeners, and files that a shell reads.
+//! What feeds the journal: MLLP listeners, and files and HTTP bodies that a shell reads.
 //!
 //! A listener turns frames into journal entries and answers only what is durable: the acknowledgment is written into
 //! the journal with the message, in one commit, and sent afterwards. Every byte sequence on a port ends in exactly one
@@ -10,11 +10,13 @@
 mod batch;
 mod events;
 pub mod folder;
+mod http;
 mod junk;
 mod mllp_source;
 mod ordered;
 mod receive;
 
 pub use batch::{BATCH_MESSAGES_MAX, BatchAnswers, BatchReply, is_batch};
+pub use http::{MediaType, Posted};
 pub use mllp_source::{Channel, serve};
 pub use receive::{Answer, Receiver};

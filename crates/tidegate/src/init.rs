@@ -60,6 +60,8 @@ pub struct Shown {
     pub cloud_token: String,
     /// Bearer token of the on-prem node's admin API.
     pub admin_token: String,
+    /// Bearer token of the on-prem node's `POST /hl7v2`; `None` when it was shown before and is not kept.
+    pub hl7v2_token: Option<String>,
     /// Code of the one-time link to the on-prem console.
     pub login_code: String,
     /// Code of the one-time link to the cloud node's console.
@@ -113,9 +115,12 @@ pub fn init(
     keys::write_new(&cloud, keys::TOKENS, token_line("demo", &cloud_token).as_bytes())?;
     let admin_token = clock::random_hex(24);
     keys::write_new(&onprem, keys::ADMIN_TOKENS, token_line("operator", &admin_token).as_bytes())?;
+    let hl7v2_token = clock::random_hex(24);
+    keys::write_new(&onprem, keys::HL7V2_TOKENS, token_line("sender", &hl7v2_token).as_bytes())?;
+    let hl7v2_token = Some(hl7v2_token);
     let (login_code, cloud_login_code) = login_codes(folder)?;
     configurations(folder, addresses, mappings, profiles, purpose)?;
-    Ok(Shown { onprem_token, cloud_token, admin_token, login_code, cloud_login_code })
+    Ok(Shown { onprem_token, cloud_token, admin_token, hl7v2_token, login_code, cloud_login_code })
 }
 
 /// New codes of the one-time links to both consoles (on-prem, cloud); older ones open nothing any more.

@@ -24,6 +24,9 @@ pub fn run(args: &InitArgs) -> Result<(), Failure> {
     output::line(&format!("onprem_token {}", shown.onprem_token))?;
     output::line(&format!("cloud_token {}", shown.cloud_token))?;
     output::line(&format!("admin_token {}", shown.admin_token))?;
+    if let Some(token) = &shown.hl7v2_token {
+        output::line(&format!("hl7v2_token {token}"))?;
+    }
     output::line(&format!("onprem_login http://{}/login?code={}", args.http, shown.login_code))?;
     output::line(&format!("cloud_login http://{}/login?code={}", args.cloud_http, shown.cloud_login_code))
 }

@@ -82,6 +82,8 @@ fn check(config: &Config, place: &str) -> Vec<Problem> {
         }
     }
     let mut channels: Vec<&str> = config.mllp.iter().map(|mllp| mllp.name.as_str()).collect();
+    // What is posted to /hl7v2 is a channel of this name.
+    channels.push("http");
     channels.extend(config.folders.iter().map(|drop| drop.name.as_str()));
     channels.sort_unstable();
     for pair in channels.windows(2).filter(|pair| pair.first() == pair.last()) {

@@ -81,7 +81,9 @@ impl Place {
         let addresses = configured(folder)?;
         let (login_code, cloud_login_code) =
             login_codes(folder).map_err(|error| Failure::because(Exit::Configuration, &error))?;
-        let shown = Shown { onprem_token, cloud_token, admin_token, login_code, cloud_login_code };
+        let hl7v2_token = None;
+        let shown =
+            Shown { onprem_token, cloud_token, admin_token, hl7v2_token, login_code, cloud_login_code };
         Ok(Self { folder: folder.to_owned(), is_temporary: false, addresses, shown, seed })
     }
 

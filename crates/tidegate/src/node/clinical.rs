@@ -52,7 +52,8 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     super::start_sampler(config, &store, &metrics, &stopped, &mut tasks);
     let router =
         router(config, &keys, &store, &package, &policy, rehearsal, readiness, metrics, listeners.bound())?;
-    super::serve_http(config, router, stopped, &mut tasks).await?;
+    let posted = over_http(config, overrides, &store)?;
+    super::serve_http(config, router.merge(posted), stopped, &mut tasks).await?;
     gate.set(true);
     let listeners = Some(listeners);
     Ok(Running { tasks, stop, store, sealer, sealer_stop, witnesses, witnesses_stop, listeners })
@@ -243,6 +244,14 @@ fn receiver(channel: &str, overrides: &Overrides, store: &Arc<Sqlite>) -> Receiv
         new_id: clock::new_id,
         hl7_time: clock::hl7_time,
     }
+}
+
+/// `POST /hl7v2`; closed to everybody where `init` made no tokens for it.
+fn over_http(config: &Config, overrides: &Overrides, store: &Arc<Sqlite>) -> Result<axum::Router, Failure> {
+    let has_tokens = config.keys.join(keys::HL7V2_TOKENS).exists();
+    let tokens = if has_tokens { super::token_hashes(config, keys::HL7V2_TOKENS)? } else { Vec::new() };
+    let receiver = receiver(super::over_http::CHANNEL, overrides, store);
+    Ok(super::over_http::router(receiver, rest::TokenSet::new(tokens)))
 }
 
 fn start_folders(

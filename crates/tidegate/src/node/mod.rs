@@ -11,6 +11,8 @@ mod guide;
 #[cfg(feature = "clinical")]
 mod listeners;
 pub mod log;
+#[cfg(feature = "clinical")]
+mod over_http;
 mod portal;
 #[cfg(feature = "clinical")]
 mod rehearsal;
