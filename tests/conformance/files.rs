@@ -359,3 +359,28 @@ async fn a_file_that_grows_while_it_is_taken_is_no_whole_file() {
     stored::close(store).await;
     assert!(rows.iter().all(|row| row.state == MessageState::Quarantined), "no map knows the type");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_batch_file_is_sent_in_one_frame_or_message_by_message() {
+    let mut pair = Pair::start("files-sent").await;
+    let people: Vec<Person> = (61..65).map(Person::new).collect();
+    let bare = people[3].a01("S-4").replacen("ADT^A01^ADT_A01", "", 1);
+    let file = pair.folder.join("batch.hl7");
+    let messages: Vec<String> =
+        people[..3].iter().zip(1..).map(|(one, n)| one.a01(&format!("S-{n}"))).collect();
+    std::fs::write(&file, batch(&messages).replacen("BTS|3", &format!("{bare}BTS|4"), 1)).expect("a file");
+    for options in [vec![], vec!["--as-batch".to_owned()]] {
+        let mut arguments = vec!["send".to_owned()];
+        arguments.extend(options);
+        arguments.extend([pair.mllp().to_string(), file.display().to_string()]);
+        let ran = tokio::task::spawn_blocking(move || harness::tidegate(&arguments)).await.expect("it runs");
+        assert_eq!(ran.code, 1, "one is refused: {}{}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains("4 sent, 1 not accepted"), "{}", ran.stderr);
+        let codes: Vec<&str> =
+            ran.stdout.lines().skip(1).filter_map(|line| line.split_whitespace().nth(1)).collect();
+        assert_eq!(codes, ["AA", "AA", "AA", "AR"], "{}", ran.stdout);
+    }
+    pair.stop_onprem().await;
+    let kept = journal(&pair).await;
+    assert_eq!(kept.iter().filter(|entry| entry.refused.is_none()).count(), 3, "each is kept once");
+}

@@ -70,7 +70,7 @@ pub enum Command {
     Deid(DeidArgs),
     /// Send HL7 v2 over MLLP and show each acknowledgment with its latency.
     #[command(
-        after_help = "Examples:\n  tidegate send 127.0.0.1:2575 fixtures/ADT_A01\n  tidegate gen --count 100 | tidegate send 127.0.0.1:2575"
+        after_help = "Examples:\n  tidegate send 127.0.0.1:2575 fixtures/ADT_A01\n  tidegate gen --count 100 | tidegate send 127.0.0.1:2575\n  tidegate send --as-batch 127.0.0.1:2575 fixtures/ADT_A01"
     )]
     #[cfg(feature = "clinical")]
     Send(SendArgs),
@@ -325,6 +325,10 @@ pub struct SendArgs {
     /// Seconds to wait for each acknowledgment.
     #[arg(long, default_value_t = 10)]
     pub timeout: u64,
+    /// Send all messages as one batch (BHS to BTS) in one frame, instead of each in a frame of its own; envelopes that
+    /// the input has stay as they are.
+    #[arg(long)]
+    pub as_batch: bool,
 }
 
 /// Systems of `tidegate gen`.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use hl7v2::acknowledgment::Acknowledgment;
+use hl7v2::batch::PieceKind;
 use mllp::{Client, ClientConfig};
 
 use super::{input, output};
@@ -13,9 +14,16 @@ const EXTENSIONS: [&str; 3] = ["hl7", "er7", "txt"];
 
 /// Runs the command.
 pub async fn run(args: SendArgs) -> Result<(), Failure> {
-    let mut messages = Vec::new();
+    let (mut messages, mut batch) = (Vec::new(), Vec::new());
     input::each(&args.files, &EXTENSIONS, |input| {
         messages.extend(hl7v2::batch::messages(&input.bytes).map(<[u8]>::to_vec));
+        let pieces = hl7v2::batch::pieces(&input.bytes).filter(|piece| piece.kind != PieceKind::Between);
+        for piece in pieces {
+            batch.extend_from_slice(piece.of(&input.bytes));
+            if !matches!(batch.last(), Some(b'\r' | b'\n')) {
+                batch.push(b'\r');
+            }
+        }
         Ok(())
     })?;
     if messages.is_empty() {
@@ -27,14 +35,35 @@ pub async fn run(args: SendArgs) -> Result<(), Failure> {
     let mut client = Client::connect(config).await.map_err(unavailable)?;
     output::line("number  code  matches  error  latency_ms")?;
     let mut refused = 0_u64;
-    for (number, message) in (1..).zip(&messages) {
+    if args.as_batch {
+        let begun = Instant::now();
+        let answer = client.exchange(&enveloped(batch, messages.len())).await.map_err(unavailable)?;
+        let latency = begun.elapsed();
+        let answers: Vec<&[u8]> = hl7v2::batch::messages(&answer).collect();
+        for at in 0..messages.len().max(answers.len()) {
+            let message = messages.get(at).map_or(&[][..], Vec::as_slice);
+            let number = u64::try_from(at).unwrap_or(u64::MAX).saturating_add(1);
+            refused += u64::from(!show(number, message, answers.get(at).unwrap_or(&&[][..]), latency)?);
+        }
+    }
+    let count = messages.len();
+    for (number, message) in (1..).zip(messages.iter().filter(|_| !args.as_batch)) {
         let begun = Instant::now();
         let answer = client.exchange(message).await.map_err(unavailable)?;
         refused += u64::from(!show(number, message, &answer, begun.elapsed())?);
     }
     client.close().await.map_err(unavailable)?;
-    output::words(&format!("{} sent, {refused} not accepted", messages.len()));
+    output::words(&format!("{count} sent, {refused} not accepted"));
     if refused == 0 { Ok(()) } else { Err(Failure::new(Exit::CheckFailed, "not every message was accepted")) }
+}
+
+/// A batch as it is, or messages with a batch around them.
+fn enveloped(batch: Vec<u8>, count: usize) -> Vec<u8> {
+    if batch.starts_with(b"BHS") || batch.starts_with(b"FHS") {
+        return batch;
+    }
+    let trailer = format!("BTS|{count}\r");
+    [b"BHS|^~\\&\r".as_slice(), &batch, trailer.as_bytes()].concat()
 }
 
 /// One line of the table; `true` when the message was accepted under its own control id.
