@@ -6,9 +6,10 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use hl7v2::batch::{BatchAnswer, Envelopes, PieceKind, pieces};
-use store::JournalId;
+use store::{AckStage, JournalId};
 
 use crate::ordered;
+use crate::origin::Origin;
 use crate::receive::{Answer, Receiver, control_id};
 
 /// Messages of one batch in one payload; a longer one is refused whole. Files are for more.
@@ -29,14 +30,16 @@ pub enum BatchReply {
 
 /// What goes back for a batch.
 pub struct BatchAnswers {
-    /// Entries whose acknowledgments are in it.
-    pub entries: Vec<JournalId>,
+    /// Entries whose acknowledgments are in it, and which of each: `None`, the one given with it.
+    pub entries: Vec<(JournalId, Option<AckStage>)>,
     /// The acknowledgment of each message, and of each thing that does not agree.
     pub each: Vec<Bytes>,
     /// The same in the envelopes of a batch acknowledgment.
     pub batch: Bytes,
     /// Is every message in the journal? If not, those that are not have AE in their acknowledgment.
     pub is_stored: bool,
+    /// A message was not kept, and its sender wants no word of that: the connection is to be closed.
+    pub is_lost: bool,
 }
 
 /// Is this payload a batch?
@@ -57,7 +60,8 @@ enum Part {
 
 impl Receiver {
     /// Takes a batch. Its messages are appended in order; the answer comes when all are durable.
-    pub async fn batch(&self, peer: &str, payload: &Bytes) -> BatchAnswers {
+    pub async fn batch(&self, origin: &Origin<'_>, payload: &Bytes) -> BatchAnswers {
+        let peer = origin.peer.as_str();
         let count = pieces(payload).filter(|piece| piece.kind == PieceKind::Message).count();
         if count > BATCH_MESSAGES_MAX {
             let refused: Appending<'_> =
@@ -79,7 +83,7 @@ impl Receiver {
                 PieceKind::Message | PieceKind::Stray => {
                     appends.push(match piece.kind {
                         PieceKind::Stray => Box::pin(self.refused(peer, bytes, "stray", true)),
-                        _ => Box::pin(async move { Some(self.frame(peer, bytes).await) }),
+                        _ => Box::pin(async move { Some(self.frame(origin, bytes).await) }),
                     });
                     parts.push(Part::Envelope(answer.message(&[], &control_id, &time)));
                     parts.push(Part::Entry);
@@ -114,7 +118,8 @@ impl Receiver {
         while appends.peek().is_some() {
             answers.extend(ordered::all(appends.by_ref().take(GROUP_MAX)).await);
         }
-        let (mut entries, mut each, mut batch, mut is_stored) = (Vec::new(), Vec::new(), Vec::new(), true);
+        let (mut entries, mut each, mut batch) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut is_stored, mut is_lost) = (true, false);
         let mut answers = answers.into_iter();
         for part in parts {
             match part {
@@ -122,12 +127,14 @@ impl Receiver {
                 Part::Entry => {
                     let Some(answer) = answers.next().flatten() else { continue };
                     is_stored &= answer.entry.is_some();
-                    entries.extend(answer.entry);
-                    batch.extend_from_slice(&answer.bytes);
-                    each.push(answer.bytes);
+                    is_lost |= answer.is_lost;
+                    let Some(bytes) = answer.bytes else { continue };
+                    entries.extend(answer.entry.map(|entry| (entry, answer.stage)));
+                    batch.extend_from_slice(&bytes);
+                    each.push(bytes);
                 }
             }
         }
-        BatchAnswers { entries, each, batch: Bytes::from(batch), is_stored }
+        BatchAnswers { entries, each, batch: Bytes::from(batch), is_stored, is_lost }
     }
 }

@@ -17,6 +17,21 @@ pub fn not_settled(channel: &str, entry: JournalId, error: &store::Error) {
     tracing::warn!(channel, message = %entry.0, %error, "acknowledgment outcome not noted");
 }
 
+/// MSH-15 or MSH-16 holds a value that is not of table 0155.
+pub fn unknown_condition(channel: &str, entry: JournalId) {
+    tracing::warn!(channel, message = %entry.0, "unknown acknowledgment condition counts as empty");
+}
+
+/// Acknowledgments that are given later wait for the store.
+pub fn promises_wait(channel: &str, error: &store::Error) {
+    tracing::error!(channel, %error, "acknowledgments owed later wait");
+}
+
+/// The address of application acknowledgments could not be reached.
+pub fn not_reached(channel: &str, error: &mllp::Error) {
+    tracing::warn!(channel, %error, "application acknowledgment not sent, tried again");
+}
+
 /// A listener stopped; `cut` connections did not end in time.
 pub fn drained(channel: &str, cut: usize) {
     tracing::info!(channel, cut, "listener drained");

@@ -5,6 +5,7 @@ use hl7v2::{Charset, Message};
 use store::JournalId;
 
 use crate::batch::is_batch;
+use crate::origin::Origin;
 use crate::receive::Receiver;
 
 /// Media types that a body may have; the answer has the same.
@@ -56,7 +57,7 @@ impl MediaType {
 pub enum Posted {
     /// It is answered by an acknowledgment: of a message, or of a batch.
     Acknowledged {
-        /// The acknowledgment.
+        /// The acknowledgment; empty when MSH-15 and MSH-16 want none.
         bytes: Bytes,
         /// The entries whose acknowledgment it is.
         entries: Vec<JournalId>,
@@ -76,8 +77,9 @@ impl Receiver {
             return Posted::NoMessage("the body is empty");
         }
         if is_batch(&body) {
-            let answers = self.batch(peer, &body).await;
-            let (bytes, entries, is_stored) = (answers.batch, answers.entries, answers.is_stored);
+            let answers = self.batch(&Origin::named(peer), &body).await;
+            let entries = answers.entries.into_iter().map(|(entry, _)| entry).collect();
+            let (bytes, is_stored) = (answers.batch, answers.is_stored);
             return Posted::Acknowledged { bytes, entries, is_stored };
         }
         match Message::read(&body) {
@@ -88,9 +90,10 @@ impl Receiver {
             Ok(message) if !media_type.fits(&message, &body) => return Posted::TwoCharsets,
             Ok(_) => {}
         }
-        let answer = self.frame(peer, body).await;
+        let answer = self.frame(&Origin::named(peer), body).await;
         let is_stored = answer.entry.is_some();
-        Posted::Acknowledged { bytes: answer.bytes, entries: answer.entry.into_iter().collect(), is_stored }
+        let bytes = answer.bytes.unwrap_or_default();
+        Posted::Acknowledged { bytes, entries: answer.entry.into_iter().collect(), is_stored }
     }
 }
 

@@ -8,15 +8,27 @@
 //! journal, or log content.
 
 mod batch;
+mod check;
 mod events;
 pub mod folder;
 mod http;
 mod junk;
+mod later;
 mod mllp_source;
 mod ordered;
+mod origin;
+mod outcome;
+mod outgoing;
 mod receive;
+mod rules;
+mod waiting;
 
 pub use batch::{BATCH_MESSAGES_MAX, BatchAnswers, BatchReply, is_batch};
 pub use http::{MediaType, Posted};
+pub use later::{Clock, Later, LaterPorts};
 pub use mllp_source::{Channel, serve};
+pub use origin::{Origin, SenderRule, may_send};
+pub use outgoing::Outgoing;
 pub use receive::{Answer, Receiver};
+pub use rules::{Acknowledge, Rules, TypeSupport, Types};
+pub use waiting::WAITING_MAX;

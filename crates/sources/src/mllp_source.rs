@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use crate::batch::{BatchReply, is_batch};
 use crate::events;
 use crate::junk::{JunkLog, Noted};
+use crate::origin::Origin;
 use crate::receive::{Answer, Receiver};
 
 /// One channel: what its listener hands to the journal.
@@ -30,14 +31,18 @@ impl Channel {
 
     /// The reply of an answer; what became of it is noted in the journal afterwards.
     fn reply(&self, answer: Answer) -> Reply {
+        let Some(bytes) = answer.bytes else {
+            let nothing = Reply::none();
+            return if answer.is_lost { nothing.not_stored().then_close() } else { nothing };
+        };
         let (sender, receiver) = oneshot::channel();
-        let (notes, entry) = (self.receiver.clone(), answer.entry);
+        let (notes, entry, stage) = (self.receiver.clone(), answer.entry, answer.stage);
         tokio::spawn(async move {
             // Dropped without a word only with the listener itself: then nothing was sent.
             let sent = receiver.await == Ok(Delivery::Sent);
-            notes.settle(entry, sent).await;
+            notes.settle(entry, stage, sent).await;
         });
-        let reply = Reply::new(answer.bytes).on_delivery(sender);
+        let reply = Reply::new(bytes).on_delivery(sender);
         if entry.is_some() { reply } else { reply.not_stored() }
     }
 
@@ -53,7 +58,7 @@ impl Channel {
 
     /// The reply to a batch; what became of it is noted with each of its entries.
     async fn batch(&self, peer: &Peer, payload: Bytes) -> Reply {
-        let answers = self.receiver.batch(&peer.address.to_string(), &payload).await;
+        let answers = self.receiver.batch(&Origin::of_peer(peer), &payload).await;
         let payloads = match self.receiver.batch_reply {
             BatchReply::Batch => vec![answers.batch],
             BatchReply::Each => answers.each,
@@ -62,11 +67,12 @@ impl Channel {
         let (notes, entries) = (self.receiver.clone(), answers.entries);
         tokio::spawn(async move {
             let sent = receiver.await == Ok(Delivery::Sent);
-            for entry in entries {
-                notes.settle(Some(entry), sent).await;
+            for (entry, stage) in entries {
+                notes.settle(Some(entry), stage, sent).await;
             }
         });
-        Reply::several(payloads).on_delivery(sender)
+        let reply = Reply::several(payloads).on_delivery(sender);
+        if answers.is_lost { reply.then_close() } else { reply }
     }
 
     async fn refuse(&self, peer: &Peer, head: Bytes, reason: &'static str, is_answered: bool) -> Reply {
@@ -80,7 +86,7 @@ impl Handler for Channel {
         if is_batch(&frame.payload) {
             return self.batch(peer, frame.payload).await;
         }
-        let answer = self.receiver.frame(&peer.address.to_string(), frame.payload).await;
+        let answer = self.receiver.frame(&Origin::of_peer(peer), frame.payload).await;
         self.reply(answer)
     }
 
@@ -113,9 +119,25 @@ fn connection_reason(reason: ConnectionRefusal) -> &'static str {
     }
 }
 
-/// Serves a bound listener until `stop` ends; what is in flight is answered first.
+/// Serves a bound listener until `stop` ends, and keeps what its channel promised; what is in flight is answered first.
+/// One at a time for a channel.
 pub async fn serve(listener: Listener, receiver: Receiver, stop: impl Future<Output = ()> + Send) {
-    let channel = receiver.channel.clone();
-    let drained = listener.serve(Arc::new(Channel::new(receiver)), stop).await;
-    events::drained(&channel, drained.cut);
+    let (channel, later) = (receiver.channel.clone(), receiver.later.clone());
+    let stop = async {
+        stop.await;
+        // What is not applied by now may not be before the next start: nobody waits for it any more.
+        later.iter().for_each(|later| later.hurry());
+    };
+    let keeping = async {
+        match &later {
+            Some(later) => later.run().await,
+            None => std::future::pending().await,
+        }
+    };
+    let serving = listener.serve(Arc::new(Channel::new(receiver)), stop);
+    tokio::select! {
+        drained = serving => events::drained(&channel, drained.cut),
+        // Does not end by itself.
+        () = keeping => {}
+    }
 }

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hl7v2::acknowledgment::{
-    AckCode, AckError, ErrorCode, HeaderRefusal, HeaderRules, Location, Reply, Severity, acknowledge,
-    acknowledge_unreadable, check_header_by,
-};
-use hl7v2::{Header, Message};
-use store::{Appended, Arrival, Disposition, Journal, JournalId, NewAcknowledgment, SenderKey};
+use hl7v2::acknowledgment::{AckCode, ErrorCode, HeaderRefusal};
+use store::{AckOutcome, AckStage, Appended, Arrival, Disposition, Journal, JournalId, NewLater, Promise};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::batch::BatchReply;
+use crate::check::{self, Stamp};
 use crate::events;
+use crate::later::Later;
+use crate::origin::Origin;
+use crate::rules::Rules;
+use crate::waiting::Waiter;
 
 /// Characters of an acknowledgment's own control id; MSH-10 holds 20 in every version.
 const CONTROL_ID_CHARS: usize = 20;
@@ -26,6 +28,10 @@ pub struct Receiver {
     pub journal: Arc<dyn Journal>,
     /// How a batch in one frame is answered.
     pub batch_reply: BatchReply,
+    /// What is asked of a message before it is accepted.
+    pub rules: Arc<Rules>,
+    /// Keeps promises of acknowledgments. `None`: nothing is promised, and what is given is given at the commit.
+    pub later: Option<Arc<Later>>,
     /// Microseconds since the epoch, UTC.
     pub now_us: fn() -> i64,
     /// A UUIDv7.
@@ -34,61 +40,81 @@ pub struct Receiver {
     pub hl7_time: fn(i64) -> String,
 }
 
-/// What goes back to the sender.
+/// What goes back to the sender at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The journal entry whose acknowledgment this is; `None` when nothing could be stored.
     pub entry: Option<JournalId>,
-    /// The acknowledgment.
-    pub bytes: Bytes,
+    /// Which of the entry's acknowledgments; `None`: the one given with it.
+    pub stage: Option<AckStage>,
+    /// The acknowledgment; `None`: nothing is sent.
+    pub bytes: Option<Bytes>,
+    /// The connection is to be closed: the message was not kept, and the sender wants no word of that.
+    pub is_lost: bool,
 }
 
-/// What is known of a frame before it is stored.
-struct Checked {
-    sender: Option<SenderKey>,
-    disposition: Disposition,
-    code: AckCode,
-    acknowledgment: Vec<u8>,
+impl Answer {
+    fn given(entry: JournalId, bytes: Option<Bytes>) -> Self {
+        Self { entry: Some(entry), stage: None, bytes, is_lost: false }
+    }
+
+    fn later(entry: JournalId, stage: AckStage, bytes: Bytes) -> Self {
+        Self { entry: Some(entry), stage: Some(stage), bytes: Some(bytes), is_lost: false }
+    }
 }
 
 impl Receiver {
-    /// A whole frame. Always answers: with the acknowledgment once it is durable, with the stored one for a repetition,
-    /// with AE 207 when the journal did not take it, so that the sender sends again.
-    pub async fn frame(&self, peer: &str, bytes: Bytes) -> Answer {
+    /// A whole frame. Answers with what is owed at once: with the acknowledgment once it is durable, with the stored one
+    /// for a repetition, with AE 207 when the journal did not take it, so that the sender sends again. What the sender wants
+    /// to hear of the application goes to the origin's line later.
+    pub async fn frame(&self, origin: &Origin<'_>, bytes: Bytes) -> Answer {
         let (id, now_us) = (JournalId((self.new_id)()), (self.now_us)());
-        let (control_id, time) = (control_id(id), (self.hl7_time)(now_us));
-        let arrival = self.arrival(id, now_us, peer, &bytes);
-        let acknowledgment =
-            arrival.acknowledgment.as_ref().map(|given| given.bytes.clone()).unwrap_or_default();
+        let arrival = self.arrival(id, now_us, origin, &bytes);
+        let promise = arrival.promise;
+        let owed = arrival.acknowledgment.as_ref().filter(|given| given.is_owed);
+        let owed = owed.map(|given| given.bytes.clone());
+        let reply = self.wait(id, promise, origin);
         match self.journal.append(arrival).await {
-            Ok(Appended::New { .. }) => Answer { entry: Some(id), bytes: acknowledgment },
+            Ok(Appended::New { seq, .. }) => {
+                let Some(later) = self.later.as_ref().filter(|_| promise.is_some()) else {
+                    return Answer::given(id, owed);
+                };
+                later.note_promise(seq);
+                match promise {
+                    Some(Promise::Original) => self.applied(later, id, reply, &bytes).await,
+                    _ => Answer::given(id, owed),
+                }
+            }
             Ok(Appended::Duplicate { of, acknowledgment: stored }) => {
                 events::duplicate(&self.channel, of);
-                Answer { entry: Some(of), bytes: stored.unwrap_or(acknowledgment) }
+                self.forget(id, promise);
+                self.again(of, stored, owed, promise, origin, &bytes).await
             }
             Err(error) => {
-                events::not_stored(&self.channel, &error);
-                Answer { entry: None, bytes: Bytes::from(not_stored(&bytes, &control_id, &time)) }
+                self.forget(id, promise);
+                self.lost(&bytes, &error)
             }
         }
     }
 
     /// What bytes that are taken for one whole message become in the journal, with the acknowledgment that they get.
-    pub(crate) fn arrival(&self, id: JournalId, now_us: i64, peer: &str, bytes: &Bytes) -> Arrival {
-        let checked = check(bytes, &control_id(id), &(self.hl7_time)(now_us));
+    pub(crate) fn arrival(&self, id: JournalId, now_us: i64, origin: &Origin<'_>, bytes: &Bytes) -> Arrival {
+        let (control_id, time) = (control_id(id), (self.hl7_time)(now_us));
+        let stamp = Stamp { control_id: &control_id, time: &time };
+        let checked = check::check(bytes, origin, &self.rules, self.later.is_some(), stamp);
+        if checked.has_unknown_condition {
+            events::unknown_condition(&self.channel, id);
+        }
         Arrival {
             id,
             channel: self.channel.clone(),
-            peer: peer.to_owned(),
+            peer: origin.peer.clone(),
             received_us: now_us,
             bytes: bytes.clone(),
             sender: checked.sender,
             disposition: checked.disposition,
-            acknowledgment: Some(NewAcknowledgment {
-                code: checked.code.code().to_owned(),
-                bytes: Bytes::from(checked.acknowledgment),
-                is_owed: true,
-            }),
-            promise: None,
+            acknowledgment: checked.acknowledgment,
+            promise: checked.promise,
             parent: None,
         }
     }
@@ -105,7 +131,8 @@ impl Receiver {
     ) -> Option<Answer> {
         let (id, now_us) = (JournalId((self.new_id)()), (self.now_us)());
         let arrival = self.refused_arrival(id, now_us, peer, head, reason, is_answered);
-        let answer = arrival.acknowledgment.as_ref().map(|acknowledgment| acknowledgment.bytes.clone());
+        let owed = arrival.acknowledgment.as_ref().filter(|given| given.is_owed);
+        let answer = owed.map(|given| given.bytes.clone());
         let entry = match self.journal.append(arrival).await {
             Ok(_) => Some(id),
             Err(error) => {
@@ -113,7 +140,7 @@ impl Receiver {
                 None
             }
         };
-        answer.map(|bytes| Answer { entry, bytes })
+        answer.map(|bytes| Answer { entry, stage: None, bytes: Some(bytes), is_lost: false })
     }
 
     /// What bytes that are no whole message become in the journal.
@@ -133,10 +160,8 @@ impl Receiver {
             location: None,
             reason,
         };
-        let acknowledgment = is_answered.then(|| {
-            let (code, bytes) = refuse(&head, &refusal, &control_id, &time);
-            NewAcknowledgment { code: code.code().to_owned(), bytes: Bytes::from(bytes), is_owed: true }
-        });
+        let stamp = Stamp { control_id: &control_id, time: &time };
+        let acknowledgment = is_answered.then(|| check::refuse(&head, &refusal, stamp));
         Arrival {
             id,
             channel: self.channel.clone(),
@@ -151,118 +176,119 @@ impl Receiver {
         }
     }
 
-    /// Notes whether the acknowledgment reached the socket.
-    pub async fn settle(&self, entry: Option<JournalId>, sent: bool) {
+    /// Notes whether an answer that was to be sent reached the socket.
+    pub async fn settle(&self, entry: Option<JournalId>, stage: Option<AckStage>, sent: bool) {
         let Some(entry) = entry else { return };
-        let outcome = if sent { store::AckOutcome::Sent } else { store::AckOutcome::Undelivered };
-        if let Err(error) = self.journal.settle(entry, outcome).await {
+        let outcome = if sent { AckOutcome::Sent } else { AckOutcome::Undelivered };
+        let noted = match (stage, &self.later) {
+            (Some(stage), Some(later)) => later.acknowledgments.note(entry, stage, outcome).await,
+            _ => self.journal.settle(entry, outcome).await,
+        };
+        if let Err(error) = noted {
             events::not_settled(&self.channel, entry, &error);
         }
     }
-}
 
-/// Real senders leave MSH-11 out; that alone is no reason to lose a message.
-const fn rules() -> HeaderRules<'static> {
-    HeaderRules { requires_processing_id: false, ..HeaderRules::STANDARD }
-}
+    /// Waits for what is promised, before the promise is durable: nobody can keep it unheard then.
+    fn wait(
+        &self,
+        id: JournalId,
+        promise: Option<Promise>,
+        origin: &Origin<'_>,
+    ) -> Option<oneshot::Receiver<Bytes>> {
+        let later = self.later.as_ref()?;
+        match promise? {
+            Promise::Original => {
+                let (reply, receiver) = oneshot::channel();
+                later.wait(id, Waiter::Reply(reply)).then_some(receiver)
+            }
+            Promise::Application => {
+                if let Some(line) = origin.line {
+                    later.wait(id, Waiter::Line(line.clone()));
+                }
+                None
+            }
+        }
+    }
 
-fn check(bytes: &[u8], control_id: &str, time: &str) -> Checked {
-    let message = match Message::read(bytes) {
-        Ok(message) => message,
-        Err(unreadable) => {
-            let refusal = HeaderRefusal::from(unreadable);
-            let (code, acknowledgment) = refuse(bytes, &refusal, control_id, time);
-            return Checked {
-                sender: None,
-                disposition: Disposition::Refused("no-header"),
-                code,
-                acknowledgment,
+    fn forget(&self, id: JournalId, promise: Option<Promise>) {
+        if let Some(later) = self.later.as_ref().filter(|_| promise.is_some()) {
+            later.forget(id);
+        }
+    }
+
+    /// The answer to a message that came before: the stored acknowledgments, and what is still open when it is there.
+    async fn again(
+        &self,
+        of: JournalId,
+        stored: Option<Bytes>,
+        owed: Option<Bytes>,
+        promise: Option<Promise>,
+        origin: &Origin<'_>,
+        bytes: &Bytes,
+    ) -> Answer {
+        let Some(later) = &self.later else { return Answer::given(of, stored.or(owed)) };
+        let awaits_reply = owed.is_some() || promise == Some(Promise::Original);
+        if stored.is_none() && awaits_reply {
+            let reply = self.wait(of, Some(Promise::Original), origin);
+            return match later.given(of, AckStage::Final).await {
+                Ok(Some(last)) => {
+                    later.forget_gone(of);
+                    Answer::later(of, AckStage::Final, last.given.bytes)
+                }
+                Ok(None) => self.applied(later, of, reply, bytes).await,
+                Err(error) => self.lost(bytes, &error),
             };
         }
-    };
-    let sender = Some(sender_of(&message.header()));
-    let refusal = match check_header_by(&message, &rules()) {
-        Ok(_) => charset_refusal(&message),
-        Err(refusal) => Some((refusal, "header")),
-    };
-    match refusal {
-        Some((refusal, reason)) => {
-            let (code, acknowledgment) = refuse(bytes, &refusal, control_id, time);
-            Checked { sender, disposition: Disposition::Refused(reason), code, acknowledgment }
+        if promise == Some(Promise::Application)
+            && let Err(error) = later.again(of, origin.line).await
+        {
+            events::promises_wait(&self.channel, &error);
         }
-        None => {
-            let code = accept_code(&message.header());
-            let reply = Reply { code, control_id, time, error: None };
-            let acknowledgment = acknowledge(&message, &reply);
-            Checked { sender, disposition: Disposition::Accepted, code, acknowledgment }
+        Answer::given(of, stored)
+    }
+
+    /// Waits until the message was applied, and answers what is then durable; else that it is stored and not applied yet,
+    /// which is durable too.
+    async fn applied(
+        &self,
+        later: &Later,
+        id: JournalId,
+        reply: Option<oneshot::Receiver<Bytes>>,
+        bytes: &Bytes,
+    ) -> Answer {
+        if let Some(reply) = reply
+            && let Some(last) = later.awaited(reply).await
+        {
+            return Answer::later(id, AckStage::Final, last);
+        }
+        later.forget_gone(id);
+        match self.interim(later, id, bytes).await {
+            Ok(bytes) => Answer::later(id, AckStage::Interim, bytes),
+            Err(error) => self.lost(bytes, &error),
         }
     }
-}
 
-/// A name that breaks the declared character set would be stored garbled; the sender must say what it means.
-fn charset_refusal(message: &Message<'_>) -> Option<(HeaderRefusal, &'static str)> {
-    message.charset_violation().map(|_| {
-        let refusal = HeaderRefusal {
-            code: AckCode::ApplicationError,
-            error: ErrorCode::DataType,
-            location: Some(Location::of_header(18)),
-            reason: "bytes do not fit the declared character set",
-        };
-        (refusal, "charset")
-    })
-}
-
-/// `CA` when the sender asks for enhanced mode (MSH-15/16), else `AA`.
-fn accept_code(header: &Header<'_>) -> AckCode {
-    if header.is_enhanced_mode() {
-        AckCode::ApplicationAccept.as_commit()
-    } else {
-        AckCode::ApplicationAccept
+    async fn interim(&self, later: &Later, id: JournalId, bytes: &Bytes) -> store::Result<Bytes> {
+        if let Some(stored) = later.given(id, AckStage::Interim).await? {
+            return Ok(stored.given.bytes);
+        }
+        let given_us = (self.now_us)();
+        let (control_id, time) = (control_id(JournalId((self.new_id)())), (self.hl7_time)(given_us));
+        let given = check::not_applied_yet(bytes, Stamp { control_id: &control_id, time: &time });
+        let (code, bytes) = (given.code, given.bytes);
+        let interim = NewLater { stage: AckStage::Interim, given_us, code, bytes: bytes.clone() };
+        later.acknowledgments.give(id, interim).await?;
+        Ok(bytes)
     }
-}
 
-fn refuse(bytes: &[u8], refusal: &HeaderRefusal, control_id: &str, time: &str) -> (AckCode, Vec<u8>) {
-    match Message::read(bytes) {
-        Ok(message) => {
-            let is_enhanced = message.header().is_enhanced_mode();
-            let code = if is_enhanced { refusal.code.as_commit() } else { refusal.code };
-            let reply = Reply { code, control_id, time, error: Some(refusal.to_error()) };
-            (code, acknowledge(&message, &reply))
-        }
-        Err(_) => {
-            let reply = Reply { code: refusal.code, control_id, time, error: Some(refusal.to_error()) };
-            (refusal.code, acknowledge_unreadable(&reply))
-        }
-    }
-}
-
-/// AE with 207 (application internal error), which senders take as a reason to send again.
-fn not_stored(bytes: &[u8], control_id: &str, time: &str) -> Vec<u8> {
-    let error = AckError {
-        code: ErrorCode::ApplicationInternal,
-        location: None,
-        severity: Severity::Error,
-        text: "not stored, send again",
-    };
-    match Message::read(bytes) {
-        Ok(message) => {
-            let is_enhanced = message.header().is_enhanced_mode();
-            let code = AckCode::ApplicationError;
-            let code = if is_enhanced { code.as_commit() } else { code };
-            acknowledge(&message, &Reply { code, control_id, time, error: Some(error) })
-        }
-        Err(_) => {
-            let code = AckCode::ApplicationError;
-            acknowledge_unreadable(&Reply { code, control_id, time, error: Some(error) })
-        }
-    }
-}
-
-fn sender_of(header: &Header<'_>) -> SenderKey {
-    SenderKey {
-        application: header.sending_application().raw().to_vec(),
-        facility: header.sending_facility().raw().to_vec(),
-        control_id: header.control_id().raw().to_vec(),
+    /// The journal did not take it. When the sender wants no word of that, the connection is what tells it.
+    fn lost(&self, bytes: &Bytes, error: &store::Error) -> Answer {
+        events::not_stored(&self.channel, error);
+        let (control_id, time) = (control_id(JournalId((self.new_id)())), (self.hl7_time)((self.now_us)()));
+        let given = check::not_stored(bytes, Stamp { control_id: &control_id, time: &time });
+        let bytes = given.is_owed.then_some(given.bytes);
+        Answer { entry: None, stage: None, is_lost: bytes.is_none(), bytes }
     }
 }
 

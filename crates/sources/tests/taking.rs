@@ -47,6 +47,8 @@ fn receiver(journal: Arc<dyn Journal>) -> Receiver {
         channel: "files".to_owned(),
         journal,
         batch_reply: BatchReply::Batch,
+        rules: Arc::default(),
+        later: None,
         now_us: || NOW_US,
         new_id: Uuid::now_v7,
         hl7_time: |_| "20260102030405+0000".to_owned(),

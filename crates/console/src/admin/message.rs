@@ -12,7 +12,7 @@ use hl7v2::{Charset, Message};
 use mapping::{LeafCoverage, Step};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{DeliveryRow, Entry, MessageDetail, Stored};
+use store::{DeliveryRow, Entry, Later, MessageDetail, Stored};
 
 use crate::Error;
 use crate::admin::body::Body;
@@ -20,7 +20,8 @@ use crate::admin::refusal::Refusal;
 use crate::admin::search;
 use crate::admin::token::Client;
 use crate::clinical::{
-    Again, Clinical, REASONS, acknowledgment, again, delivery, fate_word, journal_id, of, read_resources,
+    Again, Clinical, REASONS, acknowledgment, acknowledgments_json, again, delivery, fate_word, journal_id,
+    of, read_resources,
 };
 use crate::hex::hex;
 use crate::record::{by_client, not_recorded};
@@ -69,6 +70,8 @@ pub(crate) async fn revealed(
 /// What was read of a message.
 struct Found {
     entry: Entry,
+    /// Acknowledgments given later.
+    later: Vec<Later>,
     detail: Option<MessageDetail>,
     resources: Vec<Stored>,
     reveal: bool,
@@ -84,11 +87,12 @@ async fn show(
     let id = journal_id(id)?;
     let clinical = of(server)?;
     let entry = clinical.journal.read(id).await?.ok_or(Error::NotFound("message"))?;
+    let later = clinical.acknowledgments.given(id).await?;
     let detail = clinical.messages.detail(id).await?;
     let resources = read_resources(server, detail.as_ref()).await?;
     record(server, clinical, client, peer, &entry, &resources, reason).await?;
     let parts = clinical.clone();
-    let found = Found { entry, detail, resources, reveal: reason.is_some() };
+    let found = Found { entry, later, detail, resources, reveal: reason.is_some() };
     // Pure work that grows with the message; a panic in it ends this answer alone.
     let answer =
         tokio::task::spawn_blocking(move || answer(&parts, &found)).await.map_err(|_| Error::Task)?;
@@ -149,6 +153,7 @@ fn answer(clinical: &Clinical, found: &Found) -> Value {
         "message": row, "issues": issues, "package": clinical.package.hash(),
         "acknowledgment":
             given.map(|given| json!({"code": given.code, "outcome": acknowledgment(given.outcome).word})),
+        "acknowledgments": acknowledgments_json(entry, &found.later),
         "untranslated": untranslated, "leaves": coverage.iter().map(leaf_json).collect::<Vec<_>>(),
         "trace": steps.iter().map(|step| step_json(step, *reveal)).collect::<Vec<_>>(),
         "resources": found.resources.iter().map(|stored| resource_json(stored, *reveal)).collect::<Vec<_>>(),

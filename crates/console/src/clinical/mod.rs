@@ -8,6 +8,7 @@ mod describe;
 mod difference;
 mod dry_run;
 mod edit;
+mod given;
 mod json;
 mod links;
 mod list;
@@ -37,11 +38,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use store::{Accesses, Journal, Messages, Outbox, PatientIndex, Statistics};
+use store::{Accesses, Acknowledgments, Journal, Messages, Outbox, PatientIndex, Statistics};
 use uuid::Uuid;
 
 pub(crate) use crate::clinical::badge::{acknowledgment, badge, delivery};
 pub(crate) use crate::clinical::dashboard::Cache;
+pub(crate) use crate::clinical::given::acknowledgments_json;
 pub(crate) use crate::clinical::list::of;
 pub(crate) use crate::clinical::query::parse;
 pub(crate) use crate::clinical::raw::fate_word;
@@ -69,8 +71,10 @@ pub struct Clinical {
     pub statistics: Arc<dyn Statistics>,
     /// Open questions about who is who.
     pub reviews: Arc<dyn PatientIndex>,
-    /// The bytes as received, and acknowledgments.
+    /// The bytes as received, and the acknowledgments given with them.
     pub journal: Arc<dyn Journal>,
+    /// Acknowledgments given later.
+    pub acknowledgments: Arc<dyn Acknowledgments>,
     /// The package in force, for the trace; an `Arc<mapping::Package>` fits.
     pub package: Arc<dyn Translate>,
     /// Why a resource may go where.

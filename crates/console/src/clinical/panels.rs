@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use hl7v2::Message;
 use mapping::{Miss, Step, Trace, Why};
 use serde_json::Value;
-use store::{Entry, LedgerRow, MessageDetail, ResourceKey, Stored};
+use store::{Entry, Later, LedgerRow, MessageDetail, ResourceKey, Stored};
 
-use crate::clinical::badge::{Badge, acknowledgment};
 use crate::clinical::deliveries::{DeliveryPanel, deliveries};
+use crate::clinical::given::{AcknowledgmentPanel, acknowledgments};
 use crate::clinical::json::{JsonLine, Printer};
 use crate::clinical::links::{Links, attribute};
-use crate::clinical::raw::{Layout, Raw, dump, raw, segment_lines, visible};
+use crate::clinical::raw::{Layout, Raw, dump, raw, visible};
 use crate::clinical::route::{RoutePanel, routes};
 use crate::clinical::trail::{Trail, trail};
 use crate::clinical::translation::{Again, again};
@@ -25,6 +25,8 @@ pub(crate) const PARTS_SHOWN_MAX: usize = 100;
 /// Everything about one message that was read from the ports.
 pub(crate) struct Found {
     pub(crate) entry: Entry,
+    /// Acknowledgments given later.
+    pub(crate) later: Vec<Later>,
     pub(crate) detail: Option<MessageDetail>,
     /// What it wrote, as far as it could be read.
     pub(crate) resources: Vec<Stored>,
@@ -59,7 +61,7 @@ pub(crate) struct Panels {
     pub(crate) deliveries: Vec<DeliveryPanel>,
     pub(crate) trail: Trail,
     pub(crate) issues: Vec<IssueRow>,
-    pub(crate) acknowledgment: Option<AcknowledgmentPanel>,
+    pub(crate) acknowledgments: Vec<AcknowledgmentPanel>,
     pub(crate) parts_cut: usize,
 }
 
@@ -106,13 +108,6 @@ pub(crate) struct IssueRow {
     pub(crate) text: String,
 }
 
-/// The acknowledgment given.
-pub(crate) struct AcknowledgmentPanel {
-    pub(crate) code: String,
-    pub(crate) outcome: Badge,
-    pub(crate) lines: Vec<String>,
-}
-
 /// Builds every panel. Runs for as long as the message is large; call it where blocking is allowed.
 pub(crate) fn panels(clinical: &Clinical, found: &Found) -> Panels {
     let Found { entry, detail, reveal, .. } = found;
@@ -156,11 +151,7 @@ pub(crate) fn panels(clinical: &Clinical, found: &Found) -> Panels {
         deliveries: deliveries(found, &made, &links),
         trail: trail(found),
         issues: detail.as_ref().map(|detail| issues(&detail.row.issues)).unwrap_or_default(),
-        acknowledgment: entry.acknowledgment.as_ref().map(|given| AcknowledgmentPanel {
-            code: visible(&given.code),
-            outcome: acknowledgment(given.outcome),
-            lines: if *reveal { segment_lines(&given.bytes) } else { Vec::new() },
-        }),
+        acknowledgments: acknowledgments(entry, &found.later, *reveal),
         parts_cut: detail.as_ref().map_or(0, |detail| {
             detail.resources.len().max(detail.deliveries.len()).saturating_sub(PARTS_SHOWN_MAX)
         }),

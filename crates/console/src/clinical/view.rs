@@ -217,6 +217,7 @@ async fn show(
     let id = journal_id(id)?;
     let clinical = of(server)?;
     let entry = clinical.journal.read(id).await?.ok_or(Error::NotFound("message"))?;
+    let later = clinical.acknowledgments.given(id).await?;
     let detail = clinical.messages.detail(id).await?;
     let beside = beside(clinical, &entry, &choice).await?;
     let resources = read_resources(server, detail.as_ref()).await?;
@@ -226,7 +227,7 @@ async fn show(
 
     let summary = Summary::of(&entry, detail.as_ref());
     let (reveal, session_name) = (reason.is_some(), session.name());
-    let found = Found { entry, detail, resources, accesses, session: session_name, layout, reveal };
+    let found = Found { entry, later, detail, resources, accesses, session: session_name, layout, reveal };
     let parts = clinical.clone();
     // Pure work that grows with the message; a panic in it ends this answer alone.
     let panels =

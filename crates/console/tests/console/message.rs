@@ -238,6 +238,34 @@ async fn the_page_tells_deliveries_records_and_acknowledgment() {
 }
 
 #[tokio::test]
+async fn the_page_tells_every_acknowledgment_that_was_given() {
+    let (node, browser) = filled().await;
+    let given = |stage, code: &str, outcome| store::Later {
+        given: store::NewLater {
+            stage,
+            given_us: 1,
+            code: code.to_owned(),
+            bytes: format!("MSH|^~\\&|||EMR|WARD|||ACK|2|P|2.5.1\rMSA|{code}|CTRL-9\r").into(),
+        },
+        outcome,
+    };
+    *node.clinical.later.lock().expect("lock") = vec![
+        given(store::AckStage::Interim, "AE", store::AckOutcome::Undelivered),
+        given(store::AckStage::Final, "AA", store::AckOutcome::NotOwed),
+    ];
+    let page = browser.get(&url(0)).await.text;
+    for text in
+        ["</span> sent", "</span> undelivered", "</span> not owed", "not applied in time", "processed"]
+    {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(!page.contains("MSA|AE"), "an acknowledgment repeats the control id");
+    let revealed = revealed(&browser, 0).await;
+    assert!(revealed.contains("MSA|AE|CTRL-9"));
+    assert_eq!(revealed.matches("<summary>Acknowledgment given, ").count(), 3);
+}
+
+#[tokio::test]
 async fn what_reached_nothing_is_listed_by_path() {
     let (_, browser) = filled().await;
     let page = browser.get(&url(0)).await.text;

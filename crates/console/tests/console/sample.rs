@@ -10,9 +10,9 @@ use console::{AdminTokens, Clinical, Translate};
 use fhir::ResourceType;
 use mapping::{Change, Context, Coverage, LeafCoverage, LeafFate, Rejection, Step, Trace, Translation};
 use store::{
-    AckOutcome, Appended, Arrival, DeliveryRow, DeliveryState, Entry, Journal, JournalId, LedgerRow,
-    MessageDetail, MessageFilter, MessageRow, MessageState, Messages, Micros, ResourceBody, ResourceKey,
-    Result, ReviewAnswer, Seq, Stored, StoredAcknowledgment,
+    AckOutcome, AckStage, Acknowledgments, Appended, Arrival, DeliveryRow, DeliveryState, Entry, Journal,
+    JournalId, Later, LedgerRow, MessageDetail, MessageFilter, MessageRow, MessageState, Messages, Micros,
+    NewLater, Promised, ResourceBody, ResourceKey, Result, ReviewAnswer, Seq, Stored, StoredAcknowledgment,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -39,6 +39,8 @@ const JUNK: &[u8] = b"GET /?name=Fairweather HTTP/1.1\r\n<script>alert(1)</scrip
 /// Clinical ports in memory.
 pub struct ClinicalNode {
     pub entries: Mutex<Vec<Entry>>,
+    /// Given later for the first message.
+    pub later: Mutex<Vec<Later>>,
     pub rows: Mutex<Vec<MessageRow>>,
     pub asked: Mutex<Vec<(JournalId, String)>>,
     /// Outcomes of requests.
@@ -55,6 +57,7 @@ impl Default for ClinicalNode {
     fn default() -> Self {
         Self {
             entries: Mutex::default(),
+            later: Mutex::default(),
             rows: Mutex::default(),
             asked: Mutex::default(),
             settled: Mutex::default(),
@@ -301,6 +304,29 @@ impl Journal for Node {
     }
 }
 
+#[async_trait]
+impl Acknowledgments for Node {
+    async fn promised(&self, _: &str, _: Seq, _: Seq, _: usize) -> Result<Vec<Promised>> {
+        Err(refused())
+    }
+    async fn give(&self, _: JournalId, _: NewLater) -> Result<()> {
+        Err(refused())
+    }
+    async fn note(&self, _: JournalId, _: AckStage, _: AckOutcome) -> Result<()> {
+        Err(refused())
+    }
+    async fn given(&self, id: JournalId) -> Result<Vec<Later>> {
+        let later = self.clinical.later.lock().expect("lock").clone();
+        Ok(if id.0 == ids()[0] { later } else { Vec::new() })
+    }
+    async fn unsent(&self, _: &str, _: Seq, _: usize) -> Result<Vec<(Promised, Later)>> {
+        Err(refused())
+    }
+    async fn applied(&self, _: &[JournalId]) -> Result<Vec<(JournalId, MessageState, Option<String>)>> {
+        Err(refused())
+    }
+}
+
 /// What every message says of a patient whom nobody knew.
 fn said(context: &Context<'_>) -> mapping::ResourceSet {
     assert!(!context.namespace.is_nil());
@@ -368,6 +394,7 @@ pub fn clinical(node: &Arc<Node>) -> Clinical {
         statistics: node.clone(),
         reviews: node.clone(),
         journal: node.clone(),
+        acknowledgments: node.clone(),
         package: node.clone(),
         route: node.clone(),
         accesses: node.clone(),

@@ -8,6 +8,7 @@ use hl7v2::batch::{PieceKind, Stretch};
 use store::{AckOutcome, Appended, Arrival, Disposition, Error, JournalId};
 
 use super::progress::{Finding, Progress};
+use crate::origin::Origin;
 use crate::receive::{Receiver, control_id};
 use crate::{events, ordered};
 
@@ -90,7 +91,7 @@ impl FileIntake {
         match stretch.kind {
             PieceKind::Message if stretch.is_whole() => {
                 let bytes = Bytes::copy_from_slice(&stretch.bytes);
-                Some(self.receiver.arrival(id, claim.at_us, &peer, &bytes))
+                Some(self.receiver.arrival(id, claim.at_us, &Origin::named(&peer), &bytes))
             }
             PieceKind::Message => Some(refused("oversized", true)),
             PieceKind::Stray => {

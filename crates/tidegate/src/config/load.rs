@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, Role, binds, channels};
+use super::{Config, Role, acknowledging, binds, channels};
 
 /// What is wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +50,12 @@ fn resolve(config: &mut Config, folder: &Path) {
     for drop in &mut config.folders {
         paths.extend([&mut drop.path, &mut drop.archive, &mut drop.errors]);
     }
-    let tls = config.mllp.iter_mut().filter_map(|mllp| mllp.tls.as_mut()).chain(config.http.tls.as_mut());
-    for tls in tls {
+    let mut every_tls: Vec<_> = config.http.tls.iter_mut().collect();
+    for mllp in &mut config.mllp {
+        every_tls.extend(mllp.tls.as_mut());
+        paths.extend(mllp.application_acknowledgments.as_mut().and_then(|outgoing| outgoing.ca.as_mut()));
+    }
+    for tls in every_tls {
         paths.extend([&mut tls.certificate, &mut tls.key]);
         paths.extend(tls.client_ca.as_mut());
     }
@@ -63,6 +67,7 @@ fn resolve(config: &mut Config, folder: &Path) {
 fn check(config: &Config, place: &str) -> Vec<Problem> {
     let mut problems = binds::check(config, place);
     problems.extend(channels::check(&config.mllp, place));
+    problems.extend(acknowledging::check(config, place));
     let mut wrong = |key: &str, cause: &str, fix: &str| {
         let place = format!("{place}: {key}");
         problems.push(Problem { place, cause: cause.to_owned(), fix: fix.to_owned() });
@@ -196,6 +201,39 @@ mod tests {
         ] {
             let found = problems(&channel(wrong));
             assert!(matches!(found.as_slice(), [one] if one.place.ends_with(key)), "{wrong}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_channel_asks_of_senders_can_be_kept() {
+        let with = |keys: &str| {
+            problems(&format!("{CLINICAL}mllp: [{{name: emr, listen: 127.0.0.1:2575, {keys}}}]\n"))
+        };
+        let digest = "AB:".repeat(31) + "CD";
+        for right in [
+            "acknowledge: applied, unknown_types: reject, processing_ids: [P]".to_owned(),
+            "senders: [{application: LAB, facility: H, from: [10.0.0.0/8]}]".to_owned(),
+            "application_acknowledgments: {address: \"127.0.0.1:2600\"}".to_owned(),
+            "application_acknowledgments: {address: \"lab:2600\", ca: ca.pem}".to_owned(),
+            "application_acknowledgments: {address: \"lab:2600\", plaintext_reason: VLAN}".to_owned(),
+            format!(
+                "tls: {{certificate: c, key: k, client_ca: a}}, senders: [{{application: L, facility: H, certificate: \"{digest}\"}}]"
+            ),
+        ] {
+            assert_eq!(with(&right), [], "{right}");
+        }
+        for (wrong, key) in [
+            ("processing_ids: []", "processing_ids"),
+            ("applied_seconds_max: 99999", "applied_seconds_max"),
+            ("senders: [{application: LAB, facility: H}]", "senders"),
+            ("senders: [{application: LAB, facility: H, from: [10.0.0.0]}]", "senders"),
+            ("senders: [{application: LAB, facility: H, certificate: abc}]", "senders"),
+            (&format!("senders: [{{application: L, facility: H, certificate: \"{digest}\"}}]"), "senders"),
+            ("application_acknowledgments: {address: lab}", "application_acknowledgments"),
+            ("application_acknowledgments: {address: \"lab:2600\"}", "application_acknowledgments"),
+        ] {
+            let found = with(wrong);
+            assert!(found.iter().any(|problem| problem.place.ends_with(key)), "{wrong}: {found:?}");
         }
     }
 

@@ -1,9 +1,11 @@
 //! One node's configuration: one YAML file, parsed whole into types before any port opens; unknown keys are errors.
 
+mod acknowledging;
 mod binds;
 mod channels;
 mod load;
 
+pub use acknowledging::{Acknowledge, ApplicationAcknowledgments, ProcessingId, Sender, UnknownTypes};
 pub use load::{Problem, load};
 
 use std::collections::BTreeMap;
@@ -137,6 +139,24 @@ pub struct Mllp {
     /// Silence, in seconds, after which the system probes whether the sender is still there.
     #[serde(default = "default_keepalive_seconds")]
     pub keepalive_seconds: u64,
+    /// When original mode is answered.
+    #[serde(default)]
+    pub acknowledge: Acknowledge,
+    /// With `acknowledge: applied`: seconds after which a sender whose message is not applied yet is told so.
+    #[serde(default = "acknowledging::default_applied_seconds_max")]
+    pub applied_seconds_max: u64,
+    /// Where application acknowledgments go; absent: the connection that their message came by.
+    #[serde(default)]
+    pub application_acknowledgments: Option<ApplicationAcknowledgments>,
+    /// What becomes of a message whose type has no mapping.
+    #[serde(default)]
+    pub unknown_types: UnknownTypes,
+    /// MSH-11 codes that are accepted; an empty MSH-11 always is.
+    #[serde(default = "acknowledging::every_processing_id")]
+    pub processing_ids: Vec<ProcessingId>,
+    /// Which senders (MSH-3, MSH-4) may send from where; empty: all from everywhere.
+    #[serde(default)]
+    pub senders: Vec<Sender>,
 }
 
 /// The bytes around a message, each as two hex digits.

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use delivery::{Backoff, Judged, Link, Recheck, Witness, Worker};
 use pipeline::{Environment, Pipeline, Ports, Rehearsal, Release};
 use residency::{Decision, Destination, Labels, Policy, SealingKey};
-use sources::Receiver;
 use store::ResourceKey;
 use store::sqlite::Sqlite;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use super::acknowledging::{self, Receivers};
 use super::content::{self, Profiles};
 use super::listeners::{self, Bound, Listeners, ReceiverOf};
 use super::rehearsal::DryRuns;
 use super::routes::Routes;
 use super::witness::CloudWitness;
 use super::{Overrides, Running, tls};
-use crate::config::{BatchReply, Config, Dial, Mllp};
+use crate::config::{Config, Dial};
 use crate::{Exit, Failure, clock, keys};
 
 /// Key files of this node, read.
@@ -41,18 +41,19 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     start_witnesses(config, &store, &policy, &witnesses_stopped, &mut witnesses)?;
     let readiness = rest::Readiness::default();
     let gate = readiness.gate("node");
-    let mut listeners = Listeners::new(receivers(overrides, &store), readiness.gate("listeners"));
+    let receivers = Arc::new(receivers(overrides, &store, &package));
+    let mut listeners = Listeners::new(receiver_of(&receivers), readiness.gate("listeners"));
     super::watch_store(&store, &readiness, &stopped, &mut tasks);
     let (pipeline, rehearsal) = pipelines(config, &keys, &store, &package, &policy, &profiles);
     tasks.spawn(pipeline.run(stopped.clone()));
     start_deliveries(config, &keys, &store, &policy, &profiles, &stopped, &mut tasks)?;
     listeners.apply(&config.mllp).await?;
-    start_folders(config, overrides, &store, &stopped, &mut tasks)?;
+    start_folders(config, &receivers, &stopped, &mut tasks)?;
     let metrics = Arc::new(rest::Metrics::new("clinical"));
     super::start_sampler(config, &store, &metrics, &stopped, &mut tasks);
     let router =
         router(config, &keys, &store, &package, &policy, rehearsal, readiness, metrics, listeners.bound())?;
-    let posted = over_http(config, overrides, &store)?;
+    let posted = over_http(config, &receivers)?;
     super::serve_http(config, router.merge(posted), stopped, &mut tasks).await?;
     gate.set(true);
     let listeners = Some(listeners);
@@ -64,6 +65,8 @@ pub fn load(config: &Config) -> Result<(Arc<mapping::Package>, Profiles, Arc<Pol
     config.mllp.iter().try_for_each(|channel| listeners::options(channel).map(drop))?;
     let mappings = config.mappings.as_deref().unwrap_or(std::path::Path::new("mappings"));
     let package = content::mappings(mappings)?;
+    let types = acknowledging::types(&package);
+    config.mllp.iter().try_for_each(|channel| acknowledging::rules(channel, types.clone()).map(drop))?;
     let profiles = content::profiles(&config.profiles)?;
     let policy = content::policy(&config.profiles, &profiles)?;
     for destination in policy.destinations().into_iter().filter(|destination| destination.cloud) {
@@ -220,49 +223,34 @@ fn labels_of(policy: &Policy, stored: Option<store::Stored>) -> Labels {
     body.map(|body| residency::label(policy, &body)).unwrap_or_default()
 }
 
-/// What makes the receiver of each listener.
-fn receivers(overrides: &Overrides, store: &Arc<Sqlite>) -> ReceiverOf {
-    let (overrides, store) = (overrides.clone(), Arc::clone(store));
-    Box::new(move |channel: &Mllp| {
-        let mut receiver = receiver(&channel.name, &overrides, &store);
-        receiver.batch_reply = match channel.batch {
-            BatchReply::Batch => sources::BatchReply::Batch,
-            BatchReply::Each => sources::BatchReply::Each,
-        };
-        receiver
-    })
+/// What makes the receiver of each channel.
+fn receivers(overrides: &Overrides, store: &Arc<Sqlite>, package: &mapping::Package) -> Receivers {
+    let journal: Arc<dyn store::Journal> = store.clone();
+    let journal = overrides.journal.map_or(Arc::clone(&journal), |wrap| wrap(Arc::clone(&journal)));
+    Receivers { store: Arc::clone(store), journal, types: acknowledging::types(package) }
 }
 
-/// What takes the messages of a channel.
-fn receiver(channel: &str, overrides: &Overrides, store: &Arc<Sqlite>) -> Receiver {
-    let journal: Arc<dyn store::Journal> = store.clone();
-    Receiver {
-        channel: channel.to_owned(),
-        journal: overrides.journal.map_or(Arc::clone(&journal), |wrap| wrap(Arc::clone(&journal))),
-        batch_reply: sources::BatchReply::default(),
-        now_us: clock::now_us,
-        new_id: clock::new_id,
-        hl7_time: clock::hl7_time,
-    }
+fn receiver_of(receivers: &Arc<Receivers>) -> ReceiverOf {
+    let receivers = Arc::clone(receivers);
+    Box::new(move |channel| receivers.of(channel))
 }
 
 /// `POST /hl7v2`; closed to everybody where `init` made no tokens for it.
-fn over_http(config: &Config, overrides: &Overrides, store: &Arc<Sqlite>) -> Result<axum::Router, Failure> {
+fn over_http(config: &Config, receivers: &Receivers) -> Result<axum::Router, Failure> {
     let has_tokens = config.keys.join(keys::HL7V2_TOKENS).exists();
     let tokens = if has_tokens { super::token_hashes(config, keys::HL7V2_TOKENS)? } else { Vec::new() };
-    let receiver = receiver(super::over_http::CHANNEL, overrides, store);
+    let receiver = receivers.named(super::over_http::CHANNEL);
     Ok(super::over_http::router(receiver, rest::TokenSet::new(tokens)))
 }
 
 fn start_folders(
     config: &Config,
-    overrides: &Overrides,
-    store: &Arc<Sqlite>,
+    receivers: &Receivers,
     stopped: &watch::Receiver<bool>,
     tasks: &mut JoinSet<()>,
 ) -> Result<(), Failure> {
     for folder in &config.folders {
-        let receiver = receiver(&folder.name, overrides, store);
+        let receiver = receivers.named(&folder.name);
         let source = super::folder::Source::open(folder, receiver, stopped.clone())?;
         tasks.spawn_blocking(|| source.run());
     }
@@ -290,6 +278,7 @@ fn router(
         statistics: store.clone(),
         reviews: store.clone(),
         journal: store.clone(),
+        acknowledgments: store.clone(),
         package: package.clone(),
         route: Arc::new(Routes(Arc::clone(policy))),
         accesses: store.clone(),

@@ -22,7 +22,7 @@ const RETRY_PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration
 const RESTART_TRIES: (u32, Duration) = (100, Duration::from_millis(5));
 
 /// Makes the receiver of a channel.
-pub type ReceiverOf = Box<dyn Fn(&Mllp) -> Receiver + Send + Sync>;
+pub type ReceiverOf = Box<dyn Fn(&Mllp) -> Result<Receiver, Failure> + Send + Sync>;
 
 /// The listeners that run.
 pub struct Listeners {
@@ -45,6 +45,7 @@ struct Prepared {
     settings: Mllp,
     tls: Option<Arc<rustls::ServerConfig>>,
     config: mllp::Config,
+    receiver: Receiver,
 }
 
 /// What a change of the configuration did.
@@ -79,7 +80,8 @@ impl Listeners {
     /// # Errors
     /// When a setting or a file of any of them cannot be used; then nothing has changed.
     pub async fn apply(&mut self, wanted: &[Mllp]) -> Result<Changes, Failure> {
-        let prepared: Vec<Prepared> = wanted.iter().map(prepare).collect::<Result<_, _>>()?;
+        let prepared: Vec<Prepared> =
+            wanted.iter().map(|channel| self.prepare(channel)).collect::<Result<_, _>>()?;
         while self.tasks.try_join_next().is_some() {}
         let mut changes = Changes::default();
         let is_wanted = |name: &String| wanted.iter().any(|channel| channel.name == *name);
@@ -129,15 +131,24 @@ impl Listeners {
         }
     }
 
+    /// Everything of a channel that can be wrong, before anything is changed.
+    fn prepare(&self, channel: &Mllp) -> Result<Prepared, Failure> {
+        let tls = match &channel.tls {
+            Some(files) => Some(Arc::new(tls::server(files).map_err(|failure| at(channel, &failure.words))?)),
+            None => None,
+        };
+        let (config, receiver) = (options(channel)?, (self.receiver)(channel)?);
+        Ok(Prepared { settings: channel.clone(), tls, config, receiver })
+    }
+
     async fn start(&mut self, channel: Prepared) {
-        let Prepared { settings, tls, mut config } = channel;
+        let Prepared { settings, tls, mut config, receiver } = channel;
         let tls = tls.map(ServerTls::new);
         config.tls.clone_from(&tls);
         let (stop, stopped) = watch::channel(false);
         let name = settings.name.clone();
         self.bound.enter(&name);
         let first = self.bound.bind(&name, &config).await;
-        let receiver = (self.receiver)(&settings);
         self.tasks.spawn(keep(name.clone(), config, first, receiver, self.bound.clone(), stopped));
         self.channels.insert(name, Running { settings, tls, stop });
     }
@@ -239,15 +250,6 @@ impl Bound {
         change(&mut states);
         self.gate.set(states.values().all(Option::is_none));
     }
-}
-
-/// Everything of a channel that can be wrong, before anything is changed.
-fn prepare(channel: &Mllp) -> Result<Prepared, Failure> {
-    let tls = match &channel.tls {
-        Some(files) => Some(Arc::new(tls::server(files).map_err(|failure| at(channel, &failure.words))?)),
-        None => None,
-    };
-    Ok(Prepared { settings: channel.clone(), tls, config: options(channel)? })
 }
 
 /// What a channel's settings say of its listener, TLS apart.

@@ -1,6 +1,8 @@
 //! One node: everything its configuration names, opened, wired and started; and stopped again in order.
 
 #[cfg(feature = "clinical")]
+mod acknowledging;
+#[cfg(feature = "clinical")]
 mod clinical;
 #[cfg(feature = "clinical")]
 pub mod content;

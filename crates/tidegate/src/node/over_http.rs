@@ -75,7 +75,7 @@ async fn taken(endpoint: &Endpoint, peer: SocketAddr, request: Request) -> Resul
             tokio::spawn(async move {
                 let is_sent = told.await.is_ok();
                 for entry in entries {
-                    notes.settle(Some(entry), is_sent).await;
+                    notes.settle(Some(entry), None, is_sent).await;
                 }
             });
             let body = Body::new(Told { bytes: Some(bytes), sent: Some(sent) });

@@ -1,0 +1,125 @@
+//! Wiring of a channel: what it accepts, from whom, and how it acknowledges.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mllp::{ClientConfig, ClientTls};
+use sources::{
+    Acknowledge, BatchReply, Clock, Later, LaterPorts, Outgoing, Receiver, Rules, SenderRule, TypeSupport,
+    Types,
+};
+use store::Messages as _;
+use store::sqlite::Sqlite;
+
+use crate::config::{self, ApplicationAcknowledgments, Mllp, UnknownTypes};
+use crate::{Exit, Failure, clock};
+
+/// What receives a channel's messages.
+pub struct Receivers {
+    pub store: Arc<Sqlite>,
+    pub journal: Arc<dyn store::Journal>,
+    pub types: Types,
+}
+
+impl Receivers {
+    /// Of a listener.
+    ///
+    /// # Errors
+    /// When a network, a digest or a CA of its configuration cannot be used.
+    pub fn of(&self, channel: &Mllp) -> Result<Receiver, Failure> {
+        let rules = rules(channel, Arc::clone(&self.types))?;
+        let ports = LaterPorts {
+            journal: Arc::clone(&self.journal),
+            acknowledgments: self.store.clone(),
+            processed: self.store.processed(),
+        };
+        let clock = Clock { now_us: clock::now_us, new_id: clock::new_id, hl7_time: clock::hl7_time };
+        let wait = Duration::from_secs(channel.applied_seconds_max);
+        let outgoing = channel.application_acknowledgments.as_ref();
+        let outgoing = outgoing.map(|outgoing| outgoing_of(channel, outgoing)).transpose()?;
+        let later = Later::new(&channel.name, ports, Arc::clone(&self.types), clock, wait, outgoing);
+        let mut receiver = self.named(&channel.name);
+        (receiver.rules, receiver.later) = (Arc::new(rules), Some(Arc::new(later)));
+        receiver.batch_reply = match channel.batch {
+            config::BatchReply::Batch => BatchReply::Batch,
+            config::BatchReply::Each => BatchReply::Each,
+        };
+        Ok(receiver)
+    }
+
+    /// Of a channel without a connection: nothing can be acknowledged later.
+    pub fn named(&self, channel: &str) -> Receiver {
+        Receiver {
+            channel: channel.to_owned(),
+            journal: Arc::clone(&self.journal),
+            batch_reply: BatchReply::default(),
+            rules: Arc::default(),
+            later: None,
+            now_us: clock::now_us,
+            new_id: clock::new_id,
+            hl7_time: clock::hl7_time,
+        }
+    }
+}
+
+/// What a package can apply.
+pub fn types(package: &mapping::Package) -> Types {
+    let triggers = package.triggers();
+    Arc::new(move |code, event| {
+        let of_code = |(known, _): &&(String, String)| known == code;
+        if triggers.iter().filter(of_code).any(|(_, known)| known == event) {
+            TypeSupport::Supported
+        } else if triggers.iter().any(|(known, _)| known == code) {
+            TypeSupport::UnknownEvent
+        } else {
+            TypeSupport::UnknownType
+        }
+    })
+}
+
+/// The rules of a channel.
+///
+/// # Errors
+/// When a network or a digest cannot be read.
+pub fn rules(channel: &Mllp, types: Types) -> Result<Rules, Failure> {
+    let wrong = |what: &str| {
+        Failure::new(Exit::Configuration, format!("mllp.{}: `{what}` cannot be read", channel.name))
+    };
+    let mut senders = Vec::new();
+    for sender in &channel.senders {
+        let mut from = Vec::new();
+        for network in &sender.from {
+            from.push(network.parse().map_err(|_| wrong(network))?);
+        }
+        let certificate = match &sender.certificate {
+            Some(text) => Some(sender.fingerprint().ok_or_else(|| wrong(text))?),
+            None => None,
+        };
+        let (application, facility) = (sender.application.clone(), sender.facility.clone());
+        senders.push(SenderRule { application, facility, from, certificate });
+    }
+    Ok(Rules {
+        acknowledge: match channel.acknowledge {
+            config::Acknowledge::Journaled => Acknowledge::Journaled,
+            config::Acknowledge::Applied => Acknowledge::Applied,
+        },
+        rejects_unknown_types: channel.unknown_types == UnknownTypes::Reject,
+        types,
+        processing_ids: channel.processing_ids.iter().map(|id| id.code()).collect(),
+        senders,
+    })
+}
+
+fn outgoing_of(channel: &Mllp, outgoing: &ApplicationAcknowledgments) -> Result<Outgoing, Failure> {
+    let mut client = ClientConfig::new(outgoing.address.clone());
+    if let Some(ca) = &outgoing.ca {
+        let wrong = |error: &dyn std::fmt::Display| {
+            let words = format!("mllp.{}: {}: {error}", channel.name, ca.display());
+            Failure::new(Exit::Configuration, words)
+        };
+        let authorities = std::fs::read_to_string(ca).map_err(|error| wrong(&error))?;
+        let host = outgoing.address.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']);
+        client.tls = Some(ClientTls::from_pem(&authorities, None, host).map_err(|error| wrong(&error))?);
+    }
+    Ok(Outgoing::new(client))
+}
