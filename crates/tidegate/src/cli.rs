@@ -70,7 +70,7 @@ pub enum Command {
     Deid(DeidArgs),
     /// Send HL7 v2 over MLLP and show each acknowledgment with its latency.
     #[command(
-        after_help = "Examples:\n  tidegate send 127.0.0.1:2575 fixtures/ADT_A01\n  tidegate gen --count 100 | tidegate send 127.0.0.1:2575\n  tidegate send --as-batch 127.0.0.1:2575 fixtures/ADT_A01"
+        after_help = "Examples:\n  tidegate send 127.0.0.1:2575 fixtures/ADT_A01\n  tidegate gen --count 100 | tidegate send 127.0.0.1:2575\n  tidegate send --as-batch 127.0.0.1:2575 fixtures/ADT_A01\n  tidegate send 127.0.0.1:2575 --accept-ack AL --application-ack AL fixtures/ADT_A01\n\nIt waits for each acknowledgment that MSH-15 and MSH-16 ask for, and shows each on a line of its own. One that is asked for on error or on success only may not come; it waits for the time of --timeout then."
     )]
     #[cfg(feature = "clinical")]
     Send(SendArgs),
@@ -329,6 +329,42 @@ pub struct SendArgs {
     /// the input has stay as they are.
     #[arg(long)]
     pub as_batch: bool,
+    /// MSH-15: when a commit acknowledgment is asked for. It replaces what the messages say.
+    #[arg(long, value_enum, conflicts_with = "as_batch")]
+    pub accept_ack: Option<AckAsked>,
+    /// MSH-16: when an application acknowledgment is asked for. It replaces what the messages say.
+    #[arg(long, value_enum, conflicts_with = "as_batch")]
+    pub application_ack: Option<AckAsked>,
+}
+
+/// Conditions of table 0155.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AckAsked {
+    /// Always.
+    #[value(name = "AL")]
+    Always,
+    /// Never.
+    #[value(name = "NE")]
+    Never,
+    /// On error or reject only.
+    #[value(name = "ER")]
+    ErrorOnly,
+    /// On success only.
+    #[value(name = "SU")]
+    SuccessOnly,
+}
+
+impl AckAsked {
+    /// As it stands in the header.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Always => "AL",
+            Self::Never => "NE",
+            Self::ErrorOnly => "ER",
+            Self::SuccessOnly => "SU",
+        }
+    }
 }
 
 /// Systems of `tidegate gen`.
