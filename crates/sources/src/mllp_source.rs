@@ -72,6 +72,7 @@ impl Channel {
             }
         });
         let reply = Reply::several(payloads).on_delivery(sender);
+        let reply = if answers.is_stored { reply } else { reply.not_stored() };
         if answers.is_lost { reply.then_close() } else { reply }
     }
 

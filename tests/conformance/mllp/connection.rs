@@ -11,6 +11,7 @@ use super::wire::Wire;
 /// Path of this file.
 const HERE: &str = "tests/conformance/mllp/connection.rs";
 const LISTENER: &str = "crates/mllp/tests/listener.rs";
+const REPLAYED: &str = "tests/conformance/mllp/replayed.rs";
 const SLOW: &str = "tests/conformance/mllp/slow.rs";
 
 /// The cases.
@@ -71,6 +72,12 @@ pub const GROUP: Group = Group {
             "an answer that did not arrive is known as such, and given when the message comes again",
             SLOW,
             "an_answer_that_did_not_arrive_is_given_when_the_message_comes_again",
+        ),
+        shown(
+            "S9",
+            "a reset between commit and acknowledgment is noted, and the resend gets the stored one",
+            REPLAYED,
+            "a_reset_before_the_acknowledgment_is_noted_and_the_resend_gets_the_stored_one",
         ),
     ],
     pending: &[],

@@ -1,19 +1,50 @@
 //! What survives a crash, and what comes twice.
 
 use super::hold::hold;
-use super::row::{Group, Row};
+use super::row::{Answer, Elsewhere, Group, Kept, Message, Row};
 
 /// The cases.
 pub const GROUP: Group = Group {
     letter: 'D',
     channels: &[],
     rows,
-    elsewhere: &[],
-    pending: &["D1", "D2", "D3", "D4", "D5", "D6", "D7"],
+    elsewhere: &[
+        Elsewhere {
+            id: "D4",
+            what: "each acknowledgment of a message comes again byte for byte",
+            file: "tests/conformance/mllp/replayed.rs",
+            function: "a_repetition_gets_both_acknowledgments_again",
+        },
+        Elsewhere {
+            id: "D4",
+            what: "a control id that comes again after more than seven days is new",
+            file: "crates/store/tests/conformance/journal.rs",
+            function: "a_duplicate_after_seven_days_is_new",
+        },
+    ],
+    pending: &["D1", "D2", "D3", "D5", "D6", "D7"],
 };
 
 fn rows() -> Vec<Row> {
-    Vec::new()
+    repeated()
+}
+
+/// The same message again is answered again and kept once; the same control id with other bytes is a message of its own.
+fn repeated() -> Vec<Row> {
+    let (same, first) = (Message::new("D4"), Message::new("D4-REUSED"));
+    let second = Message::new("D4-REUSED");
+    vec![
+        Row::new("D4", "the same message three times")
+            .bytes([same.framed(), same.framed(), same.framed()].concat())
+            .answered(Answer::accept(&same))
+            .answered(Answer::accept(&same))
+            .answered(Answer::accept(&same))
+            .keeps(Kept::routed(&same)),
+        Row::new("D4", "another message under the same control id")
+            .bytes([first.framed(), second.framed()].concat())
+            .accepted(&first)
+            .accepted(&second),
+    ]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,6 +11,7 @@ mod matrix;
 mod outbound;
 mod parsing;
 mod reload;
+mod replayed;
 mod row;
 mod site;
 mod slow;

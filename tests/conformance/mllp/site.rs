@@ -126,6 +126,13 @@ impl Site {
         eventually("the last message", || async { here.only(&query).await.map(drop) }).await;
     }
 
+    /// Ends the node as a loss of power would.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("the node runs");
+        child.kill().expect("a child can be killed");
+        child.wait().expect("the node ends");
+    }
+
     /// Drains and stops the node, which must end in order.
     pub fn stop(&mut self) {
         let mut child = self.child.take().expect("the node runs");
