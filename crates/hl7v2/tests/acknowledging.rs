@@ -173,6 +173,18 @@ fn headers_are_refused_with_code_and_place() {
         check_header(&two).err().map(|refusal| (refusal.code, refusal.error.code())),
         Some((AE, "100"))
     );
+    // A line that is in no segment was cut from the field before it; before the header it is no part of the message.
+    for (bytes, place) in [
+        (&b"MSH|^~\\&|A|B|C|D|1||ADT^A01|1|P|2.5\rNTE|1||a\rNTE|2||b\rc d|e\rPV1|1"[..], Some((*b"NTE", 2))),
+        (b"MSH|^~\\&|A|B|C|D|1||ADT^A01|1|P|2.5\r \r\rPV1|1\r", None),
+        (b"hello\rMSH|^~\\&|A|B|C|D|1||ADT^A01|1|P|2.5\rPV1|1\r", None),
+    ] {
+        let message = Message::read(bytes).expect("readable");
+        let refusal = check_header(&message).err();
+        let seen = refusal.map(|refusal| (refusal.code, refusal.error.code(), refusal.location));
+        let place = place.map(|(name, n)| (AE, "100", Some(Location::of_segment(name, n))));
+        assert_eq!(seen, place, "{}", bytes.escape_ascii());
+    }
 }
 
 #[test]

@@ -148,6 +148,27 @@ proptest! {
         prop_assert_eq!(events(&pieces, SMALL), events(&[&stream], SMALL));
     }
 
+    /// Every byte of a stream is in an event, or is a frame byte or a line break between frames.
+    #[test]
+    fn no_byte_is_lost(stream in stream()) {
+        let wide = Limits { frame_bytes_max: 1_000, head_bytes_max: 1_000, junk_bytes_max: 1_000 };
+        let mut rest = stream.as_slice();
+        for event in events(&[&stream], wide) {
+            let payload = match &event {
+                Event::Frame(frame) => &frame.payload,
+                Event::Junk { head, .. } => head,
+                Event::Truncated(payload) => payload,
+                Event::Oversized { .. } => unreachable!("no stream is as long"),
+            };
+            // What is passed over before an event's bytes.
+            let skipped = (0..=rest.len()).find(|at| rest[*at..].starts_with(payload));
+            let skipped = skipped.expect("an event's bytes are the stream's, in order");
+            prop_assert!(rest[..skipped].iter().all(|byte| b"\x0B\x1C\r\n".contains(byte)));
+            rest = &rest[skipped + payload.len()..];
+        }
+        prop_assert!(rest.iter().all(|byte| b"\x0B\x1C\r\n".contains(byte)), "{rest:?}");
+    }
+
     #[test]
     fn memory_stays_within_the_limits(stream in stream()) {
         let mut decoder = Decoder::new(SMALL);

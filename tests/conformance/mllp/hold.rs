@@ -6,7 +6,7 @@ use harness::stored;
 use hl7v2::acknowledgment::Acknowledgment;
 use store::{Entry, MessageRow, MessageState};
 
-use super::row::{Answer, Group, Kept, Message, Row, Then};
+use super::row::{Answer, Group, Kept, Message, Read, Row, Then};
 use super::site::{Site, source};
 use super::wire::Wire;
 
@@ -31,6 +31,13 @@ pub async fn hold(group: &Group) {
         }
     }
     site.settle().await;
+    for (row, ..) in &ran {
+        for read in &row.reads {
+            if let Err(words) = compare_read(&site, read).await {
+                failures.push(format!("{} {}: {words}", row.id, row.what));
+            }
+        }
+    }
     site.stop();
     let store = stored::clinical(&site.pair.onprem_config.data).await;
     let (journal, messages) = (stored::journal(&store).await, stored::messages(&store).await);
@@ -98,6 +105,15 @@ fn compare_answer(expected: &Answer, frame: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
+async fn compare_read(site: &Site, read: &Read) -> Result<(), String> {
+    let resource = site.pair.here().only(&read.query).await?;
+    let found = resource.pointer(read.pointer).and_then(|value| value.as_str());
+    if found == read.text.as_deref() {
+        return Ok(());
+    }
+    Err(format!("{:?} expected at {}, {found:?} there", read.text, read.pointer))
+}
+
 /// Bytes of made-up messages, readable.
 fn shown(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| std::ascii::escape_default(*byte).to_string()).collect()
@@ -136,11 +152,8 @@ fn compare_entry(kept: &Kept, entry: &Entry, messages: &[MessageRow]) -> Result<
     let message = messages.iter().find(|message| message.id == entry.id).ok_or("no row in the list")?;
     let found: (MessageState, Option<&str>) = (message.state, message.reason.as_deref());
     if found != (kept.state, kept.reason) {
-        return Err(format!(
-            "{:?} expected, {found:?} there, issues {}",
-            (kept.state, kept.reason),
-            message.issues
-        ));
+        let expected = (kept.state, kept.reason);
+        return Err(format!("{expected:?} expected, {found:?} there, issues {}", message.issues));
     }
     Ok(())
 }

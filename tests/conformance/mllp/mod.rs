@@ -8,6 +8,7 @@ mod durability;
 mod framing;
 mod hold;
 mod matrix;
+mod memory;
 mod outbound;
 mod parsing;
 mod reload;

@@ -58,6 +58,18 @@ pub struct Row {
     pub then: Then,
     /// What the journal must hold of this connection, in order, and nothing else.
     pub kept: Vec<Kept>,
+    /// What FHIR must say afterwards.
+    pub reads: Vec<Read>,
+}
+
+/// A value that a message must have left in FHIR.
+pub struct Read {
+    /// `Patient?identifier=…`, which must find one resource.
+    pub query: String,
+    /// Where the value stands in it, as a JSON pointer.
+    pub pointer: &'static str,
+    /// The value; `None`: nothing stands there.
+    pub text: Option<String>,
 }
 
 /// One thing a sender does.
@@ -112,7 +124,17 @@ impl Row {
     pub fn new(id: &'static str, what: &'static str) -> Self {
         let (sends, answers, kept) = (Vec::new(), Vec::new(), Vec::new());
         let framed_by: (u8, &'static [u8]) = (0x0b, b"\x1c\r");
-        Self { id, what, channel: "emr", sends, answers, framed_by, then: Then::Open, kept }
+        Self {
+            id,
+            what,
+            channel: "emr",
+            sends,
+            answers,
+            framed_by,
+            then: Then::Open,
+            kept,
+            reads: Vec::new(),
+        }
     }
 
     /// Sends to this listener.
@@ -173,6 +195,13 @@ impl Row {
         self.answered(Answer::accept(message)).keeps(Kept::routed(message))
     }
 
+    /// The message's patient says so in FHIR.
+    pub fn patient(mut self, message: &Message, pointer: &'static str, text: Option<&str>) -> Self {
+        let query = format!("Patient?identifier={}", message.number);
+        self.reads.push(Read { query, pointer, text: text.map(ToOwned::to_owned) });
+        self
+    }
+
     /// The node closes the connection.
     pub fn closed(mut self) -> Self {
         self.then = Then::Closed;
@@ -221,6 +250,8 @@ impl Kept {
 /// A message and its MSH-10.
 #[derive(Clone)]
 pub struct Message {
+    /// PID-3.1, the record number.
+    pub number: String,
     /// MSH-10.
     pub control_id: String,
     /// The whole message.
@@ -238,7 +269,16 @@ pub fn person() -> Person {
 impl Message {
     /// An ADT^A01 that is right in every way, of a person of its own.
     pub fn new(control_id: &str) -> Self {
-        Self { control_id: control_id.to_owned(), er7: person().a01(control_id).into_bytes() }
+        let person = person();
+        let er7 = person.a01(control_id).into_bytes();
+        Self { number: person.number, control_id: control_id.to_owned(), er7 }
+    }
+
+    /// The same of a person with this family name, as bytes of ER7.
+    pub fn named(control_id: &str, family: impl AsRef<[u8]>) -> Self {
+        let (person, id) = (person(), control_id.to_owned());
+        let message = Self { er7: person.a01(&id).into_bytes(), control_id: id, number: person.number };
+        message.with(&person.family, family)
     }
 
     /// The same with some text replaced where it stands first.

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use harness::{Pair, Sender, binary, eventually, ports};
 
-use super::row::{Channel, Message, person};
+use super::row::{Channel, Message};
 
 /// A running clinical node.
 pub struct Site {
@@ -106,6 +106,11 @@ impl Site {
         *address.unwrap_or_else(|| panic!("{}: no channel `{channel}`", self.name))
     }
 
+    /// The process id of the node.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the node runs").id()
+    }
+
     /// What the node has logged.
     pub fn words(&self) -> String {
         std::fs::read_to_string(self.log()).unwrap_or_default()
@@ -117,12 +122,11 @@ impl Site {
 
     /// Waits until everything that was acknowledged so far is processed: a message sent last is.
     pub async fn settle(&self) {
-        let person = person();
-        let last = Message { control_id: "LAST".to_owned(), er7: person.a01("LAST").into_bytes() };
+        let last = Message::new("LAST");
         let acknowledgment = Sender::connect(self.listener("emr")).await.send(&last.er7).await;
         assert_eq!(acknowledgment.code.code(), "AA", "{:?}", acknowledgment.error);
         let here = self.pair.here();
-        let query = format!("Patient?identifier={}", person.number);
+        let query = format!("Patient?identifier={}", last.number);
         eventually("the last message", || async { here.only(&query).await.map(drop) }).await;
     }
 

@@ -65,7 +65,7 @@ pub fn check_header<'a>(message: &'a Message<'_>) -> Result<Header<'a>, HeaderRe
     check_header_by(message, &HeaderRules::STANDARD)
 }
 
-/// Checks what must hold before a message is accepted: one MSH only, MSH-9 and MSH-10 filled, MSH-11 an accepted code,
+/// Checks what must hold before a message is accepted: one MSH only, every line a segment, MSH-9 and MSH-10 filled, MSH-11 an accepted code,
 /// MSH-12 a version 2.1 to 2.9, MSH-18 a known character set.
 ///
 /// # Errors
@@ -82,6 +82,15 @@ pub fn check_header_by<'a>(
             code: ApplicationError,
             error: ErrorCode::SegmentSequence,
             location,
+            reason,
+        });
+    }
+    if let Some(location) = broken_segment(message) {
+        let reason = "a line end inside of a field: what follows this segment is in none";
+        return Err(HeaderRefusal {
+            code: ApplicationError,
+            error: ErrorCode::SegmentSequence,
+            location: Some(location),
             reason,
         });
     }
@@ -113,6 +122,26 @@ pub fn check_header_by<'a>(
             Err(HeaderRefusal { code, error, location: Some(Location::of_header(field)), reason })
         }
     }
+}
+
+/// The segment after which a line stands that is in no segment: its last field was cut by a line end that should have been
+/// escaped, and the rest of it would be lost. Lines before the header are no part of the message.
+fn broken_segment(message: &Message<'_>) -> Option<Location> {
+    if !message.issues().iter().any(|issue| issue.kind == IssueKind::StrayLine) {
+        return None;
+    }
+    let mut before: Option<[u8; 3]> = None;
+    for (at, segment) in message.segments().enumerate() {
+        match (segment.is_stray(), before) {
+            (true, Some(name)) => {
+                let same = message.segments().take(at).filter(|other| other.name().as_bytes() == name);
+                return Some(Location::of_segment(name, u32::try_from(same.count()).ok()?));
+            }
+            (true, None) => {}
+            (false, _) => before = segment.name().as_bytes().try_into().ok(),
+        }
+    }
+    None
 }
 
 /// `2.1` to `2.9`, with the third number of `2.5.1`.

@@ -1,0 +1,94 @@
+//! What connections and large messages cost in memory, measured on the process of a running node.
+
+use std::process::Command;
+
+use super::row::{Channel, Message};
+use super::site::{Site, source};
+use super::wire::Wire;
+
+const CHANNELS: &[Channel] = &[
+    Channel { name: "crowded", options: &["connections_max: 2000"] },
+    Channel { name: "roomy", options: &["frame_bytes_max: 67108864"] },
+];
+
+/// Connections that say nothing, and what they may cost together, in KiB.
+const IDLE: (usize, u64) = (1_000, 64 * 1024);
+/// Open files of the node and of this process.
+const FILES_MAX: &str = "--nofile=4096:";
+
+/// Lets a process open as many files.
+fn allow_files(pid: u32) {
+    let raised = Command::new("prlimit").args(["--pid", &pid.to_string(), FILES_MAX]).status();
+    assert!(raised.expect("prlimit can be started").success(), "the limit of open files can be raised");
+}
+
+/// Memory that a process has now, in KiB.
+fn resident_kib(pid: u32) -> u64 {
+    status_kib(pid, "VmRSS:")
+}
+
+/// One line of a process's status, in KiB.
+fn status_kib(pid: u32, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line of its memory");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+async fn answered(wire: &mut Wire, control_id: &str) {
+    wire.write(&Message::new(control_id).framed()).await.expect("the connection takes a message");
+    wire.frame().await.expect("an answer").expect("the connection is open");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn idle_connections_cost_little() {
+    let mut site = Site::start("crowded", CHANNELS).await;
+    let pid = site.pid();
+    allow_files(pid);
+    allow_files(std::process::id());
+    let mut first = Wire::connect(source(0), site.listener("crowded")).await;
+    answered(&mut first, "MEMORY-1").await;
+    site.settle().await;
+    let before = resident_kib(pid);
+    let mut idle = Vec::new();
+    for _ in 0..IDLE.0 {
+        idle.push(Wire::connect(source(0), site.listener("crowded")).await);
+    }
+    // Connections are taken in order: when the last is served, all are there.
+    let mut last = Wire::connect(source(0), site.listener("crowded")).await;
+    answered(&mut last, "MEMORY-2").await;
+    let cost = resident_kib(pid).saturating_sub(before);
+    println!("{} idle connections cost {cost} KiB", IDLE.0);
+    assert!(cost <= IDLE.1, "{cost} KiB");
+    drop(idle);
+    site.stop();
+}
+
+/// How many times its size a message may take, from its first byte until it is answered: the frame, the value that is
+/// bound, and what SQLite makes of it to write a row.
+const LARGE_TIMES: u64 = 5;
+const LARGE_BYTES: usize = 50 << 20;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_message_costs_few_times_its_size() {
+    let mut site = Site::start("roomy", CHANNELS).await;
+    let pid = site.pid();
+    site.settle().await;
+    let before = resident_kib(pid);
+    std::fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("the peak can be set back");
+    let document = "QUJDREVGR0hJ".repeat(LARGE_BYTES / 12);
+    let large = Message::new("LARGE")
+        .then(format!("OBX|1|ED|18842-5^Summary^LN||^AP^PDF^Base64^{document}||||||F\r"));
+    let mut wire = Wire::connect(source(0), site.listener("roomy")).await;
+    for piece in large.framed().chunks(16 << 10) {
+        wire.write(piece).await.expect("the connection takes it");
+    }
+    let answer = wire.frame().await.expect("an answer").expect("the connection is open");
+    assert!(String::from_utf8_lossy(&answer).contains("MSA|AA|LARGE"));
+    let answered = status_kib(pid, "VmHWM:").saturating_sub(before);
+    site.settle().await;
+    let processed = status_kib(pid, "VmHWM:").saturating_sub(before);
+    let size = u64::try_from(large.er7.len() / 1024).expect("a size");
+    println!("{size} KiB: {answered} KiB until answered, {processed} KiB until processed");
+    assert!(answered <= LARGE_TIMES * size, "{answered} KiB for {size} KiB");
+    site.stop();
+}
