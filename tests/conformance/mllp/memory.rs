@@ -34,6 +34,14 @@ fn status_kib(pid: u32, name: &str) -> u64 {
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
+/// Leaves a figure in a file beside the matrix.
+fn note(name: &str, words: &str) {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance");
+    std::fs::create_dir_all(&folder).expect("a folder can be made");
+    std::fs::write(folder.join(format!("memory-{name}.txt")), format!("{words}\n"))
+        .expect("a file can be written");
+}
+
 async fn answered(wire: &mut Wire, control_id: &str) {
     wire.write(&Message::new(control_id).framed()).await.expect("the connection takes a message");
     wire.frame().await.expect("an answer").expect("the connection is open");
@@ -57,7 +65,7 @@ async fn idle_connections_cost_little() {
     let mut last = Wire::connect(source(0), site.listener("crowded")).await;
     answered(&mut last, "MEMORY-2").await;
     let cost = resident_kib(pid).saturating_sub(before);
-    println!("{} idle connections cost {cost} KiB", IDLE.0);
+    note("idle", &format!("{} idle connections cost {cost} KiB", IDLE.0));
     assert!(cost <= IDLE.1, "{cost} KiB");
     drop(idle);
     site.stop();
@@ -88,7 +96,8 @@ async fn a_large_message_costs_few_times_its_size() {
     site.settle().await;
     let processed = status_kib(pid, "VmHWM:").saturating_sub(before);
     let size = u64::try_from(large.er7.len() / 1024).expect("a size");
-    println!("{size} KiB: {answered} KiB until answered, {processed} KiB until processed");
+    let words = format!("{size} KiB cost {answered} KiB until answered, {processed} KiB until processed");
+    note("large", &words);
     assert!(answered <= LARGE_TIMES * size, "{answered} KiB for {size} KiB");
     site.stop();
 }
