@@ -111,7 +111,7 @@ fn headers() -> Vec<Row> {
         let text = format!(
             "MSH|^~\\&|EMR|HARBOR|TIDEGATE|ONPREM|20260102||{kind}|{id}|P|2.5.1|||AL|AL\rMSA|AA|X1\r"
         );
-        Message { control_id: id.to_owned(), er7: text.into_bytes() }
+        Message { number: String::new(), control_id: id.to_owned(), er7: text.into_bytes() }
     };
     let (ack, delayed) = (acknowledgment("A7", "ACK^A01^ACK"), acknowledgment("A7M", "MCF"));
     let own = Message::new("A4");
