@@ -229,7 +229,8 @@ pub fn note(state: &mut State, writes: &[Write]) {
     }
 }
 
-fn key_of(set: &ResourceSet) -> ResourceKey {
+/// What names the resource that a message sets.
+pub(crate) fn key_of(set: &ResourceSet) -> ResourceKey {
     ResourceKey { resource_type: set.resource_type, id: set.id.clone() }
 }
 

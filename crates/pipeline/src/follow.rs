@@ -1,5 +1,6 @@
 //! The loop: follow the journal, translate in parallel, apply in order, commit in groups.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -24,6 +25,8 @@ use crate::{Environment, Error, Ports, apart, events};
 pub const BATCH_ENTRIES_MAX: usize = 256;
 /// Entries one translation thread takes at a time.
 const CHUNK_ENTRIES: usize = 32;
+/// Messages whose state is read at once.
+const FORESEEN_MAX: usize = 64;
 /// Pause before the pipeline starts again after the store failed.
 const RESTART_PAUSE: Duration = Duration::from_millis(500);
 
@@ -138,7 +141,15 @@ impl Pipeline {
     /// Applies in journal order; commits overlap, and the first failure is returned after all have ended.
     async fn apply_all(&mut self, entries: &[Entry], translated: Vec<Translated>) -> Result<(), Error> {
         let mut commits: Vec<Commit> = Vec::new();
-        for (entry, mut translated) in entries.iter().zip(translated) {
+        let mut waiting = VecDeque::from(translated);
+        let mut foreseen: usize = 0;
+        for entry in entries {
+            if foreseen == 0 {
+                foreseen = waiting.len().min(FORESEEN_MAX);
+                self.prefetch(waiting.make_contiguous().get(..foreseen).unwrap_or_default()).await?;
+            }
+            foreseen = foreseen.saturating_sub(1);
+            let Some(mut translated) = waiting.pop_front() else { break };
             if matches!(translated, Translated::Part { .. }) {
                 // It looks for the parts before it, which are found once they are durable.
                 settle(&mut commits).await?;
@@ -148,6 +159,7 @@ impl Pipeline {
                 // It reads the store's compartments, so nothing may be on its way there.
                 settle(&mut commits).await?;
                 self.state.clear();
+                foreseen = 0;
             }
             let set = self.write_set(entry, translated).await?;
             let is_derived_again = !set.decisions.is_empty();
@@ -161,6 +173,7 @@ impl Pipeline {
             if is_derived_again {
                 settle(&mut commits).await?;
                 self.forget();
+                foreseen = 0;
             }
         }
         settle(&mut commits).await

@@ -26,6 +26,21 @@ pub struct Index {
 }
 
 impl Index {
+    /// Was it asked who holds this number?
+    pub fn knows(&self, number: &Number) -> bool {
+        self.holders.contains_key(number)
+    }
+
+    /// Were all numbers of this patient asked for?
+    pub fn knows_numbers_of(&self, patient: &str) -> bool {
+        self.held.contains_key(patient)
+    }
+
+    /// Takes in numbers of a patient that the store has.
+    pub fn told_numbers(&mut self, patient: &str, numbers: impl IntoIterator<Item = Number>) {
+        self.held.entry(patient.to_owned()).or_default().extend(numbers);
+    }
+
     /// Numbers of a patient.
     pub fn held(&self, patient: &str) -> impl Iterator<Item = &Number> {
         self.held.get(patient).into_iter().flatten()
@@ -139,17 +154,8 @@ impl State {
             candidates.insert(self.survivor(ports, id).await?);
         }
         let numbers = person.numbers.iter().map(|number| (number.system.clone(), number.value.clone()));
-        let missing: Vec<Number> =
-            numbers.filter(|number| !self.index.holders.contains_key(number)).collect();
-        if !missing.is_empty() {
-            let found = ports.index.holders(&missing).await?;
-            missing.into_iter().for_each(|number| {
-                self.index.holders.insert(number, None);
-            });
-            for PatientIdentifier { system, value, patient } in found {
-                self.index.holders.insert((system, value), Some(patient));
-            }
-        }
+        let missing: Vec<Number> = numbers.filter(|number| !self.index.knows(number)).collect();
+        self.load_holders(ports, missing).await?;
         let holders = person.numbers.iter().filter_map(|number| self.holder(&number.system, &number.value));
         candidates.extend(holders.map(str::to_owned).collect::<Vec<_>>());
         for candidate in &candidates {
@@ -157,6 +163,21 @@ impl State {
         }
         if candidates.len() > 1 {
             self.load_decisions(ports, &candidates.into_iter().collect::<Vec<_>>()).await?;
+        }
+        Ok(())
+    }
+
+    /// Loads who holds these numbers, which are not known.
+    pub(crate) async fn load_holders(&mut self, ports: &Ports, missing: Vec<Number>) -> Result<(), Error> {
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let found = ports.index.holders(&missing).await?;
+        missing.into_iter().for_each(|number| {
+            self.index.holders.insert(number, None);
+        });
+        for PatientIdentifier { system, value, patient } in found {
+            self.index.holders.insert((system, value), Some(patient));
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ mod identity;
 mod index;
 mod linking;
 mod merge;
+mod prefetch;
 mod rehearsal;
 mod release;
 mod reprocess;

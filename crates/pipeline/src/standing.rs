@@ -1,6 +1,6 @@
 //! What stands at the destinations, including deliveries that are not durable yet.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use store::{Effect, NewDelivery, ResourceKey, Standing};
 
@@ -42,10 +42,37 @@ impl Standings {
             }
             self.0.insert(key, Vec::new());
         }
+        self.ask(ports, destination, basis, asked).await
+    }
+
+    /// Loads what is not known of resources that were written before, all at once.
+    pub async fn prefetch(
+        &mut self,
+        ports: &Ports,
+        destination: &str,
+        basis: &str,
+        written: &BTreeSet<ResourceKey>,
+    ) -> Result<(), Error> {
+        let is_new = |key: &&ResourceKey| !self.0.contains_key(&(destination.to_owned(), (*key).clone()));
+        let asked: Vec<ResourceKey> = written.iter().filter(is_new).cloned().collect();
+        self.ask(ports, destination, basis, asked).await
+    }
+
+    async fn ask(
+        &mut self,
+        ports: &Ports,
+        destination: &str,
+        basis: &str,
+        asked: Vec<ResourceKey>,
+    ) -> Result<(), Error> {
         if asked.is_empty() {
             return Ok(());
         }
-        for standing in ports.withdrawals.standings(destination, basis, &asked).await? {
+        let found = ports.withdrawals.standings(destination, basis, &asked).await?;
+        for key in asked {
+            self.0.insert((destination.to_owned(), key), Vec::new());
+        }
+        for standing in found {
             let key = (destination.to_owned(), standing.resource.clone());
             self.0.entry(key).or_default().push(standing);
         }

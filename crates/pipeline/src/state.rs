@@ -26,7 +26,8 @@ pub struct Current {
 }
 
 impl Current {
-    const ABSENT: Self = Self { version: 0, patient: None, body: None };
+    /// What was never written.
+    pub(crate) const ABSENT: Self = Self { version: 0, patient: None, body: None };
 
     /// The body, for code of this zone.
     pub fn exposed<'a>(&'a self, permit: &Permit<OnPrem>) -> Option<&'a Value> {
@@ -91,13 +92,25 @@ impl State {
             return Ok(known.clone().unwrap_or_else(|| patient.to_owned()));
         }
         let alias = ports.apply.alias(patient).await?;
-        self.aliases.insert(patient.to_owned(), alias.clone());
-        Ok(alias.unwrap_or_else(|| patient.to_owned()))
+        self.told_alias(patient.to_owned(), alias);
+        Ok(self.known_survivor(patient).to_owned())
     }
 
     /// As [`State::survivor`], as far as this state was told.
     pub fn known_survivor<'a>(&'a self, patient: &'a str) -> &'a str {
         self.aliases.get(patient).and_then(Option::as_deref).unwrap_or(patient)
+    }
+
+    /// Was it asked whether this id stands for another patient?
+    pub fn knows_alias(&self, patient: &str) -> bool {
+        self.aliases.contains_key(patient)
+    }
+
+    /// Takes in what the store says of an id: the patient it stands for, or itself. That patient may stand for yet
+    /// another by what is on its way to the store.
+    pub fn told_alias(&mut self, patient: String, stands_for: Option<String>) {
+        let last = stands_for.map(|patient| self.known_survivor(&patient).to_owned());
+        self.aliases.insert(patient, last);
     }
 
     /// From here on `retired` is kept under `survivor`.

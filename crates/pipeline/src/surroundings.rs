@@ -123,8 +123,7 @@ impl Known {
         policy: &Policy,
         patients: &BTreeSet<&str>,
     ) -> Result<(), Error> {
-        let consent = ResourceType::parse("Consent");
-        let types: Vec<ResourceType> = policy.covering_types().into_iter().chain(consent).collect();
+        let types = deciding_types(policy);
         for patient in patients {
             if self.0.contains_key(*patient) {
                 continue;
@@ -135,6 +134,30 @@ impl Known {
                 surroundings.note(policy, &stored.key, current.exposed(&permit()));
             }
             self.0.insert((*patient).to_owned(), surroundings);
+        }
+        Ok(())
+    }
+
+    /// As [`Known::load`], all at once.
+    pub async fn prefetch(
+        &mut self,
+        ports: &Ports,
+        policy: &Policy,
+        patients: &BTreeSet<String>,
+    ) -> Result<(), Error> {
+        let unknown: Vec<String> =
+            patients.iter().filter(|patient| !self.0.contains_key(*patient)).cloned().collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let found = ports.withdrawals.compartments_of(&unknown, &deciding_types(policy)).await?;
+        for patient in unknown {
+            self.0.insert(patient, Surroundings::default());
+        }
+        for (patient, stored) in found {
+            let current = to_current(&stored)?;
+            let surroundings = self.0.entry(patient).or_default();
+            surroundings.note(policy, &stored.key, current.exposed(&permit()));
         }
         Ok(())
     }
@@ -159,6 +182,11 @@ impl Known {
         }
         changed
     }
+}
+
+/// Types of which a patient's resources decide about others.
+fn deciding_types(policy: &Policy) -> Vec<ResourceType> {
+    policy.covering_types().into_iter().chain(ResourceType::parse("Consent")).collect()
 }
 
 /// Whose a resource is now, and was.

@@ -196,6 +196,17 @@ pub trait Apply: Send + Sync {
     /// # Errors
     /// When the database cannot be read.
     async fn alias(&self, patient: &str) -> Result<Option<String>>;
+    /// [`Apply::alias`] of many: (id, the patient it stands for today), for those that stand for another.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn aliases(&self, patients: &[String]) -> Result<Vec<(String, String)>> {
+        let mut found = Vec::new();
+        for patient in patients {
+            found.extend(self.alias(patient).await?.map(|stands_for| (patient.clone(), stands_for)));
+        }
+        Ok(found)
+    }
     /// The pseudonyms that exist of these clinical ids at a destination, in no particular order.
     ///
     /// # Errors

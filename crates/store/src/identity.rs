@@ -84,6 +84,17 @@ pub trait PatientIndex: Send + Sync {
     /// # Errors
     /// When the database cannot be read.
     async fn identifiers_of(&self, patient: &str) -> Result<Vec<PatientIdentifier>>;
+    /// [`PatientIndex::identifiers_of`] of many; each identifier names the patient it was asked for.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn identifiers_of_all(&self, patients: &[String]) -> Result<Vec<PatientIdentifier>> {
+        let mut found = Vec::new();
+        for patient in patients {
+            found.extend(self.identifiers_of(patient).await?);
+        }
+        Ok(found)
+    }
     /// Reviews, oldest first.
     ///
     /// # Errors

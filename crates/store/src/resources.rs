@@ -110,6 +110,18 @@ pub trait Resources: Send + Sync {
     /// # Errors
     /// [`crate::Error::Corrupt`] when the row cannot be read.
     async fn read(&self, key: &ResourceKey) -> Result<Option<Stored>>;
+    /// The current versions of many, in no particular order; what never existed is left out. As many calls of
+    /// [`Resources::read`], unless an adapter can do it for the price of one.
+    ///
+    /// # Errors
+    /// As [`Resources::read`].
+    async fn read_all(&self, keys: &[ResourceKey]) -> Result<Vec<Stored>> {
+        let mut found = Vec::new();
+        for key in keys {
+            found.extend(self.read(key).await?);
+        }
+        Ok(found)
+    }
     /// One version.
     ///
     /// # Errors

@@ -209,6 +209,22 @@ pub trait Withdrawals: Send + Sync {
     /// # Errors
     /// [`crate::Error::Corrupt`] when one of them cannot be read.
     async fn compartment_of(&self, patient: &str, types: &[ResourceType]) -> Result<Vec<Stored>>;
+    /// [`Withdrawals::compartment_of`] of many: (patient, a resource it owns).
+    ///
+    /// # Errors
+    /// [`crate::Error::Corrupt`] when one of them cannot be read.
+    async fn compartments_of(
+        &self,
+        patients: &[String],
+        types: &[ResourceType],
+    ) -> Result<Vec<(String, Stored)>> {
+        let mut found = Vec::new();
+        for patient in patients {
+            let owned = self.compartment_of(patient, types).await?;
+            found.extend(owned.into_iter().map(|stored| (patient.clone(), stored)));
+        }
+        Ok(found)
+    }
     /// Commits what was decided without a message. It queues behind every write set that was handed over before.
     ///
     /// # Errors

@@ -10,13 +10,13 @@ mod pseudonyms;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use residency::{Policy, Profile, Pseudonyms, SealingKey};
+use residency::{Policy, Profile, Pseudonyms, SealingKey, Subject};
 use store::Effect;
 use verifier::{Grammar, KnownIdentifiers};
 
 pub use self::outcome::Outcome;
 
-use crate::derive::Write;
+use crate::derive::{self, Write};
 use crate::standing::Standings;
 use crate::state::{State, permit};
 use crate::surroundings::{Known, owners};
@@ -33,6 +33,8 @@ pub struct Release {
     sealing_key: Arc<SealingKey>,
     basis: String,
     cache: HashMap<String, Pseudonyms>,
+    /// Subjects that the store was asked for and has no pseudonym of, by destination; whom a release gives one leaves.
+    absent: HashMap<String, HashSet<Subject>>,
     standings: Standings,
     surroundings: Known,
 }
@@ -62,6 +64,7 @@ impl Release {
             sealing_key,
             basis,
             cache: HashMap::new(),
+            absent: HashMap::new(),
             standings: Standings::default(),
             surroundings: Known::default(),
         }
@@ -86,6 +89,7 @@ impl Release {
     /// Forgets what is cached; the store is the truth again. Nothing may be on its way there.
     pub fn clear(&mut self) {
         self.cache.clear();
+        self.absent.clear();
         self.standings.clear();
         self.surroundings.clear();
     }
@@ -95,6 +99,30 @@ impl Release {
         if self.standings.len() > CACHED_MAX || self.surroundings.len() > CACHED_MAX {
             self.clear();
         }
+    }
+
+    /// Loads at once what releases of these patients and resources will ask for one by one.
+    pub(crate) async fn prefetch(
+        &mut self,
+        ports: &Ports,
+        patients: &BTreeSet<String>,
+        sets: &[&mapping::ResourceSet],
+        state: &State,
+    ) -> Result<(), Error> {
+        let policy = Arc::clone(&self.policy);
+        self.surroundings.prefetch(ports, &policy, patients).await?;
+        let patient = fhir::ResourceType::parse("Patient");
+        let owners = patient.into_iter().flat_map(|of| patients.iter().map(move |id| (of, id.clone())));
+        let subjects: BTreeSet<_> =
+            owners.chain(sets.iter().map(|set| (set.resource_type, set.id.clone()))).collect();
+        self.prefetch_pseudonyms(ports, &subjects.into_iter().collect::<Vec<_>>()).await?;
+        let keys = sets.iter().map(|set| derive::key_of(set));
+        let written: BTreeSet<_> =
+            keys.filter(|key| state.peek(key).is_some_and(|current| current.version > 0)).collect();
+        for destination in self.destinations() {
+            self.standings.prefetch(ports, &destination, &self.basis, &written).await?;
+        }
+        Ok(())
     }
 
     /// Everything of `writes` that a policy lets out, sealed, and the withdrawal of all that may not stand any more:

@@ -1,7 +1,9 @@
 //! Pseudonyms that a release needs: cached, loaded, or made from randomness.
 
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
+use fhir::ResourceType;
 use residency::{Pseudonym, Subject};
 use store::NewPseudonym;
 
@@ -15,6 +17,41 @@ use crate::{Environment, Error, Ports};
 const CACHED_PSEUDONYMS_MAX: usize = 100_000;
 
 impl Release {
+    /// Loads the pseudonyms of these subjects at every cloud destination, and remembers which have none yet.
+    pub(super) async fn prefetch_pseudonyms(
+        &mut self,
+        ports: &Ports,
+        subjects: &[(ResourceType, String)],
+    ) -> Result<(), Error> {
+        let policy = Arc::clone(&self.policy);
+        for destination in policy.destinations().into_iter().filter(|destination| destination.cloud) {
+            let Some((profile, _)) = destination.profile.as_ref().and_then(|id| self.profiles.get(id)) else {
+                continue;
+            };
+            let cache = self.cache.entry(destination.id.clone()).or_default();
+            let absent = self.absent.entry(destination.id.clone()).or_default();
+            if absent.len() > CACHED_PSEUDONYMS_MAX {
+                absent.clear();
+            }
+            let unknown: Vec<Subject> = subjects
+                .iter()
+                .filter(|(resource_type, _)| profile.has_own_pseudonym(*resource_type))
+                .map(|(resource_type, id)| Subject { resource_type: *resource_type, clinical_id: id.clone() })
+                .filter(|subject| !cache.0.contains_key(subject) && !absent.contains(subject))
+                .collect();
+            if unknown.is_empty() {
+                continue;
+            }
+            let wanted: Vec<_> =
+                unknown.iter().map(|subject| (subject.resource_type, subject.clinical_id.clone())).collect();
+            for stored in ports.apply.pseudonyms(&destination.id, &wanted).await? {
+                cache.0.insert(subject_of(&stored), pseudonym_of(&stored));
+            }
+            absent.extend(unknown.into_iter().filter(|subject| !cache.0.contains_key(subject)));
+        }
+        Ok(())
+    }
+
     /// Loads or makes the pseudonyms that `write` needs.
     pub(super) async fn pseudonyms_for(
         &mut self,
@@ -38,9 +75,16 @@ impl Release {
         if missing.is_empty() {
             return Ok(());
         }
-        let wanted: Vec<_> = missing.iter().map(|s| (s.resource_type, s.clinical_id.clone())).collect();
-        for stored in ports.apply.pseudonyms(&destination.id, &wanted).await? {
-            cache.0.insert(subject_of(&stored), pseudonym_of(&stored));
+        let absent = self.absent.entry(destination.id.clone()).or_default();
+        let wanted: Vec<_> = missing
+            .iter()
+            .filter(|subject| !absent.remove(subject))
+            .map(|subject| (subject.resource_type, subject.clinical_id.clone()))
+            .collect();
+        if !wanted.is_empty() {
+            for stored in ports.apply.pseudonyms(&destination.id, &wanted).await? {
+                cache.0.insert(subject_of(&stored), pseudonym_of(&stored));
+            }
         }
         for subject in missing {
             if let Entry::Vacant(vacant) = cache.0.entry(subject) {

@@ -40,6 +40,21 @@ impl Apply for Sqlite {
         Ok(last)
     }
 
+    async fn aliases(&self, patients: &[String]) -> Result<Vec<(String, String)>> {
+        let mut asked = Rows::statement(
+            "WITH RECURSIVE asked (alias) AS (",
+            "), chain (alias, id) AS (
+                SELECT asked.alias, a.patient FROM asked CROSS JOIN patient_aliases a ON a.alias = asked.alias
+                UNION SELECT chain.alias, a.patient FROM chain CROSS JOIN patient_aliases a ON a.alias = chain.id)
+             SELECT alias, id FROM chain WHERE id NOT IN (SELECT alias FROM patient_aliases)",
+            1,
+        );
+        patients.iter().for_each(|patient| asked.push([patient.as_str().into()]));
+        let mut connection = self.node.acquire().await?;
+        let rows = asked.fetch(&mut connection).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
     async fn pseudonyms(
         &self,
         destination: &str,

@@ -50,6 +50,21 @@ impl PatientIndex for Sqlite {
         rows.iter().map(identifier).collect()
     }
 
+    async fn identifiers_of_all(&self, patients: &[String]) -> Result<Vec<PatientIdentifier>> {
+        let mut asked = Rows::statement(
+            "WITH RECURSIVE asked (patient) AS (",
+            "), same (patient, id) AS (
+                SELECT patient, patient FROM asked
+                UNION SELECT same.patient, a.alias FROM same CROSS JOIN patient_aliases a ON a.patient = same.id)
+             SELECT i.system, i.value, same.patient FROM same CROSS JOIN patient_identifiers i
+                ON i.patient = same.id",
+            1,
+        );
+        patients.iter().for_each(|patient| asked.push([patient.as_str().into()]));
+        let mut connection = self.node.acquire().await?;
+        asked.fetch(&mut connection).await?.iter().map(identifier).collect()
+    }
+
     async fn reviews(&self, is_open: bool, limit: usize) -> Result<Vec<Review>> {
         let condition = if is_open { "answer IS NULL" } else { "answer IS NOT NULL" };
         let sql = format!("{REVIEWS} WHERE {condition} ORDER BY review LIMIT ?");

@@ -9,6 +9,7 @@ use super::Sqlite;
 use super::body::unpack;
 use super::codes::{small, unsigned};
 use super::node::names::Names;
+use super::rows::Rows;
 use crate::{History, HistoryPage, Page, ResourceBody, ResourceKey, Resources, Result, Search, Stored};
 
 #[async_trait]
@@ -25,6 +26,23 @@ impl Resources for Sqlite {
         .fetch_optional(&self.node)
         .await?;
         row.map(|row| stored(&row, &names)).transpose()
+    }
+
+    async fn read_all(&self, keys: &[ResourceKey]) -> Result<Vec<Stored>> {
+        let names = self.published.names();
+        let mut asked = Rows::statement(
+            "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body FROM (",
+            ") AS asked CROSS JOIN resources r ON r.id = asked.column1 AND r.tid = asked.column2
+             WHERE r.version > 0",
+            2,
+        );
+        for key in keys {
+            if let Some(tid) = names.type_number(key.resource_type.as_str()) {
+                asked.push([key.id.as_str().into(), tid.into()]);
+            }
+        }
+        let mut connection = self.node.acquire().await?;
+        asked.fetch(&mut connection).await?.iter().map(|row| stored(row, &names)).collect()
     }
 
     async fn vread(&self, key: &ResourceKey, version: u32) -> Result<Option<Stored>> {

@@ -83,6 +83,30 @@ impl Withdrawals for Sqlite {
         Ok(found)
     }
 
+    async fn compartments_of(
+        &self,
+        patients: &[String],
+        types: &[ResourceType],
+    ) -> Result<Vec<(String, Stored)>> {
+        let names = self.published.names();
+        let Some(of_patient) = names.type_number("Patient") else { return Ok(Vec::new()) };
+        let mut asked = Rows::statement(
+            "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body, asked.column1 FROM (",
+            ") AS asked CROSS JOIN resources p ON p.id = asked.column1 AND p.tid = asked.column2
+             CROSS JOIN comp c ON c.patient = p.rid AND c.tid = asked.column3
+             CROSS JOIN resources r ON r.rid = c.rid",
+            3,
+        );
+        let tids: Vec<i64> = types.iter().filter_map(|of| names.type_number(of.as_str())).collect();
+        for (patient, tid) in patients.iter().flat_map(|patient| tids.iter().map(move |tid| (patient, *tid)))
+        {
+            asked.push([patient.as_str().into(), of_patient.into(), tid.into()]);
+        }
+        let mut connection = self.node.acquire().await?;
+        let rows = asked.fetch(&mut connection).await?;
+        rows.iter().map(|row| Ok((row.try_get(7)?, stored(row, &names)?))).collect()
+    }
+
     async fn commit_decided(&self, set: DecidedSet) -> Result<()> {
         self.clinical()?;
         let set = PreparedDecided::new(set)?;

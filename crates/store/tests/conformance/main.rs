@@ -6,6 +6,7 @@
 mod access;
 mod acknowledgments;
 mod apply;
+mod bulk;
 mod harness;
 mod identity;
 mod intake;
@@ -62,6 +63,9 @@ macro_rules! conformance {
                 pseudonyms_are_found_by_destination_and_subject a_pseudonym_is_given_once
                 a_compartment_has_the_live_resources_of_its_patient
                 messages_of_a_patient_include_those_of_its_aliases;
+            bulk:
+                many_resources_are_read_as_each_is many_aliases_are_read_as_each_is
+                numbers_of_many_patients_are_read_as_of_each compartments_of_many_are_read_as_of_each;
             resources:
                 old_versions_are_kept a_deletion_is_a_version_that_no_search_finds
                 tokens_match_by_code_and_system references_match_by_type_and_id

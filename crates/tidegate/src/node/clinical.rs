@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::acknowledging::{self, Receivers};
+use super::background::Background;
 use super::content::{self, Profiles};
 use super::listeners::{self, Bound, Listeners, ReceiverOf};
 use super::rehearsal::DryRuns;
@@ -45,7 +46,8 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     let mut listeners = Listeners::new(receiver_of(&receivers), readiness.gate("listeners"));
     super::watch_store(&store, &readiness, &stopped, &mut tasks);
     let (pipeline, rehearsal) = pipelines(config, &keys, &store, &package, &policy, &profiles);
-    tasks.spawn(pipeline.run(stopped.clone()));
+    let background = Background::start()?;
+    tasks.spawn_on(pipeline.run(stopped.clone()), background.handle());
     start_deliveries(config, &keys, &store, &policy, &profiles, &stopped, &mut tasks)?;
     listeners.apply(&config.mllp).await?;
     start_folders(config, &receivers, &stopped, &mut tasks)?;
@@ -56,8 +58,8 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     let posted = over_http(config, &receivers)?;
     super::serve_http(config, router.merge(posted), stopped, &mut tasks).await?;
     gate.set(true);
-    let listeners = Some(listeners);
-    Ok(Running { tasks, stop, store, sealer, sealer_stop, witnesses, witnesses_stop, listeners })
+    let (listeners, background) = (Some(listeners), Some(background));
+    Ok(Running { tasks, stop, store, sealer, sealer_stop, witnesses, witnesses_stop, listeners, background })
 }
 
 /// Mapping package, profiles and policy of a configuration; also what `check` proves.

@@ -3,6 +3,8 @@
 #[cfg(feature = "clinical")]
 mod acknowledging;
 #[cfg(feature = "clinical")]
+mod background;
+#[cfg(feature = "clinical")]
 mod clinical;
 #[cfg(feature = "clinical")]
 pub mod content;
@@ -74,6 +76,9 @@ pub(crate) struct Running {
     /// The MLLP listeners of a clinical node.
     #[cfg(feature = "clinical")]
     pub(crate) listeners: Option<listeners::Listeners>,
+    /// Threads of the work behind the journal; a node without a journal has none.
+    #[cfg(feature = "clinical")]
+    pub(crate) background: Option<background::Background>,
 }
 
 /// A configuration that was read again, or what is wrong with it.
@@ -130,6 +135,10 @@ async fn stop(config: &Config, mut running: Running) -> Result<(), Failure> {
         if ended.is_err() {
             tracing::error!(node = config.node, "a task of the node had died");
         }
+    }
+    #[cfg(feature = "clinical")]
+    if let Some(background) = running.background.take() {
+        background.stop();
     }
     append(&*running.store, config, Kind::NodeStopped).await?;
     running.sealer_stop.send_replace(true);

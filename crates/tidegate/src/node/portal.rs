@@ -86,6 +86,8 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
         witnesses_stop,
         #[cfg(feature = "clinical")]
         listeners: None,
+        #[cfg(feature = "clinical")]
+        background: None,
     })
 }
 
