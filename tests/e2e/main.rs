@@ -22,4 +22,5 @@ mod once;
 mod reprocess;
 mod residency;
 mod rest;
+mod retention;
 mod scene;

@@ -57,11 +57,17 @@ pub enum Kind {
     DeliveryRevived,
     /// A person sent an edited message as the child of another.
     MessageResent,
+    /// A month of the journal was dropped by retention.
+    JournalDropped,
+    /// A person placed a legal hold.
+    HoldPlaced,
+    /// A person ended a legal hold.
+    HoldReleased,
 }
 
 impl Kind {
     /// Every kind, in declaration order.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::MessageReceived,
         Self::MessageApplied,
         Self::MessageQuarantined,
@@ -89,6 +95,9 @@ impl Kind {
         Self::ConsentRecorded,
         Self::DeliveryRevived,
         Self::MessageResent,
+        Self::JournalDropped,
+        Self::HoldPlaced,
+        Self::HoldReleased,
     ];
 
     /// The stored text, `object.act`.
@@ -121,6 +130,9 @@ impl Kind {
             Self::ConsentRecorded => "consent.recorded",
             Self::DeliveryRevived => "delivery.revived",
             Self::MessageResent => "message.resent",
+            Self::JournalDropped => "journal.dropped",
+            Self::HoldPlaced => "hold.placed",
+            Self::HoldReleased => "hold.released",
         }
     }
 

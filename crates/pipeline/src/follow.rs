@@ -36,6 +36,9 @@ pub(crate) const IDENTITY_CONFLICT: &str = "identity-conflict";
 /// The reason of a message whose patients are more than are derived again together.
 pub(crate) const TOO_MANY_PATIENTS: &str = "too-many-patients";
 
+/// The reason of a message whose patients cannot be derived again: bytes of their messages were dropped by retention.
+pub(crate) const JOURNAL_INCOMPLETE: &str = "journal-incomplete";
+
 /// How the reason of a message begins whose release was refused.
 pub const RELEASE_REFUSED: &str = "release:";
 

@@ -13,7 +13,7 @@ use store::{Cause, IdentityDecision, ReviewAnswer, WriteSet};
 use verifier::KnownIdentifiers;
 
 use crate::Error;
-use crate::follow::{Pipeline, TOO_MANY_PATIENTS, first_invalid};
+use crate::follow::{Pipeline, first_invalid};
 use crate::identity::{Claims, Conflict, Identified, TWO_NUMBERS, rank};
 use crate::merge::is_same_number;
 use crate::reprocess::Again;
@@ -147,8 +147,9 @@ impl Pipeline {
         decisions: Vec<IdentityDecision>,
     ) -> Result<WriteSet, Error> {
         self.forget();
-        let Some(component) = self.component(&translation.change, heading.entry).await? else {
-            return Ok(self.held(heading, TOO_MANY_PATIENTS.to_owned(), &translation));
+        let component = match self.component(&translation.change, heading.entry).await? {
+            Ok(component) => component,
+            Err(reason) => return Ok(self.held(heading, reason.to_owned(), &translation)),
         };
         let change = &mut translation.change;
         let again = match self.rederive(&component, change, heading.entry, &decisions).await? {

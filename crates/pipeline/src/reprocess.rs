@@ -14,7 +14,9 @@ use store::{
 };
 
 use crate::derive::{self, Write};
-use crate::follow::{Pipeline, RELEASE_REFUSED, TOO_MANY_PATIENTS, first_invalid, translate_safely};
+use crate::follow::{
+    JOURNAL_INCOMPLETE, Pipeline, RELEASE_REFUSED, TOO_MANY_PATIENTS, first_invalid, translate_safely,
+};
 use crate::identity::{self, Conflict, Identified};
 use crate::row::{self, Heading};
 use crate::state::{Current, State, permit, to_current};
@@ -84,7 +86,10 @@ impl Pipeline {
     pub(crate) async fn plan_reprocess(&mut self, id: JournalId) -> Result<Plan, Error> {
         self.forget();
         let nothing = |outcome| Ok(Plan { outcome, set: None });
-        let Some(entry) = self.ports.journal.read(id).await? else { return nothing("not-found") };
+        let Some(entry) = self.ports.journal.read(id).await? else {
+            let is_known = self.ports.messages.detail(id).await?.is_some();
+            return nothing(if is_known { JOURNAL_INCOMPLETE } else { "not-found" });
+        };
         let package = Arc::clone(&self.package);
         let translated = translate_safely(&package, self.environment.namespace, &entry);
         let translated = match self.whole(&entry, translated).await? {
@@ -99,8 +104,9 @@ impl Pipeline {
             return nothing(STILL_QUARANTINED);
         };
         let heading = Heading { entry: &entry, message_type, sender, package_hash: package.hash() };
-        let Some(component) = self.component(&translation.change, &entry).await? else {
-            return nothing(TOO_MANY_PATIENTS);
+        let component = match self.component(&translation.change, &entry).await? {
+            Ok(component) => component,
+            Err(reason) => return nothing(reason),
         };
         let again = match self.rederive(&component, &mut translation.change, &entry, &[]).await? {
             Ok(again) => again,
@@ -141,12 +147,13 @@ impl Pipeline {
     }
 
     /// All whom the message is about, and all whom their messages are about, with those messages: what one of them
-    /// means depends on the others. `None` when they are more than anybody's history should be.
+    /// means depends on the others. The error is a reason: they are more than anybody's history should be, or bytes of
+    /// one were dropped: from half of a history nothing may be derived, for what the other half said would be deleted.
     pub(crate) async fn component(
         &mut self,
         change: &Change,
         asked: &Entry,
-    ) -> Result<Option<Component>, Error> {
+    ) -> Result<Result<Component, &'static str>, Error> {
         let mut component = Component { sequence: BTreeSet::from([asked.seq]), ..Component::default() };
         let mut open: Vec<String> = identity::ids(change).into_iter().collect();
         while let Some(id) = open.pop() {
@@ -154,26 +161,30 @@ impl Pipeline {
                 continue;
             }
             if component.ids.len() > COMPONENT_IDS_MAX {
-                return Ok(None);
+                return Ok(Err(TOO_MANY_PATIENTS));
             }
             open.push(self.state.survivor(&self.ports, &id).await?);
             for seq in self.ports.apply.messages_of(&id).await? {
                 if component.sequence.insert(seq) {
-                    open.extend(
-                        self.translated(seq).await?.iter().flat_map(|one| identity::ids(&one.change)),
-                    );
+                    let Some(entry) = self.entry(seq).await? else { return Ok(Err(JOURNAL_INCOMPLETE)) };
+                    let translated = self.translated(&entry).await?;
+                    open.extend(translated.iter().flat_map(|one| identity::ids(&one.change)));
                 }
             }
         }
-        Ok(Some(component))
+        Ok(Ok(component))
     }
 
-    /// The translation of an entry; `None` when it is gone, or says nothing today.
-    async fn translated(&self, seq: Seq) -> Result<Option<Box<Translation>>, Error> {
+    /// The entry at a position; `None` when it is gone.
+    async fn entry(&self, seq: Seq) -> Result<Option<Entry>, Error> {
         let after = self.ports.journal.after(Seq(seq.0 - 1), 1).await?;
-        let Some(entry) = after.into_iter().find(|entry| entry.seq == seq) else { return Ok(None) };
-        let translated = translate_safely(&self.package, self.environment.namespace, &entry);
-        match self.whole(&entry, translated).await? {
+        Ok(after.into_iter().find(|entry| entry.seq == seq))
+    }
+
+    /// The translation of an entry; `None` when it says nothing today.
+    async fn translated(&self, entry: &Entry) -> Result<Option<Box<Translation>>, Error> {
+        let translated = translate_safely(&self.package, self.environment.namespace, entry);
+        match self.whole(entry, translated).await? {
             Translated::Message { translation, .. } => Ok(Some(translation)),
             Translated::Quarantined { .. } | Translated::Part { .. } | Translated::Waiting { .. } => Ok(None),
         }
@@ -216,7 +227,12 @@ impl Pipeline {
         let mut shared: Vec<Write> = Vec::new();
         let (mut is_whole, mut is_known_here_only, mut is_said_otherwise) = (true, false, false);
         for seq in &component.sequence {
-            let Some(mut translation) = self.translated(*seq).await? else {
+            // `component` found each of them.
+            let translated = match self.entry(*seq).await? {
+                Some(entry) => self.translated(&entry).await?,
+                None => None,
+            };
+            let Some(mut translation) = translated else {
                 is_whole = false;
                 continue;
             };

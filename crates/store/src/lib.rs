@@ -44,6 +44,8 @@ mod messages;
 #[cfg(feature = "clinical")]
 mod outbox;
 mod resources;
+#[cfg(feature = "clinical")]
+mod retention;
 mod search;
 pub mod sqlite;
 #[cfg(feature = "clinical")]
@@ -76,6 +78,10 @@ pub use messages::{KeyTerm, MessageDetail, MessageFilter, MessageRow, MessageSta
 #[cfg(feature = "clinical")]
 pub use outbox::{Delivery, DeliveryRow, DeliveryState, Outbox, Settlement};
 pub use resources::{IndexEntry, ResourceBody, ResourceKey, ResourceVersion, Resources, Stored};
+#[cfg(feature = "clinical")]
+pub use retention::{
+    Dropped, HOLD_REASONS, Hold, HoldOn, JournalMonth, KeptFor, Retention, Verified, drop_due,
+};
 pub use search::{
     COUNTED_MAX, Clause, EXAMINED_MAX, History, HistoryPage, INCLUDED_MAX, Include, Page, Position,
     QuantityValue, SORTED_MAX, Search, Sort, SortBy, SortValue, TextMatch, TokenValue, Total,

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use sqlx::{AssertSqlSafe, ConnectOptions};
 use store::sqlite::{Options, Role, Sqlite};
-use store::{Appended, Arrival, Disposition, Error, Journal, JournalId, Ledger, Outbox, Seq};
+use store::{
+    Appended, Arrival, Disposition, Error, Journal, JournalId, KeptFor, Ledger, Outbox, Retention, Seq,
+};
 use uuid::Uuid;
 
 struct Folder(PathBuf);
@@ -229,5 +231,115 @@ async fn a_full_disk_is_said_and_nothing_acknowledged_is_lost() {
         assert!(store.read_entry(*id).await.is_some());
     }
     Journal::append(&*store, arrival(0, 2_200)).await.expect("space was made");
+    store.close().await.expect("closes");
+}
+
+/// The files as a crash leaves them.
+fn crashed(folder: &Path) -> Folder {
+    let copy = Folder::new();
+    std::fs::create_dir_all(copy.0.join("journal")).expect("makes");
+    for name in ["node.db", "node.db-wal", "access.db", "journal/2026-11.db", "journal/2026-11.db-wal"] {
+        if folder.join(name).exists() {
+            std::fs::copy(folder.join(name), copy.0.join(name)).expect("copies");
+        }
+    }
+    copy
+}
+
+#[tokio::test]
+async fn a_torn_tail_of_the_log_costs_only_what_was_not_acknowledged() {
+    let folder = Folder::new();
+    let store = Sqlite::open(&folder.0, Role::Clinical, options()).await.expect("opens");
+    let mut kept = Vec::new();
+    for number in 0..5 {
+        kept.push(arrival(number, 700));
+        Journal::append(&*store, kept[number].clone()).await.expect("appends");
+    }
+    let log = "journal/2026-11.db-wal";
+    let durable = std::fs::metadata(folder.0.join(log)).expect("is there").len();
+    // This one is in the middle of its commit: whatever of it the disk has is not acknowledged.
+    let last = arrival(9, 700);
+    Journal::append(&*store, last.clone()).await.expect("appends");
+    let whole = std::fs::read(folder.0.join(log)).expect("is there");
+    let from = usize::try_from(durable).expect("small");
+    assert!(whole.len() > from, "the commit made the log longer");
+    let (mut torn, mut garbled) = (0, 0);
+    for cut in (from..whole.len()).step_by(1_021) {
+        for is_garbled in [false, true] {
+            let copy = crashed(&folder.0);
+            let mut bytes = whole.clone();
+            match is_garbled {
+                true => bytes[cut] ^= 0x20,
+                false => bytes.truncate(cut),
+            }
+            std::fs::write(copy.0.join(log), bytes).expect("writes");
+            let after = Sqlite::open(&copy.0, Role::Clinical, options()).await.expect("opens");
+            let entries = after.after(Seq(0), 10).await.expect("reads");
+            let found: Vec<_> = entries.iter().map(|entry| (entry.id, entry.bytes.clone())).collect();
+            let acknowledged: Vec<_> = kept.iter().map(|sent| (sent.id, sent.bytes.clone())).collect();
+            assert_eq!(found[..5], acknowledged[..], "cut at {cut}");
+            assert!(found.len() == 5 || found[5] == (last.id, last.bytes.clone()), "cut at {cut}");
+            *(if is_garbled { &mut garbled } else { &mut torn }) += usize::from(found.len() == 5);
+            after.close().await.expect("closes");
+        }
+    }
+    assert!(torn > 5 && garbled > 5, "the tail was lost whole: {torn} torn, {garbled} garbled");
+    store.close().await.expect("closes");
+}
+
+#[tokio::test]
+async fn a_garbled_page_of_a_month_is_found_and_its_entry_named() {
+    let folder = Folder::new();
+    let store = Sqlite::open(&folder.0, Role::Clinical, options()).await.expect("opens");
+    for number in 1..=5 {
+        Journal::append(&*store, arrival(number, 700)).await.expect("appends");
+    }
+    assert_eq!(store.verify_month("2026-11").await.expect("reads").sound, 5);
+    store.close().await.expect("closes");
+    let path = folder.0.join("journal/2026-11.db");
+    let mut bytes = std::fs::read(&path).expect("is there");
+    let third = b"000000003000000003";
+    let at =
+        bytes.windows(third.len()).position(|window| window == third).expect("its bytes are in the file");
+    bytes[at] ^= 0x01;
+    std::fs::write(&path, bytes).expect("writes");
+    let store = Sqlite::open(&folder.0, Role::Clinical, options()).await.expect("opens");
+    assert!(matches!(store.after(Seq(0), 10).await, Err(Error::Corrupt(_))));
+    let verified = store.verify_month("2026-11").await.expect("reads");
+    assert_eq!((verified.sound, verified.garbled, verified.is_cut), (4, vec![Seq(3)], false));
+    assert!(matches!(store.verify_month("2026-10").await, Err(Error::NotFound)));
+    store.close().await.expect("closes");
+}
+
+#[tokio::test]
+async fn a_drop_that_was_cut_off_is_finished_at_the_next_start() {
+    let folder = Folder::new();
+    let store = Sqlite::open(&folder.0, Role::Clinical, options()).await.expect("opens");
+    // 2024-11: long before the others.
+    let old = Arrival { received_us: 1_732_000_000_000_000, ..arrival(1, 10) };
+    Journal::append(&*store, old).await.expect("appends");
+    Journal::append(&*store, arrival(2, 10)).await.expect("appends");
+    let now_us = 1_795_392_000_000_000;
+    let months = store.months(now_us, Some(2)).await.expect("reads");
+    let why = |at: usize| months[at].kept.iter().map(|(why, _)| *why).collect::<Vec<_>>();
+    assert_eq!((months[0].month.as_str(), months[1].month.as_str()), ("2024-11", "2026-11"));
+    assert_eq!(why(0), [KeptFor::Unapplied], "nothing of it was applied");
+    assert_eq!(why(1), [KeptFor::Recent, KeptFor::Newest, KeptFor::Unapplied]);
+    let dropped = store.survey("2024-11").await.expect("reads");
+    assert_eq!((dropped.entries, dropped.last), (1, Seq(1)));
+    let record = audit::Record::new(audit::Kind::JournalDropped, Uuid::new_v4(), "node-1", 1);
+    let refused = store.drop_month(dropped, now_us, record).await;
+    assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+    store.close().await.expect("closes");
+    // As a process leaves it that ended between the record and the file.
+    let begun = "INSERT INTO journal_drops VALUES ('2024-11', 1, 1, x'00', 1, 0)";
+    tamper(&folder.0.join("node.db"), begun).await;
+    assert!(folder.0.join("journal/2024-11.db").exists());
+    let store = Sqlite::open(&folder.0, Role::Clinical, options()).await.expect("opens");
+    assert!(!folder.0.join("journal/2024-11.db").exists());
+    let entries = store.after(Seq(0), 10).await.expect("reads");
+    assert_eq!(entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [Seq(2)]);
+    let next = Journal::append(&*store, arrival(3, 10)).await.expect("appends");
+    assert_eq!(next, Appended::New { seq: Seq(3), control_id_reused: false }, "positions go on");
     store.close().await.expect("closes");
 }

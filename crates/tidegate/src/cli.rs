@@ -3,6 +3,8 @@
 #[cfg(feature = "clinical")]
 mod node;
 mod operations;
+#[cfg(feature = "clinical")]
+mod retention;
 
 #[cfg(feature = "clinical")]
 pub use node::{FindArgs, MessageArgs, MessageCommand, NodeArgs, NodeOutput, ReplayArgs, ShowArgs};
@@ -11,6 +13,11 @@ pub use operations::DoctorArgs;
 pub use operations::{Answering, ListenArgs};
 #[cfg(all(feature = "clinical", feature = "portal"))]
 pub use operations::{BenchArgs, BenchCommand, BenchOutput, IngestArgs};
+#[cfg(feature = "clinical")]
+pub use retention::{
+    HoldArgs, HoldCommand, JournalArgs, JournalCommand, JournalVerifyArgs, OnNode, RetentionArgs,
+    RetentionCommand,
+};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -114,6 +121,22 @@ pub enum Command {
     )]
     #[cfg(feature = "clinical")]
     Replay(ReplayArgs),
+    /// What of the journal is old enough to go, and what keeps the rest, on a running node.
+    #[command(
+        after_help = "Examples:\n  tidegate retention plan -c site/onprem.yaml --token-file admin.token\n  tidegate retention apply -c site/onprem.yaml --token-file admin.token --yes"
+    )]
+    #[cfg(feature = "clinical")]
+    Retention(RetentionArgs),
+    /// Legal holds on months of the journal, on a running node.
+    #[command(
+        after_help = "Examples:\n  tidegate hold add -c site/onprem.yaml --token-file admin.token --month 2026-01 --reason litigation\n  tidegate hold list -c site/onprem.yaml --token-file admin.token"
+    )]
+    #[cfg(feature = "clinical")]
+    Hold(HoldArgs),
+    /// The journal's files.
+    #[command(after_help = "Examples:\n  tidegate journal verify -c site/onprem.yaml")]
+    #[cfg(feature = "clinical")]
+    Journal(JournalArgs),
     /// Write a completion script for a shell to stdout.
     #[command(
         after_help = "Examples:\n  tidegate completions bash > ~/.local/share/bash-completion/completions/tidegate\n  tidegate completions fish > ~/.config/fish/completions/tidegate.fish"

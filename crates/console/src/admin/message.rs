@@ -86,9 +86,16 @@ async fn show(
 ) -> Result<Json<Value>, Refusal> {
     let id = journal_id(id)?;
     let clinical = of(server)?;
-    let entry = clinical.journal.read(id).await?.ok_or(Error::NotFound("message"))?;
-    let later = clinical.acknowledgments.given(id).await?;
     let detail = clinical.messages.detail(id).await?;
+    let Some(entry) = clinical.journal.read(id).await? else {
+        let known = detail.as_ref().map(|detail| &detail.row);
+        let Some(row) = known else { return Err(Error::NotFound("message").into()) };
+        return match clinical.retention.is_dropped(row.received_us).await? {
+            true => Err(Refusal::dropped()),
+            false => Err(Error::NotFound("message").into()),
+        };
+    };
+    let later = clinical.acknowledgments.given(id).await?;
     let resources = read_resources(server, detail.as_ref()).await?;
     record(server, clinical, client, peer, &entry, &resources, reason).await?;
     let parts = clinical.clone();

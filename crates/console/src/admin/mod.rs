@@ -10,6 +10,7 @@ mod dry_run;
 mod message;
 mod refusal;
 mod replay;
+mod retention;
 mod search;
 mod token;
 
@@ -45,7 +46,7 @@ pub(crate) const REPLAY_MESSAGES_MAX: usize = 1_000;
 const DRY_RUN_MESSAGES_MAX: usize = 50;
 
 /// Method, path, what it does.
-const ROUTES: [(&str, &str, &str); 6] = [
+const ROUTES: [(&str, &str, &str); 11] = [
     ("GET", "/admin", "this list"),
     (
         "POST",
@@ -60,6 +61,15 @@ const ROUTES: [(&str, &str, &str); 6] = [
         "process the messages of a query again, or tell what that would change: {\"query\": \"reason:unsupported-type\", \"dry_run\": true}",
     ),
     ("POST", "/admin/replay/outcomes", "what became of requests: {\"messages\": [\"<id>\"]}"),
+    ("GET", "/admin/retention", "the months of the journal: what goes, and what keeps the rest"),
+    ("POST", "/admin/retention/apply", "drop what goes: {}"),
+    ("GET", "/admin/holds", "legal holds that stand, with the months that each keeps"),
+    (
+        "POST",
+        "/admin/holds",
+        "keep a month, or all months of a patient's number: {\"month\": \"2026-01\", \"reason\": \"litigation\"}",
+    ),
+    ("POST", "/admin/holds/{hold}/release", "end a hold: {\"reason\": \"ended\"}"),
 ];
 
 /// The API, to be merged at the root.
@@ -71,6 +81,10 @@ pub(crate) fn router(server: &Arc<Server>) -> Router<Arc<Server>> {
         .route("/messages/{id}/reveal", post(message::revealed))
         .route("/replay", post(replay::replay))
         .route("/replay/outcomes", post(replay::outcomes))
+        .route("/retention", get(retention::plan))
+        .route("/retention/apply", post(retention::apply))
+        .route("/holds", get(retention::holds).post(retention::place))
+        .route("/holds/{hold}/release", post(retention::release))
         .fallback(async || Refusal::unknown_route())
         .method_not_allowed_fallback(async || Refusal::method())
         .layer(from_fn_with_state(server.clone(), token::require))

@@ -52,6 +52,13 @@ impl Refusal {
         )
     }
 
+    pub(crate) fn dropped() -> Self {
+        let cause = "the bytes of this message were dropped by retention";
+        let fix =
+            "POST /admin/messages/search tells what came of it; the ledger tells when its month was dropped";
+        Self::new(StatusCode::GONE, "dropped", cause, fix)
+    }
+
     pub(crate) fn method() -> Self {
         let cause = "this route does not take this method";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", cause, "GET /admin lists the routes")

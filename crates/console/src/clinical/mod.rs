@@ -38,7 +38,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use store::{Accesses, Acknowledgments, Journal, Messages, Outbox, PatientIndex, Statistics};
+use store::{
+    Accesses, Acknowledgments, Journal, Messages, Outbox, PatientIndex, Retention, Statistics,
+};
 use uuid::Uuid;
 
 pub(crate) use crate::clinical::badge::{acknowledgment, badge, delivery};
@@ -75,6 +77,10 @@ pub struct Clinical {
     pub journal: Arc<dyn Journal>,
     /// Acknowledgments given later.
     pub acknowledgments: Arc<dyn Acknowledgments>,
+    /// Months of the journal, and holds on them.
+    pub retention: Arc<dyn Retention>,
+    /// How many whole months of the journal stay; `None`: all.
+    pub journal_months: Option<u32>,
     /// The package in force, for the trace; an `Arc<mapping::Package>` fits.
     pub package: Arc<dyn Translate>,
     /// Why a resource may go where.

@@ -97,6 +97,14 @@ const TABLE: &[(&str, Words)] = &[
         ),
     ),
     (
+        "journal-incomplete",
+        held(
+            "Its patients cannot be derived again",
+            "What this message changes needs every message of its patients, and bytes of some were dropped by retention. Nothing was changed.",
+            "Correct the records at their source, which sends the change as new messages; or restore the months from a backup, then reprocess.",
+        ),
+    ),
+    (
         "cannot-be-applied",
         held(
             "It could not be applied",
@@ -239,6 +247,7 @@ mod tests {
             "payload, \"",
             "RELEASE_REFUSED: &str = \"",
             "TOO_MANY_PATIENTS: &str = \"",
+            "JOURNAL_INCOMPLETE: &str = \"",
             "Self::Quarantined(\"",
         ];
         let mut found = std::collections::BTreeSet::new();

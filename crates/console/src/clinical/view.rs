@@ -216,9 +216,11 @@ async fn show(
 ) -> Result<Response, Error> {
     let id = journal_id(id)?;
     let clinical = of(server)?;
-    let entry = clinical.journal.read(id).await?.ok_or(Error::NotFound("message"))?;
-    let later = clinical.acknowledgments.given(id).await?;
     let detail = clinical.messages.detail(id).await?;
+    let Some(entry) = clinical.journal.read(id).await? else {
+        return dropped(server, session, peer, detail.ok_or(Error::NotFound("message"))?).await;
+    };
+    let later = clinical.acknowledgments.given(id).await?;
     let beside = beside(clinical, &entry, &choice).await?;
     let resources = read_resources(server, detail.as_ref()).await?;
     record(server, clinical, session, peer, id, &resources, reason.map(|(code, _)| code)).await?;
@@ -246,6 +248,32 @@ async fn show(
         reason_code: reason.map_or("", |(code, _)| code),
         reasons: REASONS,
     })
+}
+
+/// A message whose bytes retention dropped: what is known of it still.
+async fn dropped(
+    server: &Server,
+    session: &Session,
+    peer: Peer,
+    detail: MessageDetail,
+) -> Result<Response, Error> {
+    let clinical = of(server)?;
+    let (row, written) = (&detail.row, detail.resources.len());
+    if !clinical.retention.is_dropped(row.received_us).await? {
+        return Err(Error::NotFound("message"));
+    }
+    let resources = read_resources(server, Some(&detail)).await?;
+    record(server, clinical, session, peer, row.id, &resources, None).await?;
+    let text = format!(
+        "Its bytes were dropped by retention, with their month of the journal; the ledger has the record. Received {} \
+         by {} as {}; it is {} and wrote {written} versions of resources.",
+        instant(row.received_us).exact,
+        row.channel,
+        row.message_type,
+        badge(row.state).word
+    );
+    let frame = Frame::of(server, session, &format!("Message {}", row.id.0));
+    html(&Notice { frame, text, link: Some(("/live".to_owned(), "The live list")), explains_sign_in: false })
 }
 
 async fn beside(clinical: &Clinical, entry: &Entry, choice: &Choice) -> Result<Beside, Error> {

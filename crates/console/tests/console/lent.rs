@@ -5,8 +5,9 @@ use audit::Record;
 use console::{Difference, DryRun, DryRunError, Foreseen, Outcome, Route, Routing, RuleTried};
 use serde_json::Value;
 use store::{
-    Accesses, Cause, Delivery, DeliveryRow, Effect, Entry, JournalId, Key, LedgerRow, MessageState, Micros,
-    NewDelivery, Outbox, PATIENT_KEY, ResourceBody, ResourceVersion, Result, Sealed, Settlement, WriteSet,
+    Accesses, Cause, Delivery, DeliveryRow, Dropped, Effect, Entry, Hold, JournalId, JournalMonth, Key,
+    LedgerRow, MessageState, Micros, NewDelivery, Outbox, PATIENT_KEY, ResourceBody, ResourceVersion, Result,
+    Retention, Sealed, Settlement, Verified, WriteSet,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -138,5 +139,44 @@ impl Outbox for Node {
     }
     fn queued(&self) -> watch::Receiver<i64> {
         watch::channel(0).1
+    }
+}
+
+#[async_trait]
+impl Retention for Node {
+    async fn months(&self, _: Micros, _: Option<u32>) -> Result<Vec<JournalMonth>> {
+        Ok(Vec::new())
+    }
+
+    async fn survey(&self, _: &str) -> Result<Dropped> {
+        Err(store::Error::NotFound)
+    }
+
+    async fn drop_month(&self, _: Dropped, _: Micros, _: audit::Record) -> Result<()> {
+        Err(store::Error::NotFound)
+    }
+
+    async fn is_dropped(&self, _: Micros) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn patients_of(&self, _: &str) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    async fn place_hold(&self, _: Hold, _: audit::Record) -> Result<i64> {
+        Err(store::Error::NotFound)
+    }
+
+    async fn holds(&self) -> Result<Vec<Hold>> {
+        Ok(Vec::new())
+    }
+
+    async fn release_hold(&self, _: i64, _: &str, _: Micros, _: audit::Record) -> Result<()> {
+        Err(store::Error::NotFound)
+    }
+
+    async fn verify_month(&self, _: &str) -> Result<Verified> {
+        Err(store::Error::NotFound)
     }
 }

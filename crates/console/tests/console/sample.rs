@@ -395,6 +395,8 @@ pub fn clinical(node: &Arc<Node>) -> Clinical {
         reviews: node.clone(),
         journal: node.clone(),
         acknowledgments: node.clone(),
+        retention: node.clone(),
+        journal_months: None,
         package: node.clone(),
         route: node.clone(),
         accesses: node.clone(),

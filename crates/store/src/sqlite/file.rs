@@ -46,6 +46,7 @@ pub(super) const CLINICAL: Schema = Schema {
         include_str!("../migrations/clinical_0004_withdrawal.sql"),
         include_str!("../migrations/clinical_0005_console.sql"),
         include_str!("../migrations/node_0003_search.sql"),
+        include_str!("../migrations/clinical_0006_retention.sql"),
     ],
 };
 pub(super) const PORTAL: Schema = Schema {
@@ -147,7 +148,7 @@ fn restrict(_path: &Path, _mode: u32) -> Result<()> {
 }
 
 /// Makes the names in a folder durable.
-fn sync_folder(folder: &Path) -> Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> Result<()> {
     if cfg!(unix) && !folder.as_os_str().is_empty() {
         std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(of_io)?;
     }

@@ -24,6 +24,8 @@ mod node;
 mod outbox;
 mod queue;
 mod resources;
+#[cfg(feature = "clinical")]
+mod retention;
 mod rows;
 mod search;
 #[cfg(feature = "clinical")]
@@ -109,7 +111,15 @@ impl Sqlite {
         file::make_folder(folder)?;
         let lock = file::lock(folder)?;
         let path = folder.join("node.db");
-        let connection = file::open_writer(&path, schema(role)?, settings).await?;
+        #[cfg_attr(
+            not(feature = "clinical"),
+            allow(unused_mut, reason = "only the journal's drops are finished")
+        )]
+        let mut connection = file::open_writer(&path, schema(role)?, settings).await?;
+        #[cfg(feature = "clinical")]
+        if role == Role::Clinical {
+            retention::finish_drops(&folder.join("journal"), &mut connection).await?;
+        }
         let condition = Arc::new(watch::channel(Condition::default()).0);
         let watched = |kind| Watched::new(kind, &condition);
         let load = Arc::new(Load::new(watched(Kind::Node)));
@@ -208,6 +218,12 @@ impl Sqlite {
             Role::Clinical => Ok(()),
             Role::Portal => Err(fault::unavailable("this role has no messages")),
         }
+    }
+
+    /// The highest journal position whose effects are durable.
+    #[cfg(feature = "clinical")]
+    fn published_through(&self) -> i64 {
+        self.published.processed.borrow().0
     }
 
     /// Queues a job of the writer of `node.db` and waits for its commit.

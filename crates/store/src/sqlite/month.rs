@@ -32,6 +32,40 @@ impl Month {
         (month.file_name() == name && (1..=12).contains(&month.month)).then_some(month)
     }
 
+    /// Reads `YYYY-MM`.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::of_file_name(&format!("{name}.db"))
+    }
+
+    /// `YYYY-MM`.
+    pub fn name(self) -> String {
+        format!("{:04}-{:02}", self.year, self.month)
+    }
+
+    /// How many months it lies before another; negative when after.
+    pub fn before(self, other: Self) -> i64 {
+        (other.year - self.year) * 12 + other.month - self.month
+    }
+
+    /// Its first instant, and the first of the next month.
+    pub fn span(self) -> (Micros, Micros) {
+        let next = match self.month {
+            12 => Self { year: self.year + 1, month: 1 },
+            month => Self { year: self.year, month: month + 1 },
+        };
+        (self.first_instant(), next.first_instant())
+    }
+
+    /// The reverse of [`Month::of`]: days from the first of March of its era.
+    fn first_instant(self) -> Micros {
+        let year = self.year - i64::from(self.month <= 2);
+        let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+        let shifted = (self.month + 9) % 12;
+        let day_of_year = (153 * shifted + 2) / 5;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        (era * 146_097 + day_of_era - 719_468) * MICROS_PER_DAY
+    }
+
     /// `YYYY-MM.db`.
     pub fn file_name(self) -> String {
         format!("{:04}-{:02}.db", self.year, self.month)
@@ -68,6 +102,8 @@ mod tests {
                 let follows = (month.year, month.month) == (last.year, last.month + 1)
                     || (month.year, month.month, last.month) == (last.year + 1, 1, 12);
                 assert!(follows, "{last:?} {month:?}");
+                assert_eq!(last.span().1, day * MICROS_PER_DAY);
+                assert_eq!((month.span().0, last.before(month)), (day * MICROS_PER_DAY, 1));
             }
             last = month;
         }

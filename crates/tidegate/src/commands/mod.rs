@@ -26,6 +26,8 @@ mod node_api;
 mod output;
 #[cfg(feature = "clinical")]
 mod replay;
+#[cfg(feature = "clinical")]
+mod retention;
 mod run;
 #[cfg(feature = "clinical")]
 mod send;
@@ -62,6 +64,12 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Msg(args) => runtime()?.block_on(message::run(args)),
         #[cfg(feature = "clinical")]
         Command::Replay(args) => runtime()?.block_on(replay::run(args)),
+        #[cfg(feature = "clinical")]
+        Command::Retention(args) => runtime()?.block_on(retention::retention(args)),
+        #[cfg(feature = "clinical")]
+        Command::Hold(args) => runtime()?.block_on(retention::hold(args)),
+        #[cfg(feature = "clinical")]
+        Command::Journal(args) => runtime()?.block_on(retention::journal(args)),
         Command::Audit(args) => runtime()?.block_on(audit::run(args)),
         #[cfg(feature = "clinical")]
         Command::Listen(args) => runtime()?.block_on(listen::run(args)),

@@ -95,6 +95,10 @@ fn check(config: &Config, place: &str) -> Vec<Problem> {
         let cause = format!("`{}` names two channels", pair.first().unwrap_or(&""));
         wrong("mllp, folders", &cause, "give each channel a name of its own");
     }
+    if config.retention.is_some_and(|retention| retention.journal_months == 0) {
+        let fix = "use 1 at least: repetitions are known by the current and the previous month";
+        wrong("retention.journal_months", "is 0", fix);
+    }
     match config.role {
         Role::Clinical => {
             if config.mappings.is_none() {
@@ -107,6 +111,9 @@ fn check(config: &Config, place: &str) -> Vec<Problem> {
         Role::Portal => {
             if config.link.is_none() {
                 wrong("link", "is missing", "add `link: {listen: …, destination: …, region: …}`");
+            }
+            if config.retention.is_some() {
+                wrong("retention", "belongs to the clinical role", "remove it: a cloud node has no journal");
             }
             if config.demo {
                 wrong("demo", "belongs to the clinical role", "remove it");
@@ -249,6 +256,14 @@ mod tests {
         ] {
             assert!(problems(&beyond).iter().any(|p| p.place.ends_with("demo")), "{beyond}");
         }
+    }
+
+    #[test]
+    fn retention_keeps_a_month_at_least() {
+        assert_eq!(problems(&format!("{CLINICAL}retention: {{journal_months: 1}}\n")), []);
+        let none = problems(&format!("{CLINICAL}retention: {{journal_months: 0}}\n"));
+        assert!(none.iter().any(|p| p.place.ends_with("journal_months")), "{none:?}");
+        assert!(!problems(&format!("{CLINICAL}retention: {{}}\n")).is_empty());
     }
 
     #[test]

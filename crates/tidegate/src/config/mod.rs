@@ -45,6 +45,9 @@ pub struct Config {
     /// The listener that on-prem nodes dial (portal role).
     #[serde(default)]
     pub link: Option<LinkListener>,
+    /// How long the journal keeps what came in (clinical role); absent: for ever.
+    #[serde(default)]
+    pub retention: Option<Retention>,
     /// Logging.
     #[serde(default)]
     pub log: Log,
@@ -258,6 +261,14 @@ pub struct LinkListener {
     pub destination: String,
     /// Region in which this node stores.
     pub region: String,
+}
+
+/// How long the journal keeps what came in. What is on hold, waits or is owed stays whatever its age.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// Whole months before the current one that stay, 1 at least; older ones are dropped.
+    pub journal_months: u32,
 }
 
 /// Logging: to stderr, route templates and ids only.

@@ -49,6 +49,10 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     let background = Background::start()?;
     tasks.spawn_on(pipeline.run(stopped.clone()), background.handle());
     start_deliveries(config, &keys, &store, &policy, &profiles, &stopped, &mut tasks)?;
+    if let Some(retention) = config.retention {
+        let keep = retention.journal_months;
+        tasks.spawn(super::retention::run(store.clone(), config.node.clone(), keep, stopped.clone()));
+    }
     listeners.apply(&config.mllp).await?;
     start_folders(config, &receivers, &stopped, &mut tasks)?;
     let metrics = Arc::new(rest::Metrics::new("clinical"));
@@ -281,6 +285,8 @@ fn router(
         reviews: store.clone(),
         journal: store.clone(),
         acknowledgments: store.clone(),
+        retention: store.clone(),
+        journal_months: config.retention.map(|retention| retention.journal_months),
         package: package.clone(),
         route: Arc::new(Routes(Arc::clone(policy))),
         accesses: store.clone(),

@@ -22,6 +22,8 @@ mod portal;
 mod rehearsal;
 mod reload;
 #[cfg(feature = "clinical")]
+mod retention;
+#[cfg(feature = "clinical")]
 mod routes;
 mod sampler;
 mod sealer;

@@ -125,6 +125,16 @@ impl Files {
         self.months.read().unwrap_or_else(PoisonError::into_inner).get(&month).cloned()
     }
 
+    /// The folder of the files.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Takes a month out.
+    pub fn forget(&self, month: Month) -> Option<Arc<MonthFile>> {
+        self.months.write().unwrap_or_else(PoisonError::into_inner).remove(&month)
+    }
+
     /// Every file, newest month first.
     pub fn newest_first(&self) -> Vec<Arc<MonthFile>> {
         self.months.read().unwrap_or_else(PoisonError::into_inner).values().rev().cloned().collect()

@@ -5,6 +5,7 @@ mod files;
 mod later;
 mod marks;
 mod month_writer;
+mod months;
 mod read;
 mod write;
 
@@ -17,6 +18,7 @@ use tokio::sync::watch;
 use self::files::Files;
 use self::later::Give;
 use self::marks::Salt;
+pub(super) use self::months::remove_files;
 use self::write::{Append, Request, Writer};
 use super::Sqlite;
 use super::codes::message_state;

@@ -109,6 +109,12 @@ fn overlaps(file: &MonthFile, from_us: Micros, until_us: Micros) -> bool {
     from && (until_us == Micros::MAX || file.month <= Month::of(until_us))
 }
 
+/// Whether the entry at a position is what was written; `false` when it is not there any more.
+pub(super) async fn one(file: &MonthFile, seq: i64, salt: &Salt) -> Result<bool> {
+    let found = page(file, Micros::MIN, Micros::MAX, Seq(seq - 1), 1, salt).await?;
+    Ok(found.first().is_some_and(|entry| entry.seq.0 == seq))
+}
+
 async fn page(
     file: &MonthFile,
     from_us: Micros,

@@ -48,6 +48,8 @@ pub(super) enum Request {
     Give(Box<Give>),
     /// Note the outcome of an acknowledgment given later.
     Note { id: JournalId, stage: AckStage, outcome: AckOutcome },
+    /// Remove a month that retention dropped.
+    Remove { month: Month, reply: Reply<()> },
 }
 
 /// An arrival that waits for its commit.
@@ -63,7 +65,7 @@ impl Weighted for Request {
         match self {
             Self::Append(append) => (1, append.arrival.bytes.len()),
             Self::Give(give) => (1, give.given.bytes.len()),
-            Self::Settle { .. } | Self::Note { .. } => (1, 0),
+            Self::Settle { .. } | Self::Note { .. } | Self::Remove { .. } => (1, 0),
         }
     }
 }
@@ -146,6 +148,10 @@ impl Writer {
                 Request::Settle { id, outcome } => self.settle(id, None, outcome).await,
                 Request::Note { id, stage, outcome } => self.settle(id, Some(stage), outcome).await,
                 Request::Give(give) => self.place(*give).await,
+                Request::Remove { month, reply } => {
+                    let removed = self.remove(month).await;
+                    answer(reply, removed);
+                }
             }
         }
         while let Some(first) = appends.first() {
@@ -156,6 +162,16 @@ impl Writer {
             self.append(month, std::mem::replace(&mut appends, rest)).await;
         }
         self.write_gives().await;
+    }
+
+    /// Closes a month and removes its file. Nothing that waits may make it anew.
+    async fn remove(&mut self, month: Month) -> Result<()> {
+        self.outcomes.retain(|(of, ..)| *of != month);
+        self.recent.forget(month);
+        if let Some(at) = self.months.iter().position(|open| open.month() == month) {
+            self.months.remove(at).close().await;
+        }
+        self.files.remove(month).await
     }
 
     async fn locate(&self, id: JournalId) -> Result<Option<(Month, i64)>> {
@@ -420,6 +436,10 @@ struct Recent {
 impl Recent {
     fn get(&self, id: JournalId) -> Option<(Month, i64)> {
         self.places.get(&id.0).copied()
+    }
+
+    fn forget(&mut self, month: Month) {
+        self.places.retain(|_, (of, _)| *of != month);
     }
 
     fn put(&mut self, id: JournalId, place: (Month, i64)) {

@@ -1,0 +1,365 @@
+//! Retention over the files of the journal, with holds and drops in `node.db`.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use sqlx::{Row, SqliteConnection};
+
+use super::Sqlite;
+use super::codes::{delivery_state_number, message_state_number, unsigned};
+use super::journal;
+use super::month::Month;
+use super::node::prepare::PreparedRecord;
+use super::node::state::State;
+use super::node::writer::Job;
+use super::queue::{Reply, answer};
+use crate::{
+    DeliveryState, Dropped, Error, Hold, HoldOn, JournalMonth, KeptFor, MessageState, Micros, Result,
+    Retention, Seq, Verified,
+};
+
+/// Kind of the key that holds a patient's number.
+const PATIENT_NUMBER: &str = "patient-id";
+/// All ids of the patients of a number: of its messages, whoever they were merged into, and all merged into those.
+const PATIENTS: &str = "WITH RECURSIVE
+    told (id) AS (SELECT DISTINCT p.patient FROM message_keys k JOIN message_patients p ON p.seq = k.seq
+        WHERE k.value = ?1 AND k.kind = ?2),
+    top (id) AS (SELECT id FROM told UNION SELECT a.patient FROM patient_aliases a JOIN top ON a.alias = top.id),
+    same (id) AS (SELECT id FROM top UNION SELECT a.alias FROM patient_aliases a JOIN same ON a.patient = same.id)";
+
+#[async_trait]
+impl Retention for Sqlite {
+    async fn months(&self, now_us: Micros, keep_months: Option<u32>) -> Result<Vec<JournalMonth>> {
+        let mut months = self.journal_months()?;
+        let newest = months.iter().map(|month| month.month).max();
+        months.sort_by_key(|month| month.month);
+        let held = self.held_months().await?;
+        let mut connection = self.node.acquire().await?;
+        let mut found = Vec::with_capacity(months.len());
+        for file in months {
+            let mut kept = Vec::new();
+            match keep_months {
+                None => kept.push((KeptFor::Ever, 1)),
+                Some(keep) if file.month.before(Month::of(now_us)) <= i64::from(keep.max(1)) => {
+                    kept.push((KeptFor::Recent, 1));
+                }
+                Some(_) => {}
+            }
+            kept.extend((newest == Some(file.month)).then_some((KeptFor::Newest, 1)));
+            let holds: Vec<i64> =
+                held.iter().filter(|(month, _)| *month == file.month).map(|(_, hold)| *hold).collect();
+            let mut add = |why, count: u64| kept.extend((count > 0).then_some((why, count)));
+            add(KeptFor::Hold, u64::try_from(holds.len()).unwrap_or(u64::MAX));
+            let unapplied = file.last.saturating_sub(self.published_through().max(file.first - 1)).max(0);
+            add(KeptFor::Unapplied, unsigned(unapplied)?);
+            add(KeptFor::Quarantined, self.open_in_quarantine(file.month, &mut connection).await?);
+            add(KeptFor::Undelivered, undelivered(file.month, &mut connection).await?);
+            add(KeptFor::Promised, self.promised_in(file.month).await?);
+            found.push(JournalMonth {
+                month: file.month.name(),
+                first: Seq(file.first),
+                last: Seq(file.last),
+                bytes: file.bytes,
+                kept,
+                holds,
+            });
+        }
+        Ok(found)
+    }
+
+    async fn survey(&self, month: &str) -> Result<Dropped> {
+        self.survey_month(Month::of_name(month).ok_or(Error::NotFound)?).await
+    }
+
+    async fn drop_month(&self, dropped: Dropped, now_us: Micros, record: audit::Record) -> Result<()> {
+        let month = Month::of_name(&dropped.month).ok_or(Error::NotFound)?;
+        let quarantined = quarantined(month, &mut *self.node.acquire().await?).await?.len();
+        let record = PreparedRecord::new(&record);
+        self.job(|reply| Drop { month, dropped, quarantined, now_us, record, reply }).await?;
+        self.remove_month(month).await?;
+        self.job(|reply| FileGone { month, reply }).await
+    }
+
+    async fn is_dropped(&self, received_us: Micros) -> Result<bool> {
+        let found: i64 = sqlx::query_scalar("SELECT count(*) FROM journal_drops WHERE month = ?")
+            .bind(Month::of(received_us).name())
+            .fetch_one(&self.node)
+            .await?;
+        Ok(found > 0)
+    }
+
+    async fn patients_of(&self, value: &str) -> Result<Vec<String>> {
+        let sql = sqlx::AssertSqlSafe(format!("{PATIENTS} SELECT id FROM same ORDER BY id"));
+        Ok(sqlx::query_scalar(sql).bind(value).bind(PATIENT_NUMBER).fetch_all(&self.node).await?)
+    }
+
+    async fn place_hold(&self, hold: Hold, record: audit::Record) -> Result<i64> {
+        let record = PreparedRecord::new(&record);
+        self.job(|reply| PlaceHold { hold, record, made: 0, reply }).await
+    }
+
+    async fn holds(&self) -> Result<Vec<Hold>> {
+        holds(&mut *self.node.acquire().await?).await
+    }
+
+    async fn release_hold(&self, hold: i64, by: &str, at_us: Micros, record: audit::Record) -> Result<()> {
+        let (by, record) = (by.to_owned(), PreparedRecord::new(&record));
+        self.job(|reply| ReleaseHold { hold, by, at_us, record, reply }).await
+    }
+
+    async fn verify_month(&self, month: &str) -> Result<Verified> {
+        self.verify(Month::of_name(month).ok_or(Error::NotFound)?).await
+    }
+}
+
+impl Sqlite {
+    /// The months that holds keep, with the hold.
+    async fn held_months(&self) -> Result<Vec<(Month, i64)>> {
+        held(&mut *self.node.acquire().await?).await
+    }
+
+    /// Messages of a month that wait in quarantine; what was refused waits for nobody.
+    async fn open_in_quarantine(&self, month: Month, connection: &mut SqliteConnection) -> Result<u64> {
+        let mut open = 0;
+        for seq in quarantined(month, connection).await? {
+            open += u64::from(!self.is_refused(month, seq).await?);
+        }
+        Ok(open)
+    }
+}
+
+async fn holds(connection: &mut SqliteConnection) -> Result<Vec<Hold>> {
+    let rows = sqlx::query(
+        "SELECT hold, month, patient, reason, placed_by, placed_us FROM journal_holds
+         WHERE released_us IS NULL ORDER BY hold",
+    )
+    .fetch_all(connection)
+    .await?;
+    let read = |row: &sqlx::sqlite::SqliteRow| {
+        let on = match (row.try_get::<Option<String>, _>(1)?, row.try_get::<Option<String>, _>(2)?) {
+            (Some(month), None) => HoldOn::Month(month),
+            (None, Some(patient)) => HoldOn::Patient(patient),
+            _ => return Err(Error::Corrupt("a hold")),
+        };
+        let (reason, placed_by, placed_us) = (row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
+        Ok(Hold { hold: row.try_get(0)?, on, reason, placed_by, placed_us })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Each month that a hold keeps, with the hold.
+async fn held(connection: &mut SqliteConnection) -> Result<Vec<(Month, i64)>> {
+    let mut held = Vec::new();
+    for Hold { hold, on, .. } in holds(connection).await? {
+        match on {
+            HoldOn::Month(month) => held.extend(Month::of_name(&month).map(|month| (month, hold))),
+            HoldOn::Patient(value) => {
+                let sql = format!(
+                    "{PATIENTS} SELECT received_us FROM messages WHERE seq IN
+                        (SELECT m.seq FROM same CROSS JOIN message_patients m ON m.patient = same.id)
+                     UNION SELECT m.received_us FROM message_keys k JOIN messages m ON m.seq = k.seq
+                        WHERE k.value = ?1 AND k.kind = ?2"
+                );
+                let received: Vec<i64> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+                    .bind(value)
+                    .bind(PATIENT_NUMBER)
+                    .fetch_all(&mut *connection)
+                    .await?;
+                held.extend(received.into_iter().map(|at| (Month::of(at), hold)));
+            }
+        }
+    }
+    held.sort_unstable();
+    held.dedup();
+    Ok(held)
+}
+
+/// Positions of the messages of a month that are in quarantine or error and not resolved.
+async fn quarantined(month: Month, connection: &mut SqliteConnection) -> Result<Vec<i64>> {
+    let (from, until) = month.span();
+    Ok(sqlx::query_scalar(
+        "SELECT seq FROM messages WHERE state IN (?, ?) AND resolved_by IS NULL
+         AND received_us >= ? AND received_us < ? ORDER BY seq",
+    )
+    .bind(message_state_number(MessageState::Quarantined))
+    .bind(message_state_number(MessageState::Error))
+    .bind(from)
+    .bind(until)
+    .fetch_all(connection)
+    .await?)
+}
+
+/// Deliveries of a month's messages that are pending or were given up.
+async fn undelivered(month: Month, connection: &mut SqliteConnection) -> Result<u64> {
+    let (from, until) = month.span();
+    let count: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM deliveries d JOIN messages m ON m.seq = d.seq WHERE d.state IN (?, ?)
+         AND m.received_us >= ? AND m.received_us < ?",
+    )
+    .bind(delivery_state_number(DeliveryState::Pending))
+    .bind(delivery_state_number(DeliveryState::Dead))
+    .bind(from)
+    .bind(until)
+    .fetch_one(connection)
+    .await?;
+    unsigned(count)
+}
+
+/// Finishes drops that a process began and did not end: their records are written, their files are to go.
+pub(super) async fn finish_drops(folder: &Path, connection: &mut SqliteConnection) -> Result<()> {
+    let open: Vec<String> = sqlx::query_scalar("SELECT month FROM journal_drops WHERE file_gone = 0")
+        .fetch_all(&mut *connection)
+        .await?;
+    for month in open.iter().filter_map(|month| Month::of_name(month)) {
+        journal::remove_files(folder, month)?;
+        file_gone(month, connection).await?;
+        tracing::info!(month = month.name(), "the file of a dropped month was removed at the start");
+    }
+    Ok(())
+}
+
+async fn file_gone(month: Month, connection: &mut SqliteConnection) -> Result<()> {
+    sqlx::query("UPDATE journal_drops SET file_gone = 1 WHERE month = ?")
+        .bind(month.name())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+struct Drop {
+    month: Month,
+    dropped: Dropped,
+    /// In quarantine when it was looked at, the refused included.
+    quarantined: usize,
+    now_us: Micros,
+    record: PreparedRecord,
+    reply: Reply<()>,
+}
+
+#[async_trait]
+impl Job for Drop {
+    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+        // Asked again in the transaction: what keeps it may have come since.
+        let is_held = held(connection).await?.iter().any(|(month, _)| *month == self.month);
+        let quarantined = quarantined(self.month, connection).await?.len();
+        let is_kept = is_held || quarantined != self.quarantined;
+        if is_kept
+            || undelivered(self.month, connection).await? > 0
+            || state.counters.applied < self.dropped.last.0
+        {
+            return Err(Error::Conflict("the month is kept"));
+        }
+        let Dropped { entries, last, digest, .. } = &self.dropped;
+        sqlx::query(
+            "INSERT INTO journal_drops (month, entries, last, digest, dropped_us, file_gone)
+             VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT (month) DO UPDATE SET file_gone = 0",
+        )
+        .bind(self.month.name())
+        .bind(i64::try_from(*entries).unwrap_or(i64::MAX))
+        .bind(last.0)
+        .bind(digest.to_vec())
+        .bind(self.now_us)
+        .execute(&mut *connection)
+        .await?;
+        state.write_records(std::iter::once(self.record.clone()), connection).await
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<()>) {
+        answer(self.reply, outcome);
+    }
+
+    fn weight(&self) -> (usize, usize) {
+        (2, self.record.bytes.len())
+    }
+}
+
+struct FileGone {
+    month: Month,
+    reply: Reply<()>,
+}
+
+#[async_trait]
+impl Job for FileGone {
+    async fn run(&mut self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+        file_gone(self.month, connection).await
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<()>) {
+        answer(self.reply, outcome);
+    }
+
+    fn weight(&self) -> (usize, usize) {
+        (1, 0)
+    }
+}
+
+struct PlaceHold {
+    hold: Hold,
+    record: PreparedRecord,
+    made: i64,
+    reply: Reply<i64>,
+}
+
+#[async_trait]
+impl Job for PlaceHold {
+    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+        let (month, patient) = match &self.hold.on {
+            HoldOn::Month(month) => (Some(month), None),
+            HoldOn::Patient(value) => (None, Some(value)),
+        };
+        let made = sqlx::query(
+            "INSERT INTO journal_holds (month, patient, reason, placed_by, placed_us) VALUES (?, ?, ?, ?, ?)",
+        )
+        .bind(month)
+        .bind(patient)
+        .bind(&self.hold.reason)
+        .bind(&self.hold.placed_by)
+        .bind(self.hold.placed_us)
+        .execute(&mut *connection)
+        .await?;
+        self.made = made.last_insert_rowid();
+        state.write_records(std::iter::once(self.record.clone()), connection).await
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<()>) {
+        answer(self.reply, outcome.map(|()| self.made));
+    }
+
+    fn weight(&self) -> (usize, usize) {
+        (2, self.record.bytes.len())
+    }
+}
+
+struct ReleaseHold {
+    hold: i64,
+    by: String,
+    at_us: Micros,
+    record: PreparedRecord,
+    reply: Reply<()>,
+}
+
+#[async_trait]
+impl Job for ReleaseHold {
+    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+        let released = sqlx::query(
+            "UPDATE journal_holds SET released_by = ?, released_us = ? WHERE hold = ? AND released_us IS NULL",
+        )
+        .bind(&self.by)
+        .bind(self.at_us)
+        .bind(self.hold)
+        .execute(&mut *connection)
+        .await?;
+        if released.rows_affected() == 0 {
+            return Err(Error::NotFound);
+        }
+        state.write_records(std::iter::once(self.record.clone()), connection).await
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<()>) {
+        answer(self.reply, outcome);
+    }
+
+    fn weight(&self) -> (usize, usize) {
+        (2, self.record.bytes.len())
+    }
+}
