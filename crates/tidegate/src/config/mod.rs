@@ -264,7 +264,7 @@ pub struct LinkListener {
 }
 
 /// How long the journal keeps what came in. What is on hold, waits or is owed stays whatever its age.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retention {
     /// Whole months before the current one that stay, 1 at least; older ones are dropped.

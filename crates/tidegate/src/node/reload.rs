@@ -81,6 +81,7 @@ fn keys_that_differ(old: &Config, new: &Config) -> Vec<&'static str> {
         profiles,
         destinations,
         link,
+        retention,
         log,
         demo,
     } = new;
@@ -95,6 +96,7 @@ fn keys_that_differ(old: &Config, new: &Config) -> Vec<&'static str> {
         ("profiles", *profiles != old.profiles),
         ("destinations", *destinations != old.destinations),
         ("link", *link != old.link),
+        ("retention", *retention != old.retention),
         ("log", *log != old.log),
         ("demo", *demo != old.demo),
     ];
