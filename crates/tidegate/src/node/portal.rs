@@ -55,8 +55,7 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
         #[cfg(feature = "clinical")]
         None,
     )?;
-    let (stop, stopped) = watch::channel(false);
-    let mut tasks = JoinSet::new();
+    let ((stop, stopped), mut tasks) = (watch::channel(false), JoinSet::new());
     super::watch_store(&store, &readiness, &stopped, &mut tasks);
     super::start_sampler(config, &store, &metrics, &stopped, &mut tasks);
     let router = rest::portal(fhir)
