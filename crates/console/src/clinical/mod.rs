@@ -38,9 +38,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use store::{
-    Accesses, Acknowledgments, Journal, Messages, Outbox, PatientIndex, Retention, Statistics,
-};
+use store::{Accesses, Acknowledgments, Journal, Messages, Outbox, PatientIndex, Retention, Statistics};
 use uuid::Uuid;
 
 pub(crate) use crate::clinical::badge::{acknowledgment, badge, delivery};
