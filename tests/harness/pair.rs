@@ -83,7 +83,7 @@ impl Pair {
         let (mut onprem_config, cloud_config) = (load("onprem.yaml"), load("cloud.yaml"));
         let proxy = Proxy::start(addresses.link).await;
         let dial = onprem_config.destinations.get_mut(DESTINATION).expect("init names the cloud");
-        dial.address = proxy.address.to_string();
+        dial.address = Some(proxy.address.to_string());
         Self { onprem_config, cloud_config, shown, addresses, proxy, onprem: None, cloud: None, folder }
     }
 

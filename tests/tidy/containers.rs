@@ -172,7 +172,7 @@ fn the_two_sides_share_a_network_and_nothing_else() {
     let address = cloud.networks["boundary"].ipv4_address.expect("the certificate is for a fixed address");
     assert!(address.to_string().starts_with(prefix), "{address} is not in {subnet}");
     let dialled = format!("{address}:{}", link.listen.port());
-    assert_eq!(here.destinations[&link.destination].address, dialled, "the two do not meet");
+    assert_eq!(here.destinations[&link.destination].address, Some(dialled), "the two do not meet");
     for (service, ports) in [
         (onprem, here.mllp.iter().map(|mllp| mllp.listen.port()).chain([here.http.listen.port()]).collect()),
         (cloud, BTreeSet::from([there.http.listen.port()])),

@@ -18,7 +18,7 @@ const EDGES: [(&str, &[&str]); 14] = [
     ("store", &["audit", "fhir"]),
     ("sources", &["hl7v2", "mllp", "store"]),
     ("pipeline", &["audit", "fhir", "hl7v2", "mapping", "residency", "store", "verifier"]),
-    ("delivery", &["audit", "fhir", "residency", "store"]),
+    ("delivery", &["audit", "fhir", "hl7v2", "mllp", "residency", "store"]),
     ("rest", &["audit", "fhir", "store", "verifier"]),
     ("console", &["audit", "fhir", "hl7v2", "mapping", "store"]),
     (

@@ -34,3 +34,24 @@ pub fn store_failed(destination: &str, error: &store::Error) {
 pub fn witness_failed(destination: &str, error: &LinkError) {
     tracing::warn!(destination, %error, "checkpoint not witnessed yet");
 }
+
+/// The partner of a destination cannot be reached, or broke off.
+pub fn partner_failed(destination: &str, error: &mllp::Error) {
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    tracing::warn!(destination, %error, cause, "partner not reached, messages wait");
+}
+
+/// A message was not taken and waits for its next try.
+pub fn forward_waits(destination: &str, delivery: Uuid, reason: &str) {
+    tracing::warn!(destination, %delivery, reason, "message not taken, its patient waits");
+}
+
+/// A message will not be sent again without a person.
+pub fn forward_dead(destination: &str, delivery: Uuid, reason: &str) {
+    tracing::error!(destination, %delivery, reason, "message given up");
+}
+
+/// A reply that answers nothing awaited; late, or not ours.
+pub fn reply_passed_over(destination: &str) {
+    tracing::info!(destination, "reply passed over");
+}

@@ -19,7 +19,7 @@ use crate::row::{self, Heading};
 use crate::state::State;
 use crate::stuck::Stuck;
 use crate::translate::{Translated, translate};
-use crate::{Environment, Error, Ports, apart, events};
+use crate::{Environment, Error, Ports, apart, events, forward};
 
 /// Journal entries translated and applied between two looks at reprocess requests.
 pub const BATCH_ENTRIES_MAX: usize = 256;
@@ -164,7 +164,8 @@ impl Pipeline {
                 self.state.clear();
                 foreseen = 0;
             }
-            let set = self.write_set(entry, translated).await?;
+            let mut set = self.write_set(entry, translated).await?;
+            forward::route(self.release.policy(), &self.environment, entry, &mut set)?;
             let is_derived_again = !set.decisions.is_empty();
             let apply = Arc::clone(&self.ports.apply);
             let mut commit: Commit = Box::pin(async move { apply.commit(set).await });
@@ -307,6 +308,7 @@ impl Pipeline {
             keys: row::keys(translation),
             aliases: identified.aliases,
             deliveries: outcome.deliveries,
+            forwards: Vec::new(),
             pseudonyms: outcome.pseudonyms,
             records,
             identifiers: identified.identifiers,
@@ -350,7 +352,8 @@ impl Pipeline {
         let package = Arc::clone(&self.package);
         let (message_type, sender) = (String::new(), String::new());
         let heading = Heading { entry: &entry, message_type, sender, package_hash: package.hash() };
-        let set = self.quarantine(&heading, "cannot-be-applied".to_owned(), None);
+        let mut set = self.quarantine(&heading, "cannot-be-applied".to_owned(), None);
+        forward::route(self.release.policy(), &self.environment, &entry, &mut set)?;
         Ok(self.ports.apply.commit(set).await?)
     }
 

@@ -15,6 +15,7 @@ pub mod derive;
 mod difference;
 mod events;
 mod follow;
+mod forward;
 mod id;
 mod identifiers;
 mod identity;

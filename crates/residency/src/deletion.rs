@@ -102,6 +102,7 @@ mod tests {
             zone: "z".into(),
             region: "US".into(),
             cloud,
+            form: crate::Form::Fhir,
             profile: Some("p".into()),
         }
     }

@@ -7,8 +7,10 @@
 //!
 //! Invariants:
 //! - [`Clinical`] has no `Serialize`, `Display` or `AsRef`; its `Debug` prints `[phi]`.
-//! - [`Released`] has three makers: [`release`] (with a [`verifier::Pass`] over the same bytes), [`release_deletion`] (type
-//!   and released id, no content) and [`reopen`] (with the seal of an earlier one).
+//! - [`Released`] for a cloud zone has three makers: [`release`] (with a [`verifier::Pass`] over the same bytes),
+//!   [`release_deletion`] (type and released id, no content) and [`reopen`] (with the seal of an earlier one).
+//! - [`Released`] for an on-prem zone, a message as it was received, has one: [`MessagePermit::release`], and a
+//!   [`MessagePermit`] comes from [`Policy::permit_message`] alone. Its seal is none: it cannot become the other kind.
 //! - A profile loads only when every element it can reach has exactly one decision; what has none never leaves.
 //! - Errors, diagnostics of resources and actions name elements, never values.
 //!
@@ -43,8 +45,8 @@ pub use deidentify::{Deidentified, ElementAction, Refusal};
 pub use deletion::{deletion, release_deletion};
 pub use diagnostic::Diagnostic;
 pub use policy::{
-    Consent, DESTINATION_SYSTEM, Decision, Destination, IDENTIFIED, LABEL_NORMAL, Labels, Policy, Tried,
-    label,
+    Consent, DESTINATION_SYSTEM, Decision, Denial, Destination, Form, IDENTIFIED, LABEL_NORMAL, Labels,
+    MessageFacts, MessagePermit, Policy, Tried, label,
 };
 pub use profile::Profile;
 pub use pseudonym::{Pseudonym, Pseudonyms, Subject};

@@ -3,6 +3,7 @@
 mod consent;
 mod explain;
 mod label;
+mod message;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,8 @@ use crate::profile::{Profile, content_hash};
 pub use consent::{Consent, DESTINATION_SYSTEM};
 pub use explain::Tried;
 pub use label::{LABEL_NORMAL, Labels, label};
+pub(crate) use message::MessageConditions;
+pub use message::{Denial, MessageFacts, MessagePermit};
 
 /// What a decision calls the profile of an on-prem destination that receives data as it is.
 pub const IDENTIFIED: &str = "identified";
@@ -46,8 +49,20 @@ pub struct Destination {
     pub region: String,
     /// Whether that zone is of kind `cloud`.
     pub cloud: bool,
-    /// De-identification profile; always there when `cloud`.
+    /// What it takes.
+    pub form: Form,
+    /// De-identification profile; always there when `cloud`, never with [`Form::Hl7v2`].
     pub profile: Option<String>,
+}
+
+/// What a destination takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Form {
+    /// Resources.
+    #[default]
+    Fhir,
+    /// HL7 v2 messages as they were received: on-prem only.
+    Hl7v2,
 }
 
 /// The answer for one resource and destination, with the rules that led to it.
@@ -62,7 +77,7 @@ pub enum Decision {
     },
     /// Stays.
     Deny {
-        /// `unknown-destination`, `unlabelled`, `rule-denies`, `no-rule-permits`.
+        /// `unknown-destination`, `not-fhir`, `unlabelled`, `rule-denies`, `no-rule-permits`.
         reason: &'static str,
         /// Ids of the rules that deny.
         rules: Vec<String>,
@@ -78,12 +93,19 @@ pub(crate) struct Rule {
     zones: Option<BTreeSet<String>>,
     types: Option<BTreeSet<fhir::ResourceType>>,
     labels: Option<BTreeSet<String>>,
+    /// A rule about messages; else about resources, or without `types` and `labels` about both.
+    message: Option<MessageConditions>,
 }
 
 impl Rule {
-    fn matches(&self, destination: &Destination, resource_type: fhir::ResourceType, labels: &Labels) -> bool {
+    fn reaches(&self, destination: &Destination) -> bool {
         self.destinations.as_ref().is_none_or(|ids| ids.contains(&destination.id))
             && self.zones.as_ref().is_none_or(|zones| zones.contains(&destination.zone))
+    }
+
+    fn matches(&self, destination: &Destination, resource_type: fhir::ResourceType, labels: &Labels) -> bool {
+        self.reaches(destination)
+            && self.message.is_none()
             && self.types.as_ref().is_none_or(|types| types.contains(&resource_type))
             && self.labels.as_ref().is_none_or(|named| labels.0.iter().any(|label| named.contains(label)))
     }
@@ -138,6 +160,9 @@ impl Policy {
         let Some(destination) = self.destinations.get(destination) else {
             return deny("unknown-destination", Vec::new());
         };
+        if destination.form != Form::Fhir {
+            return deny("not-fhir", Vec::new());
+        }
         if labels.0.is_empty() && self.unlabelled_denied {
             return deny("unlabelled", Vec::new());
         }

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use aws_lc_rs::{digest, hmac};
 use uuid::Uuid;
 
-use crate::clinical::Cloud;
+use crate::clinical::{Cloud, OnPrem};
 use crate::deidentify::Refusal;
 use crate::policy::{Decision, Destination};
 
@@ -27,7 +27,8 @@ impl fmt::Debug for SealingKey {
 }
 
 /// Bytes that may go to a zone. Made only by [`release`], which needs a [`verifier::Pass`] over the same bytes, by
-/// [`crate::release_deletion`], which takes no content, and by [`reopen`], which needs the seal of an earlier one.
+/// [`crate::release_deletion`], which takes no content, by [`reopen`], which needs the seal of an earlier one, and for
+/// on-prem zones alone by [`crate::MessagePermit::release`].
 ///
 /// ```compile_fail
 /// let made: residency::Released<residency::Cloud> = residency::Released::new(b"{}".to_vec());
@@ -46,7 +47,7 @@ pub struct Released<Zone> {
 }
 
 impl<Zone> Released<Zone> {
-    /// What leaves: canonical JSON.
+    /// What leaves: canonical JSON, or inside the hospital a message as it was received.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -60,7 +61,9 @@ impl<Zone> Released<Zone> {
     pub fn decision_id(&self) -> Uuid {
         self.decision_id
     }
+}
 
+impl Released<Cloud> {
     /// Its stored form.
     pub fn seal(&self, key: &SealingKey) -> Sealed {
         let tag = context(key, &self.destination, self.decision_id, &self.bytes).sign();
@@ -72,6 +75,13 @@ impl<Zone> Released<Zone> {
             bytes: self.bytes.clone(),
             mac,
         }
+    }
+}
+
+impl Released<OnPrem> {
+    /// For [`crate::MessagePermit`], which a policy gave.
+    pub(crate) fn of_message(destination: String, decision_id: Uuid, bytes: Vec<u8>) -> Self {
+        Self { destination, decision_id, bytes, zone: PhantomData }
     }
 }
 

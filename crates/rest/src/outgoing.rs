@@ -44,7 +44,7 @@ struct Swept {
 /// What is sampled of them. What is not named is gone from the page.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OutgoingSample {
-    /// Deliveries that were given up: destination, `content` or `withdrawal`, number.
+    /// Deliveries that were given up: destination, `content`, `withdrawal` or `message`, number.
     pub dead: Vec<(String, &'static str, u64)>,
     /// Withdrawals that are to be sent, with the age of the oldest that was not confirmed.
     pub withdrawals: Vec<QueueSample>,

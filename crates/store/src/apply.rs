@@ -5,8 +5,8 @@ use fhir::ResourceType;
 use uuid::Uuid;
 
 use crate::{
-    Effect, IdentityDecision, MessageRow, NewReview, PatientIdentifier, ResourceKey, ResourceVersion, Result,
-    Seq, Stored,
+    Effect, IdentityDecision, MessageRow, NewForward, NewReview, PatientIdentifier, ResourceKey,
+    ResourceVersion, Result, Seq, Stored,
 };
 
 /// A [`Key`] of this kind holds a clinical patient id: its message counts as one of that patient's
@@ -27,6 +27,8 @@ pub struct WriteSet {
     pub aliases: Vec<PatientAlias>,
     /// What is to be delivered, in this order.
     pub deliveries: Vec<NewDelivery>,
+    /// Destinations that get the message as it is.
+    pub forwards: Vec<NewForward>,
     /// Pseudonyms given by this message.
     pub pseudonyms: Vec<NewPseudonym>,
     /// Its audit records.
@@ -49,6 +51,7 @@ impl WriteSet {
             keys: Vec::new(),
             aliases: Vec::new(),
             deliveries: Vec::new(),
+            forwards: Vec::new(),
             pseudonyms: Vec::new(),
             records,
             identifiers: Vec::new(),

@@ -33,6 +33,8 @@ mod apply;
 mod condition;
 mod error;
 #[cfg(feature = "clinical")]
+mod forward;
+#[cfg(feature = "clinical")]
 mod identity;
 mod ids;
 mod intake;
@@ -63,6 +65,10 @@ pub use acknowledgments::{AckStage, Acknowledgments, Later, NewLater, Promise, P
 pub use apply::{Apply, Cause, Key, NewDelivery, NewPseudonym, PATIENT_KEY, PatientAlias, Sealed, WriteSet};
 pub use condition::{Condition, FileCondition};
 pub use error::{Error, Result};
+#[cfg(feature = "clinical")]
+pub use forward::{
+    EVERY_LANE, Forward, ForwardBacklog, ForwardOutcome, ForwardRow, ForwardSettlement, Forwards, NewForward,
+};
 #[cfg(feature = "clinical")]
 pub use identity::{IdentityDecision, NewReview, PatientIdentifier, PatientIndex, Review, ReviewAnswer};
 pub use ids::{JournalId, Micros, Seq};

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::{DeliveryRow, JournalId, LedgerRow, Micros, ResourceKey, Result, Seq};
+use crate::{DeliveryRow, ForwardRow, JournalId, LedgerRow, Micros, ResourceKey, Result, Seq};
 
 /// One row of the message list. No content: business keys are separate rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +121,8 @@ pub struct MessageDetail {
     pub resources: Vec<(ResourceKey, u32)>,
     /// What was queued from it, oldest first.
     pub deliveries: Vec<DeliveryRow>,
+    /// Where it was forwarded as it is, oldest first.
+    pub forwards: Vec<ForwardRow>,
     /// Audit records that name it, oldest first.
     pub records: Vec<LedgerRow>,
 }

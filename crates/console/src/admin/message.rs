@@ -12,7 +12,7 @@ use hl7v2::{Charset, Message};
 use mapping::{LeafCoverage, Step};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{DeliveryRow, Entry, Later, MessageDetail, Stored};
+use store::{DeliveryRow, Entry, ForwardRow, Later, MessageDetail, Stored};
 
 use crate::Error;
 use crate::admin::body::Body;
@@ -20,8 +20,8 @@ use crate::admin::refusal::Refusal;
 use crate::admin::search;
 use crate::admin::token::Client;
 use crate::clinical::{
-    Again, Clinical, REASONS, acknowledgment, acknowledgments_json, again, delivery, fate_word, journal_id,
-    of, read_resources,
+    Again, Clinical, REASONS, acknowledgment, acknowledgments_json, again, delivery, fate_word,
+    forward_badge, journal_id, of, read_resources,
 };
 use crate::hex::hex;
 use crate::record::{by_client, not_recorded};
@@ -150,6 +150,7 @@ fn answer(clinical: &Clinical, found: &Found) -> Value {
     let row = detail.as_ref().map(|detail| search::row(&detail.row));
     let issues = detail.as_ref().map(|detail| array(&detail.row.issues));
     let deliveries = detail.iter().flat_map(|detail| &detail.deliveries).map(delivery_json);
+    let forwards = detail.iter().flat_map(|detail| &detail.forwards).map(forward_json);
     let records = detail.iter().flat_map(|detail| &detail.records).map(|row| {
         json!({"leaf": row.leaf, "hash": row.hash.map(|hash| hex(&hash)), "record": record_json(&row.record)})
     });
@@ -165,7 +166,7 @@ fn answer(clinical: &Clinical, found: &Found) -> Value {
         "trace": steps.iter().map(|step| step_json(step, *reveal)).collect::<Vec<_>>(),
         "resources": found.resources.iter().map(|stored| resource_json(stored, *reveal)).collect::<Vec<_>>(),
         "resources_total": detail.as_ref().map_or(0, |detail| detail.resources.len()),
-        "deliveries": deliveries.collect::<Vec<_>>(), "records": records.collect::<Vec<_>>(),
+        "deliveries": deliveries.collect::<Vec<_>>(), "forwards": forwards.collect::<Vec<_>>(), "records": records.collect::<Vec<_>>(),
     });
     if *reveal && let Value::Object(members) = &mut answer {
         let charset = read.as_ref().map(Message::charset).ok();
@@ -211,6 +212,14 @@ fn resource_json(stored: &Stored, reveal: bool) -> Value {
         members.insert("resource".to_owned(), json!(body));
     }
     shown
+}
+
+fn forward_json(row: &ForwardRow) -> Value {
+    json!({
+        "id": row.id, "destination": row.destination, "state": forward_badge(row).word, "attempts": row.attempts,
+        "queued": instant(row.queued_us).exact, "settled": row.settled_us.map(|at| instant(at).exact),
+        "error": row.last_error, "acknowledgment": row.ack_code, "error_code": row.error_code,
+    })
 }
 
 fn delivery_json(row: &DeliveryRow) -> Value {

@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use crate::Error;
 use crate::badge::{Badge, new};
 use crate::clinical::Clinical;
+use crate::clinical::forwards::standing;
 use crate::clinical::list::of;
 use crate::clinical::quarantine::{Group, group};
 use crate::clinical::spark::{Spark, spark};
@@ -253,6 +254,10 @@ async fn nodes(server: &Server, numbers: &Numbers) -> Result<Vec<NodeRow>, Error
             }
         };
         nodes.push(NodeRow { name: name.to_owned(), role: "portal", badge, words });
+    }
+    for backlog in of(server)?.forwards.forward_backlogs().await? {
+        let (badge, words) = standing(&backlog, numbers.at_us, BACKLOG_LATE_US);
+        nodes.push(NodeRow { name: backlog.destination, role: "partner", badge, words });
     }
     Ok(nodes)
 }

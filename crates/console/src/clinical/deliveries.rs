@@ -115,7 +115,7 @@ fn actions(json: &str) -> HashMap<String, String> {
 }
 
 /// The ledger's records of this message, with their leaf numbers.
-fn events(found: &Found) -> Vec<(Record, String)> {
+pub(crate) fn events(found: &Found) -> Vec<(Record, String)> {
     let rows = found.detail.iter().flat_map(|detail| &detail.records);
     rows.filter_map(|row| {
         let leaf = row.leaf.map(|leaf| leaf.to_string()).unwrap_or_default();
@@ -124,7 +124,7 @@ fn events(found: &Found) -> Vec<(Record, String)> {
     .collect()
 }
 
-fn events_of(events: &[(Record, String)], id: &str) -> Vec<Event> {
+pub(crate) fn events_of(events: &[(Record, String)], id: &str) -> Vec<Event> {
     let is_named =
         |record: &Record| record.objects().iter().any(|(name, value)| name == "delivery" && value == id);
     events

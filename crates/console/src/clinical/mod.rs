@@ -8,6 +8,7 @@ mod describe;
 mod difference;
 mod dry_run;
 mod edit;
+mod forwards;
 mod given;
 mod json;
 mod links;
@@ -38,11 +39,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use store::{Accesses, Acknowledgments, Journal, Messages, Outbox, PatientIndex, Retention, Statistics};
+use store::{
+    Accesses, Acknowledgments, Forwards, Journal, Messages, Outbox, PatientIndex, Retention, Statistics,
+};
 use uuid::Uuid;
 
 pub(crate) use crate::clinical::badge::{acknowledgment, badge, delivery};
 pub(crate) use crate::clinical::dashboard::Cache;
+pub(crate) use crate::clinical::forwards::badge as forward_badge;
 pub(crate) use crate::clinical::given::acknowledgments_json;
 pub(crate) use crate::clinical::list::of;
 pub(crate) use crate::clinical::query::parse;
@@ -87,6 +91,8 @@ pub struct Clinical {
     pub accesses: Arc<dyn Accesses>,
     /// Makes a delivery that was given up pending again.
     pub outbox: Arc<dyn Outbox>,
+    /// The same of messages that go on as they are.
+    pub forwards: Arc<dyn Forwards>,
     /// The secret UUIDv5 namespace of the site.
     pub namespace: Uuid,
     /// Who may use the admin API.

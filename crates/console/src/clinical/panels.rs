@@ -8,6 +8,7 @@ use serde_json::Value;
 use store::{Entry, Later, LedgerRow, MessageDetail, ResourceKey, Stored};
 
 use crate::clinical::deliveries::{DeliveryPanel, deliveries};
+use crate::clinical::forwards::{ForwardPanel, forwards};
 use crate::clinical::given::{AcknowledgmentPanel, acknowledgments};
 use crate::clinical::json::{JsonLine, Printer};
 use crate::clinical::links::{Links, attribute};
@@ -59,6 +60,7 @@ pub(crate) struct Panels {
     pub(crate) misses: Vec<MissRow>,
     pub(crate) routes: RoutePanel,
     pub(crate) deliveries: Vec<DeliveryPanel>,
+    pub(crate) forwards: Vec<ForwardPanel>,
     pub(crate) trail: Trail,
     pub(crate) issues: Vec<IssueRow>,
     pub(crate) acknowledgments: Vec<AcknowledgmentPanel>,
@@ -149,6 +151,7 @@ pub(crate) fn panels(clinical: &Clinical, found: &Found) -> Panels {
         misses: trace.misses.iter().take(STEPS_SHOWN_MAX).map(|miss| miss_row(miss, &links)).collect(),
         routes: routes(&*clinical.route, found, &made),
         deliveries: deliveries(found, &made, &links),
+        forwards: forwards(found),
         trail: trail(found),
         issues: detail.as_ref().map(|detail| issues(&detail.row.issues)).unwrap_or_default(),
         acknowledgments: acknowledgments(entry, &found.later, *reveal),

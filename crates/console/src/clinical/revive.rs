@@ -36,7 +36,8 @@ pub(crate) async fn revive(
     let id = journal_id(&id)?;
     let delivery = Uuid::try_parse(&delivery).map_err(|_| Error::NotFound("delivery"))?;
     let detail = clinical.messages.detail(id).await?.ok_or(Error::NotFound("message"))?;
-    if !detail.deliveries.iter().any(|row| row.id == delivery) {
+    let is_forward = detail.forwards.iter().any(|row| row.id == delivery);
+    if !is_forward && !detail.deliveries.iter().any(|row| row.id == delivery) {
         return Err(Error::NotFound("delivery"));
     }
     let record = act(&server.console, Kind::DeliveryRevived, &session, peer)?
@@ -45,7 +46,12 @@ pub(crate) async fn revive(
         .object("delivery", &delivery.to_string())
         .map_err(not_recorded)?;
     let page = format!("/messages/{}#deliveries", id.0);
-    let text = match clinical.outbox.revive(delivery, record).await {
+    let revived = if is_forward {
+        clinical.forwards.revive_forward(delivery, record).await
+    } else {
+        clinical.outbox.revive(delivery, record).await
+    };
+    let text = match revived {
         Ok(()) => return Ok(Redirect::to(&page).into_response()),
         Err(store::Error::Conflict(_)) => "Something newer was sent in its place since. Nothing was changed.",
         Err(store::Error::NotFound) => "It is not given up any more. Nothing was changed.",

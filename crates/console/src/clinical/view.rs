@@ -116,8 +116,10 @@ impl Summary {
 fn done(detail: &MessageDetail) -> Option<Instant> {
     let is_settled =
         |state: DeliveryState| matches!(state, DeliveryState::Delivered | DeliveryState::Superseded);
-    let all = detail.deliveries.iter().all(|row| is_settled(row.state));
-    let last = detail.deliveries.iter().filter_map(|row| row.delivered_us).max();
+    let states = detail.deliveries.iter().map(|row| row.state);
+    let all = states.chain(detail.forwards.iter().map(|row| row.state)).all(is_settled);
+    let confirmed = detail.deliveries.iter().filter_map(|row| row.delivered_us);
+    let last = confirmed.chain(detail.forwards.iter().filter_map(|row| row.settled_us)).max();
     last.filter(|_| all).map(instant)
 }
 

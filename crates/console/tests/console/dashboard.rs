@@ -50,6 +50,8 @@ async fn the_boundary_and_the_nodes_are_on_the_first_page() {
         "<p class=\"value bad\">2</p>",
         "6 resources on the way, oldest 9 min",
         "ledger sealed to 7 records",
+        "3 messages on the way, oldest",
+        "2 messages given up",
         "No mapping for this message type",
         "All 3 causes",
         "1 question about who is who",

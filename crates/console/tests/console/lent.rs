@@ -5,14 +5,15 @@ use audit::Record;
 use console::{Difference, DryRun, DryRunError, Foreseen, Outcome, Route, Routing, RuleTried};
 use serde_json::Value;
 use store::{
-    Accesses, Cause, Delivery, DeliveryRow, Dropped, Effect, Entry, Hold, JournalId, JournalMonth, Key,
-    LedgerRow, MessageState, Micros, NewDelivery, Outbox, PATIENT_KEY, ResourceBody, ResourceVersion, Result,
-    Retention, Sealed, Settlement, Verified, WriteSet,
+    Accesses, Cause, Delivery, DeliveryRow, Dropped, Effect, Entry, Forward, ForwardBacklog, ForwardRow,
+    ForwardSettlement, Forwards, Hold, JournalId, JournalMonth, Key, LedgerRow, MessageState, Micros,
+    NewDelivery, NewForward, Outbox, PATIENT_KEY, ResourceBody, ResourceVersion, Result, Retention, Sealed,
+    Settlement, Verified, WriteSet,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::ports::{Node, START_US, refused};
+use crate::ports::{Node, START_US, now_us, refused};
 use crate::sample::{PATIENT, ids, key, row};
 
 #[async_trait]
@@ -178,5 +179,36 @@ impl Retention for Node {
 
     async fn verify_month(&self, _: &str) -> Result<Verified> {
         Err(store::Error::NotFound)
+    }
+}
+
+/// No destination but the archive, to which the page of a message leads.
+#[async_trait]
+impl Forwards for Node {
+    async fn claim_forwards(&self, _: &str, _: Micros, _: usize) -> Result<Vec<Forward>> {
+        Err(refused())
+    }
+    async fn accepted_forwards(&self, _: &str, _: usize) -> Result<Vec<Forward>> {
+        Err(refused())
+    }
+    async fn settle_forward(&self, _: ForwardSettlement, _: Vec<Record>) -> Result<()> {
+        Err(refused())
+    }
+    async fn queue_forwards(&self, _: Vec<NewForward>, _: Vec<Record>) -> Result<()> {
+        Err(refused())
+    }
+    async fn forward_backlogs(&self) -> Result<Vec<ForwardBacklog>> {
+        let destination = "archive".to_owned();
+        Ok(vec![ForwardBacklog { destination, pending: 3, oldest_us: Some(now_us()), dead: 2 }])
+    }
+    async fn dead_forwards(&self, _: &str, _: i64, _: usize) -> Result<Vec<ForwardRow>> {
+        Err(refused())
+    }
+    async fn revive_forward(&self, _: Uuid, record: Record) -> Result<()> {
+        self.clinical.forwarded.lock().expect("lock").push(record);
+        Ok(())
+    }
+    fn forwards_queued(&self) -> watch::Receiver<i64> {
+        watch::channel(0).1
     }
 }

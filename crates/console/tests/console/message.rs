@@ -208,6 +208,12 @@ async fn a_delivery_that_was_given_up_is_sent_again_once() {
     assert_eq!(browser.post(&revive, "").await.status, StatusCode::FORBIDDEN);
     assert_eq!(browser.submit(&revive, "").await.status, StatusCode::SEE_OTHER);
     assert!(browser.submit(&revive, "").await.text.contains("It is not given up any more"));
+    let forward = format!("{}/revive/{}", url(0), Uuid::from_u128(15));
+    assert!(browser.get(&url(0)).await.text.contains("answered AE 103"));
+    assert!(browser.get(&url(0)).await.text.contains(&forward));
+    assert_eq!(browser.submit(&forward, "").await.status, StatusCode::SEE_OTHER);
+    let sent_again = node.clinical.forwarded.lock().expect("lock").len();
+    assert_eq!(sent_again, 1, "the message as it is, and nothing else");
     let other = format!("{}/revive/{}", url(0), Uuid::from_u128(6));
     assert_eq!(browser.submit(&other, "").await.status, StatusCode::NOT_FOUND);
     let revived = node.clinical.revived.lock().expect("lock");

@@ -10,9 +10,10 @@ use console::{AdminTokens, Clinical, Translate};
 use fhir::ResourceType;
 use mapping::{Change, Context, Coverage, LeafCoverage, LeafFate, Rejection, Step, Trace, Translation};
 use store::{
-    AckOutcome, AckStage, Acknowledgments, Appended, Arrival, DeliveryRow, DeliveryState, Entry, Journal,
-    JournalId, Later, LedgerRow, MessageDetail, MessageFilter, MessageRow, MessageState, Messages, Micros,
-    NewLater, Promised, ResourceBody, ResourceKey, Result, ReviewAnswer, Seq, Stored, StoredAcknowledgment,
+    AckOutcome, AckStage, Acknowledgments, Appended, Arrival, DeliveryRow, DeliveryState, Entry, ForwardRow,
+    Journal, JournalId, Later, LedgerRow, MessageDetail, MessageFilter, MessageRow, MessageState, Messages,
+    Micros, NewLater, Promised, ResourceBody, ResourceKey, Result, ReviewAnswer, Seq, Stored,
+    StoredAcknowledgment,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -48,6 +49,7 @@ pub struct ClinicalNode {
     pub answers: Mutex<Vec<(ReviewAnswer, Record)>>,
     pub decided: Mutex<Vec<(ReviewAnswer, Record)>>,
     pub revived: Mutex<Vec<Record>>,
+    pub forwarded: Mutex<Vec<Record>>,
     pub is_dead: Mutex<bool>,
     pub processed: watch::Sender<Seq>,
     pub translator_panics: Mutex<bool>,
@@ -64,6 +66,7 @@ impl Default for ClinicalNode {
             answers: Mutex::default(),
             decided: Mutex::default(),
             revived: Mutex::default(),
+            forwarded: Mutex::default(),
             is_dead: Mutex::default(),
             processed: watch::Sender::new(Seq(0)),
             translator_panics: Mutex::default(),
@@ -146,6 +149,26 @@ impl ClinicalNode {
 }
 
 impl Node {
+    /// The message as it is, forwarded to the archive.
+    fn forward(&self, message: JournalId) -> ForwardRow {
+        let is_dead = *self.clinical.is_dead.lock().expect("lock");
+        ForwardRow {
+            id: Uuid::from_u128(15),
+            number: 1,
+            destination: "archive".to_owned(),
+            message,
+            state: if is_dead { DeliveryState::Dead } else { DeliveryState::Delivered },
+            attempts: 2,
+            queued_us: START_US,
+            next_us: 0,
+            accepted_us: None,
+            settled_us: Some(START_US + 9),
+            last_error: is_dead.then(|| "refused".to_owned()),
+            ack_code: Some(if is_dead { "AE" } else { "AA" }.to_owned()),
+            error_code: is_dead.then(|| "103".to_owned()),
+        }
+    }
+
     fn delivery(&self) -> DeliveryRow {
         match *self.clinical.is_dead.lock().expect("lock") {
             true => {
@@ -218,6 +241,7 @@ impl Messages for Node {
             row,
             resources: if is_routed { self.written() } else { Vec::new() },
             deliveries: if is_routed { vec![self.delivery()] } else { Vec::new() },
+            forwards: if is_routed { vec![self.forward(id)] } else { Vec::new() },
             records: vec![LedgerRow { leaf: Some(6), hash: Some([0xab; 32]), record: record.to_bytes() }],
         }))
     }
@@ -401,6 +425,7 @@ pub fn clinical(node: &Arc<Node>) -> Clinical {
         route: node.clone(),
         accesses: node.clone(),
         outbox: node.clone(),
+        forwards: node.clone(),
         namespace: Uuid::from_u128(77),
         patient_token: Arc::new(|patient| {
             assert!([PATIENT, OTHER].contains(&patient));

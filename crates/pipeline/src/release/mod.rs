@@ -70,6 +70,11 @@ impl Release {
         }
     }
 
+    /// The policy in force.
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Content hash of the policy in force.
     pub fn policy_hash(&self) -> &str {
         self.policy.hash()

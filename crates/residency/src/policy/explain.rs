@@ -9,7 +9,8 @@ pub struct Tried {
     pub id: String,
     /// Whether it permits; else it denies.
     pub permits: bool,
-    /// What of it does not hold: `destination`, `zone`, `type`, `label`. Empty: it matches.
+    /// What of it does not hold: `destination`, `zone`, `type`, `message` (it is about messages),
+    /// `label`. Empty: it matches.
     pub fails: Vec<&'static str>,
 }
 
@@ -21,6 +22,7 @@ impl Rule {
             ("destination", self.destinations.as_ref().is_none_or(|ids| ids.contains(&destination.id))),
             ("zone", self.zones.as_ref().is_none_or(|zones| zones.contains(&destination.zone))),
             ("type", self.types.as_ref().is_none_or(|types| types.contains(&resource_type))),
+            ("message", self.message.is_none()),
             ("label", self.labels.as_ref().is_none_or(is_labelled)),
         ];
         let fails = conditions.into_iter().filter(|(_, holds)| !holds).map(|(name, _)| name).collect();

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::label::LabelRule;
-use super::{Destination, Policy, Rule, VisitRule};
+use super::{Destination, Form, MessageConditions, Policy, Rule, VisitRule};
 use crate::diagnostic::{Diagnostic, Place, nearest, read_yaml};
 use crate::profile::content_hash;
 
@@ -14,6 +14,8 @@ const ZONES: &str = "zones.yaml";
 const DESTINATIONS: &str = "destinations.yaml";
 const POLICY: &str = "policy.yaml";
 const LABELS: &str = "labels.yaml";
+/// Longest name that stands in the ledger, in bytes.
+const NAME_BYTES_MAX: usize = 64;
 /// Types whose labels may cover a visit.
 const COVERING: [&str; 2] = ["Encounter", "Condition"];
 
@@ -55,9 +57,19 @@ struct DestinationsFile {
 struct DestinationEntry {
     id: Spanned<String>,
     zone: Spanned<String>,
+    #[serde(default)]
+    form: FormName,
     profile: Option<Spanned<String>>,
     #[serde(rename = "description")]
     _description: Option<String>,
+}
+
+#[derive(Deserialize, Clone, Copy, Default, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum FormName {
+    #[default]
+    Fhir,
+    Hl7v2,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +102,9 @@ struct RuleEntry {
     zones: Option<Vec<Spanned<String>>>,
     types: Option<Vec<Spanned<String>>>,
     labels: Option<Vec<Spanned<String>>>,
+    messages: Option<Vec<Spanned<String>>>,
+    senders: Option<Vec<Spanned<String>>>,
+    channels: Option<Vec<Spanned<String>>>,
     #[serde(rename = "reason")]
     _reason: Option<String>,
 }
@@ -202,7 +217,10 @@ fn read_destinations(
         }
         let zone = zones.get(&entry.zone.value);
         let cloud = zone.is_some_and(|zone| zone.kind == ZoneKind::Cloud);
-        if cloud && entry.profile.is_none() {
+        let form = if entry.form == FormName::Hl7v2 { Form::Hl7v2 } else { Form::Fhir };
+        if form == Form::Hl7v2 {
+            check_hl7v2(&entry, cloud, found);
+        } else if cloud && entry.profile.is_none() {
             let message = format!("cloud destination `{}` has no de-identification profile", entry.id.value);
             found.push(at(DESTINATIONS, &entry.id, "cloud-without-profile", message).help("add `profile:`"));
         }
@@ -211,6 +229,7 @@ fn read_destinations(
             region: zone.map(|zone| zone.region.clone()).unwrap_or_default(),
             zone: entry.zone.value,
             cloud,
+            form,
             profile: entry.profile.map(|profile| profile.value),
         };
         if destinations.insert(entry.id.value.clone(), destination).is_some() {
@@ -219,6 +238,21 @@ fn read_destinations(
         }
     }
     destinations
+}
+
+/// Messages as they are hold identified data: they never go to a cloud zone, and no profile is made for them.
+fn check_hl7v2(entry: &DestinationEntry, cloud: bool, found: &mut Vec<Diagnostic>) {
+    let id = &entry.id.value;
+    check_name(DESTINATIONS, &entry.id, found);
+    if cloud {
+        let message = format!("destination `{id}` takes messages as they are, and stands in a cloud zone");
+        let help = "a destination of `form: hl7v2` stands in a zone of kind `on-prem`";
+        found.push(at(DESTINATIONS, &entry.zone, "cloud-with-hl7v2", message).help(help));
+    }
+    if let Some(profile) = &entry.profile {
+        let message = format!("destination `{id}` takes messages as they are, to which no profile applies");
+        found.push(at(DESTINATIONS, profile, "profile-with-hl7v2", message).help("remove `profile:`"));
+    }
 }
 
 /// Which labels cover a visit. They name labels that a rule gives, and types that stand for a visit.
@@ -291,15 +325,18 @@ fn read_rules(
         for destination in entry.destinations.iter().flatten() {
             check(POLICY, "destination", destination, destinations.keys().map(String::as_str), found);
         }
+        check_message_rule(&entry, destinations, found);
         for name in entry.types.iter().flatten() {
             check(POLICY, "resource type", name, fhir::r4().resource_names(), found);
         }
         let permits = entry.effect == Effect::Permit;
-        if permits && (entry.destinations.is_none() && entry.zones.is_none() || entry.types.is_none()) {
+        let names_what = entry.types.is_some() || entry.messages.is_some();
+        if permits && (entry.destinations.is_none() && entry.zones.is_none() || !names_what) {
             let message = format!("rule `{}` permits without naming both where and what", entry.id.value);
-            let help = "a rule that permits names `destinations:` or `zones:`, and `types:`";
+            let help = "a rule that permits names `destinations:` or `zones:`, and `types:` or `messages:`";
             found.push(at(POLICY, &entry.id, "permit-too-wide", message).help(help));
         }
+        let is_of_messages = entry.messages.is_some() || entry.senders.is_some() || entry.channels.is_some();
         rules.push(Rule {
             id: entry.id.value,
             permits,
@@ -309,9 +346,78 @@ fn read_rules(
                 names.iter().filter_map(|name| fhir::ResourceType::parse(&name.value)).collect()
             }),
             labels: set(entry.labels),
+            message: is_of_messages.then(|| MessageConditions {
+                messages: set(entry.messages),
+                senders: set(entry.senders),
+                channels: set(entry.channels),
+            }),
         });
     }
     rules
+}
+
+/// A rule is about resources or about messages. What a rule says of resources cannot be asked of a message, so a rule
+/// that denies by it must not reach where messages go as they are: it would be passed over there.
+fn check_message_rule(
+    entry: &RuleEntry,
+    destinations: &BTreeMap<String, Destination>,
+    found: &mut Vec<Diagnostic>,
+) {
+    let id = &entry.id.value;
+    let is_of_resources = entry.types.is_some() || entry.labels.is_some();
+    let is_of_messages = entry.messages.is_some() || entry.senders.is_some() || entry.channels.is_some();
+    if is_of_resources && is_of_messages {
+        let message = format!("rule `{id}` is about resources and about messages");
+        let help =
+            "`types:` and `labels:` are of resources; `messages:`, `senders:` and `channels:` of messages";
+        found.push(at(POLICY, &entry.id, "rule-of-both", message).help(help));
+    }
+    if is_of_messages {
+        check_name(POLICY, &entry.id, found);
+    }
+    for name in entry.messages.iter().flatten().filter(|name| !is_message_name(&name.value)) {
+        let message = format!("`{}` is no message type", name.value);
+        found.push(at(POLICY, name, "unknown-name", message).help("write `ADT` or `ADT^A01`"));
+    }
+    let reached = destinations.values().find(|destination| {
+        destination.form == Form::Hl7v2
+            && !destination.cloud
+            && names(&entry.destinations, &destination.id)
+            && names(&entry.zones, &destination.zone)
+    });
+    if let Some(destination) = reached.filter(|_| is_of_resources && entry.effect == Effect::Deny) {
+        let message = format!(
+            "rule `{id}` denies by what resources are, and reaches `{}`, which gets messages as they are",
+            destination.id
+        );
+        let help = "name other `zones:` or `destinations:`; for messages deny by `messages:`, `senders:` or `channels:`";
+        found.push(at(POLICY, &entry.id, "deny-passed-over", message).help(help));
+    }
+}
+
+/// Names of message destinations and rules stand in the ledger as they are.
+fn check_name(file: &str, name: &Spanned<String>, found: &mut Vec<Diagnostic>) {
+    let is_code = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if name.value.is_empty() || name.value.len() > NAME_BYTES_MAX || !name.value.bytes().all(is_code) {
+        let message = format!("`{}` is no name for the ledger", name.value);
+        found.push(at(file, name, "not-a-name", message).help("use letters, digits, `.`, `_` and `-`"));
+    }
+}
+
+/// `ADT` or `ADT^A01`: three letters or digits each (tables 0076 and 0003).
+fn is_message_name(text: &str) -> bool {
+    let is_code = |text: &str| {
+        text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    };
+    match text.split_once('^') {
+        Some((message_type, event)) => is_code(message_type) && is_code(event),
+        None => is_code(text),
+    }
+}
+
+/// Whether a condition that is absent, or names it, holds.
+fn names(condition: &Option<Vec<Spanned<String>>>, name: &str) -> bool {
+    condition.as_ref().is_none_or(|named| named.iter().any(|one| one.value == name))
 }
 
 fn set(texts: Option<Vec<Spanned<String>>>) -> Option<BTreeSet<String>> {

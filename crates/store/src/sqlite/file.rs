@@ -47,6 +47,7 @@ pub(super) const CLINICAL: Schema = Schema {
         include_str!("../migrations/clinical_0005_console.sql"),
         include_str!("../migrations/node_0003_search.sql"),
         include_str!("../migrations/clinical_0006_retention.sql"),
+        include_str!("../migrations/clinical_0007_forwards.sql"),
     ],
 };
 pub(super) const PORTAL: Schema = Schema {

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::Sqlite;
 use super::codes::{bytes32, limit as bounded, message_state, message_state_number, small, unsigned, uuid};
+use super::forward::forwards_of;
 use super::node::entries::fold;
 use super::node::state::State;
 use super::node::writer::Job;
@@ -61,9 +62,10 @@ impl Messages for Sqlite {
                 .fetch_all(&mut *connection)
                 .await?;
         let deliveries = deliveries.iter().map(delivery_row).collect::<Result<_>>()?;
+        let forwards = forwards_of(row.seq.0, &mut connection).await?;
         let records = records(id, &mut connection).await?;
         connection.rollback().await?;
-        Ok(Some(MessageDetail { row, resources, deliveries, records }))
+        Ok(Some(MessageDetail { row, resources, deliveries, forwards, records }))
     }
 
     async fn neighbours(

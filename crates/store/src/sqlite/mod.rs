@@ -8,6 +8,8 @@ mod checkpoint;
 mod codes;
 mod fault;
 mod file;
+#[cfg(feature = "clinical")]
+mod forward;
 mod history;
 #[cfg(feature = "clinical")]
 mod identity;

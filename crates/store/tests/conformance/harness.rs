@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use store::{
-    Access, Accesses, Acknowledgments, Apply, Intake, Journal, Ledger, Messages, Outbox, PatientIndex,
-    Resources, Statistics, Withdrawals,
+    Access, Accesses, Acknowledgments, Apply, Forwards, Intake, Journal, Ledger, Messages, Outbox,
+    PatientIndex, Resources, Statistics, Withdrawals,
 };
 
 /// The ports of an on-prem node.
@@ -16,6 +16,7 @@ pub struct Clinical {
     pub resources: Arc<dyn Resources>,
     pub messages: Arc<dyn Messages>,
     pub outbox: Arc<dyn Outbox>,
+    pub forwards: Arc<dyn Forwards>,
     pub ledger: Arc<dyn Ledger>,
     pub access: Arc<dyn Access>,
     pub index: Arc<dyn PatientIndex>,

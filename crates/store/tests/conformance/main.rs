@@ -7,6 +7,7 @@ mod access;
 mod acknowledgments;
 mod apply;
 mod bulk;
+mod forward;
 mod harness;
 mod identity;
 mod intake;
@@ -100,6 +101,14 @@ macro_rules! conformance {
                 a_dead_row_does_not_block_its_lane a_settled_delivery_is_not_claimed_again
                 settling_is_all_or_nothing the_backlog_counts_what_is_pending
                 what_was_claimed_comes_again_after_a_restart destinations_do_not_mix;
+            forward:
+                a_forward_is_queued_with_its_message a_set_whose_forward_has_no_lane_is_refused_whole
+                a_forward_that_waits_holds_back_its_lanes_alone
+                a_merge_is_serialised_with_both_of_its_patients a_forward_of_every_lane_goes_alone
+                a_long_queue_behind_one_patient_is_looked_past what_was_taken_over_is_pending_and_says_so
+                a_dead_forward_lets_its_lane_go_on_and_can_be_revived a_settled_forward_is_not_settled_again
+                forwards_come_again_after_a_restart_and_numbers_go_on
+                backlogs_of_forwards_are_told_by_destination;
             intake:
                 an_arrival_is_stored_with_receipt_and_record a_duplicate_arrival_writes_nothing
                 versions_of_the_portal_are_consecutive an_older_version_is_acknowledged_and_not_written

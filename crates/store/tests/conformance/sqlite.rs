@@ -68,6 +68,7 @@ impl Adapter for Files {
             resources: store.clone(),
             messages: store.clone(),
             outbox: store.clone(),
+            forwards: store.clone(),
             ledger: store.clone(),
             access: store.clone(),
             index: store.clone(),

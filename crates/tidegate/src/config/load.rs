@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, Role, acknowledging, binds, channels};
+use super::{Config, Role, acknowledging, binds, channels, destinations};
 
 /// What is wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +59,11 @@ fn resolve(config: &mut Config, folder: &Path) {
         paths.extend([&mut tls.certificate, &mut tls.key]);
         paths.extend(tls.client_ca.as_mut());
     }
+    for tls in config.destinations.values_mut().filter_map(|dial| dial.tls.as_mut()) {
+        paths.push(&mut tls.ca);
+        paths.extend(tls.certificate.as_mut());
+        paths.extend(tls.key.as_mut());
+    }
     for path in paths {
         *path = folder.join(&*path);
     }
@@ -68,6 +73,7 @@ fn check(config: &Config, place: &str) -> Vec<Problem> {
     let mut problems = binds::check(config, place);
     problems.extend(channels::check(&config.mllp, place));
     problems.extend(acknowledging::check(config, place));
+    problems.extend(destinations::check(&config.destinations, place));
     let mut wrong = |key: &str, cause: &str, fix: &str| {
         let place = format!("{place}: {key}");
         problems.push(Problem { place, cause: cause.to_owned(), fix: fix.to_owned() });

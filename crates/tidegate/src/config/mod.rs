@@ -3,9 +3,11 @@
 mod acknowledging;
 mod binds;
 mod channels;
+mod destinations;
 mod load;
 
 pub use acknowledging::{Acknowledge, ApplicationAcknowledgments, ProcessingId, Sender, UnknownTypes};
+pub use destinations::{Dial, DialPlaintext, DialTls, Exchange, Meaning, Response};
 pub use load::{Problem, load};
 
 use std::collections::BTreeMap;
@@ -39,7 +41,7 @@ pub struct Config {
     pub mappings: Option<PathBuf>,
     /// De-identification profiles, residency policy.
     pub profiles: PathBuf,
-    /// Where each cloud destination of the policy is dialled (clinical role).
+    /// Where each destination of the policy is dialled (clinical role).
     #[serde(default)]
     pub destinations: BTreeMap<String, Dial>,
     /// The listener that on-prem nodes dial (portal role).
@@ -241,14 +243,6 @@ pub struct Plaintext {
     pub allow: Vec<String>,
     /// Why; stands in the console and the ledger.
     pub reason: String,
-}
-
-/// A cloud node, from here.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Dial {
-    /// `host:port` of its link listener.
-    pub address: String,
 }
 
 /// The link listener; always mutual TLS with the keys of `init`.

@@ -18,8 +18,8 @@ use super::listeners::{self, Bound, Listeners, ReceiverOf};
 use super::rehearsal::DryRuns;
 use super::routes::Routes;
 use super::witness::CloudWitness;
-use super::{Overrides, Running, tls};
-use crate::config::{Config, Dial};
+use super::{Overrides, Running, forwards, tls};
+use crate::config::Config;
 use crate::{Exit, Failure, clock, keys};
 
 /// Key files of this node, read.
@@ -53,6 +53,7 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
         let keep = retention.journal_months;
         tasks.spawn(super::retention::run(store.clone(), config.node.clone(), keep, stopped.clone()));
     }
+    forwards::start(config, &store, &policy, &stopped, &mut tasks)?;
     listeners.apply(&config.mllp).await?;
     start_folders(config, &receivers, &stopped, &mut tasks)?;
     let metrics = Arc::new(rest::Metrics::new("clinical"));
@@ -76,7 +77,7 @@ pub fn load(config: &Config) -> Result<(Arc<mapping::Package>, Profiles, Arc<Pol
     let profiles = content::profiles(&config.profiles)?;
     let policy = content::policy(&config.profiles, &profiles)?;
     for destination in policy.destinations().into_iter().filter(|destination| destination.cloud) {
-        if !config.destinations.contains_key(&destination.id) {
+        if config.destinations.get(&destination.id).is_none_or(|dial| dial.address.is_none()) {
             let words = format!(
                 "destinations: the policy's destination `{}` has no address\n  fix: add `{}: {{address: host:port}}`",
                 destination.id, destination.id
@@ -90,6 +91,7 @@ pub fn load(config: &Config) -> Result<(Arc<mapping::Package>, Profiles, Arc<Pol
             format!("destinations: `{unknown}` is not in the policy\n  fix: use one of {}", known.join(", "));
         return Err(Failure::new(Exit::Configuration, words));
     }
+    forwards::check(config, &policy)?;
     Ok((Arc::new(package), profiles, Arc::new(policy)))
 }
 
@@ -173,7 +175,7 @@ fn links<'p>(config: &Config, policy: &'p Policy) -> Result<Vec<(&'p Destination
     let client = Arc::new(tls::link_client(config)?);
     let clouds = policy.destinations().into_iter().filter(|destination| destination.cloud);
     let dialled = clouds.filter_map(|destination| {
-        let Dial { address } = config.destinations.get(&destination.id)?;
+        let address = config.destinations.get(&destination.id)?.address.as_ref()?;
         let link = Link::new(address, Arc::clone(&client));
         Some(link.map(|link| (destination, link)).map_err(|e| Failure::because(Exit::Configuration, &e)))
     });
@@ -291,6 +293,7 @@ fn router(
         route: Arc::new(Routes(Arc::clone(policy))),
         accesses: store.clone(),
         outbox: store.clone(),
+        forwards: store.clone(),
         namespace: keys.namespace,
         patient_token: keys.patient_token.clone(),
     };

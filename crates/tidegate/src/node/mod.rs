@@ -11,6 +11,8 @@ pub mod content;
 #[cfg(feature = "clinical")]
 mod folder;
 #[cfg(feature = "clinical")]
+mod forwards;
+#[cfg(feature = "clinical")]
 mod guide;
 #[cfg(feature = "clinical")]
 mod listeners;
@@ -31,6 +33,8 @@ mod tls;
 #[cfg(feature = "clinical")]
 mod witness;
 
+#[cfg(feature = "clinical")]
+pub(crate) use forwards::client as partner_client;
 #[cfg(feature = "clinical")]
 pub(crate) use tls::link_client;
 pub(crate) use tls::own_client;

@@ -30,7 +30,9 @@ impl Route for Routes {
                     .collect(),
             }
         };
-        self.0.destinations().into_iter().map(routing).collect()
+        // Resources go where resources are taken; what becomes of the message as it is stands with its deliveries.
+        let destinations = self.0.destinations().into_iter();
+        destinations.filter(|destination| destination.form == residency::Form::Fhir).map(routing).collect()
     }
 
     fn policy_hash(&self) -> &str {

@@ -79,7 +79,9 @@ fn seconds(us: Micros) -> f64 {
 mod clinical {
     use rest::{FeedSample, OutgoingSample, QueueSample, Sample};
     use store::sqlite::Sqlite;
-    use store::{Feed, MINUTE_US, MessageState, Messages, Micros, Statistics, WithdrawalReason, Withdrawals};
+    use store::{
+        Feed, Forwards, MINUTE_US, MessageState, Messages, Micros, Statistics, WithdrawalReason, Withdrawals,
+    };
 
     use super::seconds;
 
@@ -101,6 +103,11 @@ mod clinical {
         sample.waiting = waiting.map(|w| queue(w.channel, w.count, w.oldest_us)).collect();
         let backlogs = store.backlogs().await?.into_iter();
         sample.backlogs = backlogs.map(|b| queue(b.destination, b.count, b.oldest_us)).collect();
+        let forwards = store.forward_backlogs().await?.into_iter();
+        let forwards = forwards.filter(|backlog| backlog.pending > 0);
+        sample
+            .backlogs
+            .extend(forwards.map(|b| queue(b.destination, b.pending, b.oldest_us.unwrap_or(now_us))));
         let counts = Messages::counts(store).await?;
         let held = |state| counts.iter().find(|(other, _)| *other == state).map_or(0, |(_, number)| *number);
         sample.held =
@@ -127,6 +134,9 @@ mod clinical {
             });
             sample.dead.push((one.destination.clone(), "content", one.dead_content));
             sample.dead.push((one.destination, "withdrawal", one.dead_withdrawals));
+        }
+        for one in store.forward_backlogs().await? {
+            sample.dead.push((one.destination, "message", one.dead));
         }
         let withdrawn = store.withdrawn_since(now_us - DAY_US).await?;
         let of =

@@ -14,6 +14,7 @@ pub(in crate::sqlite) struct Counters {
     pub change: i64,
     pub record: i64,
     pub delivery: i64,
+    pub forward: i64,
     /// The highest applied journal position.
     pub applied: i64,
     /// The lowest journal position whose write set was refused and has not been written since. No later one is
@@ -56,6 +57,7 @@ impl State {
         };
         if clinical {
             counters.delivery = last(connection, "SELECT max(number) FROM deliveries").await?;
+            counters.forward = last(connection, "SELECT max(number) FROM forwards").await?;
             counters.applied = last(connection, "SELECT max(seq) FROM messages").await?;
         }
         Ok(Self { counters, names })

@@ -10,11 +10,12 @@ use super::plan::Plan;
 use super::prepare::{PreparedRecord, PreparedVersion};
 use super::state::State;
 use crate::sqlite::codes::message_state_number;
+use crate::sqlite::forward::ForwardRows;
 use crate::sqlite::identity::{raise, say};
 use crate::sqlite::rows::{Rows, run};
 use crate::{
-    Cause, Error, IdentityDecision, Key, MessageRow, MessageState, NewDelivery, NewPseudonym, NewReview,
-    PATIENT_KEY, PatientAlias, PatientIdentifier, Result, WriteSet,
+    Cause, Error, IdentityDecision, Key, MessageRow, MessageState, NewDelivery, NewForward, NewPseudonym,
+    NewReview, PATIENT_KEY, PatientAlias, PatientIdentifier, Result, WriteSet,
 };
 
 const INSERT_MESSAGES: &str =
@@ -34,6 +35,7 @@ pub(in crate::sqlite) struct PreparedSet {
     keys: Vec<Key>,
     aliases: Vec<PatientAlias>,
     deliveries: Vec<NewDelivery>,
+    forwards: Vec<NewForward>,
     pseudonyms: Vec<NewPseudonym>,
     records: Vec<PreparedRecord>,
     identifiers: Vec<PatientIdentifier>,
@@ -50,6 +52,9 @@ impl PreparedSet {
         if seq != set.message.seq {
             return Err(Error::Conflict("the cause and the message of a write set differ"));
         }
+        if set.forwards.iter().any(|forward| forward.lanes.is_empty() || forward.seq != seq) {
+            return Err(Error::Conflict("a forward without a lane, or of another message"));
+        }
         let own = set.message.id.0;
         let records = set.records.iter().map(PreparedRecord::new).map(|mut record| {
             record.message.get_or_insert(own);
@@ -63,6 +68,7 @@ impl PreparedSet {
             keys: set.keys,
             aliases: set.aliases,
             deliveries: set.deliveries,
+            forwards: set.forwards,
             pseudonyms: set.pseudonyms,
             identifiers: set.identifiers,
             reviews: set.reviews,
@@ -82,7 +88,8 @@ impl PreparedSet {
     pub fn weight(&self) -> (usize, usize) {
         let bytes = self.versions.iter().map(|version| version.weight().1).sum::<usize>()
             + self.deliveries.iter().map(|delivery| delivery.sealed.bytes.len()).sum::<usize>();
-        (1 + self.versions.len() + self.deliveries.len() + self.records.len(), bytes)
+        let queued = self.deliveries.len() + self.forwards.len();
+        (1 + self.versions.len() + queued + self.records.len(), bytes)
     }
 
     /// The patients whose messages this one is among.
@@ -229,6 +236,9 @@ fn take(set: &PreparedSet, plan: &mut Plan, tables: &mut Tables, state: &mut Sta
     for delivery in &set.deliveries {
         tables.deliveries.delivery(delivery, seq, set.message.processed_us, &mut state.counters);
     }
+    for forward in &set.forwards {
+        tables.forwards.forward(forward, set.message.processed_us, &mut state.counters);
+    }
     set.pseudonyms.iter().for_each(|pseudonym| tables.deliveries.pseudonym(pseudonym));
     Ok(())
 }
@@ -241,6 +251,7 @@ struct Tables {
     keys: Rows,
     patients: Rows,
     deliveries: DeliveryRows,
+    forwards: ForwardRows,
     identifiers: Rows,
 }
 
@@ -254,6 +265,7 @@ impl Default for Tables {
             keys: Rows::statement("INSERT INTO message_keys (value, seq, kind, system)", ignore, 4),
             patients: Rows::statement("INSERT INTO message_patients (patient, seq)", ignore, 2),
             deliveries: DeliveryRows::default(),
+            forwards: ForwardRows::default(),
             identifiers: Rows::statement(
                 "INSERT INTO patient_identifiers (system, value, patient)",
                 "ON CONFLICT (system, value) DO UPDATE SET patient = excluded.patient",
@@ -296,12 +308,12 @@ impl Tables {
 
     async fn write(self, connection: &mut SqliteConnection) -> Result<()> {
         let Self { applied, reprocessed, message_resources, keys, patients, .. } = self;
-        let Self { deliveries, identifiers, .. } = self;
+        let Self { deliveries, forwards, identifiers, .. } = self;
         for rows in [applied, reprocessed, message_resources, keys, patients, identifiers] {
             rows.execute(connection).await?;
         }
         deliveries.write(connection).await?;
-        Ok(())
+        forwards.write(connection).await
     }
 }
 

@@ -11,7 +11,7 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, watch};
 
 use super::names::Names;
-use super::state::State;
+use super::state::{Counters, State};
 use crate::sqlite::checkpoint::Load;
 use crate::sqlite::fault::{again, is_of_one_write};
 use crate::sqlite::queue::{Weighted, fill};
@@ -87,6 +87,8 @@ pub(in crate::sqlite) struct Published {
     pub processed: watch::Receiver<Seq>,
     #[cfg_attr(not(feature = "clinical"), expect(dead_code, reason = "only the clinical ports hand it out"))]
     pub queued: watch::Receiver<i64>,
+    #[cfg_attr(not(feature = "clinical"), expect(dead_code, reason = "only the clinical ports hand it out"))]
+    pub forwarded: watch::Receiver<i64>,
 }
 
 impl Published {
@@ -95,7 +97,8 @@ impl Published {
         let State { names, counters } = State::load(connection, clinical).await?;
         let (_, processed) = watch::channel(Seq(counters.applied));
         let (_, queued) = watch::channel(counters.delivery);
-        Ok(Self { names: Arc::new(RwLock::new(Arc::new(names))), processed, queued })
+        let (_, forwarded) = watch::channel(counters.forward);
+        Ok(Self { names: Arc::new(RwLock::new(Arc::new(names))), processed, queued, forwarded })
     }
 
     /// The names as of the last commit.
@@ -121,6 +124,7 @@ pub(in crate::sqlite) struct Writer {
     names: Arc<RwLock<Arc<Names>>>,
     processed: watch::Sender<Seq>,
     queued: watch::Sender<i64>,
+    forwarded: watch::Sender<i64>,
 }
 
 impl Writer {
@@ -134,9 +138,14 @@ impl Writer {
         let names = Arc::new(RwLock::new(Arc::new(state.names.clone())));
         let (processed, processed_receiver) = watch::channel(Seq(state.counters.applied));
         let (queued, queued_receiver) = watch::channel(state.counters.delivery);
-        let published =
-            Published { names: Arc::clone(&names), processed: processed_receiver, queued: queued_receiver };
-        Ok((Self { connection, state, load, names, processed, queued }, published))
+        let (forwarded, forwarded_receiver) = watch::channel(state.counters.forward);
+        let published = Published {
+            names: Arc::clone(&names),
+            processed: processed_receiver,
+            queued: queued_receiver,
+            forwarded: forwarded_receiver,
+        };
+        Ok((Self { connection, state, load, names, processed, queued, forwarded }, published))
     }
 
     /// Serves requests until the queue is closed and empty.
@@ -175,7 +184,7 @@ impl Writer {
             Ok((outcomes, new_names)) => {
                 self.load.watched.took();
                 self.load.add(batch.iter().map(|request| request.weight().1).sum());
-                self.publish(&outcomes, new_names, before.delivery);
+                self.publish(&outcomes, new_names, before);
                 Ok(outcomes)
             }
             Err(error) => {
@@ -255,15 +264,18 @@ impl Writer {
         Ok(batch.iter().map(|_| Ok(())).collect())
     }
 
-    fn publish(&mut self, outcomes: &[Result<()>], new_names: bool, delivery_before: i64) {
+    fn publish(&mut self, outcomes: &[Result<()>], new_names: bool, before: Counters) {
         if new_names {
             *self.names.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(self.state.names.clone());
         }
         if outcomes.iter().any(Result::is_ok) && self.state.counters.applied > 0 {
             self.processed.send_replace(Seq(self.state.counters.applied));
         }
-        if self.state.counters.delivery > delivery_before {
+        if self.state.counters.delivery > before.delivery {
             self.queued.send_replace(self.state.counters.delivery);
+        }
+        if self.state.counters.forward > before.forward {
+            self.forwarded.send_replace(self.state.counters.forward);
         }
     }
 }

@@ -66,25 +66,49 @@ pub(super) async fn links(config: &Config) -> Vec<Finding> {
         }
     };
     for (id, dial) in &config.destinations {
+        if let Some(address) = &dial.mllp {
+            found.push(partner(id, address, dial).await);
+        }
+        let Some(address) = &dial.address else { continue };
         let name = format!("destination {id}");
-        let asked = match Link::new(&dial.address, Arc::clone(&client)) {
+        let asked = match Link::new(address, Arc::clone(&client)) {
             Ok(link) => asked(&link).await,
             Err(error) => Err(error),
         };
         found.push(match asked {
             // Any HTTP status is an answer of a peer that accepted our certificate.
             Ok(()) | Err(LinkError::Refused(_)) => {
-                Finding::ok(name, format!("{} answers over mutual TLS", dial.address))
+                Finding::ok(name, format!("{address} answers over mutual TLS"))
             }
             Err(error) => {
                 let words = crate::Failure::because(crate::Exit::Unavailable, &error).words;
                 let fix = "start the cloud node; open the way to its link port; a certificate names the address \
                            that `init --link` was given. What is to be sent waits meanwhile";
-                Finding::warn(name, format!("{}: {words}", dial.address), fix)
+                Finding::warn(name, format!("{address}: {words}"), fix)
             }
         });
     }
     found
+}
+
+/// Does a system of the hospital take a connection? Nothing is sent; the connection is closed again.
+#[cfg(feature = "clinical")]
+async fn partner(id: &str, address: &str, dial: &crate::config::Dial) -> Finding {
+    let name = format!("destination {id}");
+    let connected = match crate::node::partner_client(address, dial) {
+        Ok(client) => mllp::Client::connect(client)
+            .await
+            .map_err(|error| crate::Failure::because(crate::Exit::Unavailable, &error).words),
+        Err(failure) => Err(failure.words),
+    };
+    match connected {
+        Ok(_) => Finding::ok(name, format!("{address} takes a connection")),
+        Err(words) => {
+            let fix = "start the partner's listener, or mend address and certificates; a partner that takes one \
+                       connection refuses this one while the node holds it. What is to be sent waits meanwhile";
+            Finding::warn(name, format!("{address}: {words}"), fix)
+        }
+    }
 }
 
 #[cfg(feature = "clinical")]

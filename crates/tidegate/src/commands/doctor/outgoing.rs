@@ -1,9 +1,10 @@
-//! What left, or should have: deliveries that were given up, withdrawals that did not arrive, the last sweep.
+//! What left, or should have: deliveries and messages that were given up, withdrawals that did not arrive, the last
+//! sweep.
 
 use std::collections::BTreeSet;
 
 use store::sqlite::Sqlite;
-use store::{Micros, Outbox, Sweep, Unsettled, Withdrawals};
+use store::{ForwardBacklog, Forwards, Micros, Outbox, Sweep, Unsettled, Withdrawals};
 
 use super::Finding;
 
@@ -19,6 +20,11 @@ pub(super) async fn findings(store: &Sqlite, now_us: Micros) -> store::Result<Ve
         let dead = store.dead(&unsettled.destination, 0, CAUSES_MAX).await?;
         let causes: BTreeSet<String> = dead.into_iter().filter_map(|(_, row)| row.last_error).collect();
         findings.extend(of_destination(&unsettled, &causes, now_us));
+    }
+    for backlog in store.forward_backlogs().await? {
+        let dead = store.dead_forwards(&backlog.destination, 0, CAUSES_MAX).await?;
+        let causes: BTreeSet<String> = dead.into_iter().filter_map(|row| row.last_error).collect();
+        findings.extend(of_partner(&backlog, &causes, now_us));
     }
     if findings.is_empty() {
         findings.push(Finding::ok("deliveries", "none was given up, and no withdrawal waits"));
@@ -52,6 +58,30 @@ fn of_destination(unsettled: &Unsettled, causes: &BTreeSet<String>, now_us: Micr
             format!("withdrawals to {destination}"),
             format!("{withdrawals} wait, the oldest for {} minutes", age_us / 60_000_000),
             "start the node, or mend the link; they are sent in order when the destination answers",
+        ));
+    }
+    findings
+}
+
+/// Messages to a system of the hospital.
+fn of_partner(backlog: &ForwardBacklog, causes: &BTreeSet<String>, now_us: Micros) -> Vec<Finding> {
+    let ForwardBacklog { destination, pending, oldest_us, dead } = backlog;
+    let name = format!("messages to {destination}");
+    let mut findings = Vec::new();
+    if *dead > 0 {
+        let causes = causes.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        findings.push(Finding::warn(
+            name.clone(),
+            format!("{dead} were given up ({causes})"),
+            "mend the cause, then send them again from the page of their message",
+        ));
+    }
+    let age_us = oldest_us.map_or(0, |oldest_us| now_us.saturating_sub(oldest_us));
+    if *pending > 0 && age_us > WAIT_US_MAX {
+        findings.push(Finding::warn(
+            name,
+            format!("{pending} wait, the oldest for {} minutes", age_us / 60_000_000),
+            "start the node, or the partner's listener; they are sent in order when it answers",
         ));
     }
     findings
@@ -110,6 +140,25 @@ mod tests {
         assert!(said(&waiting(WAIT_US_MAX)).is_empty());
         let late = said(&waiting(3 * WAIT_US_MAX));
         assert_eq!(late, [(Level::Warn, "withdrawals to cloud: 1 wait, the oldest for 15 minutes".into())]);
+    }
+
+    #[test]
+    fn messages_that_were_given_up_or_wait_long_are_told_of() {
+        let backlog = |pending, age_us, dead| ForwardBacklog {
+            destination: "archive".into(),
+            pending,
+            oldest_us: Some(NOW_US - age_us),
+            dead,
+        };
+        let causes = BTreeSet::from(["refused".to_owned()]);
+        let said = |backlog: ForwardBacklog| {
+            let findings = of_partner(&backlog, &causes, NOW_US).into_iter();
+            findings.map(|finding| (finding.level, finding.words)).collect::<Vec<_>>()
+        };
+        assert!(said(backlog(9, WAIT_US_MAX, 0)).is_empty());
+        let given_up = (Level::Warn, "2 were given up (refused)".to_owned());
+        let waiting = (Level::Warn, "9 wait, the oldest for 10 minutes".to_owned());
+        assert_eq!(said(backlog(9, 2 * WAIT_US_MAX, 2)), [given_up, waiting]);
     }
 
     #[test]
