@@ -1,6 +1,7 @@
 //! What survives a crash, and what comes twice.
 
 use super::hold::hold;
+use super::outbound;
 use super::row::{Answer, Elsewhere, Group, Kept, Message, Row};
 
 /// The cases.
@@ -9,6 +10,8 @@ pub const GROUP: Group = Group {
     channels: &[],
     rows,
     elsewhere: &[
+        outbound::case("D5", "a patient's order, across retries and a merge"),
+        outbound::case("D6", "a poison message is given up"),
         Elsewhere {
             id: "D4",
             what: "each acknowledgment of a message comes again byte for byte",
@@ -22,7 +25,7 @@ pub const GROUP: Group = Group {
             function: "a_duplicate_after_seven_days_is_new",
         },
     ],
-    pending: &["D1", "D2", "D3", "D5", "D6", "D7"],
+    pending: &["D1", "D2", "D3", "D7"],
 };
 
 fn rows() -> Vec<Row> {

@@ -1,6 +1,7 @@
 //! Frames in bytes: cut, joined, broken off, nested, too long, none.
 
 use super::hold::hold;
+use super::outbound;
 use super::row::{Answer, Channel, Elsewhere, Group, Kept, Message, Row, framed};
 
 /// The cases.
@@ -15,12 +16,15 @@ pub const GROUP: Group = Group {
         Channel { name: "release-2", options: &["framing: {release: 2}"] },
     ],
     rows,
-    elsewhere: &[Elsewhere {
-        id: "F20",
-        what: "a payload that holds VT or FS is not sent",
-        file: "crates/mllp/tests/codec.rs",
-        function: "a_payload_with_a_frame_byte_is_not_encoded",
-    }],
+    elsewhere: &[
+        Elsewhere {
+            id: "F20",
+            what: "a payload that holds VT or FS is not encoded",
+            file: "crates/mllp/tests/codec.rs",
+            function: "a_payload_with_a_frame_byte_is_not_encoded",
+        },
+        outbound::case("F20", "a message that holds FS is not sent, and given up"),
+    ],
     pending: &[],
 };
 
