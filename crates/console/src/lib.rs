@@ -45,7 +45,9 @@ mod witness;
 mod words;
 
 #[cfg(feature = "clinical")]
-pub use crate::admin::{AdminTokens, Difference, DryRun, DryRunError, Foreseen, Outcome};
+pub use crate::admin::{
+    AdminTokens, Difference, DryRun, DryRunError, Foreseen, Outcome, Refed, Refeed, Window,
+};
 #[cfg(feature = "clinical")]
 pub use crate::clinical::{Clinical, PatientToken, Route, Routing, RuleTried, Translate};
 pub use crate::error::Error;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use audit::{Kind, Record};
 use hl7v2::Message;
 use residency::{MessageFacts, Policy};
-use store::{EVERY_LANE, Entry, MessageState, NewForward, PATIENT_KEY, WriteSet};
+use store::{EVERY_LANE, Entry, Key, MessageState, NewForward, PATIENT_KEY, WriteSet};
 use uuid::Uuid;
 
 use crate::id::new_id;
@@ -37,14 +37,8 @@ pub fn route(
     for destination in destinations {
         match policy.permit_message(destination, &facts) {
             Ok(permit) => {
-                let forward = NewForward {
-                    id: new_id(environment),
-                    destination: destination.to_owned(),
-                    message: entry.id,
-                    seq: entry.seq,
-                    lanes: lanes(&message, set, entry, environment.namespace),
-                    decision_id: new_id(environment),
-                };
+                let lanes = lanes(&message, &set.keys, entry, environment.namespace);
+                let forward = new(environment, entry, destination, lanes);
                 set.records.push(permitted(environment, &forward, permit.rules())?);
                 set.forwards.push(forward);
             }
@@ -67,6 +61,42 @@ pub fn route(
     Ok(())
 }
 
+/// Entries of the journal once more to one destination, in their order, with the record of each decision that lets one
+/// go; those that may not go today are left out.
+///
+/// # Errors
+/// When a record cannot be built of codes (a defect, not data).
+pub fn again(
+    policy: &Policy,
+    environment: &Environment,
+    entries: &[Entry],
+    destination: &str,
+) -> Result<(Vec<NewForward>, Vec<Record>), Error> {
+    let (mut forwards, mut records) = (Vec::new(), Vec::new());
+    for entry in entries.iter().filter(|entry| entry.refused.is_none()) {
+        let Ok(message) = Message::read(&entry.bytes) else { continue };
+        let Ok(permit) = policy.permit_message(destination, &facts(&message, &entry.channel)) else {
+            continue;
+        };
+        let lanes = lanes(&message, &[], entry, environment.namespace);
+        let forward = new(environment, entry, destination, lanes);
+        records.push(permitted(environment, &forward, permit.rules())?);
+        forwards.push(forward);
+    }
+    Ok((forwards, records))
+}
+
+fn new(environment: &Environment, entry: &Entry, destination: &str, lanes: Vec<Uuid>) -> NewForward {
+    NewForward {
+        id: new_id(environment),
+        destination: destination.to_owned(),
+        message: entry.id,
+        seq: entry.seq,
+        lanes,
+        decision_id: new_id(environment),
+    }
+}
+
 /// What the policy looks at.
 fn facts(message: &Message<'_>, channel: &str) -> MessageFacts {
     let header = message.header();
@@ -78,7 +108,7 @@ fn facts(message: &Message<'_>, channel: &str) -> MessageFacts {
 /// The lanes of a message: one for each number of a patient that it names, merged ones too, and for each patient that
 /// it was applied to; one of its channel when it names nobody. A number counts without its authority, which feeds
 /// leave out: to wait for a stranger costs less than to pass oneself.
-fn lanes(message: &Message<'_>, set: &WriteSet, entry: &Entry, namespace: Uuid) -> Vec<Uuid> {
+fn lanes(message: &Message<'_>, keys: &[Key], entry: &Entry, namespace: Uuid) -> Vec<Uuid> {
     let lane = |kind: &str, text: &str| Uuid::new_v5(&namespace, format!("lane|{kind}|{text}").as_bytes());
     let mut lanes = BTreeSet::new();
     for segment in message.segments() {
@@ -95,7 +125,7 @@ fn lanes(message: &Message<'_>, set: &WriteSet, entry: &Entry, namespace: Uuid) 
             return vec![EVERY_LANE];
         }
     }
-    let patients = set.keys.iter().filter(|key| key.kind == PATIENT_KEY);
+    let patients = keys.iter().filter(|key| key.kind == PATIENT_KEY);
     lanes.extend(patients.map(|key| lane("patient", &key.value)));
     match lanes.len() {
         0 => vec![lane("channel", &entry.channel)],

@@ -38,6 +38,7 @@ mod year;
 
 pub use difference::{Alteration, Difference};
 pub use follow::{Pipeline, RELEASE_REFUSED};
+pub use forward::again as forward_again;
 pub use rehearsal::{Foreseen, Outcome, Rehearsal};
 pub use release::Release;
 pub use row::{FLAG_CONTROL_ID_REUSED, FLAG_KNOWN_HERE_ONLY, FLAG_SAID_OTHERWISE};

@@ -13,6 +13,9 @@ use super::partner::{Partner, Script, Seen};
 use super::row::{framed, person};
 use super::site::Site;
 
+/// Says what is wrong with what a partner has seen.
+pub type Look = fn(&Seen) -> Result<(), String>;
+
 /// A partner, what is sent to it, and what becomes of that.
 pub struct Case {
     /// The case.
@@ -23,7 +26,7 @@ pub struct Case {
     sends: Vec<Vec<u8>>,
     ends: Vec<End>,
     gets: Option<Vec<String>>,
-    seen: Option<fn(&Seen) -> Result<(), String>>,
+    seen: Option<Look>,
 }
 
 /// How one message ends at its destination.
@@ -95,7 +98,7 @@ impl Case {
     }
 
     /// The partner has seen what this asks for.
-    pub fn seen(mut self, seen: fn(&Seen) -> Result<(), String>) -> Self {
+    pub fn seen(mut self, seen: Look) -> Self {
         self.seen = Some(seen);
         self
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use harness::{Person, eventually};
+use harness::{Person, binary, eventually};
 use store::DeliveryState;
 
 use super::forwarding::{Case, End, Outward, adt, delivered, hold_all, of_person};
@@ -362,6 +362,45 @@ async fn a_killed_node_sends_again_in_order() {
     }
     drop(writer);
     outward.site.stop();
+}
+
+/// A stored window goes to one destination once more, in its order, and to no other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_window_is_sent_again_to_one_destination() {
+    let again = ["D7-1", "D7-2", "D7-3"];
+    let three = again.into_iter().fold(Case::new("D7", says(&[])), |case, id| case.sends(adt(id)));
+    let other = Case::new("D7", says(&[])).sends(adt("D7-OTHER"));
+    let mut outward = Outward::start("window", vec![three, other]).await;
+    let writer = outward.send_all().await;
+    let counts = |outward: &Outward| -> Vec<usize> {
+        outward.partners.iter().map(|partner| partner.look(|seen| seen.frames.len())).collect()
+    };
+    let counted = async |outward: &Outward, expected: [usize; 2]| {
+        eventually("frames at both partners", || async {
+            let found = counts(outward);
+            if found == expected { Ok(()) } else { Err(format!("{found:?}")) }
+        })
+        .await;
+    };
+    counted(&outward, [3, 1]).await;
+    let ran = replayed(&outward, "to-0").await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "to-0 3 1\n"), "{}", ran.stderr);
+    counted(&outward, [6, 1]).await;
+    assert_eq!(outward.partners[0].control_ids(), [again, again].concat());
+    let nowhere = replayed(&outward, "cloud").await;
+    assert!(nowhere.code != 0 && nowhere.stderr.contains("lets no message go"), "{}", nowhere.stderr);
+    drop(writer);
+    outward.site.stop();
+}
+
+async fn replayed(outward: &Outward, to: &str) -> binary::Ran {
+    let pair = &outward.site.pair;
+    let (node, token) = (format!("http://{}", pair.addresses.http), pair.folder.join("admin.token"));
+    std::fs::write(&token, &pair.shown.admin_token).expect("a token can be written");
+    let token = token.display().to_string();
+    let all = ["replay", "--where", "since:1h", "--to", to, "--yes", "--node", &node, "--token-file", &token];
+    let all = all.map(str::to_owned);
+    tokio::task::spawn_blocking(move || binary::tidegate(&all)).await.expect("does not panic")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

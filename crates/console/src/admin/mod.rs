@@ -7,6 +7,7 @@
 
 mod body;
 mod dry_run;
+mod forward;
 mod message;
 mod refusal;
 mod replay;
@@ -28,6 +29,7 @@ use crate::headers;
 use crate::server::Server;
 
 pub use self::dry_run::{Difference, DryRun, DryRunError, Foreseen, Outcome};
+pub use self::forward::{Refed, Refeed, Window};
 pub use self::token::AdminTokens;
 
 /// Longest body, in bytes: a thousand ids.
@@ -42,11 +44,13 @@ const SEARCH_MESSAGES_MAX: usize = 500;
 const SEARCH_MESSAGES: usize = 50;
 /// Messages that one replay takes.
 pub(crate) const REPLAY_MESSAGES_MAX: usize = 1_000;
+/// Messages of the journal that one request to send them again looks at; the next ones are asked for with `after`.
+const FORWARD_MESSAGES_MAX: usize = 500;
 /// Messages that one answer of a dry run tells of; the next ones are asked for with `before`.
 const DRY_RUN_MESSAGES_MAX: usize = 50;
 
 /// Method, path, what it does.
-const ROUTES: [(&str, &str, &str); 11] = [
+const ROUTES: [(&str, &str, &str); 12] = [
     ("GET", "/admin", "this list"),
     (
         "POST",
@@ -70,6 +74,11 @@ const ROUTES: [(&str, &str, &str); 11] = [
         "keep a month, or all months of a patient's number: {\"month\": \"2026-01\", \"reason\": \"litigation\"}",
     ),
     ("POST", "/admin/holds/{hold}/release", "end a hold: {\"reason\": \"ended\"}"),
+    (
+        "POST",
+        "/admin/forward",
+        "send a page of a window once more, as it is, to one destination: {\"query\": \"since:7d\", \"to\": \"archive\", \"after\": 0}",
+    ),
 ];
 
 /// The API, to be merged at the root.
@@ -85,6 +94,7 @@ pub(crate) fn router(server: &Arc<Server>) -> Router<Arc<Server>> {
         .route("/retention/apply", post(retention::apply))
         .route("/holds", get(retention::holds).post(retention::place))
         .route("/holds/{hold}/release", post(retention::release))
+        .route("/forward", post(forward::forward))
         .fallback(async || Refusal::unknown_route())
         .method_not_allowed_fallback(async || Refusal::method())
         .layer(from_fn_with_state(server.clone(), token::require))

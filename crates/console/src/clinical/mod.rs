@@ -93,6 +93,8 @@ pub struct Clinical {
     pub outbox: Arc<dyn Outbox>,
     /// The same of messages that go on as they are.
     pub forwards: Arc<dyn Forwards>,
+    /// Sends a stored window of messages again.
+    pub refeed: Arc<dyn crate::Refeed>,
     /// The secret UUIDv5 namespace of the site.
     pub namespace: Uuid,
     /// Who may use the admin API.

@@ -267,3 +267,29 @@ async fn a_replay_takes_all_messages_of_a_query_or_none() {
     let (_, page) = api.post(REPLAY, json!({"query": "type:ADT", "dry_run": true})).await;
     assert_eq!((page["messages"].as_array().map(Vec::len), &page["next"]), (Some(50), &json!(1_050)));
 }
+
+#[tokio::test]
+async fn a_window_is_sent_again_page_by_page_and_who_asked_is_recorded() {
+    let api = Api::new();
+    let asked = |query: &str, to: &str, after: i64| json!({"query": query, "to": to, "after": after});
+    let (status, page) = api.post("/admin/forward", asked("since:2h", "archive", 0)).await;
+    assert_eq!((status, page), (StatusCode::OK, json!({"queued": 2, "kept": 1, "next": 9})));
+    let (_, last) = api.post("/admin/forward", asked("since:2h until:1h", "archive", 9)).await;
+    assert_eq!(last["next"], Value::Null);
+    let recorded = api.node.ledger.lock().expect("lock").clone();
+    let kinds: Vec<Kind> = recorded.iter().map(audit::Record::kind).collect();
+    assert_eq!(kinds, [Kind::DeliveryRevived; 2]);
+    assert!(recorded[1].objects().contains(&("destination".to_owned(), "archive".to_owned())));
+    for (query, to, code) in [
+        ("since:2h", "elsewhere", "destination"),
+        ("until:1h", "archive", "query"),
+        ("since:2h mrn:MRN-4711", "archive", "query"),
+    ] {
+        let (status, refusal) = api.post("/admin/forward", asked(query, to, 0)).await;
+        assert_eq!(
+            (status, refusal["code"].as_str()),
+            (StatusCode::UNPROCESSABLE_ENTITY, Some(code)),
+            "{query}"
+        );
+    }
+}

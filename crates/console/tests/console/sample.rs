@@ -426,6 +426,7 @@ pub fn clinical(node: &Arc<Node>) -> Clinical {
         accesses: node.clone(),
         outbox: node.clone(),
         forwards: node.clone(),
+        refeed: node.clone(),
         namespace: Uuid::from_u128(77),
         patient_token: Arc::new(|patient| {
             assert!([PATIENT, OTHER].contains(&patient));

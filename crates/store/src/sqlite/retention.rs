@@ -189,12 +189,15 @@ async fn quarantined(month: Month, connection: &mut SqliteConnection) -> Result<
     .await?)
 }
 
-/// Deliveries of a month's messages that are pending or were given up.
+/// Deliveries of a month's messages that are pending or were given up, and messages that a partner still gets: their
+/// bytes are read from the journal when they are sent.
 async fn undelivered(month: Month, connection: &mut SqliteConnection) -> Result<u64> {
     let (from, until) = month.span();
     let count: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM deliveries d JOIN messages m ON m.seq = d.seq WHERE d.state IN (?, ?)
-         AND m.received_us >= ? AND m.received_us < ?",
+        "SELECT (SELECT count(*) FROM deliveries d JOIN messages m ON m.seq = d.seq WHERE d.state IN (?1, ?2)
+            AND m.received_us >= ?3 AND m.received_us < ?4)
+         + (SELECT count(*) FROM forwards f JOIN messages m ON m.seq = f.seq WHERE f.state IN (?1, ?2)
+            AND m.received_us >= ?3 AND m.received_us < ?4)",
     )
     .bind(delivery_state_number(DeliveryState::Pending))
     .bind(delivery_state_number(DeliveryState::Dead))

@@ -104,6 +104,10 @@ pub struct ReplayArgs {
     /// Only tell what would change; nothing is written.
     #[arg(long)]
     pub dry_run: bool,
+    /// Instead, send the messages of a window (`since:`, `until:`) once more, as they are and in their order, to this
+    /// destination alone.
+    #[arg(long, value_name = "DESTINATION", conflicts_with = "dry_run")]
+    pub to: Option<String>,
     /// Do not ask.
     #[arg(long, conflicts_with = "dry_run")]
     pub yes: bool,

@@ -17,7 +17,11 @@ const POLL_PAUSE: Duration = Duration::from_millis(500);
 /// Runs the command.
 pub async fn run(args: ReplayArgs) -> Result<(), Failure> {
     let node = Node::of(&args.node)?;
-    if args.dry_run { foresee(&node, &args).await } else { replay(&node, &args).await }
+    match &args.to {
+        Some(to) => forward(&node, &args, to).await,
+        None if args.dry_run => foresee(&node, &args).await,
+        None => replay(&node, &args).await,
+    }
 }
 
 async fn foresee(node: &Node, args: &ReplayArgs) -> Result<(), Failure> {
@@ -55,7 +59,7 @@ fn foreseen(message: &Value) -> String {
 
 async fn replay(node: &Node, args: &ReplayArgs) -> Result<(), Failure> {
     if !args.yes {
-        confirm()?;
+        confirm("Process every message of this query again? Type yes:")?;
     }
     let asked = node.post("/admin/replay", &json!({"query": args.query})).await?;
     let messages = items(&asked["messages"]);
@@ -68,6 +72,26 @@ async fn replay(node: &Node, args: &ReplayArgs) -> Result<(), Failure> {
     let is_done = items(&settled["messages"]).iter().all(|one| one["outcome"] == "done");
     output::words(&format!("outcomes {}", settled["outcomes"]));
     if is_done { Ok(()) } else { Err(Failure::new(Exit::CheckFailed, "not every message was processed")) }
+}
+
+/// Page after page of the window, oldest message first; a page is queued whole or not at all.
+async fn forward(node: &Node, args: &ReplayArgs, to: &str) -> Result<(), Failure> {
+    if !args.yes {
+        confirm("Send every message of this window to that destination once more? Type yes:")?;
+    }
+    let (mut after, mut queued, mut kept) = (json!(0), 0, 0);
+    while !after.is_null() {
+        let asked = json!({"query": args.query, "to": to, "after": after});
+        let page = node.post("/admin/forward", &asked).await?;
+        queued += page["queued"].as_u64().unwrap_or_default();
+        kept += page["kept"].as_u64().unwrap_or_default();
+        after = page["next"].clone();
+        output::words(&format!("{queued} messages queued, {kept} may not go there; through {after}"));
+    }
+    write(&[json!({"to": to, "queued": queued, "kept": kept})], args.output, |one| {
+        format!("{} {} {}", cell(&one["to"]), one["queued"], one["kept"])
+    })?;
+    found(usize::try_from(queued).unwrap_or(usize::MAX))
 }
 
 /// Waits until no request is open; says how many are whenever that changes.
@@ -92,14 +116,14 @@ fn found(count: usize) -> Result<(), Failure> {
 }
 
 /// Asks at a terminal; elsewhere the option must say it.
-fn confirm() -> Result<(), Failure> {
+fn confirm(question: &str) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::new(
             Exit::Usage,
             "this changes stored data: see it with --dry-run, then give --yes",
         ));
     }
-    output::words("Process every message of this query again? Type yes:");
+    output::words(question);
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).map_err(|error| Failure::because(Exit::Io, &error))?;
     if line.trim() == "yes" { Ok(()) } else { Err(Failure::new(Exit::CheckFailed, "nothing was requested")) }

@@ -15,6 +15,7 @@ use super::acknowledging::{self, Receivers};
 use super::background::Background;
 use super::content::{self, Profiles};
 use super::listeners::{self, Bound, Listeners, ReceiverOf};
+use super::refeed::Again;
 use super::rehearsal::DryRuns;
 use super::routes::Routes;
 use super::witness::CloudWitness;
@@ -127,17 +128,22 @@ fn pipelines(
         index: store.clone(),
         withdrawals: store.clone(),
     };
-    let environment = Environment {
+    let environment = environment(config, keys);
+    let (policy, profiles, sealing) = (Arc::clone(policy), profiles.clone(), Arc::clone(&keys.sealing));
+    let release = move || Release::new(Arc::clone(&policy), profiles.clone(), Arc::clone(&sealing));
+    let pipeline = Pipeline::new(ports.clone(), environment.clone(), Arc::clone(package), release());
+    (pipeline, Rehearsal::new(ports, environment, Arc::clone(package), release))
+}
+
+/// What the pipeline is lent.
+fn environment(config: &Config, keys: &Keys) -> Environment {
+    Environment {
         now_us: clock::now_us,
         fill_random: clock::fill_random,
         node: config.node.clone(),
         namespace: keys.namespace,
         patient_token: keys.patient_token.clone(),
-    };
-    let (policy, profiles, sealing) = (Arc::clone(policy), profiles.clone(), Arc::clone(&keys.sealing));
-    let release = move || Release::new(Arc::clone(&policy), profiles.clone(), Arc::clone(&sealing));
-    let pipeline = Pipeline::new(ports.clone(), environment.clone(), Arc::clone(package), release());
-    (pipeline, Rehearsal::new(ports, environment, Arc::clone(package), release))
+    }
 }
 
 fn start_deliveries(
@@ -294,6 +300,11 @@ fn router(
         accesses: store.clone(),
         outbox: store.clone(),
         forwards: store.clone(),
+        refeed: Arc::new(Again {
+            policy: Arc::clone(policy),
+            environment: environment(config, keys),
+            store: store.clone(),
+        }),
         namespace: keys.namespace,
         patient_token: keys.patient_token.clone(),
     };

@@ -21,6 +21,8 @@ pub mod log;
 mod over_http;
 mod portal;
 #[cfg(feature = "clinical")]
+mod refeed;
+#[cfg(feature = "clinical")]
 mod rehearsal;
 mod reload;
 #[cfg(feature = "clinical")]
