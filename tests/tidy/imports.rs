@@ -19,7 +19,14 @@ const POWERS: [Power; 7] = [
     Power {
         name: "stopwatch",
         signs: &["Instant::now"],
-        homes: &["crates/tidegate/", "crates/mllp/", "crates/rest/", "crates/store/"],
+        // Of delivery only the partners: how long an answer may take, and the gap between two messages.
+        homes: &[
+            "crates/tidegate/",
+            "crates/mllp/",
+            "crates/rest/",
+            "crates/store/",
+            "crates/delivery/src/mllp/",
+        ],
     },
     Power {
         name: "environment",

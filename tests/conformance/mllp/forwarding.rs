@@ -173,22 +173,26 @@ impl Outward {
     }
 
     /// Every forward of the node to a destination, in the order of the journal.
-    pub async fn forwards(&self, destination: &str) -> Vec<ForwardRow> {
+    ///
+    /// # Errors
+    /// While a file of the running node is being made.
+    pub async fn forwards(&self, destination: &str) -> Result<Vec<ForwardRow>, String> {
         let options =
             Options { synchronous_full: true, read_connections: 1, now_us: tidegate::clock::now_us };
         let data = &self.site.pair.onprem_config.data;
-        let store =
-            Sqlite::open_reading(data, Role::Clinical, options).await.expect("a running node's store");
+        let opened = Sqlite::open_reading(data, Role::Clinical, options).await;
+        let store = opened.map_err(|error| error.to_string())?;
         let mut rows =
-            store.list(&MessageFilter::default(), None, 10_000).await.expect("messages are listed");
+            store.list(&MessageFilter::default(), None, 10_000).await.map_err(|error| error.to_string())?;
         rows.reverse();
         let mut found = Vec::new();
         for row in rows {
-            let detail = store.detail(row.id).await.expect("a message is read").expect("it is there");
-            found.extend(detail.forwards.into_iter().filter(|forward| forward.destination == destination));
+            let detail = store.detail(row.id).await.map_err(|error| error.to_string())?;
+            let forwards = detail.into_iter().flat_map(|detail| detail.forwards);
+            found.extend(forwards.filter(|forward| forward.destination == destination));
         }
-        store.close().await.expect("closes");
-        found
+        store.close().await.map_err(|error| error.to_string())?;
+        Ok(found)
     }
 }
 
@@ -225,7 +229,7 @@ pub async fn hold_all(mut outward: Outward) {
         let destination = format!("to-{number}");
         let is_settled = |row: &ForwardRow| row.state != DeliveryState::Pending;
         let rows = eventually(&format!("{} {number}", case.id), || async {
-            let rows = outward.forwards(&destination).await;
+            let rows = outward.forwards(&destination).await?;
             let found = (rows.iter().filter(|row| is_settled(row)).count(), rows.len());
             if found == (case.ends.len(), case.ends.len()) {
                 Ok(rows)

@@ -338,7 +338,7 @@ async fn a_killed_node_sends_again_in_order() {
     for (number, expected) in [&["KILL-1", "KILL-1", "KILL-2"][..], &["DEAD-1", "DEAD-2"]].iter().enumerate()
     {
         let rows = eventually("what is settled", || async {
-            let rows = outward.forwards(&format!("to-{number}")).await;
+            let rows = outward.forwards(&format!("to-{number}")).await?;
             let is_done = rows.len() == 2 && rows.iter().all(|row| row.state == DeliveryState::Delivered);
             if is_done { Ok(rows) } else { Err(format!("{rows:?}")) }
         })
