@@ -223,7 +223,10 @@ fn shape(kind: Kind) -> Shape {
     let import = || coding(DICOM, "110107", "Import");
     let export = || coding(DICOM, "110106", "Export");
     let alert = || coding(DICOM, "110113", "Security Alert");
-    let application = || coding(DICOM, "110100", "Application Activity");
+    let application = |code: &str, display: &str| {
+        let event = coding(DICOM, "110100", "Application Activity");
+        (event, coding(DICOM, code, display), "E", Direction::Within)
+    };
     let lifecycle = |code: &str, display: &str| coding(LIFECYCLE, code, display);
     let disclose = || lifecycle("disclose", "Disclose Record Lifecycle Event");
     let interaction = |code: &str| coding(INTERACTION, code, code);
@@ -264,12 +267,8 @@ fn shape(kind: Kind) -> Shape {
             "E",
             Direction::In,
         ),
-        Kind::NodeStarted => {
-            (application(), coding(DICOM, "110120", "Application Start"), "E", Direction::Within)
-        }
-        Kind::NodeStopped => {
-            (application(), coding(DICOM, "110121", "Application Stop"), "E", Direction::Within)
-        }
+        Kind::NodeStarted => application("110120", "Application Start"),
+        Kind::NodeStopped => application("110121", "Application Stop"),
         Kind::ConfigurationChanged => {
             (alert(), coding(DICOM, "110131", "Security Configuration"), "U", Direction::Within)
         }

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use store::sqlite::Sqlite;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{Overrides, Running, tls};
-use crate::config::Config;
+use crate::config::{Config, LinkListener};
 use crate::{Exit, Failure, clock, keys, package};
 
 /// Folder of the de-identification profiles below the profiles folder.
@@ -25,24 +26,7 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     let store = super::open_store(config, overrides).await?;
     let (sealer, sealer_stop) = super::start_ledger(config, &store).await?;
     let metrics = Arc::new(rest::Metrics::new("portal"));
-    let key_error = |error: &dyn std::error::Error| Failure::because(Exit::Configuration, error);
-    let receipt = keys::read_text(&config.keys, keys::RECEIPT).map_err(|e| key_error(&e))?;
-    let peer = keys::read_text(&config.keys, keys::PEER_LEDGER_PUBLIC).map_err(|e| key_error(&e))?;
-    let intake = rest::intake::IntakeState {
-        intake: store.clone(),
-        ledger: store.clone(),
-        grammars,
-        receipt_key: Arc::new(audit::SigningKey::from_file_text(&receipt).map_err(|e| key_error(&e))?),
-        node: config.node.clone(),
-        region: link.region,
-        destination: link.destination,
-        peers: Arc::new(BTreeMap::from([(
-            PEER_ORIGIN.to_owned(),
-            audit::VerifyingKey::from_text(&peer).map_err(|e| key_error(&e))?,
-        )])),
-        now_us: clock::now_us,
-        metrics: metrics.clone(),
-    };
+    let intake = intake(config, &store, grammars, &link, metrics.clone())?;
     let readiness = rest::Readiness::default();
     let gate = readiness.gate("listeners");
     // Ids of this role are pseudonyms already, random ones; the ledger may hold them as they are.
@@ -87,6 +71,34 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
         listeners: None,
         #[cfg(feature = "clinical")]
         background: None,
+    })
+}
+
+/// What judges and keeps the deliveries of the on-prem node.
+fn intake(
+    config: &Config,
+    store: &Arc<Sqlite>,
+    grammars: Arc<BTreeMap<String, verifier::Grammar>>,
+    link: &LinkListener,
+    metrics: Arc<rest::Metrics>,
+) -> Result<rest::intake::IntakeState, Failure> {
+    let key_error = |error: &dyn std::error::Error| Failure::because(Exit::Configuration, error);
+    let receipt = keys::read_text(&config.keys, keys::RECEIPT).map_err(|e| key_error(&e))?;
+    let peer = keys::read_text(&config.keys, keys::PEER_LEDGER_PUBLIC).map_err(|e| key_error(&e))?;
+    Ok(rest::intake::IntakeState {
+        intake: store.clone(),
+        ledger: store.clone(),
+        grammars,
+        receipt_key: Arc::new(audit::SigningKey::from_file_text(&receipt).map_err(|e| key_error(&e))?),
+        node: config.node.clone(),
+        region: link.region.clone(),
+        destination: link.destination.clone(),
+        peers: Arc::new(BTreeMap::from([(
+            PEER_ORIGIN.to_owned(),
+            audit::VerifyingKey::from_text(&peer).map_err(|e| key_error(&e))?,
+        )])),
+        now_us: clock::now_us,
+        metrics,
     })
 }
 
