@@ -261,12 +261,10 @@ fn shape(kind: Kind) -> Shape {
         }
         Kind::ResourceRead | Kind::MessageViewed => (rest(), interaction("read"), "R", Direction::Out),
         Kind::ResourceSearched => (rest(), interaction("search-type"), "E", Direction::In),
-        Kind::SignIn => (
-            coding(DICOM, "110114", "User Authentication"),
-            coding(DICOM, "110122", "Login"),
-            "E",
-            Direction::In,
-        ),
+        Kind::SignIn => {
+            let authentication = coding(DICOM, "110114", "User Authentication");
+            (authentication, coding(DICOM, "110122", "Login"), "E", Direction::In)
+        }
         Kind::NodeStarted => application("110120", "Application Start"),
         Kind::NodeStopped => application("110121", "Application Stop"),
         Kind::ConfigurationChanged => {
