@@ -74,7 +74,7 @@ fn enveloped(batch: Vec<u8>, count: usize) -> Vec<u8> {
 /// Waits for all that a message may get and shows each; `true` when nothing was refused and all that is sure to come came.
 async fn answers(client: &mut Client, number: u64, message: &[u8], begun: Instant) -> Result<bool, Failure> {
     let mut due = Due::of(message);
-    let mut accepted = true;
+    let (mut accepted, mut strays) = (true, 0_u32);
     if due.is_none() {
         output::line(&format!("{number:<7} -     no acknowledgment is asked for"))?;
     }
@@ -90,10 +90,16 @@ async fn answers(client: &mut Client, number: u64, message: &[u8], begun: Instan
                 ))?;
                 break;
             }
+            // What came was for another message: that is an answer, and not this one's.
+            Err(_) if strays > 0 => {
+                output::line(&format!("{number:<7} -     none of its own came"))?;
+                return Ok(false);
+            }
             Err(error) => return Err(Failure::because(Exit::Unavailable, &error)),
         };
         let shown = show(number, message, &answer, begun.elapsed())?;
         accepted &= shown.is_accepted;
+        strays += u32::from(!shown.matches);
         due.note(&shown);
     }
     Ok(accepted)
