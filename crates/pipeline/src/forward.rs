@@ -210,11 +210,13 @@ mod tests {
             ("zones.yaml", "zones: [{id: here, kind: on-prem, region: US}]"),
             (
                 "destinations.yaml",
-                "destinations: [{id: archive, zone: here, form: hl7v2}, {id: other, zone: here, form: hl7v2}]",
+                "destinations: [{id: archive, zone: here, form: hl7v2}, {id: other, zone: here, form: hl7v2},
+                    {id: unnamed, zone: here, form: hl7v2}]",
             ),
             (
                 "policy.yaml",
-                "unlabelled: deny\nrules: [{id: all-adt, effect: permit, destinations: [archive], messages: [ADT]}]",
+                "unlabelled: deny\nrules: [{id: all-adt, effect: permit, destinations: [archive], messages: [ADT]},
+                    {id: results, effect: permit, destinations: [other], messages: [ORU]}]",
             ),
             ("labels.yaml", "rules: []"),
         ];
