@@ -1,6 +1,6 @@
 // The same work without scripts: every control is a link or a form.
 import assert from "node:assert/strict";
-import { MESSAGE, NUMBER, settled } from "./story.mjs";
+import { MESSAGE, NUMBER, settled, shown } from "./story.mjs";
 
 export async function plain(window, gates, { login }) {
   const { page } = window;
@@ -71,8 +71,10 @@ async function quarantine({ page, gates }) {
   await page.getByRole("button", { name: "Break something" }).click();
   await page.waitForURL("**/guide/break");
   await page.goto(new URL("/quarantine", page.url()).href);
+  const cause = page.getByRole("link", { name: "A required field is empty" });
+  await shown(page, cause);
   await gates.check("quarantine");
-  await page.getByRole("link", { name: "A required field is empty" }).click();
+  await cause.click();
   await page.locator("tbody th a").first().click();
   await page.waitForURL((url) => MESSAGE.test(url.pathname));
 }

@@ -7,7 +7,7 @@ const STILL_MS = 2_500;
 /** Admissions that are opened to find one that made a patient. */
 const ROWS_MAX = 8;
 /** Looks at a message that was sent again before it is said that nothing came of it. */
-const LOOKS_MAX = 40;
+const LOOKS_MAX = 80;
 const LOOK_MS = 250;
 /** Panels of a message in the order of their keys, `1` to `7`. */
 const PANELS = ["hl7", "fhir", "trace", "twin", "route", "deliveries", "audit"];
@@ -175,7 +175,7 @@ async function breakSomething({ page, keyboard, gates }) {
 
 async function quarantine({ page, keyboard, gates }) {
   await keyboard.jump("/quarantine");
-  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length >= 2);
+  await shown(page, page.locator("tbody tr").nth(1));
   await gates.check("quarantine");
   await keyboard.follow(page.getByRole("link", { name: "A required field is empty" }), /^\/quarantine\//);
   await gates.check("a cause");
@@ -214,6 +214,16 @@ async function fix({ page, keyboard, gates, picture }) {
   await page.getByText("resolved", { exact: false }).first().waitFor();
   await gates.check("resolved");
   assert.match(await heading(page), /quarantined.*resolved/);
+}
+
+/** Looks again until the page shows what comes of messages that were just sent. */
+export async function shown(page, locator) {
+  for (let look = 0; look < LOOKS_MAX; look += 1) {
+    if ((await locator.count()) > 0) return;
+    await page.waitForTimeout(LOOK_MS);
+    await page.reload();
+  }
+  assert.fail(`after ${LOOKS_MAX} looks: ${await heading(page)}`);
 }
 
 /** Looks again until the message that was sent is processed. */

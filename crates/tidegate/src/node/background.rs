@@ -8,8 +8,12 @@ use crate::{Exit, Failure};
 /// How far these threads step back (nice); a thread at 0 gets nine times the time of one at 10.
 const STEP_BACK: i32 = 10;
 
-/// A runtime of such threads.
-pub(crate) struct Background(Runtime);
+/// A runtime of such threads. Dropped, it ends them without waiting: who drops it is a task itself and must not block.
+pub(crate) struct Background {
+    /// There until it is dropped.
+    runtime: Option<Runtime>,
+    handle: Handle,
+}
 
 impl Background {
     /// Starts the threads, as many as there are cores.
@@ -20,17 +24,22 @@ impl Background {
             .on_thread_start(step_back)
             .build()
             .map_err(|error| Failure::because(Exit::Io, &error))?;
-        Ok(Self(runtime))
+        let handle = runtime.handle().clone();
+        Ok(Self { runtime: Some(runtime), handle })
     }
 
     /// Where to spawn.
     pub(crate) fn handle(&self) -> &Handle {
-        self.0.handle()
+        &self.handle
     }
+}
 
-    /// Ends the threads. Their tasks have ended before; blocking work that has not is left to itself.
-    pub(crate) fn stop(self) {
-        self.0.shutdown_background();
+impl Drop for Background {
+    /// The tasks have ended before, unless the node failed; blocking work that has not is left to itself.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

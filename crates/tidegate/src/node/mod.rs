@@ -145,9 +145,7 @@ async fn stop(config: &Config, mut running: Running) -> Result<(), Failure> {
         }
     }
     #[cfg(feature = "clinical")]
-    if let Some(background) = running.background.take() {
-        background.stop();
-    }
+    drop(running.background.take());
     append(&*running.store, config, Kind::NodeStopped).await?;
     running.sealer_stop.send_replace(true);
     if running.sealer.await.is_err() {
