@@ -5,8 +5,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::{Exit, Failure};
 
-/// How far these threads step back (nice); a thread at 0 gets nine times the time of one at 10.
-const STEP_BACK: i32 = 10;
+/// How far these threads step back (nice); where both have work, a thread at 0 gets three times the time of one at 5.
+const STEP_BACK: i32 = 5;
 
 /// A runtime of such threads. Dropped, it ends them without waiting: who drops it is a task itself and must not block.
 pub(crate) struct Background {
