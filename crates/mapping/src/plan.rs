@@ -268,6 +268,18 @@ pub(crate) struct MessagePlan {
     pub join_text: bool,
 }
 
+impl MessagePlan {
+    /// Does what this handle makes belong to the message only?
+    pub fn is_transient(&self, handle: &str) -> bool {
+        self.make.iter().any(|make| make.handle == handle && make.is_transient)
+    }
+
+    /// Does this line make something that is stored?
+    pub fn is_kept(&self, make: usize) -> bool {
+        self.make.get(make).is_none_or(|make| !make.is_transient)
+    }
+}
+
 /// One line of `make`.
 pub(crate) struct Make {
     pub handle: String,
@@ -277,6 +289,8 @@ pub(crate) struct Make {
     pub map: usize,
     pub when: Option<Test>,
     pub mode: Option<crate::Mode>,
+    /// What it makes is of the message only: it is shown and not stored.
+    pub is_transient: bool,
 }
 
 /// What a trigger event changes.

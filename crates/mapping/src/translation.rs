@@ -8,6 +8,9 @@ use uuid::Uuid;
 pub struct Translation {
     /// The resources and what becomes of earlier ones.
     pub change: Change,
+    /// Resources that are of the message and not of the current state (`mode: transient`): a query's Parameters, the
+    /// OperationOutcome of an acknowledgment. Nothing stores or releases them.
+    pub transient: Vec<ResourceSet>,
     /// Findings, in the order met.
     pub issues: Vec<Issue>,
     /// The fate of every populated leaf.
@@ -19,13 +22,16 @@ pub struct Translation {
 }
 
 impl Translation {
-    /// As a FHIR transaction Bundle: `PUT Type/id` for each resource in the order made. References between resources are
-    /// `Type/id`; `fullUrl` is `urn:uuid:<id>`.
+    /// Everything that was made: what is transient first, then what the change sets.
+    pub fn made(&self) -> impl Iterator<Item = &ResourceSet> {
+        self.transient.iter().chain(&self.change.sets)
+    }
+
+    /// As a FHIR transaction Bundle: `PUT Type/id` for each resource in the order of [`Translation::made`]. References
+    /// between resources are `Type/id`; `fullUrl` is `urn:uuid:<id>`.
     pub fn bundle(&self) -> Value {
         let entries: Vec<Value> = self
-            .change
-            .sets
-            .iter()
+            .made()
             .map(|set| {
                 let url = format!("{}/{}", set.resource_type.as_str(), set.id);
                 json!({ "fullUrl": format!("urn:uuid:{}", set.id), "resource": set.resource, "request": { "method": "PUT", "url": url } })
@@ -43,6 +49,7 @@ impl std::fmt::Debug for Translation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Translation")
             .field("change", &self.change)
+            .field("transient", &self.transient.len())
             .field("issues", &self.issues.len())
             .field("leaves", &self.coverage.leaves.len())
             .field("steps", &self.trace.as_ref().map(|trace| trace.steps.len()))

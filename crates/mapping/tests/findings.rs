@@ -137,3 +137,31 @@ fn a_patient_index_trusts_authorities_that_the_site_knows() {
             .is_empty()
     );
 }
+
+#[test]
+fn what_is_stored_refers_to_nothing_transient() {
+    let query = "messages/QBP_Q11.yaml";
+    let loses = |from: &str, to: &str| findings(query, from, to);
+    let found =
+        loses("facility: MSH -> Organization", "facility: {map: MSH -> Organization, mode: transient}");
+    assert!(found.is_empty(), "what is transient may refer to what is: {found:?}");
+    let found = loses("header: {map: MSH -> MessageHeader, mode: transient}", "header: MSH -> MessageHeader");
+    assert!(found.is_empty(), "a reference to what is stored: {found:?}");
+    let patient = (
+        "messages/ADT_A01.yaml",
+        "patient: PID -> Patient",
+        "patient: {map: PID -> Patient, mode: transient}",
+    );
+    let found = findings(patient.0, patient.1, patient.2);
+    let hit = found.iter().find(|one| one.code == "E0408" && one.file == "segments/PV1.Encounter.yaml");
+    assert!(hit.is_some_and(|one| one.message.contains("visit is stored and patient is not")), "{found:?}");
+    one(
+        "messages/ADT_A39.yaml",
+        "retired: PATIENT*.MRG -> Patient",
+        "retired: {map: PATIENT*.MRG -> Patient, mode: transient}",
+        "E0408",
+    );
+    let twice = "facility: [{map: MSH -> Organization, mode: transient}, MSH -> MessageHeader]";
+    one(query, "facility: MSH -> Organization", twice, "E0408");
+    one(query, "mode: transient", "mode: passing", "E0105");
+}

@@ -160,3 +160,24 @@ fn snapshot_kinds_are_replaced_when_the_message_has_them() {
     let without = translate("ADT^A08", "PID|1||42^^^H^MR\r");
     assert!(without.change.replaced.is_empty());
 }
+
+#[test]
+fn what_is_transient_is_shown_and_belongs_to_no_state() {
+    let made = translate("QBP^Q11", "QPD|Z34^x^L|tag-7\r");
+    let kinds = |sets: &[mapping::ResourceSet]| -> Vec<&str> {
+        sets.iter().map(|set| set.resource_type.as_str()).collect()
+    };
+    assert_eq!(kinds(&made.transient), ["MessageHeader", "Parameters"]);
+    assert_eq!(kinds(&made.change.sets), ["Organization", "Provenance"]);
+    let facility = format!("Organization/{}", made.change.sets[0].id);
+    // It may refer to what is stored, and `ref *` names nothing else.
+    assert_eq!(made.transient[0].resource["sender"]["reference"], facility);
+    assert_eq!(made.transient[0].resource["focus"], json!([{ "reference": facility }]));
+    assert_eq!(made.change.sets[1].resource["target"], json!([{ "reference": facility }]));
+    assert!(made.change.sets.iter().all(|set| set.patient.is_none()));
+    let shown = made.bundle();
+    assert_eq!(shown["entry"][1]["resource"]["parameter"][0]["valueString"], "tag-7");
+    assert_eq!(shown["entry"].as_array().map(Vec::len), Some(4));
+    let fate = |path: &str| made.coverage.leaves.iter().find(|leaf| leaf.path == path).map(|leaf| leaf.fate);
+    assert_eq!(fate("QPD-2"), Some(LeafFate::Mapped));
+}

@@ -56,12 +56,11 @@ fn leaves(message: &Message<'_>) -> Vec<(String, String)> {
 /// that a number that was put right shows as one element.
 pub(crate) fn of_translations(before: Option<&Translation>, after: Option<&Translation>) -> Vec<Difference> {
     let sets = |translation: Option<&Translation>| -> Vec<(String, String, Value)> {
-        let sets = translation.map(|translation| &translation.change.sets[..]).unwrap_or_default();
         let row = |set: &mapping::ResourceSet| {
             let own = format!("{}/{}", set.resource_type.as_str(), set.id);
             (own, format!("{}:{}", set.resource_type.as_str(), set.handle), set.resource.clone())
         };
-        sets.iter().map(row).collect()
+        translation.into_iter().flat_map(Translation::made).map(row).collect()
     };
     let (mut before, after) = (sets(before), sets(after));
     let mut found = Vec::new();

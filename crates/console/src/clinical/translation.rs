@@ -58,11 +58,10 @@ pub(crate) enum Again {
 pub(crate) fn again(package: &Arc<dyn Translate>, namespace: Uuid, message: &hl7v2::Message<'_>) -> Again {
     let context = Context { namespace, site: None, trace: true };
     match package.translate(message, &context) {
-        Ok(translation) => Again::Traced(
-            translation.trace.unwrap_or_default(),
-            translation.coverage,
-            translation.change.sets.into_iter().map(|set| set.resource).collect(),
-        ),
+        Ok(translation) => {
+            let made = translation.made().map(|set| set.resource.clone()).collect();
+            Again::Traced(translation.trace.unwrap_or_default(), translation.coverage, made)
+        }
         Err(rejection) => Again::Rejected(rejection.to_string()),
     }
 }

@@ -399,6 +399,7 @@ impl Translate for Node {
             reason: None,
         });
         Ok(Translation {
+            transient: Vec::new(),
             change: Change { sets: vec![said(context)], ..Change::default() },
             issues: Vec::new(),
             coverage: Coverage { leaves: leaves.collect() },

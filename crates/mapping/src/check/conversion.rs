@@ -120,7 +120,9 @@ impl Checker<'_> {
             "uri" => matches!(code, "uri" | "url" | "canonical" | "oid" | "string"),
             exact => code == exact,
         };
-        let exact = found.choices.iter().find(|(_, shape)| shape.code == name);
+        // `text` is no type of FHIR; where several hold text, it is a string.
+        let wanted = if name == "text" { "string" } else { name };
+        let exact = found.choices.iter().find(|(_, shape)| shape.code == wanted);
         if let Some((chosen, _)) = exact.or_else(|| found.choices.iter().find(|(_, shape)| fits(&shape.code)))
         {
             return Some(chosen.clone());

@@ -40,6 +40,7 @@ impl Checker<'_> {
             let plan = self.message(name, &node);
             let events = self.triggers(name, &node, plans.len(), &mut triggers);
             self.check_handles(&plan, &node);
+            self.check_transient(&plan, &node);
             self.check_owed(&plan, &events, &node);
             reached.extend(plan.make.iter().map(|make| make.map));
             plans.push(plan);
@@ -168,8 +169,9 @@ impl Checker<'_> {
         };
         let source = Source { segment: Some(name.clone()), reads: None, item: None };
         let when = if node.is_map() { self.guard(node, &source)? } else { None };
-        let mode = match node.get("mode").and_then(Node::scalar) {
-            None => None,
+        let stated = node.get("mode").and_then(Node::scalar);
+        let mode = match stated {
+            None | Some("transient") => None,
             Some("merge") => Some(Mode::Merge),
             Some("replace") => Some(Mode::Replace),
             Some(other) => {
@@ -177,12 +179,13 @@ impl Checker<'_> {
                     node.place,
                     "E0105",
                     format!("{other} is no mode"),
-                    "merge or replace",
+                    "merge, replace or transient",
                 );
                 None
             }
         };
-        Some(Make { handle: handle.to_owned(), segment: name, groups, every, map, when, mode })
+        let is_transient = stated == Some("transient");
+        Some(Make { handle: handle.to_owned(), segment: name, groups, every, map, when, mode, is_transient })
     }
 
     fn merge(&mut self, node: &Node, make: &[Make]) -> Option<(String, String)> {
@@ -422,13 +425,49 @@ impl Checker<'_> {
         }
         let handles: BTreeSet<&str> = plan.make.iter().map(|line| line.handle.as_str()).collect();
         for line in &plan.make {
-            for entry in self.map_handles.get_mut(line.map).into_iter().flatten() {
-                if handles.contains(entry.0.as_str()) {
-                    // Known in at least one message: an empty name is never reported.
-                    entry.0.clear();
+            for (handle, ..) in self.map_handles.get(line.map).into_iter().flatten() {
+                if handles.contains(handle.as_str()) {
+                    self.known_handles.insert((line.map, handle.clone()));
                 }
             }
         }
+    }
+
+    /// What is stored may not refer to what is of the message only; a merge and a link speak of stored patients.
+    fn check_transient(&mut self, plan: &MessagePlan, node: &Node) {
+        for line in plan.make.iter().filter(|line| !line.is_transient) {
+            if plan.is_transient(&line.handle) {
+                let text = format!("{} is transient in one line and stored in another", line.handle);
+                self.findings.add(node.place, "E0408", text);
+            }
+            for map in self.reached(BTreeSet::from([line.map])) {
+                let named = self.map_handles.get(map).into_iter().flatten();
+                let lost: Vec<_> = named.filter(|(handle, ..)| plan.is_transient(handle)).cloned().collect();
+                for (handle, place, _) in lost {
+                    let text = format!("{} is stored and {handle} is not, in {}", line.handle, plan.name);
+                    self.findings.add(place, "E0408", text);
+                }
+            }
+        }
+        let merged = plan.merge.iter().flat_map(|(survivor, retired)| [survivor, retired]);
+        let linked = plan.link.iter().map(|(handle, _)| handle);
+        for handle in merged.chain(linked).filter(|handle| plan.is_transient(handle)) {
+            let text = format!("{handle} is transient: no patient of it is kept");
+            self.findings.add(node.place, "E0408", text);
+        }
+    }
+
+    /// These maps and all that they call.
+    fn reached(&self, mut reached: BTreeSet<usize>) -> BTreeSet<usize> {
+        let mut open: Vec<usize> = reached.iter().copied().collect();
+        while let Some(index) = open.pop() {
+            for called in self.map_calls.get(index).into_iter().flatten() {
+                if reached.insert(*called) {
+                    open.push(*called);
+                }
+            }
+        }
+        reached
     }
 
     /// Required elements that a map leaves out must come from every event.
@@ -466,15 +505,7 @@ impl Checker<'_> {
 
     /// Maps that nothing makes, and handles that no message has.
     fn check_unmade(&mut self, made: &BTreeSet<usize>) {
-        let mut reached = made.clone();
-        let mut open: Vec<usize> = made.iter().copied().collect();
-        while let Some(index) = open.pop() {
-            for called in self.map_calls.get(index).into_iter().flatten() {
-                if reached.insert(*called) {
-                    open.push(*called);
-                }
-            }
-        }
+        let reached = self.reached(made.clone());
         for (index, header) in self.headers.iter().enumerate() {
             if !reached.contains(&index) {
                 self.findings.add(header.place, "E0407", format!("the map {} is used nowhere", header.name));
@@ -482,7 +513,8 @@ impl Checker<'_> {
         }
         for (index, handles) in self.map_handles.iter().enumerate() {
             let is_type = self.headers.get(index).is_none_or(|header| header.is_type);
-            for (handle, place, _) in handles.iter().filter(|(handle, ..)| !handle.is_empty() && !is_type) {
+            let is_unknown = |handle: &str| !self.known_handles.contains(&(index, handle.to_owned()));
+            for (handle, place, _) in handles.iter().filter(|(handle, ..)| is_unknown(handle) && !is_type) {
                 self.findings.add(
                     *place,
                     "E0403",

@@ -61,6 +61,8 @@ pub(crate) struct Checker<'c> {
     pub handles: Vec<(String, Place, bool)>,
     /// The same for every map.
     pub map_handles: Vec<Vec<(String, Place, bool)>>,
+    /// Maps and handles of which at least one message that makes the map has the handle.
+    pub known_handles: BTreeSet<(usize, String)>,
     /// Maps reached as `as X.Y` from each map.
     pub map_calls: Vec<BTreeSet<usize>>,
     pub calls: BTreeSet<usize>,
@@ -82,6 +84,7 @@ pub(crate) fn compile(trees: &Trees, site: crate::site::Site, findings: &mut Fin
         systems: crate::systems::Systems::default(),
         handles: Vec::new(),
         map_handles: Vec::new(),
+        known_handles: BTreeSet::new(),
         map_calls: Vec::new(),
         calls: BTreeSet::new(),
         owed: Vec::new(),

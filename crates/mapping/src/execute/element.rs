@@ -237,7 +237,12 @@ impl<'a> Executor<'a> {
         out: &mut Object,
     ) -> bool {
         let indices = if handle == "*" {
-            (0..self.instances.len()).collect()
+            // What is kept may not refer to what is not.
+            let is_kept = |made: &usize| {
+                let made = self.instances.get(*made).map(|made| made.make);
+                made.zip(self.plan).is_none_or(|(make, plan)| plan.is_kept(make))
+            };
+            (0..self.instances.len()).filter(is_kept).collect()
         } else {
             self.resources_in_scope(handle, scope)
         };

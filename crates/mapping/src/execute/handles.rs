@@ -70,7 +70,7 @@ impl<'a> Executor<'a> {
         let touched = std::mem::take(&mut self.touched);
         let Some(id) = id else {
             let path = map.id.as_ref().and_then(first_path).unwrap_or_default();
-            if kind.as_str() == "Patient" {
+            if kind.as_str() == "Patient" && !make.is_transient {
                 return Err(Rejection::MissingRequired { path });
             }
             self.report_plain(

@@ -160,6 +160,8 @@ impl<'a> Executor<'a> {
         let replaced = self.replaced(plan, event, &sets);
         self.fill_identifiers(&mut sets);
         let persons = self.persons();
+        let (transient, mut sets): (Vec<_>, Vec<_>) =
+            sets.into_iter().partition(|set| plan.is_transient(&set.handle));
         sets.append(&mut self.extras);
         let keys = self.keys();
         self.envelope_coverage(plan);
@@ -167,12 +169,12 @@ impl<'a> Executor<'a> {
             sets.push(set);
         }
         let change = Change { sets, replaced, merges, links, persons };
-        Ok(self.finish(change, keys))
+        Ok(self.finish(change, transient, keys))
     }
 
-    fn finish(self, change: Change, keys: Vec<BusinessKey>) -> Translation {
+    fn finish(self, change: Change, transient: Vec<ResourceSet>, keys: Vec<BusinessKey>) -> Translation {
         let coverage = self.ledger.finish(self.message);
-        Translation { change, issues: self.issues, coverage, trace: self.trace, keys }
+        Translation { change, transient, issues: self.issues, coverage, trace: self.trace, keys }
     }
 
     /// `segments/PID.Patient.yaml:21:12`.

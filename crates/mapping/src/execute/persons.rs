@@ -19,7 +19,9 @@ impl<'a> Executor<'a> {
         if self.program.site.trusted.is_empty() {
             return Vec::new();
         }
+        let is_kept = |patient: &&Instance| self.plan.is_none_or(|plan| plan.is_kept(patient.make));
         let patients = self.instances.iter().filter(|instance| instance.kind.as_str() == "Patient");
+        let patients = patients.filter(is_kept);
         let mut persons: Vec<Person> = patients.filter_map(|patient| self.person(patient)).collect();
         persons.dedup();
         persons

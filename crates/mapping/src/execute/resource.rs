@@ -135,7 +135,11 @@ impl<'a> Executor<'a> {
         let plan = self.plan?;
         let scope = Scope { group, ..Scope::root() };
         let is_patient = |map: usize| matches!(self.program.maps.get(map).map(|map| &map.target), Some(Target::Resource(kind)) if kind.as_str() == "Patient");
-        let handles = plan.make.iter().filter(|make| is_patient(make.map)).map(|make| make.handle.as_str());
+        let handles = plan
+            .make
+            .iter()
+            .filter(|make| !make.is_transient && is_patient(make.map))
+            .map(|make| make.handle.as_str());
         handles
             .flat_map(|handle| self.resources_in_scope(handle, &scope))
             .next()

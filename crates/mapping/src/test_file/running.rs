@@ -197,12 +197,7 @@ fn check(
 }
 
 fn of_name<'t>(translation: &'t Translation, name: &str) -> Vec<&'t ResourceSet> {
-    translation
-        .change
-        .sets
-        .iter()
-        .filter(|set| set.handle == name || set.resource_type.as_str() == name)
-        .collect()
+    translation.made().filter(|set| set.handle == name || set.resource_type.as_str() == name).collect()
 }
 
 /// The resources that a segment map made, by the handles of the lines that use it.
@@ -223,9 +218,7 @@ fn check_segment(
         .collect();
     let kind = map.and_then(|index| program.maps.get(index)).and_then(|map| map.target.resource());
     let made: Vec<&ResourceSet> = translation
-        .change
-        .sets
-        .iter()
+        .made()
         .filter(|set| handles.contains(&set.handle.as_str()) && Some(set.resource_type) == kind)
         .collect();
     if let Some(wanted) = case.node.get("expect") {

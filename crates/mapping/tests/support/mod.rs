@@ -23,6 +23,19 @@ pub const FILES: &[(&str, &str)] = &[
         "message: ORU_R01\nfor: [R01]\nmake:\n  patient: PATIENT_RESULT*.PATIENT.PID -> Patient\n  report: ORDER_OBSERVATION*.OBR -> DiagnosticReport\n  obs: OBX* -> Observation\njoin_text: OBX\n",
     ),
     (
+        "messages/QBP_Q11.yaml",
+        "message: QBP_Q11\nfor: [Q11]\nmake:\n  header: {map: MSH -> MessageHeader, mode: transient}\n  asked: {map: QPD -> Parameters, mode: transient}\n  facility: MSH -> Organization\n",
+    ),
+    (
+        "segments/MSH.MessageHeader.yaml",
+        "map: MSH -> MessageHeader\nid: uuid(MSH-10)\nevent[x]: {code: MSH-9.2, system: =http://terminology.hl7.org/CodeSystem/v2-0003}\nsource.endpoint: MSH-3 system\nfocus: ref *\nsender: ref facility\n",
+    ),
+    (
+        "segments/QPD.Parameters.yaml",
+        "map: QPD -> Parameters\nid: uuid(QPD-2)\nparameter:\n  name: =tag\n  value[x]: QPD-2 as text\n",
+    ),
+    ("segments/MSH.Organization.yaml", "map: MSH -> Organization\nid: uuid(MSH-4.1)\nname: MSH-4.1\n"),
+    (
         "segments/PID.Patient.yaml",
         "map: PID -> Patient\nid: uuid(PID-3(.5=MR) ?? PID-3~1)\nidentifier: PID-3* as CX.Identifier\nname: PID-5* as XPN.HumanName\ngender: PID-8 code administrative-gender\nbirthDate: PID-7 as date\ndeceased[x]:\n  - PID-29 as dateTime\n  - PID-30 as boolean\nmaritalStatus.text: PID-16.2\nignore:\n  PID-1 PID-2: set id and the old id\n",
     ),

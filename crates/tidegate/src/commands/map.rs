@@ -55,7 +55,7 @@ fn write(place: &str, translation: &Translation, format: MapFormat) -> Result<()
     }
     match format {
         MapFormat::Bundle => output_json(&translation.bundle()),
-        MapFormat::Ndjson => translation.change.sets.iter().try_for_each(|set| output_json(&set.resource)),
+        MapFormat::Ndjson => translation.made().try_for_each(|set| output_json(&set.resource)),
         MapFormat::Trace => trace(translation),
         MapFormat::Coverage => coverage(place, translation),
     }

@@ -114,8 +114,7 @@ impl Choice {
                 format!("{text} is not valued in this message, and no rule that was tried reads it")
             }
             Self::Element(text) => {
-                let mut kinds: Vec<&str> =
-                    translation.change.sets.iter().map(|set| set.resource_type.as_str()).collect();
+                let mut kinds: Vec<&str> = translation.made().map(|set| set.resource_type.as_str()).collect();
                 kinds.sort_unstable();
                 kinds.dedup();
                 let kinds = kinds.join(", ");

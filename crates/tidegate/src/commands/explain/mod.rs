@@ -127,7 +127,7 @@ impl<'t> Explanation<'t> {
         });
         let trace = translation.trace.as_ref();
         let mut resources = BTreeMap::new();
-        for set in &translation.change.sets {
+        for set in translation.made() {
             *resources.entry(set.resource_type.as_str()).or_default() += 1;
         }
         Self {
