@@ -202,7 +202,9 @@ pub(crate) enum Function {
     Index,
     Base64,
     Uuid,
+    Later,
     Ordinal,
+    Outer,
 }
 
 /// How the value of a path counts in an id, by its v2 type.
@@ -232,6 +234,7 @@ pub(crate) enum Root {
         groups: Vec<String>,
         every: bool,
         absolute: bool,
+        filter: Option<Box<Test>>,
         field: Option<u16>,
         selector: Selector,
     },

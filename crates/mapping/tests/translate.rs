@@ -2,7 +2,7 @@
 
 mod support;
 
-use mapping::{KeyKind, LeafFate, Mode, Rejection};
+use mapping::{KeyKind, LeafFate, Mode, Package, Rejection};
 use serde_json::json;
 use support::{HEADER, context, package, read, resource, translate};
 
@@ -180,4 +180,47 @@ fn what_is_transient_is_shown_and_belongs_to_no_state() {
     assert_eq!(shown["entry"].as_array().map(Vec::len), Some(4));
     let fate = |path: &str| made.coverage.leaves.iter().find(|leaf| leaf.path == path).map(|leaf| leaf.fate);
     assert_eq!(fate("QPD-2"), Some(LeafFate::Mapped));
+}
+
+#[test]
+fn a_filter_finds_the_segments_that_belong_to_the_one_at_hand() {
+    let map = "map: OBR -> DiagnosticReport\nreads: [OBX]\nid: uuid(OBR-3)\nstatus: =final\ncode.text: OBR-4.1\nsubject: ref patient\nresult: ref obs\nconclusion: OBSERVATION*.OBX(OBX-3.1 = SUM)-5~1 as text\nconclusionCode:\n  - $each: OBSERVATION*.OBX(OBX-3.1 = CODE)\n    text: OBX-5~1 as text\n    coding: {code: OBSERVATION*.OBX(OBX-3.1 = SYS and OBX-4 = outer(OBX-4))-5~1}\n";
+    let mut sources = support::sources();
+    sources.0.insert("segments/OBR.DiagnosticReport.yaml".into(), map.into());
+    let package = Package::compile(&sources).unwrap_or_else(|found| panic!("{found:?}"));
+    let body = "PID|1||42^^^H^MR\rOBR|1||F1|A\rOBX|1|ST|CODE|1|one\rOBX|2|ST|CODE|2|two\rOBX|3|ST|SYS|2|b\rOBX|4|ST|SYS|1|a\rOBX|5|ST|SUM|3|all\r";
+    let bytes = format!("{}{body}", HEADER.replace("ADT^A01", "ORU^R01"));
+    let made = package.translate(&read(bytes.as_bytes()), &context()).expect("translates");
+    let report = resource(&made, "report");
+    assert_eq!(report["conclusion"], "all");
+    assert_eq!(
+        report["conclusionCode"],
+        json!([{ "text": "one", "coding": [{ "code": "a" }] }, { "text": "two", "coding": [{ "code": "b" }] }])
+    );
+    let decided =
+        made.coverage.leaves.iter().filter(|leaf| leaf.path.starts_with("OBX") && leaf.path.ends_with("-3"));
+    assert!(decided.clone().count() >= 5 && decided.clone().all(|leaf| leaf.fate == LeafFate::Mapped));
+}
+
+#[test]
+fn a_second_map_of_a_segment_to_a_type_has_a_word_of_its_own() {
+    let mut sources = support::sources();
+    let edit = |text: &str| {
+        text.replace(
+            "  obs: OBX* -> Observation\n",
+            "  first: {map: OBR -> DiagnosticReport-first}\n  obs: OBX* -> Observation\n",
+        )
+    };
+    let message = sources.0.get("messages/ORU_R01.yaml").map(|text| edit(text)).expect("is there");
+    sources.0.insert("messages/ORU_R01.yaml".into(), message);
+    sources.0.insert(
+        "segments/OBR.DiagnosticReport-first.yaml".into(),
+        "map: OBR -> DiagnosticReport-first\nid: uuid(OBR-2)\nstatus: =partial\ncode.text: OBR-4.1\nsubject: ref patient\n".into(),
+    );
+    let package = Package::compile(&sources).unwrap_or_else(|found| panic!("{found:?}"));
+    let bytes = format!("{}PID|1||42^^^H^MR\rOBR|1|P1|F1|A\r", HEADER.replace("ADT^A01", "ORU^R01"));
+    let made = package.translate(&read(bytes.as_bytes()), &context()).expect("translates");
+    assert_eq!(resource(&made, "first")["status"], "partial");
+    assert_eq!(resource(&made, "report")["status"], "final");
+    assert_ne!(resource(&made, "first")["id"], resource(&made, "report")["id"]);
 }

@@ -7,7 +7,7 @@ use crate::plan::{Expression, Function};
 use crate::syntax::Value;
 
 /// Name, function, least and most arguments.
-const FUNCTIONS: [(&str, Function, usize, usize); 14] = [
+const FUNCTIONS: [(&str, Function, usize, usize); 16] = [
     ("count", Function::Count, 1, 1),
     ("precision", Function::Precision, 1, 1),
     ("present", Function::Present, 1, 1),
@@ -21,7 +21,9 @@ const FUNCTIONS: [(&str, Function, usize, usize); 14] = [
     ("index", Function::Index, 0, 0),
     ("base64", Function::Base64, 2, 2),
     ("uuid", Function::Uuid, 1, 16),
+    ("later", Function::Later, 3, 3),
     ("ordinal", Function::Ordinal, 1, 16),
+    ("outer", Function::Outer, 1, 1),
 ];
 
 /// Starts of URLs that need no registration: HL7's own.

@@ -28,6 +28,8 @@ impl Checker<'_> {
             && (dictionary::segment(source).is_some()
                 || source.starts_with('Z')
                 || self.site.segments.contains_key(source)));
+        // `TXA -> DocumentReference-parent` is a second map of a segment to one type.
+        let target = target.split_once('-').map_or(target, |(kind, _)| kind);
         let target = match fhir::ResourceType::parse(target) {
             Some(kind) => Target::Resource(kind),
             None if target == "text" => Target::Text,

@@ -151,7 +151,7 @@ impl Checker<'_> {
             return None;
         };
         let parsed = self.parsed(text_node.place, syntax::path(from.trim_end()))?;
-        let syntax::Root::Segment { name, groups, every, field: None, .. } = parsed.root else {
+        let syntax::Root::Segment { name, groups, every, filter: None, field: None, .. } = parsed.root else {
             self.findings.add(text_node.place, "E0201", "a segment is expected before the arrow");
             return None;
         };

@@ -54,19 +54,24 @@ impl Checker<'_> {
         let at = place.shifted(path.offset, path.length);
         let (root, mut datatype, mut many) = match &path.root {
             syntax::Root::Item | syntax::Root::Type(_) => self.item_root(path, at, source)?,
-            syntax::Root::Segment { name, groups, every, absolute, field, selector } => {
+            syntax::Root::Segment { name, groups, every, absolute, filter, field, selector } => {
                 self.check_reach(name, *absolute, at, source);
                 let (datatype, repeats) = match field {
                     Some(number) => self.field(name, *number, at)?,
                     None => (String::new(), false),
                 };
                 let selector = self.selector(selector, &datatype, repeats, place, at, source, purpose)?;
+                let filter = match filter {
+                    Some(filter) => Some(Box::new(self.condition(filter, place, source)?)),
+                    None => None,
+                };
                 let many = *every || matches!(selector, Selector::Every);
                 let root = Root::Segment {
                     name: name.clone(),
                     groups: groups.clone(),
                     every: *every,
                     absolute: *absolute,
+                    filter,
                     field: *field,
                     selector,
                 };

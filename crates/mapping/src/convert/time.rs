@@ -192,14 +192,16 @@ pub(crate) fn date_time(text: &str, zones: Zones<'_>) -> Result<Converted, Refus
     Ok(Converted { value, lossy })
 }
 
-/// A FHIR instant: seconds and an offset are needed.
+/// A FHIR instant: minutes and an offset are needed; seconds that were not sent are zero.
 pub(crate) fn instant(text: &str, zones: Zones<'_>) -> Result<Converted, Refused> {
     let moment = moment(text)?;
-    if moment.precision < Precision::Second {
-        return Err("an instant needs seconds");
+    if moment.precision < Precision::Minute {
+        return Err("an instant needs minutes");
     }
     let offset = moment.resolved_offset(zones).ok_or("an instant needs an offset")?;
-    Ok(Converted::exact(format!("{}T{}{}", moment.date_text(), moment.clock_text(), offset_text(offset))))
+    let value = format!("{}T{}{}", moment.date_text(), moment.clock_text(), offset_text(offset)).into();
+    let lossy = (moment.precision == Precision::Minute).then_some("seconds filled with zero");
+    Ok(Converted { value, lossy })
 }
 
 /// An instant at any cost: a missing clock is midnight, a missing offset UTC. For Provenance.recorded only.
@@ -208,6 +210,24 @@ pub(crate) fn filled_instant(text: &str, zones: Zones<'_>) -> Option<String> {
     let offset = moment.resolved_offset(zones).unwrap_or(0);
     let (year, month, day) = (moment.date.year(), moment.date.month(), moment.date.day());
     Some(format!("{year:04}-{month:02}-{day:02}T{}{}", moment.clock_text(), offset_text(offset)))
+}
+
+/// The DTM that lies an amount of time after another, with the same offset; none without minutes, or of an unknown unit.
+pub(crate) fn later(text: &str, amount: &str, unit: &str) -> Option<String> {
+    let moment = moment(text).ok().filter(|moment| moment.precision >= Precision::Minute)?;
+    let unit_seconds = match unit.trim().to_lowercase().as_str() {
+        "s" | "sec" | "secs" | "second" | "seconds" => 1,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60,
+        "h" | "hr" | "hrs" | "hour" | "hours" => 3600,
+        "d" | "day" | "days" => 86_400,
+        "w" | "wk" | "week" | "weeks" => 604_800,
+        _ => return None,
+    };
+    let seconds = amount.trim().parse::<i64>().ok()?.checked_mul(unit_seconds)?;
+    let span = jiff::Span::new().try_seconds(seconds).ok()?;
+    let at = moment.date.at(moment.hour, moment.minute, moment.second, 0).checked_add(span).ok()?;
+    let offset = text.trim().find(['+', '-']).and_then(|from| text.trim().get(from..)).unwrap_or_default();
+    Some(format!("{}{offset}", at.strftime("%Y%m%d%H%M%S")))
 }
 
 /// TM, or the clock of a DTM, as a FHIR time.
@@ -246,6 +266,18 @@ mod tests {
     }
 
     #[test]
+    fn a_duration_is_added_over_midnight_and_an_unknown_unit_is_not() {
+        assert_eq!(later("202401312350-0500", "20", "MIN").as_deref(), Some("20240201001000-0500"));
+        assert_eq!(later("20240131235000", "1", "h").as_deref(), Some("20240201005000"));
+        for (start, amount, unit) in
+            [("20240131", "20", "min"), ("202401312350", "20", "x"), ("202401312350", "a", "s")]
+        {
+            assert_eq!(later(start, amount, unit), None, "{start} {amount} {unit}");
+        }
+        assert_eq!(later("999912312359", "9223372036854775807", "s"), None);
+    }
+
+    #[test]
     fn offsets_come_from_value_then_message_then_zone() {
         let zone = TimeZone::get("America/Chicago").expect("zone database");
         let zones = Zones { message_offset: Some(-18000), site: Some(&zone) };
@@ -274,7 +306,9 @@ mod tests {
             assert!(moment(bad).is_err(), "{bad}");
         }
         let zones = Zones { message_offset: Some(0), site: None };
-        assert!(instant("202301011200", zones).is_err());
+        assert!(instant("2023010112", zones).is_err());
+        assert!(instant("202301011200", Zones { message_offset: None, site: None }).is_err());
+        assert_eq!(shown(instant("202301011200", zones)), "2023-01-01T12:00:00+00:00 lossy");
         assert_eq!(shown(instant("20230101120000.1234", zones)), "2023-01-01T12:00:00.1234+00:00");
         assert_eq!(shown(time("1530")), "15:30:00");
         assert_eq!(shown(time("20240101153000")), "15:30:00");

@@ -327,6 +327,8 @@ fn function_text(function: Function) -> &'static str {
         Function::Index => "index",
         Function::Base64 => "base64",
         Function::Uuid => "uuid",
+        Function::Later => "later",
         Function::Ordinal => "ordinal",
+        Function::Outer => "outer",
     }
 }

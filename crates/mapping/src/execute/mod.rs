@@ -70,6 +70,8 @@ pub(crate) struct Executor<'a> {
     ordinal_counts: HashMap<(Option<usize>, Vec<String>), usize>,
     /// An HL7 null was met since this was last cleared.
     null: bool,
+    /// A condition is being tested: nothing that it reads is used by that.
+    testing: bool,
     touched: Vec<Part<'a>>,
     refused: Option<&'static str>,
     depth: usize,
@@ -131,6 +133,7 @@ impl<'a> Executor<'a> {
             ordinals: HashMap::new(),
             ordinal_counts: HashMap::new(),
             null: false,
+            testing: false,
             touched: Vec::new(),
             refused: None,
             depth: 0,

@@ -36,6 +36,8 @@ pub(crate) struct Scope<'a> {
     pub own: Option<usize>,
     /// The segment `$each` is at.
     pub bound: Option<usize>,
+    /// In the filter of a segment: what was bound around it, and in which group.
+    pub around: Option<(Option<usize>, usize)>,
     pub item: Option<Value<'a>>,
     /// 1-based position in `$each`.
     pub index: usize,
@@ -48,7 +50,24 @@ pub(crate) struct Scope<'a> {
 impl<'a> Scope<'a> {
     /// The whole message.
     pub fn root() -> Self {
-        Scope { group: 0, own: None, bound: None, item: None, index: 0, instance: None, make: None }
+        Scope {
+            group: 0,
+            own: None,
+            bound: None,
+            around: None,
+            item: None,
+            index: 0,
+            instance: None,
+            make: None,
+        }
+    }
+
+    /// In the filter of a segment: the place that the filter stands at.
+    pub fn outside(&self) -> Self {
+        match self.around {
+            Some((bound, group)) => Scope { bound, group, around: None, ..self.clone() },
+            None => self.clone(),
+        }
     }
 
     /// The same place with another current item.

@@ -75,14 +75,20 @@ impl<'a> Executor<'a> {
     pub(super) fn parts(&mut self, path: &'a Path, scope: &Scope<'a>) -> Vec<Value<'a>> {
         let mut found: Vec<Value<'a>> = match &path.root {
             Root::Item => scope.item.iter().cloned().collect(),
-            Root::Segment { name, groups, every, absolute, field, selector } => {
-                let segments = if *absolute {
+            Root::Segment { name, groups, every, absolute, filter, field, selector } => {
+                let all = *every || filter.is_some();
+                let mut segments: Vec<usize> = if *absolute && filter.is_some() {
+                    self.groups.all(name).collect()
+                } else if *absolute {
                     self.groups.first(name).into_iter().collect()
                 } else if groups.is_empty() {
-                    self.groups.find(name, *every, scope)
+                    self.groups.find(name, all, scope)
                 } else {
-                    self.groups.find_in_groups(groups, name, *every, scope.group)
+                    self.groups.find_in_groups(groups, name, all, scope.group)
                 };
+                if let Some(filter) = filter {
+                    segments = self.matching(segments, filter, *every, scope);
+                }
                 match field {
                     None => segments.into_iter().map(Value::Segment).collect(),
                     Some(field) => segments
@@ -105,6 +111,45 @@ impl<'a> Executor<'a> {
                 .collect();
         }
         found
+    }
+
+    /// The segments for which a filter holds: all of them, or the first of each group.
+    fn matching(
+        &mut self,
+        segments: Vec<usize>,
+        filter: &'a Test,
+        every: bool,
+        scope: &Scope<'a>,
+    ) -> Vec<usize> {
+        let mut found: Vec<usize> = Vec::new();
+        for segment in segments {
+            let group = self.groups.group_of(segment);
+            let taken = !every && found.last().is_some_and(|last| self.groups.group_of(*last) == group);
+            let around = Some((scope.bound.or(scope.own), scope.group));
+            let inner = Scope { bound: Some(segment), group, around, ..scope.clone() };
+            if !taken && self.holds(filter, &inner) {
+                found.push(segment);
+                if !self.testing {
+                    self.decided(filter, &inner);
+                }
+            }
+        }
+        found
+    }
+
+    /// What a filter compared decided what is made of the segment: it is mapped, as the selector of a dispatch is.
+    fn decided(&mut self, filter: &'a Test, scope: &Scope<'a>) {
+        match filter {
+            Test::All(parts) | Test::Any(parts) => parts.iter().for_each(|part| self.decided(part, scope)),
+            Test::Compare { left: left @ Expression::Path(_), operator: Operator::Equal, .. } => {
+                for value in self.values(left, scope) {
+                    if let Value::Part(part, _) = value {
+                        self.ledger.mark_first(part, crate::LeafFate::Mapped, None);
+                    }
+                }
+            }
+            Test::Compare { .. } | Test::Not(_) | Test::Valued(_) | Test::Null(_) | Test::Constant(_) => {}
+        }
     }
 
     fn repetitions(
@@ -165,7 +210,15 @@ impl<'a> Executor<'a> {
                 }
             }
             Function::Concat | Function::Join => self.joined(function, arguments, scope),
+            Function::Later => {
+                let (start, amount, unit) = (argument(self, 0)?, argument(self, 1)?, argument(self, 2)?);
+                time::later(&start, &amount, &unit)
+            }
             Function::Uuid => self.uuid(arguments, scope),
+            Function::Outer => {
+                let found = self.values(arguments.first()?, &scope.outside());
+                found.first().map(|value| self.text_of(value).into_owned())
+            }
             Function::Ordinal => {
                 let keys: Vec<String> =
                     arguments.iter().map(|argument| self.key(argument, scope).unwrap_or_default()).collect();
@@ -248,7 +301,9 @@ impl<'a> Executor<'a> {
     /// Does a condition hold? Leaves no null mark and touches nothing.
     pub(super) fn holds(&mut self, test: &'a Test, scope: &Scope<'a>) -> bool {
         let (null, touched) = (self.null, self.touched.len());
+        let outer = std::mem::replace(&mut self.testing, true);
         let holds = self.test(test, scope);
+        self.testing = outer;
         self.null = null;
         self.touched.truncate(touched);
         holds

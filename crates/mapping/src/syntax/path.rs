@@ -1,4 +1,4 @@
-//! `PID-3(.5=MR).4.2`, `NTE*-3*`, `OBSERVATION*.OBX-5`, `/MSH-7`, `CX.4.1`, `.5`.
+//! `PID-3(.5=MR).4.2`, `NTE*-3*`, `OBSERVATION*.OBX(OBX-3.1 = 8302-2)-5`, `/MSH-7`, `CX.4.1`, `.5`.
 
 use super::condition::{Condition, condition_in};
 use super::cursor::Cursor;
@@ -24,6 +24,8 @@ pub(crate) enum Root {
         groups: Vec<String>,
         every: bool,
         absolute: bool,
+        /// Only segments for which it holds.
+        filter: Option<Box<Condition>>,
         field: Option<u16>,
         selector: Selector,
     },
@@ -111,6 +113,7 @@ fn named(cursor: &mut Cursor) -> Parsed<Option<(Root, Vec<Step>)>> {
     if segment.len() != 3 {
         return Ok(None);
     }
+    let filter = if cursor.peek() == Some('(') { Some(filter(cursor)?) } else { None };
     let (field, selector) =
         if cursor.peek() == Some('-') && cursor.peek_at(1).is_some_and(|c| c.is_ascii_digit()) {
             cursor.bump();
@@ -118,11 +121,12 @@ fn named(cursor: &mut Cursor) -> Parsed<Option<(Root, Vec<Step>)>> {
         } else {
             (None, Selector::Plain)
         };
-    if field.is_none() && !every && groups.is_empty() && !absolute && !boundary(cursor) {
+    let bare = field.is_none() && filter.is_none() && !every && groups.is_empty() && !absolute;
+    if bare && !boundary(cursor) {
         return Ok(None);
     }
     let steps = if field.is_some() { steps(cursor)? } else { Vec::new() };
-    Ok(Some((Root::Segment { name: segment, groups, every, absolute, field, selector }, steps)))
+    Ok(Some((Root::Segment { name: segment, groups, every, absolute, filter, field, selector }, steps)))
 }
 
 /// A bare segment name must stand alone (`PID`), else it is some other word.
@@ -141,19 +145,22 @@ fn selector(cursor: &mut Cursor) -> Parsed<Selector> {
             let n = number(cursor)?;
             Ok(Selector::Nth(n - 1))
         }
-        Some('(') => {
-            cursor.bump();
-            cursor.deeper()?;
-            let filter = condition_in(cursor)?;
-            cursor.shallower();
-            cursor.skip_space();
-            if !cursor.eat(')') {
-                return Err(cursor.error("the filter needs its closing parenthesis"));
-            }
-            Ok(Selector::Where(Box::new(filter)))
-        }
+        Some('(') => filter(cursor).map(Selector::Where),
         _ => Ok(Selector::Plain),
     }
+}
+
+/// `(cond)`, after a segment or a field.
+fn filter(cursor: &mut Cursor) -> Parsed<Box<Condition>> {
+    cursor.bump();
+    cursor.deeper()?;
+    let filter = condition_in(cursor)?;
+    cursor.shallower();
+    cursor.skip_space();
+    if !cursor.eat(')') {
+        return Err(cursor.error("the filter needs its closing parenthesis"));
+    }
+    Ok(Box::new(filter))
 }
 
 fn steps(cursor: &mut Cursor) -> Parsed<Vec<Step>> {
@@ -203,6 +210,9 @@ mod tests {
             "NK1*",
             "NTE*-3*",
             "OBSERVATION*.OBX-5",
+            "OBX*(OBX-3.1 = 8302-2)-5",
+            "OBSERVATION*.OBX(OBX-4 = outer(OBX-4))-5.1",
+            "OBX(OBX-5)",
             "A*.B.NK1*",
             "PID",
         ] {
@@ -212,7 +222,7 @@ mod tests {
 
     #[test]
     fn zero_and_rubbish_are_refused() {
-        for text in ["PID-0", "PID-3~0", "PID-3(.5=MR", "pid-3", "PID-3 x", ""] {
+        for text in ["PID-0", "PID-3~0", "PID-3(.5=MR", "OBX(OBX-3", "OBX()-5", "pid-3", "PID-3 x", ""] {
             assert!(path(text).is_err(), "{text}");
         }
     }
