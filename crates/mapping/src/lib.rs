@@ -48,5 +48,5 @@ pub use test_file::TestOutcome;
 pub use trace::{Miss, Read, Step, Trace, Why};
 pub use translation::{
     BusinessKey, Change, Context, Issue, KeyKind, Mode, PatientLink, PatientMerge, Person, PersonNumber,
-    Rejection, ReplacedSet, ResourceSet, Translation,
+    RecordMove, Rejection, ReplacedSet, ResourceSet, Translation,
 };

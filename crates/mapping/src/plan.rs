@@ -265,7 +265,12 @@ pub(crate) struct MessagePlan {
     pub make: Vec<Make>,
     pub events: BTreeMap<String, Event>,
     pub ignore: Vec<Ignore>,
-    pub merge: Option<(String, String)>,
+    /// Records of which one stands for both from here on.
+    pub merges: Vec<Pair>,
+    /// Records under the number they have now, and the one they had.
+    pub renumbers: Vec<Pair>,
+    /// Records that belong to another patient from here on.
+    pub moves: Vec<Moved>,
     /// Handle of the Patients that the message says are one (`true`), or are two.
     pub link: Option<(String, bool)>,
     pub join_text: bool,
@@ -281,6 +286,26 @@ impl MessagePlan {
     pub fn is_kept(&self, make: usize) -> bool {
         self.make.get(make).is_none_or(|make| !make.is_transient)
     }
+
+    /// Does this handle name what was before: a retired record, one under its former number, a former patient?
+    pub fn is_prior(&self, handle: &str) -> bool {
+        self.merges.iter().chain(&self.renumbers).any(|pair| pair.ends == handle)
+            || self.moves.iter().any(|moved| moved.from == handle)
+    }
+}
+
+/// Handles of two records of one type.
+pub(crate) struct Pair {
+    pub kind: fhir::ResourceType,
+    pub stays: String,
+    pub ends: String,
+}
+
+/// Handles of a record, and of its patients before and now.
+pub(crate) struct Moved {
+    pub record: String,
+    pub from: String,
+    pub to: String,
 }
 
 /// One line of `make`.

@@ -105,6 +105,8 @@ pub struct Change {
     pub replaced: Vec<ReplacedSet>,
     /// Patients that are one from here on.
     pub merges: Vec<PatientMerge>,
+    /// Accounts and visits that go into another, or to another patient.
+    pub moves: Vec<RecordMove>,
     /// Pairs of patients that it says are one person, or two.
     pub links: Vec<PatientLink>,
     /// Who its patients are, as far as authorities that the site trusts name them.
@@ -117,6 +119,7 @@ impl std::fmt::Debug for Change {
             .field("sets", &self.sets.len())
             .field("replaced", &self.replaced.len())
             .field("merges", &self.merges.len())
+            .field("moves", &self.moves.len())
             .field("links", &self.links.len())
             .finish()
     }
@@ -134,7 +137,8 @@ pub struct ResourceSet {
     /// The resource with resourceType and id; only what this message says.
     pub resource: Value,
     /// Top-level elements that HL7 null removes (`birthDate`; an extension as `extension:<url>`; of a choice every property name). An event's
-    /// `clear` may name a path (`period.end`), its `undo` a list (`location:active`: places that stand as present and are not said never were).
+    /// `clear` may name a path (`period.end`), its `undo` a list (`location:active`: places that stand as present and are not said never were), and a change of numbers names the former
+    /// ones (`identifier:<system>|<value>`).
     pub removals: Vec<String>,
     /// Top-level elements that only fill: where one stands already, what stands wins; `identifier:<system>` speaks of
     /// the identifiers of one authority. Only in [`Mode::Merge`].
@@ -186,6 +190,26 @@ pub struct PatientMerge {
     pub survivor: String,
     /// Patient id that ends.
     pub retired: String,
+    /// There is one record, whose number changed (A47): nothing stays under `retired`.
+    pub is_renumbered: bool,
+}
+
+/// An account or a visit whose place another takes (A41, A42), whose number changed (A49, A50), or that belongs to another
+/// patient from here on (A44, A45).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordMove {
+    /// Account or Encounter.
+    pub resource_type: fhir::ResourceType,
+    /// Id of the record so far.
+    pub from: String,
+    /// Id of the record from here on; the same when only its patient changes.
+    pub to: String,
+    /// Id of the patient so far.
+    pub from_patient: String,
+    /// Id of the patient from here on.
+    pub to_patient: String,
+    /// There is one record, whose number changed: what was told of it goes along. Else there were two.
+    pub is_renumbered: bool,
 }
 
 /// A24 and A37 (HL7 v2.9, 3.3.24 and 3.3.37): two records of one person, or of two. Both records stay at the sender.

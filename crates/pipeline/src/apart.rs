@@ -28,7 +28,9 @@ fn other_owner(state: &State, set: &ResourceSet) -> Option<String> {
 /// Gives ids of their own to resources that would land on those of somebody else.
 pub fn keep_apart(state: &State, change: &mut Change) {
     let mut renamed: HashMap<String, String> = HashMap::new();
-    for set in &mut change.sets {
+    // What the message itself takes from the one and gives to the other is meant.
+    let moved: Vec<String> = change.moves.iter().map(|moved| moved.to.clone()).collect();
+    for set in change.sets.iter_mut().filter(|set| !moved.contains(&set.id)) {
         let (Some(owner), Some(patient)) = (other_owner(state, set), set.patient.clone()) else { continue };
         if state.decided(&owner, &patient) != Some(ReviewAnswer::Different) {
             continue;

@@ -1,6 +1,6 @@
 //! From what a message says and what stands to what is written: pure once the state is loaded.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mapping::{Change, PatientMerge, ReplacedSet, ResourceSet};
 use serde_json::Value;
@@ -56,7 +56,8 @@ fn move_set(set: &mut ResourceSet, moves: &HashMap<String, String>) {
     set.patient = Some(survivor.clone());
 }
 
-fn retarget(resource: &mut Value, moves: &HashMap<String, String>) {
+/// Points references to patients at those that stand for them.
+pub(crate) fn retarget(resource: &mut Value, moves: &HashMap<String, String>) {
     fhir::for_each_reference(resource, &mut |_, reference| {
         if let Some(survivor) = reference.strip_prefix("Patient/").and_then(|id| moves.get(id)) {
             *reference = format!("Patient/{survivor}");
@@ -89,6 +90,13 @@ pub async fn load(
     for merge in &change.merges {
         state.load_compartment(ports, &merge.retired).await?;
     }
+    for moved in &change.moves {
+        state.load_compartment(ports, &moved.from_patient).await?;
+        for id in [&moved.from, &moved.to] {
+            let key = ResourceKey { resource_type: moved.resource_type, id: id.clone() };
+            state.load(ports, &key).await?;
+        }
+    }
     Ok(())
 }
 
@@ -96,32 +104,48 @@ pub async fn load(
 pub fn derive(state: &State, change: &Change, links: &[PatientMerge]) -> Vec<Write> {
     let mut draft = Draft { state, writes: BTreeMap::new(), order: Vec::new() };
     links.iter().for_each(|link| draft.link(link));
+    change.merges.iter().for_each(|merge| draft.move_compartment(merge));
+    change.moves.iter().for_each(|moved| draft.move_record(moved));
     change.sets.iter().for_each(|set| draft.set(set));
     change.replaced.iter().for_each(|replaced| draft.replace(replaced));
-    change.merges.iter().for_each(|merge| draft.move_compartment(merge));
     draft.finish()
 }
 
-struct Next {
-    patient: Option<String>,
-    body: Option<Value>,
+/// What becomes of a resource.
+pub(crate) struct Next {
+    pub(crate) patient: Option<String>,
+    pub(crate) body: Option<Value>,
 }
 
-struct Draft<'s> {
+/// The writes of one change while they are worked out.
+pub(crate) struct Draft<'s> {
     state: &'s State,
     writes: BTreeMap<ResourceKey, Next>,
     order: Vec<ResourceKey>,
 }
 
 impl Draft<'_> {
-    fn standing(&self, key: &ResourceKey) -> Option<&Value> {
+    /// A resource as it stands after what was worked out so far.
+    pub(crate) fn standing(&self, key: &ResourceKey) -> Option<&Value> {
         match self.writes.get(key) {
             Some(next) => next.body.as_ref(),
             None => self.state.peek(key).and_then(|current| current.exposed(&permit())),
         }
     }
 
-    fn put(&mut self, key: ResourceKey, next: Next) {
+    /// All that a patient owns after what was worked out so far.
+    pub(crate) fn owned(&self, patient: &str) -> Vec<(ResourceKey, Value)> {
+        let stored = self.state.all_owned(patient).into_iter().map(|(key, _)| key);
+        let keys: BTreeSet<ResourceKey> = stored.chain(self.writes.keys().cloned()).collect();
+        let is_owned = |key: &ResourceKey| {
+            self.writes.get(key).is_none_or(|next| next.patient.as_deref() == Some(patient))
+        };
+        let owned = keys.into_iter().filter(is_owned);
+        owned.filter_map(|key| self.standing(&key).cloned().map(|body| (key, body))).collect()
+    }
+
+    /// Enters what becomes of a resource.
+    pub(crate) fn put(&mut self, key: ResourceKey, next: Next) {
         if self.writes.insert(key.clone(), next).is_none() {
             self.order.push(key);
         }
@@ -304,7 +328,7 @@ mod tests {
     fn a_merge_moves_what_the_retired_patient_owned() {
         let observation = set("Observation", "o", json!({"subject": {"reference": "Patient/p"}}));
         let state = state_with(&[set("Patient", "p", json!({})), observation]);
-        let merges = vec![PatientMerge { survivor: "s".into(), retired: "p".into() }];
+        let merges = vec![PatientMerge { survivor: "s".into(), retired: "p".into(), is_renumbered: false }];
         let writes = derive(&state, &Change { merges, ..Change::default() }, &[]);
         assert_eq!(writes.len(), 1);
         assert_eq!(writes[0].patient.as_deref(), Some("s"));

@@ -230,6 +230,7 @@ impl Pipeline {
     /// What an identified change writes.
     async fn derive(&mut self, change: &mut Change, identified: &Identified) -> Result<Vec<Write>, Error> {
         derive::load(&mut self.state, &self.ports, change, &identified.links).await?;
+        self.follow_records(change).await?;
         let owners = apart::other_owners(&self.state, change);
         if !owners.is_empty() {
             self.state.load_decisions(&self.ports, &owners).await?;
@@ -373,10 +374,11 @@ fn state_of(outcome: &Outcome) -> (MessageState, Option<String>) {
     }
 }
 
-/// Does it say of two patients that they are one, or two?
+/// Does it say of two patients that they are one, or two, or of their records that they are others?
 fn joins_or_parts(translated: &Translated) -> bool {
     let Translated::Message { translation, .. } = translated else { return false };
-    !translation.change.merges.is_empty() || !translation.change.links.is_empty()
+    let change = &translation.change;
+    !change.merges.is_empty() || !change.links.is_empty() || !change.moves.is_empty()
 }
 
 /// A panic in parser or mapping is a defect of ours; it costs one message its translation, never the pipeline.

@@ -69,8 +69,9 @@ pub fn ids(change: &Change) -> BTreeSet<String> {
         let numbers = person.numbers.iter().map(|number| number.patient.clone());
         numbers.chain([person.id.clone(), person.speaker.clone()])
     });
+    let moved = change.moves.iter().flat_map(|one| [one.from_patient.clone(), one.to_patient.clone()]);
     let linked = change.links.iter().flat_map(|link| [link.one.clone(), link.other.clone()]);
-    owners.chain(merged).chain(linked).chain(persons).collect()
+    owners.chain(merged).chain(moved).chain(linked).chain(persons).collect()
 }
 
 /// Points a change at the patients it is about, given what is known. The state is only read; [`note`] tells it.
@@ -94,10 +95,15 @@ pub fn identify(state: &State, change: &mut Change) -> Result<Identified, Confli
     }
     linking::link(state, change, &persons, &mut moves, &mut done)?;
     done.decisions.extend(change.merges.iter().filter_map(|merge| linking::merged_again(state, merge)));
-    merge(state, change, &persons, &mut moves, &mut done);
+    merge(state, change, &persons, &mut moves, &mut done)?;
     change.persons = persons;
     moves.retain(|from, to| from != to);
     apply_moves(change, &moves);
+    for moved in &mut change.moves {
+        for patient in [&mut moved.from_patient, &mut moved.to_patient] {
+            *patient = state.known_survivor(patient).to_owned();
+        }
+    }
     Ok(done)
 }
 
@@ -305,7 +311,11 @@ fn take_over(state: &State, change: &mut Change, person: &Person, found: &Found,
     let target = &found.target;
     let is_apart = |patient: &str| found.apart.iter().any(|apart| apart == patient);
     for retired in &found.linked {
-        done.links.push(PatientMerge { survivor: target.clone(), retired: retired.clone() });
+        done.links.push(PatientMerge {
+            survivor: target.clone(),
+            retired: retired.clone(),
+            is_renumbered: false,
+        });
         done.alias(state, retired, target);
     }
     // Later messages that have only this number follow: the sender's own, and one that no index knows.
@@ -330,7 +340,11 @@ fn take_over(state: &State, change: &mut Change, person: &Person, found: &Found,
 impl Identified {
     /// Two patients are one from here on.
     pub fn link(&mut self, state: &State, ends: &str, stays: &str) {
-        self.links.push(PatientMerge { survivor: stays.to_owned(), retired: ends.to_owned() });
+        self.links.push(PatientMerge {
+            survivor: stays.to_owned(),
+            retired: ends.to_owned(),
+            is_renumbered: false,
+        });
         self.alias(state, ends, stays);
     }
 
@@ -421,7 +435,7 @@ fn merge(
     persons: &[Person],
     moves: &mut HashMap<String, String>,
     done: &mut Identified,
-) {
+) -> Result<(), Conflict> {
     for merge in std::mem::take(&mut change.merges) {
         let raw = merge.retired;
         let person = persons.iter().find(|person| person.id == raw);
@@ -440,7 +454,7 @@ fn merge(
             let is_better = person.is_some_and(|one| rank(state, one, &other) < rank(state, one, &survivor));
             let (stays, ends) = if is_better { (other, survivor) } else { (survivor, other) };
             done.alias(state, &ends, &stays);
-            done.links.push(PatientMerge { survivor: stays.clone(), retired: ends });
+            done.links.push(PatientMerge { survivor: stays.clone(), retired: ends, is_renumbered: false });
             survivor = stays;
         }
         moves.insert(merge.survivor.clone(), survivor.clone());
@@ -449,10 +463,30 @@ fn merge(
         if survivor == raw {
             // They are one already, the other way round.
             without_retired(change, &raw);
+        } else if merge.is_renumbered {
+            if stood_for == raw {
+                no_other(state, &survivor, &raw)?;
+                done.links.push(PatientMerge { survivor, retired: raw, is_renumbered: true });
+            }
         } else if stood_for == raw || state.standing_patient(&raw).is_some() {
-            change.merges.push(PatientMerge { survivor, retired: raw });
+            change.merges.push(PatientMerge { survivor, retired: raw, is_renumbered: false });
         } else {
             without_retired(change, &raw);
         }
+    }
+    Ok(())
+}
+
+/// A number that a record is given must not be another's: where a patient stands under it already, of whom the known facts say
+/// that it is somebody else, a person decides.
+fn no_other(state: &State, now: &str, before: &str) -> Result<(), Conflict> {
+    if state.decided(now, before) == Some(ReviewAnswer::Same) {
+        return Ok(());
+    }
+    let against = Claims::of_patient(state, before).against(&Claims::of_patient(state, now), false);
+    let contradictions: Vec<&str> = against.into_iter().filter(|code| *code != TWO_NUMBERS).collect();
+    match contradictions.is_empty() {
+        true => Ok(()),
+        false => Err(Conflict { patients: vec![before.to_owned(), now.to_owned()], contradictions }),
     }
 }

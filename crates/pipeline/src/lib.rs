@@ -23,6 +23,7 @@ mod index;
 mod linking;
 mod merge;
 mod prefetch;
+mod records;
 mod rehearsal;
 mod release;
 mod reprocess;

@@ -138,6 +138,8 @@ fn remove_all(map: &mut Map<String, Value>, removals: &[String]) {
     for removal in removals {
         if let Some(url) = removal.strip_prefix("extension:") {
             remove_extension(map, url);
+        } else if let Some(number) = removal.strip_prefix("identifier:") {
+            remove_identifier(map, number);
         } else if !FIXED.contains(&removal.as_str()) {
             remove_element(map, removal);
         }
@@ -149,6 +151,17 @@ fn remove_extension(map: &mut Map<String, Value>, url: &str) {
         extensions.retain(|extension| extension.get("url").and_then(Value::as_str) != Some(url));
         if extensions.is_empty() {
             map.remove("extension");
+        }
+    }
+}
+
+/// A number that the record does not have any more, as `system|value`.
+fn remove_identifier(map: &mut Map<String, Value>, number: &str) {
+    let text = |one: &Value, name: &str| one.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    if let Some(Value::Array(identifiers)) = map.get_mut("identifier") {
+        identifiers.retain(|one| format!("{}|{}", text(one, "system"), text(one, "value")) != number);
+        if identifiers.is_empty() {
+            map.remove("identifier");
         }
     }
 }

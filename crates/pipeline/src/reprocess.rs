@@ -21,7 +21,7 @@ use crate::identity::{self, Conflict, Identified};
 use crate::row::{self, Heading};
 use crate::state::{Current, State, permit, to_current};
 use crate::translate::Translated;
-use crate::{Error, apart, consent, events};
+use crate::{Error, apart, consent, events, records};
 
 /// Requests taken at once.
 const REQUESTS_MAX: usize = 16;
@@ -271,7 +271,11 @@ impl Pipeline {
             let is_told = fresh.known_survivor(id) == survivor;
             let is_apart = fresh.decided(id, &survivor) == Some(ReviewAnswer::Different);
             if !is_told && !is_apart {
-                let merges = vec![PatientMerge { survivor: survivor.clone(), retired: id.clone() }];
+                let merges = vec![PatientMerge {
+                    survivor: survivor.clone(),
+                    retired: id.clone(),
+                    is_renumbered: false,
+                }];
                 let aliases = vec![PatientAlias { alias: id.clone(), patient: survivor }];
                 let identified = Identified { aliases, ..Identified::default() };
                 replay(fresh, &mut Change { merges, ..Change::default() }, &identified);
@@ -346,6 +350,7 @@ impl Pipeline {
 
 /// Applies one message's change to a history.
 fn replay(fresh: &mut State, change: &mut Change, identified: &Identified) {
+    records::follow(fresh, change);
     apart::keep_apart(fresh, change);
     let writes = derive::derive(fresh, change, &identified.links);
     derive::note(fresh, &writes);

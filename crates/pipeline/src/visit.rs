@@ -20,6 +20,9 @@ pub fn keep_history(standing: &Map<String, Value>, next: &mut Map<String, Value>
     if says("classHistory") {
         classes(standing, next);
     }
+    if says("participant") {
+        participants(list(standing, "participant"), next);
+    }
 }
 
 fn list<'a>(object: &'a Map<String, Value>, name: &str) -> &'a [Value] {
@@ -41,6 +44,14 @@ fn locations(standing: &[Value], next: &mut Map<String, Value>, is_undone: bool)
         })
         .collect();
     said.extend(earlier);
+}
+
+/// Who takes part in a role of which the message does not speak goes on: v2 has a field for each role, and an absent one keeps.
+fn participants(standing: &[Value], next: &mut Map<String, Value>) {
+    let Some(Value::Array(said)) = next.get_mut("participant") else { return };
+    let spoken: Vec<Value> = said.iter().filter_map(|one| one.get("type").cloned()).collect();
+    let is_other = |one: &&Value| one.get("type").is_some_and(|role| !spoken.contains(role));
+    said.extend(standing.iter().filter(is_other).cloned().collect::<Vec<_>>());
 }
 
 fn with_status(one: &Value, status: &str) -> Value {
@@ -126,6 +137,24 @@ mod tests {
             (json!({ "location": [at("a", "active")] }), &[UNDONE]),
         ]);
         assert_eq!(visit["location"], json!([at("a", "active")]));
+    }
+
+    #[test]
+    fn another_attending_doctor_leaves_the_consulting_one() {
+        let in_role = |role: &str, who: &str| json!({ "type": [{ "coding": [{ "code": role }] }], "individual": { "reference": format!("Practitioner/{who}") } });
+        let visit = applied(&[
+            (json!({ "participant": [in_role("ATND", "a"), in_role("CON", "b"), in_role("CON", "c")] }), &[]),
+            (json!({ "participant": [in_role("ATND", "d")] }), &[]),
+        ]);
+        assert_eq!(
+            visit["participant"],
+            json!([in_role("ATND", "d"), in_role("CON", "b"), in_role("CON", "c")])
+        );
+        let visit = applied(&[
+            (json!({ "participant": [in_role("CON", "b"), in_role("CON", "c")] }), &[]),
+            (json!({ "participant": [in_role("CON", "e")] }), &[]),
+        ]);
+        assert_eq!(visit["participant"], json!([in_role("CON", "e")]));
     }
 
     #[test]

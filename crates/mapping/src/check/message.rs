@@ -20,6 +20,8 @@ const MESSAGE_KEYS: &[&str] = &[
     "make",
     "join_text",
     "merge",
+    "renumber",
+    "move",
     "link",
     "unlink",
     "events",
@@ -97,7 +99,9 @@ impl Checker<'_> {
         }
         let events = self.events(node, &make);
         let ignore = self.ignored(node, &source);
-        let merge = node.get("merge").and_then(|merge| self.merge(merge, &make));
+        let merges = self.pairs(node, "merge", &make);
+        let renumbers = self.pairs(node, "renumber", &make);
+        let moves = self.moves(node, &make);
         let link = self.link(node, &make);
         let join_text = match node.get("join_text") {
             None => false,
@@ -118,7 +122,9 @@ impl Checker<'_> {
             make,
             events,
             ignore,
-            merge,
+            merges,
+            renumbers,
+            moves,
             link,
             join_text,
         }
@@ -188,20 +194,6 @@ impl Checker<'_> {
         Some(Make { handle: handle.to_owned(), segment: name, groups, every, map, when, mode, is_transient })
     }
 
-    fn merge(&mut self, node: &Node, make: &[Make]) -> Option<(String, String)> {
-        self.only_keys(node, &["survivor", "retired"]);
-        let mut handle = |key: &str| {
-            let given = node.get(key)?;
-            let name = given.scalar()?.to_owned();
-            self.known_handle(&name, given.place, make).then_some(name)
-        };
-        let pair = handle("survivor").zip(handle("retired"));
-        if pair.is_none() {
-            self.findings.add(node.place, "E0103", "merge needs the handles of survivor and retired");
-        }
-        pair
-    }
-
     /// `link: HANDLE` or `unlink: HANDLE`: what the message says of the Patients of that handle.
     fn link(&mut self, node: &Node, make: &[Make]) -> Option<(String, bool)> {
         let (given, is_one) = match (node.get("link"), node.get("unlink")) {
@@ -217,7 +209,7 @@ impl Checker<'_> {
         self.known_handle(&name, given.place, make).then_some((name, is_one))
     }
 
-    fn known_handle(&mut self, name: &str, place: Place, make: &[Make]) -> bool {
+    pub(super) fn known_handle(&mut self, name: &str, place: Place, make: &[Make]) -> bool {
         let known = make.iter().any(|line| line.handle == name);
         if !known {
             self.findings.add_near(
@@ -525,12 +517,16 @@ impl Checker<'_> {
     }
 }
 
-/// The child's keys over the parent's; `make`, `events` and `ignore` key by key; `drop` takes one away.
+/// The child's keys over the parent's; `make`, `events` and `ignore` key by key; `drop` takes one away, at either level.
 fn merged(parent: &Node, child: &Node) -> Node {
     let mut entries = parent.entries().to_vec();
     entries.retain(|entry| entry.key != "for");
     for entry in child.entries().iter().filter(|entry| entry.key != "extends") {
         let by_key = matches!(entry.key.as_str(), "make" | "events" | "ignore");
+        if entry.value.scalar() == Some("drop") {
+            entries.retain(|other| other.key != entry.key);
+            continue;
+        }
         match entries.iter_mut().find(|other| other.key == entry.key) {
             Some(other) if by_key => other.value = merged_keys(&other.value, &entry.value),
             Some(other) => *other = entry.clone(),

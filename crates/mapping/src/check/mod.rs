@@ -9,6 +9,7 @@ mod index;
 mod keys;
 mod map;
 mod message;
+mod record;
 mod registry;
 mod rule;
 mod shape;

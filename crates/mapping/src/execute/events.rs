@@ -1,11 +1,11 @@
-//! What trigger events change: overrides, clearing, replaced sets, patient merges.
+//! What trigger events change: overrides, clearing, replaced sets, links of patients.
 
-use super::resource::{mentions, push_to};
+use super::resource::mentions;
 use super::scope::Scope;
 use super::{Executor, Instance};
 use crate::plan::{Event, MessagePlan};
-use crate::{Mode, PatientLink, PatientMerge, ReplacedSet, ResourceSet};
-use serde_json::{Map, Value, json};
+use crate::{PatientLink, ReplacedSet, ResourceSet};
+use serde_json::{Map, Value};
 
 impl<'a> Executor<'a> {
     /// `visit.status: =finished`: over what the map said.
@@ -77,42 +77,6 @@ impl<'a> Executor<'a> {
         replaced
     }
 
-    /// A40 and its like: links both ways, the retired record inactive.
-    pub(super) fn merges(&mut self, plan: &MessagePlan, sets: &mut [ResourceSet]) -> Vec<PatientMerge> {
-        let Some((survivor_handle, retired_handle)) = &plan.merge else { return Vec::new() };
-        let mut merges = Vec::new();
-        let handle_of = |instance: &Instance| plan.make.get(instance.make).map(|make| make.handle.as_str());
-        let pairs: Vec<(String, String)> = self
-            .instances
-            .iter()
-            .filter(|instance| handle_of(instance) == Some(retired_handle))
-            .filter_map(|retired| {
-                let scope = Scope { group: retired.group, ..Scope::root() };
-                let survivor = self
-                    .resources_in_scope(survivor_handle, &scope)
-                    .first()
-                    .and_then(|index| self.instances.get(*index))?;
-                Some((survivor.id.clone(), retired.id.clone()))
-            })
-            .collect();
-        for (survivor, retired) in pairs {
-            if survivor == retired {
-                self.report_plain(
-                    fhir::Severity::Warning,
-                    fhir::IssueCode::BusinessRule,
-                    "MRG-1",
-                    "the patient is merged with itself",
-                );
-                continue;
-            }
-            for set in sets.iter_mut().filter(|set| set.resource_type.as_str() == "Patient") {
-                link(set, &survivor, &retired);
-            }
-            merges.push(PatientMerge { survivor, retired });
-        }
-        merges
-    }
-
     /// A24 and A37: the first Patient of the handle with each of the others.
     pub(super) fn links(&mut self, plan: &MessagePlan) -> Vec<PatientLink> {
         let Some((handle, is_one)) = &plan.link else { return Vec::new() };
@@ -130,21 +94,6 @@ impl<'a> Executor<'a> {
             );
         }
         others.into_iter().map(|other| PatientLink { one: one.clone(), other, is_one: *is_one }).collect()
-    }
-}
-
-fn link(set: &mut ResourceSet, survivor: &str, retired: &str) {
-    let other =
-        |id: &str, kind: &str| json!({ "other": { "reference": format!("Patient/{id}") }, "type": kind });
-    if set.id == survivor {
-        push_to(&mut set.resource, "link", other(retired, "replaces"));
-        set.mode = Mode::Merge;
-    } else if set.id == retired {
-        push_to(&mut set.resource, "link", other(survivor, "replaced-by"));
-        if let Some(object) = set.resource.as_object_mut() {
-            object.insert("active".into(), false.into());
-        }
-        set.mode = Mode::Merge;
     }
 }
 

@@ -8,6 +8,7 @@ mod handles;
 mod miss;
 mod persons;
 mod provenance;
+mod records;
 mod resource;
 mod scope;
 mod superseded;
@@ -158,7 +159,7 @@ impl<'a> Executor<'a> {
         let event = plan.events.get(event);
         self.enumerate(plan, event)?;
         let mut sets = self.resources(plan, event)?;
-        let merges = self.merges(plan, &mut sets);
+        let records::Settled { merges, moves } = self.settle(plan, &mut sets);
         let links = self.links(plan);
         let replaced = self.replaced(plan, event, &sets);
         self.fill_identifiers(&mut sets);
@@ -171,7 +172,7 @@ impl<'a> Executor<'a> {
         if let Some(set) = self.provenance(package, &sets) {
             sets.push(set);
         }
-        let change = Change { sets, replaced, merges, links, persons };
+        let change = Change { sets, replaced, merges, moves, links, persons };
         Ok(self.finish(change, transient, keys))
     }
 

@@ -24,6 +24,13 @@ impl<'a> Executor<'a> {
         let patients = patients.filter(is_kept);
         let mut persons: Vec<Person> = patients.filter_map(|patient| self.person(patient)).collect();
         persons.dedup();
+        // A record under its former number may be the one that is made already.
+        let mut ids: Vec<String> = Vec::new();
+        persons.retain(|person| {
+            let is_new = !ids.contains(&person.id);
+            ids.push(person.id.clone());
+            is_new
+        });
         persons
     }
 

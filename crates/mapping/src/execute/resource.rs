@@ -43,6 +43,8 @@ impl<'a> Executor<'a> {
                     index.insert((set.resource_type, set.id.clone()), sets.len());
                     sets.push(set);
                 }
+                // What was before stays beside what is now until both are compared.
+                Some(_) if plan.is_prior(&set.handle) => sets.push(set),
                 Some(_) if !map.merges => {
                     return Err(Rejection::IdentityClash {
                         resource_type: set.resource_type.as_str().to_owned(),

@@ -178,9 +178,16 @@ fn check(
         }
     }
     if let Some(merges) = case.node.get("merges").and_then(Node::scalar) {
-        let count = translation.change.merges.len();
+        let count = translation.change.merges.iter().filter(|merge| !merge.is_renumbered).count();
         if merges != count.to_string() {
             failures.push(format!("{count} merges, not {merges}"));
+        }
+    }
+    if let Some(moves) = case.node.get("moves") {
+        let told = moves_of(translation);
+        let wanted: Vec<&str> = moves.items().iter().filter_map(Node::scalar).collect();
+        if told != wanted {
+            failures.push(format!("moves are {told:?}, not {wanted:?}"));
         }
     }
     if let Some(links) = case.node.get("links") {
@@ -194,6 +201,23 @@ fn check(
     if let Some(bundle) = case.node.get("bundle") {
         expect(bundle, Some(&translation.bundle()), "bundle", failures);
     }
+}
+
+/// `Patient renumbered`, `Account merged`, `Encounter moved`: what is said of each record.
+fn moves_of(translation: &Translation) -> Vec<String> {
+    let patients = translation.change.merges.iter().filter(|merge| merge.is_renumbered);
+    let mut told: Vec<String> = patients.map(|_| "Patient renumbered".to_owned()).collect();
+    for one in &translation.change.moves {
+        let mut text = one.resource_type.as_str().to_owned();
+        if one.from != one.to {
+            text.push_str(if one.is_renumbered { " renumbered" } else { " merged" });
+        }
+        if one.from_patient != one.to_patient {
+            text.push_str(" moved");
+        }
+        told.push(text);
+    }
+    told
 }
 
 fn of_name<'t>(translation: &'t Translation, name: &str) -> Vec<&'t ResourceSet> {
