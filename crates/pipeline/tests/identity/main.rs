@@ -7,6 +7,7 @@ mod feeds;
 mod links;
 mod merges;
 mod orders;
+mod records;
 mod refusal;
 mod rehearsal;
 mod rig;
