@@ -441,10 +441,12 @@ impl Checker<'_> {
                 }
             }
         }
-        let merged = plan.merge.iter().flat_map(|(survivor, retired)| [survivor, retired]);
+        let pairs = plan.merges.iter().chain(&plan.renumbers);
+        let paired = pairs.flat_map(|pair| [&pair.stays, &pair.ends]);
+        let moved = plan.moves.iter().flat_map(|moved| [&moved.record, &moved.from, &moved.to]);
         let linked = plan.link.iter().map(|(handle, _)| handle);
-        for handle in merged.chain(linked).filter(|handle| plan.is_transient(handle)) {
-            let text = format!("{handle} is transient: no patient of it is kept");
+        for handle in paired.chain(moved).chain(linked).filter(|handle| plan.is_transient(handle)) {
+            let text = format!("{handle} is transient: nothing of it is kept");
             self.findings.add(node.place, "E0408", text);
         }
     }
