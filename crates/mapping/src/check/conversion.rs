@@ -157,7 +157,10 @@ impl Checker<'_> {
                 || (wanted == "Quantity"
                     && matches!(code, "Age" | "Duration" | "Count" | "Distance" | "SimpleQuantity"))
         };
-        let Some((chosen, shape)) = found.choices.iter().find(|(_, shape)| fits(&shape.code)) else {
+        let exact = found.choices.iter().find(|(_, shape)| shape.code == wanted);
+        let Some((chosen, shape)) =
+            exact.or_else(|| found.choices.iter().find(|(_, shape)| fits(&shape.code)))
+        else {
             let types: Vec<&str> = found.choices.iter().map(|(_, shape)| shape.code.as_str()).collect();
             self.findings.add(
                 place,

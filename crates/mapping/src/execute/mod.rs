@@ -32,6 +32,8 @@ use std::collections::{HashMap, HashSet};
 
 /// Deepest chain of type maps that make resources which make resources.
 const DEPTH_MAX: usize = 12;
+/// In `for`: every event of a message type that has no file of its own (an ACK names the event it answers, or none).
+const EVERY_EVENT: &str = "*";
 /// Most issues kept for one message.
 const ISSUES_MAX: usize = 1000;
 
@@ -92,8 +94,9 @@ pub(crate) fn translate(
     context: &Context<'_>,
 ) -> Result<Translation, Rejection> {
     let (code, event) = envelope::trigger(message);
+    let of_event = |event: &str| program.triggers.get(&(code.clone(), event.to_owned()));
     let plan =
-        program.triggers.get(&(code.clone(), event.clone())).and_then(|index| program.messages.get(*index));
+        of_event(&event).or_else(|| of_event(EVERY_EVENT)).and_then(|index| program.messages.get(*index));
     let Some(plan) = plan else {
         return Err(Rejection::UnsupportedType {
             code: envelope::shown(&code),

@@ -67,7 +67,7 @@ pub fn types(package: &mapping::Package) -> Types {
     let triggers = package.triggers();
     Arc::new(move |code, event| {
         let of_code = |(known, _): &&(String, String)| known == code;
-        if triggers.iter().filter(of_code).any(|(_, known)| known == event) {
+        if triggers.iter().filter(of_code).any(|(_, known)| known == event || known == "*") {
             TypeSupport::Supported
         } else if triggers.iter().any(|(known, _)| known == code) {
             TypeSupport::UnknownEvent
