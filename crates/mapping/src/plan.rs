@@ -104,6 +104,8 @@ pub(crate) struct Rule {
     pub fill: Option<Elements>,
     pub set: Option<Elements>,
     pub into: Option<Into>,
+    /// The value only fills: what stands wins.
+    pub keep: bool,
 }
 
 /// A rule that adds to an item of the list instead of making one.
@@ -119,6 +121,8 @@ pub(crate) enum Action {
     First(Vec<Rule>),
     Refer {
         handle: String,
+        /// Anywhere in the message, where each value there equals the value here: (there, here).
+        pairs: Vec<(Expression, Expression)>,
     },
     Dispatch {
         by: Expression,
@@ -205,6 +209,8 @@ pub(crate) enum Function {
     Later,
     Ordinal,
     Outer,
+    /// The code that a table has for the value.
+    Lookup(usize),
 }
 
 /// How the value of a path counts in an id, by its v2 type.

@@ -79,6 +79,22 @@ fn code_tables_urls_handles_and_keys_are_checked() {
 }
 
 #[test]
+fn lookup_keep_and_match_are_checked() {
+    let (visit, result) = ("segments/PV1.Encounter.yaml", "segments/OBX.Observation.yaml");
+    one(visit, "id: uuid(PV1-19)", "id: uuid(lookup(administrative-gendr, PV1-19))", "E0402");
+    one(visit, "id: uuid(PV1-19)", "id: uuid(lookup(administrative-gender))", "E0202");
+    one(result, "status: =final", "status: {from: =final, keep: maybe}", "E0105");
+    one(result, "code.text: OBX-3.1", "code.text: {from: OBX-3.1, keep: true}", "E0105");
+    one(result, "status: =final", "status: {from: =final, match: {OBX-3: OBX-3}}", "E0105");
+    one(
+        result,
+        "status: =final",
+        "status: =final\nhasMember: {from: ref obs, match: {OBX-300: OBX-3}}",
+        "E0214",
+    );
+}
+
+#[test]
 fn every_finding_is_reported_at_once() {
     let mut sources = support::sources();
     for (file, from, to) in [

@@ -224,3 +224,61 @@ fn a_second_map_of_a_segment_to_a_type_has_a_word_of_its_own() {
     assert_eq!(resource(&made, "report")["status"], "final");
     assert_ne!(resource(&made, "first")["id"], resource(&made, "report")["id"]);
 }
+
+/// The small package with one text of a file replaced, translating one message.
+fn translate_with(file: &str, from: &str, to: &str, event: &str, body: &str) -> mapping::Translation {
+    let mut sources = support::sources();
+    let text = sources.0.get_mut(file).expect("the file is there");
+    assert!(text.contains(from), "{file} has {from}");
+    *text = text.replace(from, to);
+    let package = mapping::Package::compile(&sources).expect("compiles");
+    let bytes = format!("{}{body}", support::HEADER.replace("ADT^A01", event));
+    package.translate(&support::read(bytes.as_bytes()), &support::context()).expect("translates")
+}
+
+#[test]
+fn an_id_may_hold_the_code_of_a_table() {
+    let file = "segments/PV1.Encounter.yaml";
+    let id = "id: uuid(PV1-19, lookup(administrative-gender, PID-8))\nreads: [PID]";
+    let visit = |gender: &str| {
+        let body = format!("PID|1||42^^^H^MR|||||{gender}\rPV1||I|||||||||||||||||V1\r");
+        resource(&translate_with(file, "id: uuid(PV1-19)", id, "ADT^A01", &body), "visit")["id"].clone()
+    };
+    assert_ne!(visit("M"), visit("F"));
+    assert_eq!(visit("Q"), visit("U"), "both are what the table emits for a code without a row");
+}
+
+#[test]
+fn a_default_only_fills_and_a_value_does_not() {
+    let file = "segments/OBX.Observation.yaml";
+    let status = "status:\n  - {from: =amended, when: OBX-11 = A}\n  - {from: =final, keep: true}";
+    let fills = |code: &str| {
+        let body = format!("PID|1||42^^^H^MR\rOBR|1||F1|A\rOBX|1|NM|G||1||||||{code}\r");
+        let made = translate_with(file, "status: =final", status, "ORU^R01", &body);
+        let set = made.change.sets.into_iter().find(|set| set.handle == "obs").expect("made");
+        (set.resource["status"].clone(), set.fills)
+    };
+    assert_eq!(fills("A"), (json!("amended"), Vec::new()));
+    assert_eq!(fills("F"), (json!("final"), vec!["status".to_owned()]));
+}
+
+#[test]
+fn a_match_refers_across_groups_and_only_to_equal_values() {
+    let file = "segments/OBX.Observation.yaml";
+    let members =
+        "status: =final\nhasMember: {from: ref obs, match: {OBR-26.1.1: OBX-3.1, OBR-29.2.1: OBR-3.1}}";
+    let body = "PID|1||42^^^H^MR\rOBR|1||F1|A\rOBX|1|NM|G||1.0\rOBX|2|NM|H||2.0\rOBR|2||F2|B||||||||||||||||||||||G|||^F1\rOBX|1|NM|S||3.0\rOBR|3||F3|B||||||||||||||||||||||G|||^F9\rOBX|1|NM|S||4.0\r";
+    let made = translate_with(file, "reads: [NTE]", "reads: [NTE, OBR]", "ORU^R01", body);
+    assert!(made.change.sets.iter().all(|set| set.resource.get("hasMember").is_none()));
+    let mut sources = support::sources();
+    let text = sources.0.get_mut(file).expect("the file is there");
+    *text = text.replace("reads: [NTE]", "reads: [NTE, OBR]").replace("status: =final", members);
+    let package = mapping::Package::compile(&sources).expect("compiles");
+    let bytes = format!("{}{body}", support::HEADER.replace("ADT^A01", "ORU^R01"));
+    let made = package.translate(&support::read(bytes.as_bytes()), &support::context()).expect("translates");
+    let results: Vec<_> =
+        made.change.sets.iter().filter(|set| set.handle == "obs").map(|set| &set.resource).collect();
+    let child = format!("Observation/{}", results[2]["id"].as_str().expect("an id"));
+    assert_eq!(results[0]["hasMember"], json!([{ "reference": child }]));
+    assert!(results[1..].iter().all(|result| result.get("hasMember").is_none()));
+}

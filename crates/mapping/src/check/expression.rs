@@ -86,13 +86,16 @@ impl Checker<'_> {
             self.handles.push((text.clone(), at, true));
             return Some(Expression::IdOf(text.clone()));
         }
+        if name == "lookup" {
+            return self.lookup(arguments, place, at, source);
+        }
         let Some((_, function, least, most)) = FUNCTIONS.iter().find(|(known, ..)| *known == name) else {
             self.findings.add_near(
                 at,
                 "E0202",
                 format!("no function {name}"),
                 name,
-                FUNCTIONS.iter().map(|(known, ..)| *known).chain(["id"]),
+                FUNCTIONS.iter().map(|(known, ..)| *known).chain(["id", "lookup"]),
             );
             return None;
         };
@@ -108,6 +111,23 @@ impl Checker<'_> {
             .collect();
         (compiled.len() == arguments.len())
             .then_some(Expression::Call { function: *function, arguments: compiled })
+    }
+
+    /// `lookup(TABLE, value)`.
+    fn lookup(
+        &mut self,
+        arguments: &[Value],
+        place: Place,
+        at: Place,
+        source: &Source,
+    ) -> Option<Expression> {
+        let [Value::Literal { text: table, .. }, value] = arguments else {
+            self.findings.add(at, "E0202", "lookup takes a code table and a value");
+            return None;
+        };
+        let table = self.table(table, at)?;
+        let (value, _) = self.expression(value, place, source, Use::First)?;
+        Some(Expression::Call { function: Function::Lookup(table), arguments: vec![value] })
     }
 
     fn check_literal(&mut self, text: &str, at: Place) {

@@ -10,8 +10,8 @@ use crate::syntax::{self, Conversion};
 use crate::yaml::{Kind, Node};
 
 const RULE_KEYS: &[&str] = &[
-    "from", "as", "code", "when", "unless", "fill", "set", "join", "unit", "ref", "into", "of", "deviates",
-    "doc",
+    "from", "as", "code", "when", "unless", "fill", "set", "join", "unit", "ref", "into", "of", "keep",
+    "match", "deviates", "doc",
 ];
 
 /// What the keys of a rule map add to its `from`.
@@ -144,6 +144,10 @@ impl Checker<'_> {
         }
         let mut rule = self.rule_text(text, from.place, found, source, &extras)?;
         rule.when = when;
+        rule.keep = self.only_fills(node, found);
+        if let Some(given) = node.get("match") {
+            self.matching(given, &mut rule, source);
+        }
         let shape = self.result_shape(&rule, found);
         let item = Source { item: Some(String::new()), ..source.clone() };
         rule.fill = self.overlay(node.get("fill"), shape.as_ref(), &item)?;
@@ -165,6 +169,48 @@ impl Checker<'_> {
             1 => tests.pop(),
             _ => Some(Test::All(tests)),
         })
+    }
+
+    /// `match: {THERE: HERE}` of a rule `ref HANDLE`.
+    fn matching(&mut self, node: &Node, rule: &mut Rule, source: &Source) {
+        let Action::Refer { pairs, .. } = &mut rule.action else {
+            self.findings.add_help(
+                node.place,
+                "E0105",
+                "match chooses among the resources of a handle",
+                "from: ref HANDLE",
+            );
+            return;
+        };
+        let anywhere = Source::default();
+        for entry in node.entries() {
+            let there = self.argument(&entry.key, entry.place, &anywhere);
+            let here = entry.value.scalar().and_then(|text| self.argument(text, entry.value.place, source));
+            pairs.extend(there.zip(here));
+        }
+    }
+
+    fn argument(&mut self, text: &str, place: Place, source: &Source) -> Option<Expression> {
+        let value = self.parsed(place, syntax::value(text))?;
+        self.expression(&value, place, source, Use::First).map(|(value, _)| value)
+    }
+
+    /// `keep: true`, on an element of the resource itself that holds one value.
+    fn only_fills(&mut self, node: &Node, found: &Found) -> bool {
+        let Some(keep) = node.get("keep") else { return false };
+        let top = found.element.is_some_and(|element| {
+            let mut parts = element.path.split('.');
+            parts.next().is_some_and(|kind| fhir::ResourceType::parse(kind).is_some()) && parts.count() == 1
+        });
+        if keep.scalar() != Some("true") || !top || found.slot.repeats {
+            self.findings.add_help(
+                keep.place,
+                "E0105",
+                "keep says that a single element of the resource itself is only filled",
+                "keep: true",
+            );
+        }
+        true
     }
 
     fn result_shape(&self, rule: &Rule, found: &Found) -> Option<Shape> {
@@ -358,7 +404,7 @@ impl Checker<'_> {
         if handle != "*" {
             self.handles.push((handle.clone(), at, false));
         }
-        Some(plain(place, chosen.clone(), Action::Refer { handle }))
+        Some(plain(place, chosen.clone(), Action::Refer { handle, pairs: Vec::new() }))
     }
 
     fn check_code_literal(&mut self, text: &str, found: &Found, place: Place) {
@@ -380,5 +426,5 @@ impl Checker<'_> {
 }
 
 fn plain(place: Place, suffix: Option<String>, action: Action) -> Rule {
-    Rule { place, when: None, action, suffix, fill: None, set: None, into: None }
+    Rule { place, when: None, action, suffix, fill: None, set: None, into: None, keep: false }
 }

@@ -14,6 +14,15 @@ pub(super) struct Yield {
     pub beside: Option<Value>,
 }
 
+/// What a resource says beside its elements.
+#[derive(Default)]
+pub(super) struct Said {
+    /// Elements that an HL7 null removes.
+    pub removals: Vec<String>,
+    /// Elements that only fill.
+    pub fills: Vec<String>,
+}
+
 impl Yield {
     pub fn plain(value: Value) -> Self {
         Yield { value, beside: None }
@@ -32,26 +41,30 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// Fills the top of a resource and gives the removals that nulls ask for.
+    /// Fills the top of a resource.
     pub(super) fn build_resource(
         &mut self,
         elements: &'a Elements,
         scope: &Scope<'a>,
         out: &mut Object,
-    ) -> Vec<String> {
-        let mut removals = Vec::new();
+    ) -> Said {
+        let mut said = Said::default();
         if elements.when.as_ref().is_some_and(|when| !self.holds(when, scope)) {
-            return removals;
+            return said;
         }
         for field in &elements.fields {
             self.null = false;
+            self.only_fills = false;
             self.field(field, scope, out);
             if self.null && !is_filled(&field.slot, out) {
-                removals.extend(field.slot.removal.iter().cloned());
+                said.removals.extend(field.slot.removal.iter().cloned());
+            }
+            if self.only_fills {
+                said.fills.extend(field.slot.removal.iter().filter(|name| out.contains_key(*name)).cloned());
             }
         }
         self.null = false;
-        removals
+        said
     }
 
     fn field(&mut self, field: &'a Field, scope: &Scope<'a>, out: &mut Object) {
@@ -65,7 +78,9 @@ impl<'a> Executor<'a> {
     fn rules(&mut self, rules: &'a [Rule], slot: &'a Slot, scope: &Scope<'a>, out: &mut Object) -> bool {
         let mut wrote = false;
         for (at, rule) in rules.iter().enumerate() {
-            wrote |= self.rule(rule, slot, scope, out);
+            let yielded = self.rule(rule, slot, scope, out);
+            self.only_fills |= yielded && rule.keep;
+            wrote |= yielded;
             if wrote && !slot.repeats {
                 let rest = rules.get(at + 1..).unwrap_or_default();
                 self.supersede(rest, scope);
@@ -88,7 +103,23 @@ impl<'a> Executor<'a> {
                 None => self.build_each(elements, rule, slot, scope, out),
             },
             Action::First(rules) => rules.iter().any(|rule| self.rule(rule, slot, scope, out)),
-            Action::Refer { handle } => self.refer(handle, rule, slot, scope, out),
+            Action::Refer { handle, pairs } if pairs.is_empty() => {
+                let indices = if handle == "*" {
+                    // What is kept may not refer to what is not.
+                    let is_kept = |made: &usize| {
+                        let made = self.instances.get(*made).map(|made| made.make);
+                        made.zip(self.plan).is_none_or(|(make, plan)| plan.is_kept(make))
+                    };
+                    (0..self.instances.len()).filter(is_kept).collect()
+                } else {
+                    self.resources_in_scope(handle, scope)
+                };
+                self.refer(handle, indices, rule, slot, scope, out)
+            }
+            Action::Refer { handle, pairs } => {
+                let indices = self.matched_anywhere(handle, pairs, scope);
+                self.refer(handle, indices, rule, slot, scope, out)
+            }
             Action::Dispatch { by, branches, otherwise } => {
                 let found = self.values(by, scope);
                 let key = found.first().map(|value| self.text_of(value).into_owned()).unwrap_or_default();
@@ -231,21 +262,12 @@ impl<'a> Executor<'a> {
     fn refer(
         &mut self,
         handle: &str,
+        indices: Vec<usize>,
         rule: &'a Rule,
         slot: &'a Slot,
         scope: &Scope<'a>,
         out: &mut Object,
     ) -> bool {
-        let indices = if handle == "*" {
-            // What is kept may not refer to what is not.
-            let is_kept = |made: &usize| {
-                let made = self.instances.get(*made).map(|made| made.make);
-                made.zip(self.plan).is_none_or(|(make, plan)| plan.is_kept(make))
-            };
-            (0..self.instances.len()).filter(is_kept).collect()
-        } else {
-            self.resources_in_scope(handle, scope)
-        };
         let limit = if slot.repeats { indices.len() } else { 1 };
         let mut wrote = false;
         for index in indices.into_iter().take(limit) {
@@ -256,8 +278,15 @@ impl<'a> Executor<'a> {
             else {
                 continue;
             };
+            let named = json!({ "reference": reference });
+            if slot.repeats
+                && out.get(&slot.name).and_then(Value::as_array).is_some_and(|list| list.contains(&named))
+            {
+                wrote = true;
+                continue;
+            }
             self.step(slot, rule, out, None, None, Some(&reference), vec![format!("ref {handle}")], None);
-            write(slot, rule.suffix.as_deref(), Yield::plain(json!({ "reference": reference })), out);
+            write(slot, rule.suffix.as_deref(), Yield::plain(named), out);
             wrote = true;
         }
         if !wrote {

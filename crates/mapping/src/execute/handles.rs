@@ -1,6 +1,6 @@
 //! Which resources are to be made, with which ids, and what a handle means at a place.
 
-use super::scope::Scope;
+use super::scope::{Scope, Value};
 use super::{Executor, Instance};
 use crate::Rejection;
 use crate::identity::first_text;
@@ -147,6 +147,64 @@ impl<'a> Executor<'a> {
             .chain(scope.group)
             .find_map(|group| self.by_group.get(&(handle, group)).cloned())
             .unwrap_or_default()
+    }
+
+    /// The resources of a handle, anywhere in the message, whose values equal those here. A value that is absent on either
+    /// side matches nothing.
+    pub(super) fn matched_anywhere(
+        &mut self,
+        handle: &str,
+        pairs: &'a [(Expression, Expression)],
+        scope: &Scope<'a>,
+    ) -> Vec<usize> {
+        // The rule's own list of pairs is its key: it lies in the plan and does not move.
+        let rule = pairs.as_ptr().addr();
+        let null = self.null;
+        if !self.matched.contains_key(&rule) {
+            let index = self.index_of(handle, pairs);
+            self.matched.insert(rule, index);
+        }
+        let here: Option<Vec<String>> =
+            pairs.iter().map(|(_, here)| self.text(here, scope).filter(|text| !text.is_empty())).collect();
+        let found = here
+            .and_then(|key| self.matched.get(&rule).and_then(|index| index.get(&key)).cloned())
+            .unwrap_or_default();
+        for number in &found {
+            let Some(there) = self.instances.get(*number).map(Scope::at) else { continue };
+            for (value, _) in pairs {
+                for value in self.values(value, &there) {
+                    if let Value::Part(part, _) = value {
+                        self.ledger.mark_first(part, crate::LeafFate::Mapped, None);
+                    }
+                }
+            }
+        }
+        self.null = null;
+        found
+    }
+
+    fn index_of(
+        &mut self,
+        handle: &str,
+        pairs: &'a [(Expression, Expression)],
+    ) -> HashMap<Vec<String>, Vec<usize>> {
+        let mut index: HashMap<Vec<String>, Vec<usize>> = HashMap::new();
+        let lines = self.plan.map(|plan| plan.make.as_slice()).unwrap_or_default();
+        for number in 0..self.instances.len() {
+            let Some(instance) = self.instances.get(number) else { continue };
+            if lines.get(instance.make).is_none_or(|make| make.handle != handle) {
+                continue;
+            }
+            let there = Scope::at(instance);
+            let key: Option<Vec<String>> = pairs
+                .iter()
+                .map(|(value, _)| self.text(value, &there).filter(|text| !text.is_empty()))
+                .collect();
+            if let Some(key) = key {
+                index.entry(key).or_default().push(number);
+            }
+        }
+        index
     }
 }
 

@@ -330,5 +330,6 @@ fn function_text(function: Function) -> &'static str {
         Function::Later => "later",
         Function::Ordinal => "ordinal",
         Function::Outer => "outer",
+        Function::Lookup(_) => "lookup",
     }
 }

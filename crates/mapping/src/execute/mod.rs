@@ -77,6 +77,10 @@ pub(crate) struct Executor<'a> {
     testing: bool,
     touched: Vec<Part<'a>>,
     refused: Option<&'static str>,
+    /// The resources of a rule with `match`, by their values.
+    matched: HashMap<usize, HashMap<Vec<String>, Vec<usize>>>,
+    /// A rule with `keep` gave the element that is being made.
+    only_fills: bool,
     depth: usize,
     /// Type of the resource whose id is computed.
     id_type: &'a str,
@@ -140,6 +144,8 @@ impl<'a> Executor<'a> {
             testing: false,
             touched: Vec::new(),
             refused: None,
+            matched: HashMap::new(),
+            only_fills: false,
             depth: 0,
             id_type: "",
             trace: context.trace.then(Trace::default),

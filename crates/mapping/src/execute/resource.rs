@@ -1,6 +1,6 @@
 //! Resources: bodies, ids, owners, those made on the way, and two segments for one id.
 
-use super::element::{fill, push};
+use super::element::{Said, fill, push};
 use super::scope::Scope;
 use super::{Executor, Instance};
 use crate::plan::{Event, Kept, Map, MessagePlan, Program, Target};
@@ -82,13 +82,18 @@ impl<'a> Executor<'a> {
         let patient = self.owner(instance);
         self.resource = format!("{kind}/{id}");
         let mut object = Object::new();
-        let mut removals = self.build_resource(&map.body, &scope, &mut object);
-        let mut fills = Vec::new();
+        let Said { mut removals, mut fills } = self.build_resource(&map.body, &scope, &mut object);
         if let Some(event) = event {
             let kept = set_aside(event, handle, &mut object, &mut removals);
             self.override_elements(event, handle, &scope, &mut object);
             self.clear(event, handle, &mut object, &mut removals);
-            fills = put_back(kept, &mut object);
+            fills.retain(|name| {
+                !event.overrides.iter().any(|(of, elements)| {
+                    of == handle && elements.fields.iter().any(|field| field.slot.removal.contains(name))
+                })
+            });
+            fills.extend(put_back(kept, &mut object));
+            fills.dedup();
             let undone = event.undo.iter().filter(|(name, _)| name == handle);
             removals.extend(undone.map(|(_, element)| format!("{element}:active")));
         }

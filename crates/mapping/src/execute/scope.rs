@@ -70,6 +70,16 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// Where a resource is made.
+    pub fn at(instance: &super::Instance) -> Self {
+        Scope {
+            group: instance.group,
+            own: Some(instance.segment),
+            make: Some(instance.make),
+            ..Scope::root()
+        }
+    }
+
     /// The same place with another current item.
     pub fn with_item(&self, item: Value<'a>) -> Self {
         Scope { item: Some(item), ..self.clone() }
@@ -215,12 +225,17 @@ impl<'a> Groups<'a> {
             .collect()
     }
 
-    /// Segments by group path below the nearest enclosing group that has such groups.
+    /// Segments by group path below the nearest enclosing group that has such groups. One that may have them and has none
+    /// ends the search: the timing of one order is never that of the next.
     pub fn find_in_groups(&self, path: &[String], name: &str, every: bool, from: usize) -> Vec<usize> {
         for at in self.chain(from) {
             let mut groups = Vec::new();
             self.matching(at, path, &mut groups);
             if groups.is_empty() {
+                let grammar = self.nodes.get(at).and_then(|node| node.grammar);
+                if grammar.is_some_and(|grammar| may_hold(grammar, path)) {
+                    return Vec::new();
+                }
                 continue;
             }
             return groups
@@ -262,6 +277,25 @@ fn member(grammar: &'static Group, name: &str) -> Option<&'static Group> {
         Member::Group(group) if group.name == name => Some(*group),
         Member::Group(_) | Member::Segment { .. } => None,
     })
+}
+
+/// Can the group hold groups of this path, at any depth?
+fn may_hold(grammar: &Group, path: &[String]) -> bool {
+    grammar.members.iter().any(|member| match member {
+        Member::Segment { .. } => false,
+        Member::Group(group) => leads(group, path) || may_hold(group, path),
+    })
+}
+
+/// Is this group the first of the path, and does the rest lie below it step by step?
+fn leads(group: &Group, path: &[String]) -> bool {
+    let Some((first, rest)) = path.split_first() else { return true };
+    group.name == first.as_str()
+        && (rest.is_empty()
+            || group
+                .members
+                .iter()
+                .any(|member| matches!(member, Member::Group(inner) if leads(inner, rest))))
 }
 
 /// Can the group itself hold this segment (its own, or in a group that does not repeat)?

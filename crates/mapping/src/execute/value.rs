@@ -219,13 +219,21 @@ impl<'a> Executor<'a> {
                 let found = self.values(arguments.first()?, &scope.outside());
                 found.first().map(|value| self.text_of(value).into_owned())
             }
+            Function::Lookup(table) => {
+                let code = argument(self, 0)?;
+                let found = self.program.tables.get(table)?.translate(code.trim());
+                found.target.map(|(_, target, _)| target.to_owned())
+            }
             Function::Ordinal => {
                 let keys: Vec<String> =
                     arguments.iter().map(|argument| self.key(argument, scope).unwrap_or_default()).collect();
-                let seen = self.ordinals.entry((scope.make, scope.own, keys.clone())).or_default();
+                // Lines of `make` that use one map count together, for their ids may not meet.
+                let lines = self.plan.map(|plan| plan.make.as_slice()).unwrap_or_default();
+                let map = scope.make.and_then(|make| lines.get(make)).map(|make| make.map);
+                let seen = self.ordinals.entry((map, scope.own, keys.clone())).or_default();
                 if *seen == 0 {
                     // The same instance may ask twice; it keeps its number.
-                    let next = self.ordinal_counts.entry((scope.make, keys)).or_default();
+                    let next = self.ordinal_counts.entry((map, keys)).or_default();
                     *next += 1;
                     *seen = *next;
                 }

@@ -90,7 +90,7 @@ fn single(cursor: &mut Cursor) -> Parsed<Rule> {
     if cursor.eat_word("code") {
         cursor.skip_space();
         let offset = cursor.position();
-        let table = cursor.take_while(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.');
+        let table = table_name(cursor);
         if table.is_empty() {
             return Err(cursor.error("code needs the name of a code table"));
         }
@@ -181,14 +181,18 @@ fn call(cursor: &mut Cursor, function: String, offset: usize) -> Parsed<Value> {
     let mut arguments = Vec::new();
     cursor.skip_space();
     while !cursor.eat(')') {
-        if function == "id" {
-            cursor.skip_space();
+        // The first argument of these two is a name, no value.
+        if function == "id" || function == "lookup" && arguments.is_empty() {
             let at = cursor.position();
-            let handle = word(cursor);
-            if handle.is_empty() {
-                return Err(cursor.error("id needs a handle"));
+            let name = table_name(cursor);
+            if name.is_empty() {
+                return Err(cursor.error(if function == "id" {
+                    "id needs a handle"
+                } else {
+                    "lookup needs the name of a code table"
+                }));
             }
-            arguments.push(Value::Literal { text: handle, offset: at });
+            arguments.push(Value::Literal { text: name, offset: at });
         } else {
             arguments.push(value_in(cursor)?);
         }
@@ -200,6 +204,10 @@ fn call(cursor: &mut Cursor, function: String, offset: usize) -> Parsed<Value> {
     }
     cursor.shallower();
     Ok(Value::Call { function, arguments, offset })
+}
+
+fn table_name(cursor: &mut Cursor) -> String {
+    cursor.take_while(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.')
 }
 
 fn word(cursor: &mut Cursor) -> String {
