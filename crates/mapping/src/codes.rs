@@ -15,6 +15,10 @@ pub(crate) struct CodeTable {
     /// Every code stands for itself in the target system.
     pub same: bool,
     pub unmapped: Option<Unmapped>,
+    /// Tables of the HL7 guide that this one answers.
+    pub ig: Vec<String>,
+    /// Codes, and why they are not as the guide says.
+    pub deviates: Vec<(Vec<String>, String)>,
 }
 
 /// The target of one code.
@@ -26,6 +30,8 @@ pub(crate) struct Row {
     /// When it differs from the table's.
     pub system: Option<String>,
     pub lossy: bool,
+    /// The original stays beside the target although nothing is lost.
+    pub keep: bool,
     pub place: Place,
 }
 
@@ -64,7 +70,13 @@ impl CodeTable {
         if let Some(row) = self.rows.get(code) {
             let system = row.system.as_deref().unwrap_or(&self.to);
             let target = row.code.as_deref().map(|target| (system, target, row.display.as_deref()));
-            return Translated { target, keep: row.lossy, lossy: row.lossy, hit: true, level: None };
+            return Translated {
+                target,
+                keep: row.lossy || row.keep,
+                lossy: row.lossy,
+                hit: true,
+                level: None,
+            };
         }
         if self.same {
             return Translated {

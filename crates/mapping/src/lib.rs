@@ -23,6 +23,7 @@
 //! ```
 #![doc = include_str!("language.md")]
 
+mod catalog;
 mod check;
 mod codes;
 mod convert;
@@ -40,6 +41,7 @@ mod trace;
 mod translation;
 mod yaml;
 
+pub use catalog::{Answer, At, Catalog, CatalogMap, CatalogMessage, CatalogTable, Made, V2Path, Write};
 pub use coverage::{Coverage, LeafCoverage, LeafFate};
 pub use diagnostic::Diagnostic;
 pub use identity::patient_id;

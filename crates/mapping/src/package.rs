@@ -23,6 +23,7 @@ pub struct Package {
     pub(crate) base: Program,
     pub(crate) sites: Vec<Program>,
     pub(crate) tests: Vec<TestFile>,
+    pub(crate) answers: Vec<crate::Answer>,
 }
 
 impl Package {
@@ -52,6 +53,7 @@ impl Package {
         }
         let tests =
             read.tests.iter().filter_map(|(file, node)| test_file::read(file, node, &mut findings)).collect();
+        let answers = check::answers(read.answers.as_ref(), &mut findings);
         if !findings.list.is_empty() {
             findings.list.sort_by(|a, b| {
                 (&a.file, a.line, a.column, a.code).cmp(&(&b.file, b.line, b.column, b.code))
@@ -59,7 +61,7 @@ impl Package {
             return Err(findings.list);
         }
         let (name, version) = about;
-        Ok(Package { name, version, hash: hash(sources), files: findings.files, base, sites, tests })
+        Ok(Package { name, version, hash: hash(sources), files: findings.files, base, sites, tests, answers })
     }
 
     /// The package's name.
@@ -151,6 +153,8 @@ struct Read {
     base: Trees,
     sites: BTreeMap<String, (Trees, Option<Node>)>,
     tests: Vec<(String, Node)>,
+    /// `ig.yaml`.
+    answers: Option<Node>,
 }
 
 impl Read {
@@ -203,6 +207,7 @@ impl Read {
         }
         match (site, rest) {
             (None, ["package.yaml"]) => self.package = Some(node),
+            (None, ["ig.yaml"]) => self.answers = Some(node),
             (None, ["systems.yaml"]) => self.base.systems = Some(node),
             (None, ["extensions.yaml"]) => self.base.extensions = Some(node),
             (Some(site), ["site.yaml"]) => {

@@ -106,6 +106,8 @@ pub(crate) struct Rule {
     pub into: Option<Into>,
     /// The value only fills: what stands wins.
     pub keep: bool,
+    /// Why it is not as the HL7 guide says.
+    pub deviates: Option<String>,
 }
 
 /// A rule that adds to an item of the list instead of making one.

@@ -17,7 +17,7 @@ impl Checker<'_> {
     }
 
     fn code_table(&mut self, name: &str, node: &Node, trees: &Trees) -> CodeTable {
-        self.only_keys(node, &["code", "from", "to", "rows", "unmapped", "doc"]);
+        self.only_keys(node, &["code", "from", "to", "rows", "unmapped", "doc", "ig", "deviates"]);
         let scalar = |key: &str| node.get(key).and_then(Node::scalar).map(str::to_owned);
         let from =
             scalar("from").and_then(|from| v2_table(&from).or_else(|| from.contains(':').then_some(from)));
@@ -44,21 +44,31 @@ impl Checker<'_> {
             },
             Some(given) => {
                 for entry in given.entries() {
-                    if let Some(row) = self.row(&entry.value) {
+                    if entry.key == "*" && entry.value.scalar() == Some("same") {
+                        same = true;
+                    } else if let Some(row) = self.row(&entry.value) {
                         rows.insert(entry.key.clone(), row);
                     }
                 }
             }
         }
         let unmapped = node.get("unmapped").map(|unmapped| self.unmapped(unmapped));
-        CodeTable { name: name.to_owned(), place: node.place, from, to, rows, same, unmapped }
+        let ig = node.get("ig").map(Node::items).unwrap_or_default();
+        let ig = ig.iter().filter_map(Node::scalar).map(str::to_owned).collect();
+        let deviates =
+            node.get("deviates").map(Node::entries).unwrap_or_default().iter().filter_map(|entry| {
+                let codes = entry.key.split_whitespace().map(str::to_owned).collect();
+                Some((codes, self.text(&entry.value)?.to_owned()))
+            });
+        let deviates = deviates.collect();
+        CodeTable { name: name.to_owned(), place: node.place, from, to, rows, same, unmapped, ig, deviates }
     }
 
     fn row(&mut self, node: &Node) -> Option<Row> {
         if let Some(text) = node.scalar() {
             return Some(plain_row(text, node.place));
         }
-        self.only_keys(node, &["code", "display", "system", "lossy"]);
+        self.only_keys(node, &["code", "display", "system", "lossy", "keep"]);
         let text = |key: &str| node.get(key).and_then(Node::scalar).map(str::to_owned);
         let code = text("code");
         if code.is_none() {
@@ -79,6 +89,7 @@ impl Checker<'_> {
             display: text("display"),
             system: text("system"),
             lossy: text("lossy").as_deref() == Some("true"),
+            keep: text("keep").as_deref() == Some("true"),
             place: node.place,
         })
     }
@@ -176,7 +187,7 @@ impl Checker<'_> {
 fn plain_row(text: &str, place: Place) -> Row {
     let (code, lossy) = text.strip_suffix('~').map_or((text, false), |code| (code, true));
     let code = (code != "none").then(|| code.trim().to_owned());
-    Row { code, display: None, system: None, lossy, place }
+    Row { code, display: None, system: None, lossy, keep: false, place }
 }
 
 fn csv_rows(text: &str, place: Place) -> HashMap<String, Row> {

@@ -1,5 +1,6 @@
 //! From YAML trees to the plan: every name resolved, every rule proven against the v2 dictionary and the R4 element table.
 
+mod answers;
 mod codes;
 mod condition;
 mod conversion;
@@ -23,6 +24,7 @@ use crate::yaml::Node;
 use registry::Extension;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+pub(crate) use answers::answers;
 pub(crate) use keys::{KeyList, only_keys};
 pub(crate) use site::overlay;
 

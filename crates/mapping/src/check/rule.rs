@@ -148,6 +148,7 @@ impl Checker<'_> {
         if let Some(given) = node.get("match") {
             self.matching(given, &mut rule, source);
         }
+        rule.deviates = scalar("deviates").map(str::to_owned);
         let shape = self.result_shape(&rule, found);
         let item = Source { item: Some(String::new()), ..source.clone() };
         rule.fill = self.overlay(node.get("fill"), shape.as_ref(), &item)?;
@@ -284,7 +285,8 @@ impl Checker<'_> {
         let keys = vec![Keyed { parts: path.split('.').collect(), place: target.place, node: from }];
         let fields = self.fields(keys, &shape.clone(), source, Completeness::Partial, node.place);
         let action = Action::Build(Elements { each: None, when: None, fields });
-        Some(Rule { into: Some(into), when, ..plain(node.place, None, action) })
+        let deviates = node.get("deviates").and_then(Node::scalar).map(str::to_owned);
+        Some(Rule { into: Some(into), when, deviates, ..plain(node.place, None, action) })
     }
 
     fn rule_text(
@@ -426,5 +428,5 @@ impl Checker<'_> {
 }
 
 fn plain(place: Place, suffix: Option<String>, action: Action) -> Rule {
-    Rule { place, when: None, action, suffix, fill: None, set: None, into: None, keep: false }
+    Rule { place, when: None, action, suffix, fill: None, set: None, into: None, keep: false, deviates: None }
 }

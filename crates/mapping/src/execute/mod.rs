@@ -16,6 +16,7 @@ mod take;
 mod value;
 
 pub(crate) use scope::{Level, Scope, Value as Item, child};
+pub(crate) use take::ALTERNATE_CODES;
 
 use crate::coverage::{Ledger, path_text};
 use crate::diagnostic::Place;

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 type Object = Map<String, Value>;
 
 /// Name of the extension that keeps an original code beside a lossy one.
-const ALTERNATE_CODES: &str = "http://hl7.org/fhir/StructureDefinition/alternate-codes";
+pub(crate) const ALTERNATE_CODES: &str = "http://hl7.org/fhir/StructureDefinition/alternate-codes";
 
 impl<'a> Executor<'a> {
     pub(super) fn take(

@@ -1,0 +1,357 @@
+//! Our package as the guide sees it: for each resource type, every element with the v2 paths it comes from.
+
+use super::builtin;
+use mapping::{At, Catalog, CatalogMap, V2Path, Write};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Type maps within type maps within handles: deeper than this nothing of the guide reaches.
+const DEEPEST: usize = 4;
+
+/// The package, indexed.
+pub struct Index {
+    /// What stands in the package.
+    pub catalog: Catalog,
+    /// By resource type: what its segment maps write, type maps and references followed.
+    pub resources: BTreeMap<String, Vec<Write>>,
+    /// By v2 data type and FHIR type: what is made of the parts of the one in the other.
+    pub types: BTreeMap<(String, String), Vec<Write>>,
+    /// Every `ignore`, from maps and messages.
+    pub ignored: BTreeMap<V2Path, (String, At)>,
+    /// Segments read for a resource type: (message, type) to segments with their groups, `PROCEDURE.PR1` or `PR1`.
+    pub messages: BTreeMap<(String, String), BTreeSet<String>>,
+}
+
+impl Index {
+    /// Indexes a catalog.
+    pub fn new(catalog: Catalog) -> Index {
+        let mut index = Index {
+            resources: BTreeMap::new(),
+            types: BTreeMap::new(),
+            ignored: BTreeMap::new(),
+            messages: BTreeMap::new(),
+            catalog,
+        };
+        index.collect_resources();
+        index.collect_types();
+        index.collect_ignored();
+        index.collect_messages();
+        index
+    }
+
+    fn map(&self, name: &str) -> Option<&CatalogMap> {
+        self.catalog.maps.iter().find(|map| map.name == name)
+    }
+
+    fn is_segment(map: &CatalogMap) -> bool {
+        map.source.len() == 3 && hl7v2::dictionary::segment(&map.source).is_some()
+    }
+
+    fn collect_resources(&mut self) {
+        let mut resources: BTreeMap<String, Vec<Write>> = BTreeMap::new();
+        for map in self.catalog.maps.iter().filter(|map| Self::is_segment(map)) {
+            let mut found = Vec::new();
+            for write in &map.writes {
+                self.expand(write, map, DEEPEST, &mut found);
+            }
+            for write in &mut found {
+                write.given.push(V2Path { root: map.source.clone(), numbers: Vec::new() });
+            }
+            resources.entry(map.target.clone()).or_default().extend(found);
+        }
+        for message in &self.catalog.messages {
+            for (handle, _, write) in &message.overrides {
+                let made = message.makes.iter().find(|made| made.handle == *handle);
+                if let Some(map) = made.and_then(|made| self.map(&made.map)) {
+                    let mut found = Vec::new();
+                    self.expand(write, map, DEEPEST, &mut found);
+                    for write in &mut found {
+                        write.given.push(builtin::path("MSH", &[9, 2]));
+                    }
+                    resources.entry(map.target.clone()).or_default().extend(found);
+                }
+            }
+        }
+        let built = builtin::PROVENANCE.iter().map(|(segment, numbers, element)| Write {
+            element: (*element).to_owned(),
+            from: vec![builtin::path(segment, numbers)],
+            given: Vec::new(),
+            literals: Vec::new(),
+            by: None,
+            table: None,
+            handle: None,
+            is_reference: false,
+            deviates: None,
+            at: At { file: "(built in)".into(), line: 0 },
+        });
+        resources.entry("Provenance".into()).or_default().extend(built);
+        self.resources = resources;
+    }
+
+    /// A write with everything below it: the parts of its type map, of the resource it refers to.
+    fn expand(&self, write: &Write, map: &CatalogMap, depth: usize, into: &mut Vec<Write>) {
+        into.push(write.clone());
+        if depth == 0 {
+            return;
+        }
+        if let Some(by) = &write.by {
+            self.expand_conversion(write, by, depth, into);
+        }
+        if let Some(handle) = write.handle.as_deref().filter(|handle| *handle != "*") {
+            let makers = self
+                .catalog
+                .messages
+                .iter()
+                .filter(|message| message.makes.iter().any(|made| made.map == map.name));
+            let maps: BTreeSet<&str> = makers
+                .flat_map(|message| &message.makes)
+                .filter(|made| made.handle == handle)
+                .map(|made| made.map.as_str())
+                .collect();
+            for other in maps.into_iter().filter_map(|name| self.map(name)) {
+                let element = format!("{}({})", write.element, other.target);
+                into.push(Write {
+                    element: element.clone(),
+                    given: both(&write.given, &[]),
+                    handle: None,
+                    ..write.clone()
+                });
+                for sub in &other.writes {
+                    // One step: the resource that is referred to, not what that refers to.
+                    if sub.handle.is_none() {
+                        let found = Write {
+                            element: format!("{element}.{}", sub.element),
+                            given: both(&write.given, &sub.given),
+                            ..sub.clone()
+                        };
+                        self.expand(&found, other, depth.min(2) - 1, into);
+                    }
+                }
+            }
+        }
+    }
+
+    fn expand_conversion(&self, write: &Write, by: &str, depth: usize, into: &mut Vec<Write>) {
+        let Some(inner) = self.map(by) else {
+            for path in &write.from {
+                let datatype = datatype(path).unwrap_or_default();
+                for (numbers, element) in builtin::conversion(by, &datatype) {
+                    let from = vec![below(path, numbers)];
+                    into.push(Write {
+                        element: joined(&write.element, element),
+                        from,
+                        by: None,
+                        ..write.clone()
+                    });
+                }
+            }
+            return;
+        };
+        let base = if write.is_reference {
+            format!("{}({})", write.element, inner.target)
+        } else {
+            write.element.clone()
+        };
+        for sub in &inner.writes {
+            let element =
+                if inner.target == "text" { base.clone() } else { format!("{base}.{}", sub.element) };
+            let moved = |paths: &[V2Path]| {
+                let mut all = Vec::new();
+                for path in paths {
+                    if path.root == inner.source {
+                        all.extend(write.from.iter().map(|outer| below(outer, &path.numbers)));
+                    } else {
+                        all.push(path.clone());
+                    }
+                }
+                all
+            };
+            let given = both(&both(&write.given, &write.from), &moved(&sub.given));
+            let deviates = sub.deviates.clone().or_else(|| write.deviates.clone());
+            let found = Write { element, from: moved(&sub.from), given, deviates, ..sub.clone() };
+            self.expand(&found, inner, depth - 1, into);
+        }
+    }
+
+    fn collect_types(&mut self) {
+        let mut types: BTreeMap<(String, String), Vec<Write>> = BTreeMap::new();
+        let mut add = |kind: &str, write: &Write| {
+            for from in write.from.iter().chain(&write.given) {
+                for (datatype, numbers) in views(from) {
+                    for (made, suffix) in fhir_views(kind, &write.element) {
+                        let path = V2Path { root: datatype.clone(), numbers: numbers.clone() };
+                        let is_value = write.from.contains(from);
+                        let seen = Write {
+                            element: suffix,
+                            from: if is_value { vec![path.clone()] } else { Vec::new() },
+                            given: vec![path],
+                            ..write.clone()
+                        };
+                        types.entry((datatype.clone(), made)).or_default().push(seen);
+                    }
+                }
+            }
+        };
+        for (kind, writes) in &self.resources {
+            writes.iter().for_each(|write| add(kind, write));
+        }
+        for map in self.catalog.maps.iter().filter(|map| !Self::is_segment(map)) {
+            let mut found = Vec::new();
+            map.writes.iter().for_each(|write| self.expand(write, map, DEEPEST, &mut found));
+            let kind = if map.target == "text" { "string" } else { map.target.as_str() };
+            for mut write in found {
+                if map.target == "text" {
+                    write.element = String::new();
+                }
+                // Whatever the map makes, it makes of this type.
+                write.given.push(V2Path { root: map.source.clone(), numbers: Vec::new() });
+                add(kind, &write);
+            }
+        }
+        self.types = types;
+    }
+
+    fn collect_ignored(&mut self) {
+        let nowhere = || At { file: String::new(), line: 0 };
+        let maps =
+            self.catalog.maps.iter().flat_map(|map| map.ignored.iter().map(|entry| (entry, map.at.clone())));
+        let messages = self.catalog.messages.iter().flat_map(|message| {
+            message
+                .ignored
+                .iter()
+                .map(|entry| (entry, At { file: format!("messages/{}.yaml", message.name), ..nowhere() }))
+        });
+        self.ignored =
+            maps.chain(messages).map(|((path, reason), at)| (path.clone(), (reason.clone(), at))).collect();
+    }
+
+    fn collect_messages(&mut self) {
+        let mut found: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+        for message in &self.catalog.messages {
+            for made in &message.makes {
+                let Some(map) = self.map(&made.map) else { continue };
+                let mut all = Vec::new();
+                map.writes.iter().for_each(|write| self.expand(write, map, DEEPEST, &mut all));
+                let kinds = all
+                    .iter()
+                    .filter(|write| write.is_reference)
+                    .filter_map(|write| self.map(write.by.as_deref()?));
+                let kinds: BTreeSet<String> =
+                    kinds.map(|map| map.target.clone()).chain([map.target.clone()]).collect();
+                let own = made.from.split('*').collect::<String>();
+                let read: BTreeSet<String> = all
+                    .iter()
+                    .flat_map(|write| write.from.iter().chain(&write.given))
+                    .map(|path| path.root.clone())
+                    .filter(|root| hl7v2::dictionary::segment(root).is_some())
+                    .chain([own])
+                    .collect();
+                for kind in kinds {
+                    found.entry((message.name.clone(), kind)).or_default().extend(read.clone());
+                }
+            }
+            let built = builtin::PROVENANCE.iter().map(|(segment, ..)| (*segment).to_owned());
+            found.entry((message.name.clone(), "Provenance".into())).or_default().extend(built);
+        }
+        self.messages = found;
+    }
+}
+
+fn both(left: &[V2Path], right: &[V2Path]) -> Vec<V2Path> {
+    let mut all = left.to_vec();
+    all.extend(right.iter().filter(|path| !left.contains(path)).cloned());
+    all
+}
+
+fn below(path: &V2Path, numbers: &[u16]) -> V2Path {
+    V2Path { root: path.root.clone(), numbers: path.numbers.iter().chain(numbers).copied().collect() }
+}
+
+fn joined(element: &str, part: &str) -> String {
+    match (element.is_empty(), part.is_empty()) {
+        (_, true) => element.to_owned(),
+        (true, false) => part.to_owned(),
+        (false, false) => format!("{element}.{part}"),
+    }
+}
+
+/// The v2 type of what a path names.
+pub fn datatype(path: &V2Path) -> Option<String> {
+    views(path).into_iter().rev().find(|(_, numbers)| numbers.is_empty()).map(|(name, _)| name)
+}
+
+/// A path as parts of the types it runs through: `PID-5.1.2` is `XPN.1.2`, `FN.2` and `ST`.
+fn views(path: &V2Path) -> Vec<(String, Vec<u16>)> {
+    let mut found = Vec::new();
+    let mut numbers = path.numbers.as_slice();
+    let mut current = match hl7v2::dictionary::segment(&path.root).filter(|_| path.root.len() == 3) {
+        Some(fields) => {
+            let Some((first, rest)) = numbers.split_first() else { return found };
+            let Some(field) = usize::from(*first).checked_sub(1).and_then(|at| fields.get(at)) else {
+                return found;
+            };
+            numbers = rest;
+            field.datatype.to_owned()
+        }
+        None => path.root.clone(),
+    };
+    loop {
+        found.push((current.clone(), numbers.to_vec()));
+        let Some((first, rest)) = numbers.split_first() else { return found };
+        let Some(parts) = hl7v2::dictionary::datatype(&current) else { return found };
+        let Some(part) = usize::from(*first).checked_sub(1).and_then(|at| parts.get(at)) else {
+            return found;
+        };
+        numbers = rest;
+        current = part.datatype.to_owned();
+    }
+}
+
+/// An element as a part of each type on its way: `name.family` of Patient is `family` of HumanName.
+fn fhir_views(kind: &str, element: &str) -> Vec<(String, String)> {
+    let r4 = fhir::r4();
+    let mut found = vec![(kind.to_owned(), element.to_owned())];
+    let mut at = kind.to_owned();
+    let mut rest = element;
+    while !rest.is_empty() {
+        if let Some(inner) = rest.strip_prefix('(') {
+            let Some((name, after)) = inner.split_once(')') else { return found };
+            at = name.to_owned();
+            rest = after.strip_prefix('.').unwrap_or(after);
+            found.push((at.clone(), rest.to_owned()));
+            continue;
+        }
+        if rest.starts_with("extension(") {
+            return found;
+        }
+        let end = rest.find(['.', '(']).unwrap_or(rest.len());
+        let (name, after) = rest.split_at(end);
+        let Some(property) = r4.property(&at, name) else { return found };
+        at = property.child_path.to_owned();
+        rest = after.strip_prefix('.').unwrap_or(after);
+        if !rest.starts_with('(') {
+            found.push((property.type_code.to_owned(), rest.to_owned()));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_seen_as_part_of_every_type_it_runs_through() {
+        let found = views(&builtin::path("PID", &[5, 1, 2]));
+        assert_eq!(found[0], ("XPN".to_owned(), vec![1, 2]));
+        assert_eq!(found[1], ("FN".to_owned(), vec![2]));
+        assert_eq!(found.len(), 3);
+    }
+
+    #[test]
+    fn an_element_is_seen_as_part_of_every_type_on_its_way() {
+        let found = fhir_views("PractitionerRole", "practitioner(Practitioner).name.family");
+        assert!(found.contains(&("Practitioner".to_owned(), "name.family".to_owned())));
+        assert!(found.contains(&("HumanName".to_owned(), "family".to_owned())));
+        assert!(found.contains(&("string".to_owned(), String::new())));
+    }
+}

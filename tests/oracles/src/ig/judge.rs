@@ -1,0 +1,323 @@
+//! One row of the guide against the index.
+
+use super::builtin;
+use super::index::Index;
+use super::read::{Kind, Row};
+use super::target::{self, Target, Urls};
+use mapping::{At, V2Path, Write};
+use std::collections::BTreeSet;
+
+/// What becomes of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// A rule of ours does it.
+    Implemented(String),
+    /// Ours is different, for this reason.
+    Deviates(String, String),
+    /// Not done, and no reason given; what was looked for.
+    Missing(String),
+    /// The row names no target.
+    NoTarget,
+    /// The target is no valid R4, and why.
+    Invalid(String),
+    /// A target without a v2 code that could lead to it.
+    NoCode,
+}
+
+impl Verdict {
+    /// The column of the report.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Verdict::Implemented(_) => "implemented",
+            Verdict::Deviates(..) => "deviates",
+            Verdict::Missing(_) => "not implemented",
+            Verdict::NoTarget => "no target",
+            Verdict::Invalid(_) => "no valid target",
+            Verdict::NoCode => "no v2 code",
+        }
+    }
+}
+
+/// Judges rows; remembers which entries of `ig.yaml` answered one.
+pub struct Judge<'i> {
+    index: &'i Index,
+    /// Indices of the answers that were used.
+    pub used: BTreeSet<usize>,
+}
+
+impl<'i> Judge<'i> {
+    /// A judge over an index.
+    pub fn new(index: &'i Index) -> Judge<'i> {
+        Judge { index, used: BTreeSet::new() }
+    }
+
+    /// The verdict on a row; `urls` are those of its table.
+    pub fn verdict(&mut self, row: &Row, urls: &Urls) -> Verdict {
+        match row.kind {
+            Kind::Segments => self.segment(row, urls),
+            Kind::Types => self.datatype(row, urls),
+            Kind::Messages => self.message(row),
+            Kind::Codes => self.code(row),
+        }
+    }
+
+    fn segment(&mut self, row: &Row, urls: &Urls) -> Verdict {
+        let (_, kind) = parts(&row.table);
+        let (kind, prefix) = about(kind);
+        let element = match target::element(row, kind, prefix, urls) {
+            Target::None => return Verdict::NoTarget,
+            Target::Invalid(why) => return Verdict::Invalid(why),
+            Target::Element(element) => element,
+        };
+        let path = v2_path(&row.id);
+        let index = self.index;
+        let writes = index.resources.get(kind).map_or(&[][..], Vec::as_slice);
+        let literal = target::literal(row);
+        self.decide(
+            row,
+            &element,
+            || matching(index, writes, &path, &element, literal.as_deref()),
+            writes,
+            &path,
+        )
+    }
+
+    fn datatype(&mut self, row: &Row, urls: &Urls) -> Verdict {
+        let (source, kind) = parts(&row.table);
+        let (kind, prefix) = about(kind);
+        let kind = if kind.eq_ignore_ascii_case("boolean") { "boolean" } else { kind };
+        let element = match target::element(row, kind, prefix, urls) {
+            Target::None => return Verdict::NoTarget,
+            Target::Invalid(why) => return Verdict::Invalid(why),
+            Target::Element(element) => element,
+        };
+        let index = self.index;
+        let same = builtin::read_as(source);
+        let sources: Vec<&str> = if same.is_empty() { vec![source] } else { same.to_vec() };
+        let given = v2_path(&row.id);
+        let numbers = given.numbers.clone();
+        let literal = target::literal(row);
+        let mut all = Vec::new();
+        let mut hit = None;
+        for name in &sources {
+            let path = V2Path { root: (*name).to_owned(), numbers: numbers.clone() };
+            let Some(writes) = index.types.get(&((*name).to_owned(), kind.to_owned())) else { continue };
+            hit = hit.or_else(|| matching(index, writes, &path, &element, literal.as_deref()));
+            all.extend(
+                writes.iter().filter(|write| write.from.iter().any(|from| from.meets(&path))).cloned(),
+            );
+        }
+        let path = V2Path { root: source.to_owned(), numbers };
+        self.decide(row, &element, || hit, &all, &path)
+    }
+
+    /// Hit, reason on a rule beside it, `ig.yaml`, `ignore`, whole table; in this order.
+    fn decide(
+        &mut self,
+        row: &Row,
+        element: &str,
+        hit: impl FnOnce() -> Option<&'i Write>,
+        beside: &[Write],
+        path: &V2Path,
+    ) -> Verdict {
+        if let Some(write) = hit() {
+            return match &write.deviates {
+                Some(reason) => Verdict::Deviates(reason.clone(), place(&write.at)),
+                None => Verdict::Implemented(place(&write.at)),
+            };
+        }
+        if let Some(found) = self.answer(row, element, true) {
+            return found;
+        }
+        let spoken = beside.iter().find_map(|write| {
+            let reads = write.from.iter().any(|from| from.meets(path));
+            Some((write.deviates.clone().filter(|_| reads)?, place(&write.at)))
+        });
+        if let Some((reason, at)) = spoken {
+            return Verdict::Deviates(reason, at);
+        }
+        let ignored = self.index.ignored.iter().find(|(ignored, _)| {
+            ignored.root == path.root
+                && path.numbers.starts_with(&ignored.numbers)
+                && !ignored.numbers.is_empty()
+        });
+        if let Some((_, (reason, at))) = ignored {
+            return Verdict::Deviates(reason.clone(), place(at));
+        }
+        if let Some(found) = self.answer(row, element, false) {
+            return found;
+        }
+        let near: BTreeSet<&str> = beside
+            .iter()
+            .filter(|write| write.from.iter().any(|from| from.meets(path)))
+            .map(|write| write.element.as_str())
+            .collect();
+        let near: Vec<&str> = near.into_iter().take(4).collect();
+        Verdict::Missing(format!(
+            "{element}; it goes to: {}",
+            if near.is_empty() { "nothing".into() } else { near.join(", ") }
+        ))
+    }
+
+    /// An entry of `ig.yaml` for the row itself, or for its whole table.
+    fn answer(&mut self, row: &Row, element: &str, exact: bool) -> Option<Verdict> {
+        let table = row.table.as_str();
+        let found = self.index.catalog.answers.iter().enumerate().find(|(_, answer)| {
+            if answer.kind != row.kind.name() || answer.table != table {
+                return false;
+            }
+            if answer.row.is_empty() {
+                return !exact;
+            }
+            let (ids, wanted) = answer.row.split_once(' ').unwrap_or((answer.row.as_str(), ""));
+            exact && ids.split('/').any(|id| id == row.id) && element.starts_with(wanted)
+        })?;
+        self.used.insert(found.0);
+        Some(Verdict::Deviates(found.1.reason.clone(), place(&found.1.at)))
+    }
+
+    fn message(&mut self, row: &Row) -> Verdict {
+        if row.target.is_empty() {
+            return Verdict::NoTarget;
+        }
+        let text = row.target.replace(char::is_whitespace, "");
+        let kind = text.split(['[', '.', '(', '=']).next().unwrap_or_default();
+        if !fhir::r4().is_resource(kind) {
+            return Verdict::Invalid(format!("{kind} is no resource type"));
+        }
+        let (structure, from) = row.id.split_once('.').unwrap_or((row.id.as_str(), ""));
+        let structure = if structure.is_empty() { row.table.as_str() } else { structure };
+        let segment = from.rsplit('.').next().unwrap_or_default();
+        let made = self.index.messages.get(&(structure.to_owned(), kind.to_owned()));
+        let does = made.is_some_and(|made| made.iter().any(|read| read.rsplit('.').next() == Some(segment)));
+        if let Some(found) = self.answer(row, &text, true) {
+            return found;
+        }
+        if does {
+            return Verdict::Implemented(format!("messages/{structure}.yaml"));
+        }
+        if let Some(found) = self.answer(row, &text, false) {
+            return found;
+        }
+        Verdict::Missing(match made {
+            Some(_) => format!("{kind} does not read {segment}"),
+            None if self.index.messages.keys().any(|(name, _)| name == structure) => {
+                format!("no {kind} is made")
+            }
+            None => format!("no message file {structure}"),
+        })
+    }
+
+    fn code(&mut self, row: &Row) -> Verdict {
+        if row.target.is_empty() {
+            return Verdict::NoTarget;
+        }
+        if row.id.is_empty() {
+            return Verdict::NoCode;
+        }
+        if row.detail.is_empty() {
+            return Verdict::Invalid("no code system".into());
+        }
+        let tables: Vec<_> =
+            self.index.catalog.tables.iter().filter(|table| table.ig.contains(&row.table)).collect();
+        let wanted = (row.detail.clone(), row.target.clone());
+        for table in &tables {
+            let ours = match table.rows.get(&row.id) {
+                Some(found) => found.clone(),
+                None => table.is_same.then(|| (table.to.clone(), row.id.clone())),
+            };
+            if ours.as_ref() == Some(&wanted) {
+                return Verdict::Implemented(place(&table.at));
+            }
+        }
+        for table in &tables {
+            let reason = table
+                .deviates
+                .iter()
+                .find(|(codes, _)| codes.iter().any(|code| *code == row.id || code == "*"));
+            if let Some((_, reason)) = reason {
+                return Verdict::Deviates(reason.clone(), place(&table.at));
+            }
+        }
+        let element = row.target.clone();
+        if let Some(found) = self.answer(row, &element, true).or_else(|| self.answer(row, &element, false)) {
+            return found;
+        }
+        Verdict::Missing(if tables.is_empty() {
+            "no table of ours names it".into()
+        } else {
+            let ours =
+                tables.iter().filter_map(|table| table.rows.get(&row.id)).map(|row| format!("{row:?}"));
+            format!("{wanted:?}; ours: {}", ours.collect::<Vec<_>>().join(", "))
+        })
+    }
+}
+
+/// The first write that does what the row wants.
+fn matching<'w>(
+    index: &Index,
+    writes: &'w [Write],
+    path: &V2Path,
+    element: &str,
+    literal: Option<&str>,
+) -> Option<&'w Write> {
+    let (stem, any_type) = element.strip_suffix("[x]").map_or((element, false), |stem| (stem, true));
+    writes.iter().find(|write| {
+        let rest = write.element.strip_prefix(stem);
+        let same = rest.is_some_and(|rest| {
+            any_type || stem.is_empty() || rest.is_empty() || rest.starts_with(['.', '('])
+        });
+        same && match literal {
+            None => {
+                write.from.iter().any(|from| from.meets(path))
+                    || (path.numbers.is_empty() && !write.from.is_empty())
+            }
+            Some(text) => assigns(index, write, text) && concerns(write, path),
+        }
+    })
+}
+
+/// Whether a constant is written in connection with a path: by its rule, by a condition or walk around it, or always.
+fn concerns(write: &Write, path: &V2Path) -> bool {
+    let near = |list: &[V2Path]| list.iter().any(|from| from.meets(path));
+    near(&write.from) || near(&write.given) || path.numbers.is_empty()
+}
+
+/// Whether a write can give this text: as a literal, from its code table, or as the URL of its extension.
+fn assigns(index: &Index, write: &Write, text: &str) -> bool {
+    if write.literals.iter().any(|literal| literal == text)
+        || write.element.contains(&format!("extension({text})"))
+    {
+        return true;
+    }
+    let Some(table) =
+        write.table.as_ref().and_then(|name| index.catalog.tables.iter().find(|table| table.name == *name))
+    else {
+        return false;
+    };
+    let mut targets = table.rows.values().flatten();
+    table.to == text || targets.any(|(system, code)| system == text || code == text)
+}
+
+/// `PV1[Encounter]` to its two parts.
+fn parts(table: &str) -> (&str, &str) {
+    let (source, rest) = table.split_once('[').unwrap_or((table, ""));
+    (source.trim(), rest.trim_end_matches(']').trim())
+}
+
+/// `MessageHeader.source-endpoint` to type and element that the table's elements stand below.
+fn about(kind: &str) -> (&str, &str) {
+    let kind = kind.split('-').next().unwrap_or(kind);
+    kind.split_once('.').unwrap_or((kind, ""))
+}
+
+/// `PV1-3`, `CX.4.1`, `DTM.(p1)`: root and the numbers that can be read.
+fn v2_path(id: &str) -> V2Path {
+    let mut words = id.split(['-', '.']).map(str::trim);
+    let root = words.next().unwrap_or_default().to_owned();
+    V2Path { root, numbers: words.map_while(|word| word.parse().ok()).collect() }
+}
+
+fn place(at: &At) -> String {
+    if at.line == 0 { at.file.clone() } else { format!("{}:{}", at.file, at.line) }
+}
