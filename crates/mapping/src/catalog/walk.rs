@@ -124,7 +124,7 @@ impl Walk<'_> {
             table.unmapped.as_ref().is_some_and(|unmapped| unmapped.keep)
                 || table.rows.values().any(|row| row.keep || row.lossy)
         });
-        if coded == Coded::Code && keeps {
+        if coded == Coded::Code && keeps && self.program.systems.declared.contains(ALTERNATE_CODES) {
             let element = format!("{}.extension({ALTERNATE_CODES})", write.element);
             self.found.push(Write { element, by: None, ..write.clone() });
         }
