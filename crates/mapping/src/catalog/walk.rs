@@ -77,7 +77,7 @@ impl Walk<'_> {
                 self.elements(elements, &inner);
             }
             Action::First(rules) => rules.iter().for_each(|rule| self.rule(rule, slot, &inner)),
-            Action::Refer { handle } => {
+            Action::Refer { handle, .. } => {
                 let element = below(around, slot, rule.suffix.as_deref());
                 let write = Write { handle: Some(handle.clone()), ..self.write(element, rule, &inner) };
                 self.found.push(write);
