@@ -80,7 +80,7 @@ impl std::fmt::Debug for BusinessKey {
 pub enum KeyKind {
     /// PID-3, MRG-1.
     PatientId,
-    /// PV1-19.
+    /// PV1-19, MRG-5.
     VisitNumber,
     /// ORC-2, OBR-2.
     PlacerOrder,

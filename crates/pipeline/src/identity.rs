@@ -95,13 +95,22 @@ pub fn identify(state: &State, change: &mut Change) -> Result<Identified, Confli
     }
     linking::link(state, change, &persons, &mut moves, &mut done)?;
     done.decisions.extend(change.merges.iter().filter_map(|merge| linking::merged_again(state, merge)));
+    let renumbered: BTreeSet<String> =
+        change.merges.iter().filter(|one| one.is_renumbered).map(|one| one.survivor.clone()).collect();
     merge(state, change, &persons, &mut moves, &mut done)?;
     change.persons = persons;
     moves.retain(|from, to| from != to);
     apply_moves(change, &moves);
+    // A new number is the record's, under whichever id it stands.
+    let stands = |id: &String| moves.get(id).unwrap_or(id).clone();
+    let renumbered: BTreeSet<String> = renumbered.iter().map(stands).collect();
+    for set in change.sets.iter_mut().filter(|set| renumbered.contains(&set.id)) {
+        set.fills.retain(|fill| fill != "identifier");
+    }
     for moved in &mut change.moves {
         for patient in [&mut moved.from_patient, &mut moved.to_patient] {
-            *patient = state.known_survivor(patient).to_owned();
+            *patient =
+                moves.get(patient).map_or_else(|| state.known_survivor(patient), String::as_str).to_owned();
         }
     }
     Ok(done)

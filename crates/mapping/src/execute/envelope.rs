@@ -70,7 +70,7 @@ impl<'a> Executor<'a> {
         for segment in self.message.segments() {
             let fields: &[(usize, KeyKind, Keyed)] = match segment.name() {
                 "PID" => &[(3, KeyKind::PatientId, Keyed::Cx)],
-                "MRG" => &[(1, KeyKind::PatientId, Keyed::Cx)],
+                "MRG" => &[(1, KeyKind::PatientId, Keyed::Cx), (5, KeyKind::VisitNumber, Keyed::Cx)],
                 "PV1" => &[(19, KeyKind::VisitNumber, Keyed::Cx)],
                 "ORC" | "OBR" => {
                     &[(2, KeyKind::PlacerOrder, Keyed::Ei), (3, KeyKind::FillerOrder, Keyed::Ei)]

@@ -176,6 +176,66 @@ async fn an_account_moves_with_its_visits_and_leaves_what_is_the_persons() {
 }
 
 #[tokio::test]
+async fn results_go_along_with_the_visit_they_were_found_in() {
+    let order = "OBR|1||O1^LAB|24323-8^Panel^LN|||20260301110000-0500|||||||||||||||20260301113000-0500|||F"
+        .to_owned();
+    let found = "OBX|1|NM|2823-3^Potassium^LN||4.4|mmol/L|||||F".to_owned();
+    let specimen = "SPM|1|S1^S1||BLD^Blood^HL70487".to_owned();
+    let results = [pid_of(&["MR 43"], "A1"), visit("V1"), order, found, specimen];
+    let mut rig = Rig::with(&[
+        admission("1", &["MR 43"], "A1", "V1"),
+        message(EMR, "ORU^R01^ORU_R01", "2", &results),
+        result(EMR, "3", &["MR 43"], ROWAN, "O2"),
+    ])
+    .await;
+    let mrg = "43^^^HARBOR^MR||A1^^^HARBOR^AN||V1^^^HARBOR^VN";
+    let last = rig.send(&change("ADT^A45^ADT_A45", "4", pid_of(&["MR 42"], "A9"), mrg, "V9")).await;
+    let (to, from) = (format!("Patient/{}", named("MR 42")), format!("Patient/{}", named("MR 43")));
+    let visits = rig.all("Encounter").await;
+    let now = of_number(&visits, "V9");
+    assert_eq!((&now["subject"]["reference"], &now["status"]), (&to.clone().into(), &"in-progress".into()));
+    assert_eq!(of_number(&visits, "V1")["partOf"]["reference"], reference(now).as_str());
+    assert_eq!(
+        now["account"][0]["reference"],
+        reference(of_number(&rig.all("Account").await, "A9")).as_str()
+    );
+    for kind in ["Observation", "DiagnosticReport"] {
+        let (of_visit, others): (Vec<Value>, Vec<Value>) = rig
+            .all(kind)
+            .await
+            .into_iter()
+            .partition(|one| one["encounter"]["reference"] == reference(now).as_str());
+        assert_eq!((of_visit.len(), others.len()), (1, 1), "{kind}");
+        assert_eq!(of_visit[0]["subject"]["reference"], to.as_str(), "{kind}");
+        assert_eq!(others[0]["subject"]["reference"], from.as_str(), "{kind}");
+    }
+    let specimens = rig.all("Specimen").await;
+    assert_eq!(specimens.len(), 1);
+    assert_eq!(specimens[0]["subject"]["reference"], to.as_str(), "only what moved refers to it");
+    is_derived_again(&mut rig, last).await;
+}
+
+#[tokio::test]
+async fn accounts_are_merged_with_their_patients() {
+    let mut rig =
+        Rig::with(&[admission("1", &["MR 42"], "A1", "V1"), admission("2", &["MR 43"], "A2", "V2")]).await;
+    let mrg = "43^^^HARBOR^MR||A2^^^HARBOR^AN";
+    let last = rig.send(&change("ADT^A36^ADT_A30", "3", pid_of(&["MR 42"], "A1"), mrg, "")).await;
+    let owner = format!("Patient/{}", named("MR 42"));
+    let accounts = rig.all("Account").await;
+    let (stays, ends) = (of_number(&accounts, "A1"), of_number(&accounts, "A2"));
+    assert_eq!(
+        (&ends["status"], &ends["partOf"]["reference"]),
+        (&"entered-in-error".into(), &reference(stays).into())
+    );
+    for visit in rig.all("Encounter").await {
+        assert_eq!(visit["account"][0]["reference"], reference(stays).as_str());
+        assert_eq!(visit["subject"]["reference"], owner.as_str());
+    }
+    is_derived_again(&mut rig, last).await;
+}
+
+#[tokio::test]
 async fn an_account_of_nobody_known_is_the_patients_to_whom_it_moves() {
     let mut rig = Rig::with(&[move_account("1", "42", "43", "A1")]).await;
     let last = rig.send(&admission("2", &["MR 42"], "A1", "V1")).await;
@@ -203,6 +263,16 @@ async fn a_record_goes_on_under_the_new_number_of_its_patient() {
     let last = rig.send(&result(EMR, "4", &["MR 43"], NOTHING, "O2")).await;
     assert!(rig.all("Observation").await.iter().all(|one| one["subject"]["reference"] == owner.as_str()));
     assert_eq!(values(&rig.patient().await), ["42"]);
+    is_derived_again(&mut rig, last).await;
+}
+
+#[tokio::test]
+async fn a_number_may_change_back() {
+    let mut rig = Rig::with(&[update(EMR, "1", &["MR 43"], ROWAN, "S1"), renumber("2", "42", "43")]).await;
+    let last = rig.send(&renumber("3", "43", "42")).await;
+    let patient = rig.patient().await;
+    assert_eq!(values(&patient), ["43"]);
+    assert_eq!(patient["birthDate"], "1970-03-12");
     is_derived_again(&mut rig, last).await;
 }
 
