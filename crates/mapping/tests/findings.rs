@@ -181,3 +181,16 @@ fn what_is_stored_refers_to_nothing_transient() {
     one(query, "facility: MSH -> Organization", twice, "E0408");
     one(query, "mode: transient", "mode: passing", "E0105");
 }
+
+#[test]
+fn a_filter_is_read_like_a_condition_and_outer_stands_in_one_only() {
+    const RESULT: &str = "segments/OBX.Observation.yaml";
+    let text = "text: {from: NTE-3*, join: \" \"}";
+    let with = |path: &str| format!("text: {{from: '{path}', join: \" \"}}");
+    one(RESULT, text, &with("NTE*(NTE-99 = L)-3*"), "E0214");
+    one(RESULT, text, &with("NTE*(PID-3)-3*"), "E0215");
+    one(RESULT, text, &with("NTE*(NTE-2 = L-3*"), "E0201");
+    one(RESULT, text, &with("outer(NTE-3)"), "E0202");
+    assert!(findings(RESULT, text, &with("NTE*(NTE-2 = outer(NTE-2))-3*")).is_empty());
+    one("messages/ORU_R01.yaml", "obs: OBX*", "obs: OBX*(OBX-2 = NM)", "E0201");
+}

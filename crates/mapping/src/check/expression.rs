@@ -103,6 +103,15 @@ impl Checker<'_> {
             self.findings.add(at, "E0202", format!("{name} takes {least} to {most} arguments"));
             return None;
         }
+        if *function == Function::Outer && !source.filters {
+            self.findings.add_help(
+                at,
+                "E0202",
+                "outer means the place around a filter, and this is in none",
+                "OBX*(OBX-4 = outer(OBX-4))-5",
+            );
+            return None;
+        }
         let purpose = if *function == Function::Count { Use::Any } else { Use::First };
         let compiled: Vec<Expression> = arguments
             .iter()

@@ -100,9 +100,9 @@ impl Checker<'_> {
             }
         }
         if is_type {
-            return Source { segment: None, reads: Some(reads), item: Some(source.to_owned()) };
+            return Source { reads: Some(reads), item: Some(source.to_owned()), ..Source::default() };
         }
-        Source { segment: Some(source.to_owned()), reads: Some(reads), item: None }
+        Source { segment: Some(source.to_owned()), reads: Some(reads), ..Source::default() }
     }
 
     fn body(&mut self, node: &Node, target: &Target, source: &Source) -> Elements {

@@ -173,7 +173,7 @@ impl Checker<'_> {
             );
             return None;
         };
-        let source = Source { segment: Some(name.clone()), reads: None, item: None };
+        let source = Source { segment: Some(name.clone()), ..Source::default() };
         let when = if node.is_map() { self.guard(node, &source)? } else { None };
         let stated = node.get("mode").and_then(Node::scalar);
         let mode = match stated {
@@ -355,7 +355,7 @@ impl Checker<'_> {
         }
         let line = make.iter().find(|line| line.handle == handle)?;
         let shape = self.resource_shape(line.map)?;
-        let source = Source { segment: Some(line.segment.clone()), reads: None, item: None };
+        let source = Source { segment: Some(line.segment.clone()), ..Source::default() };
         let keys = vec![Keyed { parts: rest.split('.').collect(), place, node: value }];
         let fields = self.fields(keys, &shape, &source, Completeness::Partial, place);
         Some((handle.to_owned(), Elements { each: None, when: None, fields }))

@@ -15,6 +15,8 @@ pub(crate) struct Source {
     pub reads: Option<Vec<String>>,
     /// v2 type of the current item; `None`: there is no item; empty: not known.
     pub item: Option<String>,
+    /// In the filter of a segment, where `outer` means the place around it.
+    pub filters: bool,
 }
 
 /// How a path is used.
@@ -62,7 +64,10 @@ impl Checker<'_> {
                 };
                 let selector = self.selector(selector, &datatype, repeats, place, at, source, purpose)?;
                 let filter = match filter {
-                    Some(filter) => Some(Box::new(self.condition(filter, place, source)?)),
+                    Some(filter) => {
+                        let inside = Source { filters: true, ..source.clone() };
+                        Some(Box::new(self.condition(filter, place, &inside)?))
+                    }
                     None => None,
                 };
                 let many = *every || matches!(selector, Selector::Every);
