@@ -48,14 +48,20 @@ pub struct LeafCoverage {
 /// Collects fates while translating.
 pub(crate) struct Ledger {
     leaves: Vec<Leaf>,
-    fates: Vec<(LeafFate, Option<String>)>,
+    fates: Vec<Fate>,
+    /// What the leaves were that changed since the outermost [`Ledger::begin`].
+    changed: Vec<(usize, Fate)>,
+    /// How many objects are begun.
+    depth: usize,
 }
+
+type Fate = (LeafFate, Option<String>);
 
 impl Ledger {
     pub fn new(message: &Message<'_>) -> Self {
         let leaves: Vec<Leaf> = message.leaves().collect();
         let fates = vec![(LeafFate::Unmapped, None); leaves.len()];
-        Ledger { leaves, fates }
+        Ledger { leaves, fates, changed: Vec::new(), depth: 0 }
     }
 
     /// Marks every leaf of a part. The better fate wins: mapped, lossy, rejected, ignored, unmapped.
@@ -71,14 +77,50 @@ impl Ledger {
 
     pub fn mark_span(&mut self, span: Span, fate: LeafFate, reason: Option<&str>) {
         let first = self.leaves.partition_point(|leaf| leaf.span.start < span.start);
-        for (leaf, slot) in self.leaves.iter().zip(self.fates.iter_mut()).skip(first) {
+        for (at, (leaf, slot)) in self.leaves.iter().zip(self.fates.iter_mut()).enumerate().skip(first) {
             if leaf.span.start >= span.end {
                 break;
             }
             if rank(fate) > rank(slot.0) {
-                *slot = (fate, reason.map(str::to_owned));
+                let before = std::mem::replace(slot, (fate, reason.map(str::to_owned)));
+                if self.depth > 0 {
+                    self.changed.push((at, before));
+                }
             }
         }
+    }
+
+    /// From here on what is marked can be taken back: an object is begun that may turn out to lack what it needs.
+    pub fn begin(&mut self) -> usize {
+        self.depth += 1;
+        self.changed.len()
+    }
+
+    /// Ends it. With a reason, what was marked since is rejected instead, unless it was used before; gives those leaves.
+    pub fn end(&mut self, begun: usize, refused: Option<&str>) -> Vec<LeafPath> {
+        let mut rejected = Vec::new();
+        if let Some(reason) = refused {
+            let changed = self.changed.split_off(begun.min(self.changed.len()));
+            // Latest first: a leaf that changed twice gets back what it was at the beginning.
+            for (at, before) in changed.iter().rev() {
+                if let Some(slot) = self.fates.get_mut(*at) {
+                    *slot = before.clone();
+                }
+            }
+            for (at, _) in changed {
+                let Some((leaf, slot)) = self.leaves.get(at).zip(self.fates.get_mut(at)) else { continue };
+                if rank(LeafFate::Rejected) > rank(slot.0) {
+                    let before = std::mem::replace(slot, (LeafFate::Rejected, Some(reason.to_owned())));
+                    self.changed.push((at, before));
+                    rejected.push(leaf.path);
+                }
+            }
+        }
+        self.depth = self.depth.saturating_sub(1);
+        if self.depth == 0 {
+            self.changed.clear();
+        }
+        rejected
     }
 
     /// Marks what is still unmapped under a segment and numbers (field, component, subcomponent).

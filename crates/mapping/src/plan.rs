@@ -62,6 +62,8 @@ pub(crate) struct Ignore {
 pub(crate) struct Elements {
     pub each: Option<Path>,
     pub when: Option<Test>,
+    /// Elements without which FHIR knows no such object; one that a value did not fill undoes it.
+    pub needs: Vec<&'static str>,
     pub fields: Vec<Field>,
 }
 

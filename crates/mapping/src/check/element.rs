@@ -59,7 +59,7 @@ impl Checker<'_> {
             .map(|entry| Keyed { parts: split(&entry.key), place: entry.place, node: &entry.value })
             .collect();
         let fields = self.fields(keys, shape, &inner, completeness, node.place);
-        Some(Elements { each, when, fields })
+        Some(Elements { each, when, needs: needs(shape, completeness), fields })
     }
 
     pub(super) fn fields(
@@ -169,7 +169,8 @@ impl Checker<'_> {
             Completeness::Whole
         };
         let fields = self.fields(keys, shape, source, completeness, at);
-        Some(Some((chosen.clone(), Elements { each: None, when: None, fields })))
+        let needs = needs(shape, completeness);
+        Some(Some((chosen.clone(), Elements { needs, fields, ..Elements::default() })))
     }
 
     fn check_required(&mut self, fields: &[Field], shape: &Shape, completeness: Completeness, place: Place) {
@@ -199,6 +200,15 @@ impl Checker<'_> {
             owed.push((element.to_owned(), place));
         }
     }
+}
+
+/// What an object that is written whole must hold (R4 ElementDefinition.min).
+fn needs(shape: &Shape, completeness: Completeness) -> Vec<&'static str> {
+    if completeness != Completeness::Whole || shape.primitive || shape.parts.is_some() {
+        return Vec::new();
+    }
+    let required = fhir::r4().children(&shape.path).into_iter().filter(|element| element.min > 0);
+    required.map(|element| element.base_name()).collect()
 }
 
 fn same_target(left: &Field, right: &Field) -> bool {

@@ -143,7 +143,11 @@ impl Checker<'_> {
             super::shape::Found { slot, choices: vec![(None, shape)], element: None, targets: Vec::new() };
         let rules = self.rules(value, &found, source);
         let when = node.get("$when").and_then(|when| self.condition_node(when, source));
-        Elements { each: None, when, fields: vec![Field { slot: found.slot, rules, nested: None }] }
+        Elements {
+            when,
+            fields: vec![Field { slot: found.slot, rules, nested: None }],
+            ..Elements::default()
+        }
     }
 
     fn map_id(&mut self, node: &Node, target: &Target, source: &Source) -> Option<crate::plan::Expression> {

@@ -358,7 +358,7 @@ impl Checker<'_> {
         let source = Source { segment: Some(line.segment.clone()), ..Source::default() };
         let keys = vec![Keyed { parts: rest.split('.').collect(), place, node: value }];
         let fields = self.fields(keys, &shape, &source, Completeness::Partial, place);
-        Some((handle.to_owned(), Elements { each: None, when: None, fields }))
+        Some((handle.to_owned(), Elements { fields, ..Elements::default() }))
     }
 
     fn triggers(&mut self, name: &str, node: &Node, plan: usize, triggers: &mut Triggers) -> Vec<String> {

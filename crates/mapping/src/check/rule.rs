@@ -284,7 +284,7 @@ impl Checker<'_> {
         let path = self.text(target)?;
         let keys = vec![Keyed { parts: path.split('.').collect(), place: target.place, node: from }];
         let fields = self.fields(keys, &shape.clone(), source, Completeness::Partial, node.place);
-        let action = Action::Build(Elements { each: None, when: None, fields });
+        let action = Action::Build(Elements { fields, ..Elements::default() });
         let deviates = node.get("deviates").and_then(Node::scalar).map(str::to_owned);
         Some(Rule { into: Some(into), when, deviates, ..plain(node.place, None, action) })
     }

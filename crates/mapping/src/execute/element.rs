@@ -41,6 +41,27 @@ impl<'a> Executor<'a> {
         }
     }
 
+    /// Fills an object that FHIR knows only whole. Where what it needs got no value, nothing of it is written and what was
+    /// read for it is rejected: one value that cannot be used does not make the resource invalid.
+    fn build_whole(&mut self, elements: &'a Elements, scope: &Scope<'a>, out: &mut Object) {
+        if elements.needs.is_empty() {
+            return self.build(elements, scope, out);
+        }
+        let begun = self.ledger.begin();
+        self.build(elements, scope, out);
+        let missing =
+            elements.needs.iter().find(|name| !holds_element(out, name)).filter(|_| !out.is_empty());
+        let refused = missing.map(|name| format!("{name}, which FHIR requires beside it, has no value"));
+        let paths = self.ledger.end(begun, refused.as_deref());
+        if let Some(reason) = refused {
+            out.clear();
+            for path in paths {
+                let path = crate::coverage::path_text(self.message, path);
+                self.report_plain(fhir::Severity::Warning, fhir::IssueCode::Required, &path, &reason);
+            }
+        }
+    }
+
     /// Fills the top of a resource.
     pub(super) fn build_resource(
         &mut self,
@@ -181,7 +202,7 @@ impl<'a> Executor<'a> {
     ) -> bool {
         let mut made = Object::new();
         self.enter(slot, rule.suffix.as_deref(), out);
-        self.build(elements, scope, &mut made);
+        self.build_whole(elements, scope, &mut made);
         self.leave();
         if made.is_empty() {
             return false;
@@ -204,7 +225,7 @@ impl<'a> Executor<'a> {
     ) -> bool {
         let mut made = Object::new();
         self.enter(slot, None, out);
-        self.build(elements, scope, &mut made);
+        self.build_whole(elements, scope, &mut made);
         self.leave();
         if made.is_empty() {
             return false;
@@ -247,7 +268,7 @@ impl<'a> Executor<'a> {
             Some(None) | None => Object::new(),
         };
         self.enter(slot, suffix, out);
-        self.build(elements, scope, &mut made);
+        self.build_whole(elements, scope, &mut made);
         self.leave();
         if made.is_empty() {
             return;
@@ -307,6 +328,14 @@ impl<'a> Executor<'a> {
             .iter()
             .any(|value| matches!(value, Item::Part(part, _) if part.presence() == hl7v2::Presence::Valued))
     }
+}
+
+/// Whether an object has this element, a choice by any of its types.
+fn holds_element(object: &Object, name: &str) -> bool {
+    object.keys().any(|key| {
+        let key = key.strip_prefix('_').unwrap_or(key);
+        key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_uppercase))
+    })
 }
 
 /// Whether the element has a value already.

@@ -75,11 +75,11 @@ impl<'a> Executor<'a> {
 
     /// Sender, receiver, who entered the event, who is responsible, the sender's software, and the package that translated.
     fn agents(&mut self, package: &Package) -> Vec<Value> {
-        let sender = format!("{}|{}", self.header_text(3, 1), self.header_text(4, 1));
+        let sender = format!("{}|{}", plain(&self.header_text(3, 1)), plain(&self.header_text(4, 1)));
         let mut agents = vec![
             json!({ "type": participant("author"), "who": { "identifier": { "system": site_urn(&self.identity.token, "sender"), "value": sender } } }),
         ];
-        let receiver = format!("{}|{}", self.header_text(5, 1), self.header_text(6, 1));
+        let receiver = format!("{}|{}", plain(&self.header_text(5, 1)), plain(&self.header_text(6, 1)));
         if receiver.len() > 1 {
             let kind = json!({ "coding": [ { "system": PARTICIPATION, "code": "IRCP", "display": "information recipient" } ] });
             agents.push(json!({ "type": kind, "who": { "identifier": { "system": site_urn(&self.identity.token, "receiver"), "value": receiver } } }));
@@ -97,7 +97,7 @@ impl<'a> Executor<'a> {
         }
         let software: Vec<usize> = self.groups.all("SFT").collect();
         for segment in software.into_iter().filter_map(|index| self.message.segment(index)) {
-            let part = |field: usize| first_text(segment.field(field)).into_owned();
+            let part = |field: usize| plain(&first_text(segment.field(field)));
             let words: Vec<String> =
                 [part(3), part(2), part(1)].into_iter().filter(|word| !word.is_empty()).collect();
             if !words.is_empty() {
@@ -114,7 +114,7 @@ impl<'a> Executor<'a> {
 
     /// A person (XCN) or organization (XON) by number and name, without a resource of its own.
     fn named(&mut self, part: Part<'a>, keyed: Keyed) -> Option<Value> {
-        let text = |n: usize| first_text(part.component(n)).into_owned();
+        let text = |n: usize| plain(&first_text(part.component(n)));
         let (number, name) = match keyed {
             Keyed::Xon => (if text(10).is_empty() { text(3) } else { text(10) }, text(1)),
             _ => (
@@ -155,12 +155,12 @@ impl<'a> Executor<'a> {
                 self.ledger.mark_first(event.field(6), LeafFate::Mapped, None);
                 object.insert("occurredDateTime".into(), occurred.value);
             }
-            let place = first_text(event.field(7)).into_owned();
+            let place = plain(&first_text(event.field(7)));
             if !place.is_empty() {
                 self.ledger.mark(event.field(7), LeafFate::Lossy, Some(NAMED_ONLY));
                 object.insert("location".into(), json!({ "display": place }));
             }
-            let reason = first_text(event.field(4)).into_owned();
+            let reason = plain(&first_text(event.field(4)));
             if !reason.is_empty() {
                 self.ledger.mark(event.field(4), LeafFate::Lossy, Some("the code is kept"));
                 self.ledger.mark_first(event.field(4), LeafFate::Mapped, None);
@@ -212,6 +212,12 @@ impl<'a> Executor<'a> {
             .and_then(|made| made.value.as_str().map(str::to_owned));
         exact.or_else(|| texts.iter().find_map(|text| time::filled_instant(text, zones)))
     }
+}
+
+/// What a FHIR string or code may hold of a text: its words, without control characters.
+fn plain(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn participant(code: &str) -> Value {

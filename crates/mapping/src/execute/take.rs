@@ -291,7 +291,10 @@ impl<'a> Executor<'a> {
                 .map(|(part, _)| first_text(part).trim().to_owned())
                 .filter(|text| !text.is_empty())
         };
-        let (code, words, system) = (text(1), text(2), text(3));
+        let tidy = |made: Result<Converted, Refused>| made.ok()?.value.as_str().map(str::to_owned);
+        let code = text(1).and_then(|code| tidy(convert::code(&code)));
+        let words = text(2).and_then(|words| tidy(convert::text(&words)));
+        let system = text(3);
         let system = system.and_then(|name| {
             self.identity.systems.code_system(self.identity.site, &self.identity.token, &name)
         });
@@ -316,7 +319,16 @@ impl<'a> Executor<'a> {
     ) -> Option<Yield> {
         let program = self.program;
         let table = program.tables.get(table)?;
-        let code = text.trim();
+        let code = match convert::code(text) {
+            Ok(code) => code.value.as_str().unwrap_or_default().to_owned(),
+            Err(reason) => {
+                self.mark(&take.convert, value, spread, LeafFate::Rejected, Some(reason));
+                self.reject(rule, self.part_of(value, spread), reason);
+                self.refused = Some(reason);
+                return None;
+            }
+        };
+        let code = code.as_str();
         let found = table.translate(code);
         *hit = Some((table.name.clone(), found.hit));
         let original = || match &table.from {

@@ -16,9 +16,11 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    /// Starts the threads, as many as there are cores.
+    /// Starts the threads: one core less than there are, and at least one, so that a core is always left to who listens.
     pub(crate) fn start() -> Result<Self, Failure> {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let runtime = Builder::new_multi_thread()
+            .worker_threads(cores.saturating_sub(1).max(1))
             .enable_all()
             .thread_name("background")
             .on_thread_start(step_back)
