@@ -26,6 +26,7 @@
 mod catalog;
 mod check;
 mod codes;
+mod concept_map;
 mod convert;
 mod coverage;
 mod diagnostic;
@@ -42,6 +43,7 @@ mod translation;
 mod yaml;
 
 pub use catalog::{Answer, At, Catalog, CatalogMap, CatalogMessage, CatalogTable, Made, V2Path, Write};
+pub use concept_map::{ConceptMapError, code_table_of};
 pub use coverage::{Coverage, LeafCoverage, LeafFate};
 pub use diagnostic::Diagnostic;
 pub use identity::patient_id;

@@ -71,9 +71,9 @@ async fn idle_connections_cost_little() {
     site.stop();
 }
 
-/// How many times its size a message may take, from its first byte until it is answered: the frame, the value that is
-/// bound, and what SQLite makes of it to write a row.
-const LARGE_TIMES: u64 = 5;
+/// How many times its size a message may take, from its first byte until it is answered: the frame, and the parts in
+/// which it is written.
+const LARGE_TIMES: u64 = 3;
 const LARGE_BYTES: usize = 50 << 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -34,6 +34,7 @@ pub(super) const JOURNAL: Schema = Schema {
     migrations: &[
         include_str!("../migrations/journal_0001.sql"),
         include_str!("../migrations/journal_0002_acknowledgments.sql"),
+        include_str!("../migrations/journal_0003_parts.sql"),
     ],
 };
 #[cfg(feature = "clinical")]

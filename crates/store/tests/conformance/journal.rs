@@ -30,6 +30,30 @@ pub async fn an_entry_is_read_back_whole(adapter: &impl Adapter) {
     assert_eq!((given.code, given.bytes, given.outcome), (sent.code, sent.bytes, AckOutcome::Owed));
 }
 
+pub async fn a_large_entry_is_read_back_whole_beside_small_ones(adapter: &impl Adapter) {
+    let journal = adapter.clinical().await.journal;
+    // Sizes around a part of a MiB, and several of them.
+    let sizes = [1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (3 << 20) + 7, 2];
+    let mut sent = Vec::new();
+    for (number, size) in sizes.into_iter().enumerate() {
+        let text: String = ('a'..='z').cycle().take(size).collect();
+        sent.push(arrival(&number.to_string(), &text, NOW_US));
+        append(&*journal, sent[number].clone()).await;
+    }
+    let whole = all(&*journal).await;
+    assert_eq!(whole.len(), sent.len());
+    for (sent, entry) in sent.iter().zip(&whole) {
+        assert!(
+            entry.bytes == sent.bytes,
+            "{} bytes were sent, {} read",
+            sent.bytes.len(),
+            entry.bytes.len()
+        );
+        let one = journal.read(sent.id).await.expect("reads").expect("is there");
+        assert!(one.bytes == sent.bytes, "{} bytes, read by id", sent.bytes.len());
+    }
+}
+
 pub async fn positions_ascend_from_one_without_gaps(adapter: &impl Adapter) {
     let journal = adapter.clinical().await.journal;
     for number in 1..=5_i64 {

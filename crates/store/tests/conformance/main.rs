@@ -36,8 +36,9 @@ macro_rules! conformance {
     ($adapter:expr) => {
         conformance! { $adapter;
             journal:
-                an_entry_is_read_back_whole positions_ascend_from_one_without_gaps
-                positions_continue_after_a_restart concurrent_arrivals_each_get_one_position
+                an_entry_is_read_back_whole a_large_entry_is_read_back_whole_beside_small_ones
+                positions_ascend_from_one_without_gaps positions_continue_after_a_restart
+                concurrent_arrivals_each_get_one_position
                 a_duplicate_gets_the_stored_acknowledgment duplicates_of_one_batch_become_one_entry
                 other_bytes_with_the_same_control_id_are_new_and_flagged
                 other_senders_share_control_ids_freely a_duplicate_after_seven_days_is_new

@@ -6,6 +6,7 @@ mod later;
 mod marks;
 mod month_writer;
 mod months;
+mod parts;
 mod read;
 mod write;
 

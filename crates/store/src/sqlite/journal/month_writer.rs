@@ -48,7 +48,7 @@ impl MonthWriter {
     ///
     /// # Errors
     /// When nothing of it is durable; after some of them the file is not to be written to any more.
-    pub async fn commit(&mut self, tables: [Rows; 6], size: usize) -> Result<()> {
+    pub async fn commit(&mut self, tables: Vec<Rows>, size: usize) -> Result<()> {
         self.load.catch_up(&mut self.connection).await?;
         let (mut script, mut values) = (String::from("BEGIN IMMEDIATE;"), Vec::new());
         for (sql, arguments) in tables.into_iter().flat_map(Rows::into_statements) {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqlitePool};
 use uuid::Uuid;
 
 use super::files::{Files, MonthFile};
 use super::marks::Salt;
+use super::parts;
 use crate::sqlite::codes::unsigned;
 use crate::sqlite::file::READ_ROWS_MAX;
 use crate::sqlite::month::Month;
@@ -30,7 +31,7 @@ impl Files {
             .fetch_optional(&file.pool)
             .await?;
             if let Some(row) = row {
-                return entry(&row, salt).map(Some);
+                return entry(&file.pool, &row, salt).await.map(Some);
             }
         }
         Ok(None)
@@ -136,11 +137,16 @@ async fn page(
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .fetch_all(&file.pool)
     .await?;
-    rows.iter().map(|row| entry(row, salt)).collect()
+    let mut entries = Vec::with_capacity(rows.len());
+    for row in rows {
+        entries.push(entry(&file.pool, &row, salt).await?);
+    }
+    Ok(entries)
 }
 
-fn entry(row: &SqliteRow, salt: &Salt) -> Result<Entry> {
-    let (digest, bytes): (Vec<u8>, Vec<u8>) = (row.try_get(7)?, row.try_get(8)?);
+async fn entry(pool: &SqlitePool, row: &SqliteRow, salt: &Salt) -> Result<Entry> {
+    let (digest, mut bytes): (Vec<u8>, Vec<u8>) = (row.try_get(7)?, row.try_get(8)?);
+    parts::complete(pool, row.try_get(0)?, &mut bytes).await?;
     if salt.digest(&bytes).as_slice() != digest {
         return Err(Error::Corrupt("the bytes of a journal entry"));
     }

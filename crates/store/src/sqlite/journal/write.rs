@@ -12,6 +12,7 @@ use super::files::Files;
 use super::later::{self, Give, Placed};
 use super::marks::{Marks, Salt};
 use super::month_writer::MonthWriter;
+use super::parts;
 use super::read::outcome_number;
 use crate::sqlite::fault::{again, unavailable};
 use crate::sqlite::file::Settings;
@@ -261,13 +262,14 @@ impl Writer {
         let mut entries = Rows::insert(INSERT_ENTRIES, 11);
         let mut acknowledgments = Rows::insert(INSERT_ACKNOWLEDGMENTS, 3);
         let mut promises = later::promises();
-        let mut unowed = Vec::new();
+        let (mut unowed, mut large) = (Vec::new(), Vec::new());
         let mut seq = first;
         let mut size = 0;
         for (append, verdict) in appends.iter().zip(verdicts) {
             if let Verdict::New { reused } = verdict {
                 size += append.arrival.bytes.len();
                 push(&mut entries, &mut acknowledgments, seq, append, *reused);
+                large.extend(parts::rest(seq, &append.arrival.bytes));
                 let Arrival { id, channel, acknowledgment, promise, .. } = &append.arrival;
                 if let Some(promise) = promise {
                     later::push_promise(&mut promises, seq, *id, channel, *promise);
@@ -280,7 +282,8 @@ impl Writer {
         }
         let gives = later::later(&self.gives, month);
         let (outcomes, later_outcomes) = self.outcomes_of(month, &unowed);
-        let tables = [entries, acknowledgments, promises, gives, outcomes, later_outcomes];
+        let mut tables = vec![entries, acknowledgments, promises, gives, outcomes, later_outcomes];
+        tables.extend(large);
         if tables.iter().all(Rows::is_empty) {
             return Ok(());
         }
@@ -410,7 +413,7 @@ fn push(entries: &mut Rows, acknowledgments: &mut Rows, seq: i64, append: &Appen
         reused.into(),
         marks.sender.into(),
         marks.digest.to_vec().into(),
-        arrival.bytes.to_vec().into(),
+        parts::first(&arrival.bytes).to_vec().into(),
         arrival.parent.map(|parent| parent.0.as_bytes().to_vec()).into(),
     ]);
     if let Some(given) = &arrival.acknowledgment {

@@ -1,0 +1,52 @@
+//! Large messages in parts. A value that is bound, and the row that SQLite makes of it, cost the size of the value each; a
+//! message in parts costs them for one part at a time.
+
+use sqlx::SqlitePool;
+
+use crate::Result;
+use crate::sqlite::rows::Rows;
+
+/// What an entry itself holds at most; the rest of a message lies in parts of this size.
+pub(super) const PART_BYTES: usize = 1 << 20;
+
+/// The part of a message that its entry holds.
+pub(super) fn first(bytes: &[u8]) -> &[u8] {
+    bytes.get(..PART_BYTES).unwrap_or(bytes)
+}
+
+/// The parts beyond the first, each a statement of its own.
+pub(super) fn rest(seq: i64, bytes: &[u8]) -> Vec<Rows> {
+    let parts = bytes.chunks(PART_BYTES).zip(0_i64..).skip(1);
+    parts
+        .map(|(part, number)| {
+            let mut rows = Rows::insert("INSERT INTO parts (seq, number, bytes)", 3);
+            rows.push([seq.into(), number.into(), part.to_vec().into()]);
+            rows
+        })
+        .collect()
+}
+
+/// Adds to the first part of an entry what lies beyond it.
+pub(super) async fn complete(pool: &SqlitePool, seq: i64, bytes: &mut Vec<u8>) -> Result<()> {
+    if bytes.len() < PART_BYTES {
+        return Ok(());
+    }
+    let rest: Option<i64> = sqlx::query_scalar("SELECT sum(length(bytes)) FROM parts WHERE seq = ?")
+        .bind(seq)
+        .fetch_one(pool)
+        .await?;
+    bytes.reserve_exact(usize::try_from(rest.unwrap_or_default()).unwrap_or_default());
+    for number in 1_i64.. {
+        let part: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT bytes FROM parts WHERE seq = ? AND number = ?")
+                .bind(seq)
+                .bind(number)
+                .fetch_optional(pool)
+                .await?;
+        match part {
+            Some(part) => bytes.extend_from_slice(&part),
+            None => break,
+        }
+    }
+    Ok(())
+}
