@@ -118,7 +118,11 @@ impl<'a> Executor<'a> {
             HEADER_FIELDS.iter().for_each(|field| self.mark_field(header, *field));
         }
         if let Some(event) = self.groups.first("EVN") {
-            self.mark_field(event, 2);
+            let recorded = self.message.segment(event).map(|event| first_text(event.field(2)).into_owned());
+            // What is no time was rejected, or is reported as not mapped.
+            if recorded.is_some_and(|text| time::moment(&text).is_ok()) {
+                self.mark_field(event, 2);
+            }
             self.ledger.ignore(event, &[1], "the event of MSH-9");
         }
         let program = self.program;
