@@ -207,7 +207,7 @@ fn needs(shape: &Shape, completeness: Completeness) -> Vec<&'static str> {
     if completeness != Completeness::Whole || shape.primitive || shape.parts.is_some() {
         return Vec::new();
     }
-    let required = fhir::r4().children(&shape.path).into_iter().filter(|element| element.min > 0);
+    let required = fhir::r4().children(&shape.path).iter().filter(|element| element.min > 0);
     required.map(|element| element.base_name()).collect()
 }
 
