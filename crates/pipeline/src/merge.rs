@@ -217,6 +217,15 @@ mod tests {
     }
 
     #[test]
+    fn a_former_number_goes_and_others_stay() {
+        let standing = json!({"identifier": [{"system": "urn:a", "value": "1"}, {"system": "urn:a", "value": "2"}, {"value": "1"}]});
+        let next = merge(Some(&standing), &set(json!({}), &["identifier:urn:a|1"], Mode::Merge));
+        assert_eq!(next, json!({"identifier": [{"system": "urn:a", "value": "2"}, {"value": "1"}]}));
+        let bare = json!({"identifier": [{"value": "1"}]});
+        assert_eq!(merge(Some(&bare), &set(json!({}), &["identifier:|1"], Mode::Merge)), json!({}));
+    }
+
+    #[test]
     fn replace_forgets_what_stood() {
         let standing = json!({"resourceType": "Patient", "id": "p", "gender": "male"});
         let next =

@@ -295,3 +295,29 @@ async fn a_new_number_that_is_somebody_elses_is_a_question() {
     assert_eq!(rig.row(held).await.reason.as_deref(), Some("identity-conflict"));
     assert_eq!(rig.state().await, state);
 }
+
+#[tokio::test]
+async fn the_status_of_a_bed_is_of_no_patient() {
+    let mut rig = Rig::with(&[admission("1", &["MR 42"], "A1", "V1")]).await;
+    let bed = rig.all("Location").await;
+    assert_eq!(bed.len(), 1);
+    let cleaned = message(EMR, "ADT^A20^ADT_A20", "2", &["NPU|4W^412^B|H".to_owned()]);
+    rig.send(&cleaned).await;
+    let after = rig.all("Location").await;
+    assert_eq!((after.len(), &after[0]["id"]), (1, &bed[0]["id"]), "it is the bed of the visit");
+    assert_eq!((&after[0]["operationalStatus"]["code"], &after[0]["name"]), (&"H".into(), &bed[0]["name"]));
+}
+
+#[tokio::test]
+async fn the_history_of_the_patient_before_does_not_tell_of_what_moved() {
+    let mut rig = Rig::with(&[admission("1", &["MR 43"], "A1", "V1")]).await;
+    let told = |all: &[Value], name: &str| {
+        let targets = all.iter().flat_map(|one| one["target"].as_array().expect("targets"));
+        targets.filter(|target| target["reference"] == name).count()
+    };
+    let visit = reference(&rig.all("Encounter").await[0]);
+    assert_eq!(told(&rig.all("Provenance").await, &visit), 1);
+    rig.send(&move_account("2", "42", "43", "A1")).await;
+    assert_eq!(told(&rig.all("Provenance").await, &visit), 0);
+    assert_eq!(told(&rig.all("Provenance").await, &format!("Patient/{}", named("MR 43"))), 2);
+}
