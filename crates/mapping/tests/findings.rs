@@ -95,6 +95,20 @@ fn lookup_keep_and_match_are_checked() {
 }
 
 #[test]
+fn what_is_merged_renumbered_and_moved_is_checked() {
+    let (file, merge) = ("messages/ADT_A39.yaml", "merge: {survivor: patient, retired: retired}");
+    assert!(findings(file, merge, "renumber: {now: patient, before: retired}").is_empty());
+    assert!(findings(file, merge, &format!("{merge}\nmove: []")).is_empty());
+    one(file, merge, "merge: {survivor: patient}", "E0103");
+    one(file, merge, "merge: {survivor: patient, before: retired}", "E0101");
+    one(file, merge, "renumber: {now: patient, before: retird}", "E0403");
+    one(file, merge, "move: {record: patient, from: retired, to: patient}", "E0105");
+    let merge = "events:\n  A01: {visit.status";
+    let of_two_types = format!("merge: {{survivor: patient, retired: visit}}\n{merge}");
+    one("messages/ADT_A01.yaml", merge, &of_two_types, "E0105");
+}
+
+#[test]
 fn every_finding_is_reported_at_once() {
     let mut sources = support::sources();
     for (file, from, to) in [

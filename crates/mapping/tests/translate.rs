@@ -85,6 +85,29 @@ fn a_merge_links_both_ways() {
 }
 
 #[test]
+fn a_change_of_number_leaves_nothing_under_the_former_one() {
+    let mut sources = support::sources();
+    let text = sources.0.get_mut("messages/ADT_A39.yaml").expect("the file is there");
+    *text = text
+        .replace("merge: {survivor: patient, retired: retired}", "renumber: {now: patient, before: retired}");
+    let Ok(package) = Package::compile(&sources) else { panic!("the package compiles") };
+    let renumbered = |body: &str| {
+        let bytes = format!("{}{body}", HEADER.replace("ADT^A01", "ADT^A40"));
+        package.translate(&read(bytes.as_bytes()), &context()).expect("translates").change
+    };
+    let change = renumbered("PID|1||42^^^H^MR~7^^^P^PI\rMRG|41^^^H^MR~7^^^P^PI\r");
+    let patients: Vec<_> = change.sets.iter().filter(|set| set.handle != "provenance").collect();
+    assert!(patients.iter().all(|set| set.handle != "retired"));
+    assert!(change.merges.len() == 1 && change.merges[0].is_renumbered);
+    let removed: Vec<_> = patients.iter().flat_map(|set| &set.removals).collect();
+    assert!(matches!(removed.as_slice(), [one] if one.starts_with("identifier:") && one.ends_with("|41")));
+    // The same record: what changes is a number beside the one that names it.
+    let change = renumbered("PID|1||42^^^H^MR~8^^^P^PI\rMRG|42^^^H^MR~7^^^P^PI\r");
+    assert!(change.merges.is_empty());
+    assert!(change.sets.iter().any(|set| set.removals.iter().any(|one| one.ends_with("|7"))));
+}
+
+#[test]
 fn what_cannot_be_translated_is_rejected_with_its_reason() {
     let package = package();
     let refused = |event: &str, body: &str| {
