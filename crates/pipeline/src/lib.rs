@@ -28,6 +28,7 @@ mod rehearsal;
 mod release;
 mod reprocess;
 mod row;
+mod shared;
 mod standing;
 mod state;
 mod stuck;

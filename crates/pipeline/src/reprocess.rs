@@ -2,7 +2,8 @@
 //!
 //! An old message is never applied over newer state. What the patient's messages say today, in journal order, is
 //! what stands afterwards; resources that no message makes any more are deleted. Shared entities (practitioners,
-//! organizations, locations) belong to many patients and only gain what they never had.
+//! organizations, locations) belong to many patients and only gain what they never had; a message about no patient
+//! derives what it sets from all such messages instead (`shared`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::identity::{self, Conflict, Identified};
 use crate::row::{self, Heading};
 use crate::state::{Current, State, permit, to_current};
 use crate::translate::Translated;
-use crate::{Error, apart, consent, events, records};
+use crate::{Error, apart, consent, events, records, shared};
 
 /// Requests taken at once.
 const REQUESTS_MAX: usize = 16;
@@ -104,13 +105,20 @@ impl Pipeline {
             return nothing(STILL_QUARANTINED);
         };
         let heading = Heading { entry: &entry, message_type, sender, package_hash: package.hash() };
-        let component = match self.component(&translation.change, &entry).await? {
-            Ok(component) => component,
-            Err(reason) => return nothing(reason),
-        };
-        let again = match self.rederive(&component, &mut translation.change, &entry, &[]).await? {
-            Ok(again) => again,
-            Err(conflict) => return self.still_in_conflict(&heading, &translation, &conflict),
+        let again = if shared::is_shared(&translation.change) {
+            match self.rederive_shared(&translation.change, &entry).await? {
+                Ok(again) => again,
+                Err(reason) => return nothing(reason),
+            }
+        } else {
+            let component = match self.component(&translation.change, &entry).await? {
+                Ok(component) => component,
+                Err(reason) => return nothing(reason),
+            };
+            match self.rederive(&component, &mut translation.change, &entry, &[]).await? {
+                Ok(again) => again,
+                Err(conflict) => return self.still_in_conflict(&heading, &translation, &conflict),
+            }
         };
         let Again { mut writes, identified } = again;
         let unsent = self.unsent(id, &writes).await?;
@@ -176,13 +184,13 @@ impl Pipeline {
     }
 
     /// The entry at a position; `None` when it is gone.
-    async fn entry(&self, seq: Seq) -> Result<Option<Entry>, Error> {
+    pub(crate) async fn entry(&self, seq: Seq) -> Result<Option<Entry>, Error> {
         let after = self.ports.journal.after(Seq(seq.0 - 1), 1).await?;
         Ok(after.into_iter().find(|entry| entry.seq == seq))
     }
 
     /// The translation of an entry; `None` when it says nothing today.
-    async fn translated(&self, entry: &Entry) -> Result<Option<Box<Translation>>, Error> {
+    pub(crate) async fn translated(&self, entry: &Entry) -> Result<Option<Box<Translation>>, Error> {
         let translated = translate_safely(&self.package, self.environment.namespace, entry);
         match self.whole(entry, translated).await? {
             Translated::Message { translation, .. } => Ok(Some(translation)),
@@ -367,7 +375,7 @@ fn change_of(before: Option<&Current>, key: &ResourceKey, current: &Current) -> 
     differs.then(|| write(key, before, current.patient.clone(), body))
 }
 
-fn write(
+pub(crate) fn write(
     key: &ResourceKey,
     before: Option<&Current>,
     patient: Option<String>,

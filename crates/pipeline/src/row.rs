@@ -14,7 +14,7 @@ use crate::derive::Write;
 use crate::id::new_id;
 use crate::identity::{self, Conflict, Identified};
 use crate::release::Outcome;
-use crate::{Environment, Error};
+use crate::{Environment, Error, shared};
 
 /// `MessageRow::flags`: the same control id came with other bytes inside the duplicate window.
 pub const FLAG_CONTROL_ID_REUSED: u32 = 1;
@@ -85,7 +85,8 @@ fn issues_json(translation: Option<&Translation>) -> String {
 }
 
 /// Business keys of a translation, as the store names their kinds, and the patients it is about: a message that changed
-/// nothing, or went to quarantine, counts among a patient's messages too when they are derived again.
+/// nothing, or went to quarantine, counts among a patient's messages too when they are derived again. A message about no
+/// patient has the resources that it sets instead.
 pub fn keys(translation: &Translation) -> Vec<Key> {
     let business = translation.keys.iter().map(|key| Key {
         kind: key_name(key.kind),
@@ -94,7 +95,7 @@ pub fn keys(translation: &Translation) -> Vec<Key> {
     });
     let patients = identity::ids(&translation.change).into_iter();
     let patients = patients.map(|patient| Key { kind: store::PATIENT_KEY, value: patient, system: None });
-    business.chain(patients).collect()
+    business.chain(patients).chain(shared::keys(&translation.change)).collect()
 }
 
 fn key_name(kind: KeyKind) -> &'static str {

@@ -12,6 +12,8 @@ use crate::{
 /// A [`Key`] of this kind holds a clinical patient id: its message counts as one of that patient's
 /// ([`Apply::messages_of`]) though it may have written no version.
 pub const PATIENT_KEY: &str = "Patient";
+/// Kind of the key by which a message about no patient is found from a resource that it sets, `Practitioner/<id>`.
+pub const SHARED_KEY: &str = "Shared";
 
 /// All that one message changes; one transaction, all or nothing.
 pub struct WriteSet {

@@ -62,7 +62,9 @@ pub use access::Accesses;
 #[cfg(feature = "clinical")]
 pub use acknowledgments::{AckStage, Acknowledgments, Later, NewLater, Promise, Promised};
 #[cfg(feature = "clinical")]
-pub use apply::{Apply, Cause, Key, NewDelivery, NewPseudonym, PATIENT_KEY, PatientAlias, Sealed, WriteSet};
+pub use apply::{
+    Apply, Cause, Key, NewDelivery, NewPseudonym, PATIENT_KEY, PatientAlias, SHARED_KEY, Sealed, WriteSet,
+};
 pub use condition::{Condition, FileCondition};
 pub use error::{Error, Result};
 #[cfg(feature = "clinical")]
