@@ -49,6 +49,11 @@ impl Release {
         }
     }
 
+    /// Does a resource of this type leave under an id that depends on its patient?
+    fn needs_owner(&self, profile: &str, resource_type: fhir::ResourceType) -> bool {
+        self.profiles.get(profile).is_some_and(|(profile, _)| !profile.has_own_pseudonym(resource_type))
+    }
+
     pub(super) fn verdict(&self, destination: &Destination, candidate: &Candidate<'_>) -> Verdict {
         let resource_type = candidate.write.key.resource_type;
         if candidate.write.body.is_none() {
@@ -61,6 +66,10 @@ impl Release {
         match decision {
             Decision::Permit { ref profile, .. } => {
                 let profile = profile.clone();
+                if candidate.write.patient.is_none() && self.needs_owner(&profile, resource_type) {
+                    // Of a message about no patient: its released id would come from a patient's secret.
+                    return Verdict::Withdraw(WithdrawalReason::Policy, "no-patient");
+                }
                 Verdict::Permit(decision, profile)
             }
             Decision::Deny { reason, .. } => {

@@ -11,5 +11,6 @@ mod records;
 mod refusal;
 mod rehearsal;
 mod rig;
+mod shared;
 mod union;
 mod withdrawal;

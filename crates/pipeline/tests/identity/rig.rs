@@ -70,7 +70,10 @@ fn package() -> Arc<Package> {
 }
 
 fn compiled() -> Arc<Package> {
-    let mut sources = folder("mappings");
+    compiled_with(folder("mappings"))
+}
+
+fn compiled_with(mut sources: BTreeMap<String, String>) -> Arc<Package> {
     sources.retain(|name, _| !name.starts_with("sites/") && !name.ends_with(".test.yaml"));
     for (name, index) in feeds::SITES {
         sources.insert(format!("sites/{}/site.yaml", name.to_lowercase()), feeds::site(name, index));
@@ -159,6 +162,29 @@ impl Rig {
     pub async fn restart(&mut self, edits: &[(&str, &str, &str)]) {
         let release = release_under(edits);
         self.pipeline = Pipeline::new(ports(&self.store), environment(), package(), release);
+        self.run().await;
+    }
+
+    /// Starts again with changed mappings: (file, what stands there, what shall). None: the shipped ones.
+    pub async fn remap(&mut self, edits: &[(&str, &str, &str)]) {
+        self.remap_with(edits, &[]).await;
+    }
+
+    /// As [`Rig::remap`], with more files.
+    pub async fn remap_with(&mut self, edits: &[(&str, &str, &str)], more: &[(&str, &str)]) {
+        let package = if edits.is_empty() && more.is_empty() {
+            package()
+        } else {
+            let mut sources = folder("mappings");
+            for (name, from, to) in edits {
+                let text = sources.get_mut(*name).unwrap_or_else(|| panic!("no {name}"));
+                assert!(text.contains(from), "{name} has {from}");
+                *text = text.replace(from, to);
+            }
+            sources.extend(more.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
+            compiled_with(sources)
+        };
+        self.pipeline = Pipeline::new(ports(&self.store), environment(), package, release());
         self.run().await;
     }
 
