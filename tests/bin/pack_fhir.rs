@@ -10,12 +10,16 @@
 //! |---|---|
 //! | `T` type | name, kind (`resource`, `complex-type`, `primitive-type`), abstract (`0`, `1`), base type |
 //! | `E` element of the last `T` | path, min, max, flags (`M` modifier, `S` summary), types `A\|B(Target,Target)`, binding (`r`, `x`, `p`, `e` + value set), path a contentReference names |
+//! | `I` invariant | path of its type or element, key, words, FHIRPath |
 //! | `V` value set | url without version |
 //! | `S` system of the last `V` | url |
 //! | `C` code of the last `S` | code, display |
 //! | `P` search parameter | canonical url's last part, code, type, base types, target types, expression |
 //! | `K` component of the last `P` | defining parameter (last part of its url), expression |
 //! | `M` member of the Patient compartment | resource type, search parameters |
+//!
+//! Invariants are those of severity error; a type does not repeat those of its base type. Left out are those that every
+//! element or resource has and that the validator knows by itself ([`NATIVE`]).
 //!
 //! `crates/fhir/src/pack.rs` reads it. Experimental search parameters (examples, extensions, genetics) are left out.
 #![allow(clippy::print_stdout, reason = "a developer tool reports on standard output")]
@@ -34,6 +38,9 @@ const DEFINITION_PREFIX: &str = "http://hl7.org/fhir/StructureDefinition/";
 const FHIR_TYPE_EXTENSION: &str = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type";
 const SYSTEM_STRING: &str = "http://hl7.org/fhirpath/System.String";
 const PATIENT_COMPARTMENT: &str = "http://hl7.org/fhir/CompartmentDefinition/patient";
+/// Invariants that the validator knows by itself: `ele-1`, `ext-1`, `ref-1` and `dom-2` while it walks; `dom-3` because
+/// its expression costs the square of the resource.
+const NATIVE: [&str; 5] = ["ele-1", "ext-1", "ref-1", "dom-2", "dom-3"];
 const TAR_BLOCK: usize = 512;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -56,12 +63,13 @@ fn main() -> Outcome<()> {
 }
 
 fn pack(package: &Package) -> Outcome<String> {
-    let mut text = format!("tidegate-r4\t1\t{FHIR_VERSION}\n");
+    let mut text = format!("tidegate-r4\t2\t{FHIR_VERSION}\n");
     let mut counts = BTreeMap::new();
     let mut value_sets = BTreeSet::new();
     let mut types = BTreeSet::new();
+    let inherited = inherited(package);
     for definition in package.resources("StructureDefinition") {
-        pack_type(&mut text, definition, &mut value_sets, &mut types, &mut counts)?;
+        pack_type(&mut text, definition, &inherited, &mut value_sets, &mut types, &mut counts)?;
     }
     let terminology = Terminology::of(package);
     for url in &value_sets {
@@ -132,6 +140,7 @@ impl Package {
 fn pack_type(
     text: &mut String,
     definition: &Value,
+    inherited: &BTreeMap<&str, BTreeSet<&str>>,
     value_sets: &mut BTreeSet<String>,
     types: &mut BTreeSet<String>,
     counts: &mut BTreeMap<&'static str, usize>,
@@ -156,12 +165,51 @@ fn pack_type(
     writeln!(text, "T\t{name}\t{kind}\t{is_abstract}\t{base}")?;
     for element in list(&definition["snapshot"], "element") {
         let path = string(element, "path");
+        let known = inherited.get(base).filter(|_| !path.contains('.'));
+        pack_constraints(text, element, known, counts)?;
         // The `value` of a primitive is its JSON value itself, not a property.
         if !path.contains('.') || (kind == "primitive-type" && path.ends_with(".value")) {
             continue;
         }
         *counts.entry("elements").or_default() += 1;
         pack_element(text, element, kind, value_sets)?;
+    }
+    Ok(())
+}
+
+/// The keys of the invariants of each type, by its name.
+fn inherited(package: &Package) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut found = BTreeMap::new();
+    for definition in package.resources("StructureDefinition") {
+        if string(definition, "derivation") == "constraint" {
+            continue;
+        }
+        let root = list(&definition["snapshot"], "element").first();
+        let constraints = root.map_or(&[][..], |root| list(root, "constraint"));
+        let keys = constraints.iter().map(|constraint| string(constraint, "key")).collect();
+        found.insert(string(definition, "type"), keys);
+    }
+    found
+}
+
+fn pack_constraints(
+    text: &mut String,
+    element: &Value,
+    known: Option<&BTreeSet<&str>>,
+    counts: &mut BTreeMap<&'static str, usize>,
+) -> Outcome<()> {
+    for constraint in list(element, "constraint") {
+        let key = string(constraint, "key");
+        let is_known = NATIVE.contains(&key) || known.is_some_and(|known| known.contains(key));
+        if is_known || string(constraint, "severity") != "error" {
+            continue;
+        }
+        let (human, expression) = (one_line(string(constraint, "human")), string(constraint, "expression"));
+        if expression.is_empty() || expression.contains(['\t', '\n']) {
+            return Err(format!("the invariant {key} has no expression of one line").into());
+        }
+        *counts.entry("invariants").or_default() += 1;
+        writeln!(text, "I\t{}\t{key}\t{human}\t{expression}", string(element, "path"))?;
     }
     Ok(())
 }

@@ -1,6 +1,10 @@
 //! Bundles: what a search answers and what a transaction asks.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
+
+use crate::reference::Reference;
 
 /// Why an entry is in a searchset (`http://hl7.org/fhir/search-entry-mode`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +123,46 @@ pub fn entries(bundle: &Value) -> impl Iterator<Item = &Value> {
         .into_iter()
         .flatten()
         .filter_map(|entry| entry.get("resource"))
+}
+
+/// The resources of a bundle by what references say of them: full URL, and type with id.
+pub(crate) struct Entries<'a> {
+    by_url: HashMap<&'a str, &'a Value>,
+    by_id: HashMap<(&'a str, &'a str), &'a Value>,
+}
+
+impl<'a> Entries<'a> {
+    /// `None` when the value is no bundle.
+    pub(crate) fn of(bundle: &'a Value) -> Option<Self> {
+        if bundle.get("resourceType")?.as_str()? != "Bundle" {
+            return None;
+        }
+        let (mut by_url, mut by_id) = (HashMap::new(), HashMap::new());
+        for entry in bundle.get("entry").and_then(Value::as_array).into_iter().flatten() {
+            let Some(resource) = entry.get("resource") else { continue };
+            let text = |of: &'a Value, name: &str| of.get(name).and_then(Value::as_str);
+            if let Some(url) = text(entry, "fullUrl") {
+                by_url.insert(url, resource);
+            }
+            if let (Some(name), Some(id)) = (text(resource, "resourceType"), text(resource, "id")) {
+                by_id.insert((name, id), resource);
+            }
+        }
+        Some(Self { by_url, by_id })
+    }
+
+    /// The resource that a reference names: by its full URL, else by type and id where the reference is relative.
+    pub(crate) fn find(&self, reference: &str) -> Option<&'a Value> {
+        if let Some(found) = self.by_url.get(reference) {
+            return Some(found);
+        }
+        match Reference::parse(reference) {
+            Reference::Relative { resource_type, id, .. } => {
+                self.by_id.get(&(resource_type.as_str(), id)).copied()
+            }
+            _ => None,
+        }
+    }
 }
 
 fn bundle_of(kind: &str) -> Map<String, Value> {

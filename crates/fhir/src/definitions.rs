@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use crate::hash::Table;
 use crate::pack;
+use crate::path::Constraint;
 use crate::primitive::Primitive;
 use crate::search::SearchParameter;
 
@@ -23,6 +24,7 @@ pub struct Definitions {
     pub(crate) nodes: Vec<Node>,
     pub(crate) node_index: Table<usize>,
     pub(crate) types: Table<TypeKind>,
+    pub(crate) bases: Table<&'static str>,
     pub(crate) resources: Vec<&'static str>,
     pub(crate) code_sets: Table<CodeSet>,
     pub(crate) search_parameters: Table<Vec<SearchParameter>>,
@@ -52,6 +54,10 @@ pub(crate) struct Node {
     pub(crate) properties: Table<Slot>,
     /// A bit for each child that has to be there, by position.
     pub(crate) required: u128,
+    /// JSON names of each choice, by its name without the type.
+    pub(crate) choices: Table<Vec<&'static str>>,
+    /// Invariants of the type or backbone element, those of its base types first.
+    pub(crate) constraints: Vec<&'static Constraint>,
 }
 
 /// One JSON property of a [`Node`].
@@ -65,6 +71,8 @@ pub(crate) struct Slot {
     pub(crate) primitive: Option<Primitive>,
     /// Position of the element among its siblings, in specification order.
     pub(crate) position: usize,
+    /// Invariants of the element where its type has others.
+    pub(crate) constraints: &'static [&'static Constraint],
 }
 
 impl Definitions {
@@ -124,6 +132,11 @@ impl Definitions {
     /// empty when it is not in the compartment.
     pub fn patient_compartment(&self, resource: &str) -> &[&'static str] {
         self.compartment.get(resource).map_or(&[], Vec::as_slice)
+    }
+
+    /// The type that a type derives from; none for `Resource` and `Element`.
+    pub(crate) fn base_of(&self, type_code: &str) -> Option<&'static str> {
+        self.bases.get(type_code).copied().filter(|base| !base.is_empty())
     }
 
     pub(crate) fn node(&self, path: &str) -> Option<&Node> {

@@ -45,6 +45,7 @@ mod hash;
 mod location;
 mod outcome;
 mod pack;
+mod path;
 mod primitive;
 mod reference;
 mod resource_type;
@@ -63,4 +64,4 @@ pub use search::{
     Audience, DateMatch, FOLDED_CHARS_MAX, IndexValue, NumberMatch, PREFIXES, Prefix, QueryProblem,
     SearchComponent, SearchKind, SearchParameter, extract, extract_composite, fold_string, indexed, is_plain,
 };
-pub use validate::{DEPTH_MAX, ISSUES_MAX, validate};
+pub use validate::{DEPTH_MAX, ISSUES_MAX, validate, validate_structure};

@@ -7,11 +7,12 @@ use std::io::Read as _;
 use crate::definitions::{Binding, CodeEntry, Definitions, Element, Node, Slot, Strength, TypeKind, TypeRef};
 use crate::error::Error;
 use crate::hash::Table;
+use crate::path::Constraint;
 use crate::primitive::Primitive;
 use crate::search::{Expression, SearchComponent, SearchKind, SearchParameter, parse};
 use crate::validate::position_bit;
 
-const HEADER: &str = "tidegate-r4\t1\t4.0.1";
+const HEADER: &str = "tidegate-r4\t2\t4.0.1";
 /// The largest text a pack may unpack to.
 const UNPACKED_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
@@ -41,7 +42,7 @@ type Step = Result<(), &'static str>;
 struct Decoder {
     definitions: Definitions,
     elements: Vec<Element>,
-    bases: Table<&'static str>,
+    constraints: Table<Vec<&'static Constraint>>,
     value_set: &'static str,
     system: &'static str,
     parameters: Vec<ParameterRecord>,
@@ -66,6 +67,7 @@ impl Decoder {
         match tag {
             "T" => self.type_record(columns(rest)?),
             "E" => self.element_record(columns(rest)?),
+            "I" => self.constraint_record(columns(rest)?),
             "V" => {
                 self.value_set = rest;
                 self.definitions.code_sets.entry(rest).or_default();
@@ -104,7 +106,7 @@ impl Decoder {
             self.definitions.resources.push(name);
         }
         self.definitions.types.insert(name, kind);
-        self.bases.insert(name, base);
+        self.definitions.bases.insert(name, base);
         Ok(())
     }
 
@@ -122,6 +124,13 @@ impl Decoder {
             is_summary: flags.contains('S'),
             content_reference: Some(content).filter(|path| !path.is_empty()),
         });
+        Ok(())
+    }
+
+    fn constraint_record(&mut self, [path, key, human, expression]: [&'static str; 4]) -> Step {
+        let constraint = Constraint::parse(key, human, expression, false)
+            .map_err(|_| "an invariant outside of the subset of FHIRPath")?;
+        self.constraints.entry(path).or_default().push(Box::leak(Box::new(constraint)));
         Ok(())
     }
 
@@ -159,6 +168,7 @@ impl Decoder {
         }
         self.definitions.resources.sort_unstable();
         self.index_nodes(elements);
+        self.index_constraints()?;
         self.index_search_parameters()?;
         Ok(self.definitions)
     }
@@ -198,14 +208,27 @@ impl Decoder {
                 definitions.node_index.insert(element.path, at);
             }
         }
-        let Definitions { nodes, node_index, .. } = definitions;
+        self.index_properties();
+    }
+
+    fn index_properties(&mut self) {
+        let Definitions { nodes, node_index, .. } = &mut self.definitions;
         for node in nodes {
             for (position, element) in node.children.iter().enumerate() {
                 if element.min > 0 {
                     node.required |= position_bit(position);
                 }
+                let has_node = element.content_reference.is_some() || node_index.contains_key(element.path);
+                let constraints: &'static [&'static Constraint] = match self.constraints.get(element.path) {
+                    Some(own) if !has_node => Vec::leak(own.clone()),
+                    _ => &[],
+                };
                 for type_ref in element.types {
-                    node.properties.insert(json_name(element, type_ref.code), {
+                    let json_name = json_name(element, type_ref.code);
+                    if element.is_choice() {
+                        node.choices.entry(element.base_name()).or_default().push(json_name);
+                    }
+                    node.properties.insert(json_name, {
                         let child_path = match element.content_reference {
                             Some(target) => target,
                             None if node_index.contains_key(element.path) => element.path,
@@ -218,6 +241,7 @@ impl Decoder {
                             child: node_index.get(child_path).copied(),
                             primitive: Primitive::parse(type_ref.code),
                             position,
+                            constraints,
                         }
                     });
                 }
@@ -225,10 +249,32 @@ impl Decoder {
         }
     }
 
+    /// Each invariant at the node of its type or backbone element, and at those of the types that derive from it.
+    fn index_constraints(&mut self) -> Result<(), Error> {
+        let known = |path: &str| {
+            self.definitions.node_index.contains_key(path) || self.definitions.elements.contains_key(path)
+        };
+        if !self.constraints.keys().all(|path| known(path)) {
+            return Err(Error::Pack { line: 0, problem: "invariant of an unknown element" });
+        }
+        let Definitions { nodes, bases, .. } = &mut self.definitions;
+        for node in nodes {
+            let mut line = vec![node.path];
+            while let Some(base) =
+                line.last().and_then(|path| bases.get(path)).filter(|base| !base.is_empty())
+            {
+                line.push(base);
+            }
+            let own = line.iter().rev().filter_map(|path| self.constraints.get(path));
+            node.constraints = own.flatten().copied().collect();
+        }
+        Ok(())
+    }
+
     fn index_search_parameters(&mut self) -> Result<(), Error> {
         let kinds: Table<(&'static str, SearchKind)> =
             self.parameters.iter().map(|record| (record.id, (record.code, record.kind))).collect();
-        let base_of = |resource| self.bases.get(resource).copied().unwrap_or_default();
+        let base_of = |resource| self.definitions.bases.get(resource).copied().unwrap_or_default();
         let resources: Vec<(&'static str, &'static str)> =
             self.definitions.resources.iter().map(|resource| (*resource, base_of(resource))).collect();
         for record in &self.parameters {

@@ -1,12 +1,17 @@
 //! Validation: is this JSON a resource of R4?
 //!
 //! Checked, in this order at each object: known properties, JSON types, primitive formats, choice types, cardinality,
-//! required bindings, reference targets, the rules of `Extension`. Not checked: invariants, profiles, slices.
+//! required bindings, reference targets, the rules of `Extension`, the invariants of R4. Profiles are another matter:
+//! [`crate::Profiles`].
 
+mod invariants;
 mod rules;
+
+use std::cell::Cell;
 
 use serde_json::{Map, Value};
 
+use crate::bundle::Entries;
 use crate::definitions::{Node, Slot, r4};
 use crate::location::{Location, presentable};
 use crate::outcome::{Issue, IssueCode};
@@ -19,13 +24,27 @@ pub const DEPTH_MAX: usize = 64;
 pub const ISSUES_MAX: usize = 200;
 
 /// Validates a resource: structure, JSON types, primitive formats, cardinality, choice, required bindings, reference
-/// targets; contained resources and bundle entries included. An empty list means that nothing was found. Issues are all
-/// errors, they carry FHIRPath locations and never a value. [`IssueCode::Invalid`] says one thing only: a reference to a
-/// type that its element does not allow.
+/// targets, and the invariants that R4 marks as errors; contained resources and bundle entries included. An empty list
+/// means that nothing was found. Issues are all errors, they carry FHIRPath locations and never a value.
+/// [`IssueCode::Invalid`] says one thing only: a reference to a type that its element does not allow.
+/// [`IssueCode::Invariant`] says that a rule is broken whose key stands at the end of the text; a resource without any
+/// other issue has the form of R4.
 pub fn validate(resource: &Value) -> Vec<Issue> {
-    let mut walk = Walk { issues: Vec::new() };
+    walk(resource, true)
+}
+
+/// [`validate`] without the invariants that are FHIRPath: what costs least.
+pub fn validate_structure(resource: &Value) -> Vec<Issue> {
+    walk(resource, false)
+}
+
+fn walk(resource: &Value, checks_invariants: bool) -> Vec<Issue> {
+    let budget = checks_invariants.then(|| Cell::new(0));
+    let mut walk = Walk { issues: Vec::new(), budget };
     let name = ResourceType::of(resource).map_or("Resource", ResourceType::as_str);
-    let scope = Scope { container: resource, contained: false, depth: 0 };
+    let entries = Entries::of(resource);
+    let scope =
+        Scope { container: resource, resource, entries: entries.as_ref(), contained: false, depth: 0 };
     walk.resource(resource, &Location::root(name), scope);
     walk.issues
 }
@@ -33,6 +52,8 @@ pub fn validate(resource: &Value) -> Vec<Issue> {
 /// The walk over one resource, with what it found.
 struct Walk {
     issues: Vec<Issue>,
+    /// Steps left for invariants; `None`: they are not checked.
+    budget: Option<Cell<u32>>,
 }
 
 /// What surrounds the object in hand.
@@ -40,6 +61,10 @@ struct Walk {
 struct Scope<'a> {
     /// Nearest resource that is not contained: where `#id` is looked up.
     container: &'a Value,
+    /// Nearest resource, contained or not.
+    resource: &'a Value,
+    /// The entries of the bundle around it.
+    entries: Option<&'a Entries<'a>>,
     contained: bool,
     depth: usize,
 }
@@ -70,8 +95,11 @@ impl Walk {
         if scope.contained && object.contains_key("contained") {
             self.error(IssueCode::Invariant, at, "a contained resource contains no resources (dom-2)");
         }
-        let scope = if scope.contained { scope } else { Scope { container: value, ..scope } };
+        let container = if scope.contained { scope.container } else { value };
+        let scope = Scope { container, resource: value, ..scope };
+        self.renew_budget(scope);
         self.properties(object, node, at, scope);
+        self.resource_invariants(value, object, at, scope);
     }
 
     fn properties<'a>(
@@ -201,6 +229,7 @@ impl Walk {
                 Value::Object(object) => {
                     self.properties(object, node, &at, scope.deeper());
                     self.rules(object, slot, &at, scope);
+                    self.element_invariants(item, slot, &at, scope);
                 }
                 Value::Null => self.error(IssueCode::Structure, &at, "null is not allowed"),
                 _ => self.error(IssueCode::Structure, &at, "an object is expected"),
@@ -235,7 +264,11 @@ impl Walk {
             match values.get(index) {
                 Some(Value::Null) if slot.element.repeats() && sidecar.is_some() => {}
                 Some(Value::Null) => self.error(IssueCode::Structure, &at, "null is not allowed"),
-                Some(value) => self.primitive(value, slot, primitive, &at),
+                Some(value) => {
+                    if self.primitive(value, slot, primitive, &at) {
+                        self.element_invariants(value, slot, &at, scope);
+                    }
+                }
                 None if sidecar.is_none() => self.error(IssueCode::Structure, &at, "null is not allowed"),
                 None => {}
             }
@@ -245,6 +278,9 @@ impl Walk {
                     if let Some(node) = slot.child.and_then(|child| r4().nodes.get(child)) {
                         self.properties(object, node, &at, scope.deeper());
                     }
+                    if values.get(index).is_none_or(Value::is_null) {
+                        self.has_more_than_an_id(object, &at);
+                    }
                 }
                 Some(_) => {
                     self.error(IssueCode::Structure, &at, "the extensions of a primitive are an object")
@@ -253,8 +289,10 @@ impl Walk {
         }
     }
 
-    fn primitive(&mut self, value: &Value, slot: &Slot, primitive: Primitive, at: &Location<'_>) {
-        match primitive.check(value) {
+    /// Whether the value has the form of its type.
+    fn primitive(&mut self, value: &Value, slot: &Slot, primitive: Primitive, at: &Location<'_>) -> bool {
+        let checked = primitive.check(value);
+        match checked {
             Ok(()) => self.code_binding(value, slot, at),
             Err(Misfit::JsonType(expected)) => {
                 self.error(IssueCode::Structure, at, format!("{expected} is expected"))
@@ -264,6 +302,7 @@ impl Walk {
                 self.error(IssueCode::Value, at, format!("not a valid {}", primitive.as_str()))
             }
         }
+        checked.is_ok()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::invariants::contained;
 use super::{Scope, Walk};
 use crate::definitions::{CodeSet, Slot, Strength, r4};
 use crate::location::Location;
@@ -58,16 +59,22 @@ impl Walk {
         let from_text = match text.map(Reference::parse) {
             Some(Reference::Contained("")) => type_of(scope.container),
             Some(Reference::Contained(id)) => {
-                let contained =
-                    scope.container.get("contained").and_then(Value::as_array).into_iter().flatten();
-                let found = contained
-                    .into_iter()
-                    .find(|resource| resource.get("id").and_then(Value::as_str) == Some(id));
+                let found = contained(scope.container, id);
                 if found.is_none() {
                     self.error(IssueCode::Value, at, "refers to a contained resource that is not there");
                 }
                 found.and_then(type_of)
             }
+            Some(Reference::Urn(urn)) => match scope.entries {
+                None => None,
+                Some(entries) => {
+                    let found = entries.find(urn);
+                    if found.is_none() {
+                        self.error(IssueCode::NotFound, at, "refers to an entry that is not in the bundle");
+                    }
+                    found.and_then(type_of)
+                }
+            },
             Some(reference) => reference.resource_type().map(|name| name.as_str()),
             None => None,
         };
