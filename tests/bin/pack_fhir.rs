@@ -37,6 +37,7 @@ const FHIR_VERSION: &str = "4.0.1";
 const DEFINITION_PREFIX: &str = "http://hl7.org/fhir/StructureDefinition/";
 const FHIR_TYPE_EXTENSION: &str = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type";
 const SYSTEM_STRING: &str = "http://hl7.org/fhirpath/System.String";
+const SIMPLE_QUANTITY: &str = "http://hl7.org/fhir/StructureDefinition/SimpleQuantity";
 const PATIENT_COMPARTMENT: &str = "http://hl7.org/fhir/CompartmentDefinition/patient";
 /// Invariants that the validator knows by itself: `ele-1`, `ext-1`, `ref-1` and `dom-2` while it walks; `dom-3` because
 /// its expression costs the square of the resource.
@@ -243,6 +244,9 @@ fn pack_element(
             format!("{letter}{url}")
         }
     };
+    // A profile of Quantity that elements of R4 have as their type; all it asks is this.
+    let names_simple = |of: &Value| list(of, "profile").iter().any(|profile| profile == SIMPLE_QUANTITY);
+    let is_simple = list(element, "type").iter().any(names_simple);
     let min = element["min"].as_u64().ok_or_else(|| format!("no min at {path}"))?;
     let content = string(element, "contentReference").trim_start_matches('#');
     writeln!(
@@ -251,6 +255,12 @@ fn pack_element(
         string(element, "max"),
         types.join("|")
     )?;
+    if is_simple {
+        writeln!(
+            text,
+            "I\t{path}\tsqty-1\tThe comparator is not used on a SimpleQuantity\tcomparator.empty()"
+        )?;
+    }
     Ok(())
 }
 

@@ -139,6 +139,14 @@ impl Definitions {
         self.bases.get(type_code).copied().filter(|base| !base.is_empty())
     }
 
+    /// Keys of all invariants.
+    pub(crate) fn constraint_keys(&self) -> impl Iterator<Item = &'static str> {
+        let slots =
+            self.nodes.iter().flat_map(|node| node.properties.values()).flat_map(|slot| slot.constraints);
+        let of_types = self.nodes.iter().flat_map(|node| &node.constraints);
+        of_types.chain(slots).map(|constraint| &*constraint.key)
+    }
+
     pub(crate) fn node(&self, path: &str) -> Option<&Node> {
         self.nodes.get(*self.node_index.get(path)?)
     }

@@ -47,6 +47,7 @@ mod outcome;
 mod pack;
 mod path;
 mod primitive;
+pub mod profile;
 mod reference;
 mod resource_type;
 mod search;
@@ -58,6 +59,7 @@ pub use definitions::{Binding, CodeSet, Definitions, Element, Property, Strength
 pub use error::Error;
 pub use outcome::{Issue, IssueCode, Severity, http_status, operation_outcome};
 pub use primitive::STRING_BYTES_MAX;
+pub use profile::Profiles;
 pub use reference::{Reference, for_each_reference};
 pub use resource_type::{RESOURCE_ID_CHARS_MAX, ResourceId, ResourceType, is_resource_id};
 pub use search::{

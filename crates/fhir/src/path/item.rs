@@ -83,6 +83,12 @@ impl<'a> Typed<'a> {
         }
     }
 
+    /// Whether its children of this name are a list.
+    pub(crate) fn repeats(&self, name: &str) -> bool {
+        let slot = self.node.and_then(|node| node.properties.get(name));
+        slot.is_some_and(|slot| slot.element.repeats())
+    }
+
     /// All of its children, in the order of the JSON.
     pub(crate) fn all_children(&self, each: &mut dyn FnMut(&'static Slot, Typed<'a>)) {
         let (Some(node), Some(object)) = (self.node, self.object()) else { return };

@@ -12,11 +12,11 @@ mod pattern;
 mod syntax;
 
 use crate::error::Error;
-pub(crate) use compare::{integer, key};
-pub(crate) use evaluate::{Scope, Stop};
-pub(crate) use html::is_narrative;
-pub(crate) use item::{Item, Typed, is_of};
-pub(crate) use syntax::Expression;
+pub(crate) use evaluate::Scope;
+use evaluate::Stop;
+use item::Item;
+pub(crate) use item::{Typed, is_of};
+use syntax::Expression;
 
 /// Steps that the constraints of one resource may take together: some ten for each, some hundred milliseconds in all.
 pub(crate) const STEPS_MAX: u32 = 1_000_000;
@@ -28,7 +28,7 @@ pub(crate) struct Constraint {
     pub(crate) key: Box<str>,
     /// What it says, in the words of the specification.
     pub(crate) human: Box<str>,
-    pub(crate) expression: Expression,
+    expression: Expression,
 }
 
 /// What became of a constraint.

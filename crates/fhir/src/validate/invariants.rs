@@ -149,7 +149,7 @@ fn fragments<'a>(parent: Typed<'a>, depth: usize, found: &mut HashSet<&'a str>) 
 }
 
 /// The contained resource of an id; the container itself for none.
-pub(super) fn contained<'a>(container: &'a Value, id: &str) -> Option<&'a Value> {
+pub(crate) fn contained<'a>(container: &'a Value, id: &str) -> Option<&'a Value> {
     if id.is_empty() {
         return Some(container);
     }

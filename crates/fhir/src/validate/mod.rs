@@ -9,6 +9,7 @@ mod rules;
 
 use std::cell::Cell;
 
+pub(crate) use invariants::contained;
 use serde_json::{Map, Value};
 
 use crate::bundle::Entries;

@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::invariants::contained;
-use super::{Scope, Walk};
+use super::{Scope, Walk, contained};
 use crate::definitions::{CodeSet, Slot, Strength, r4};
 use crate::location::Location;
 use crate::outcome::IssueCode;
