@@ -40,6 +40,7 @@ mod systems;
 mod test_file;
 mod trace;
 mod translation;
+mod validation;
 mod yaml;
 
 pub use catalog::{Answer, At, Catalog, CatalogMap, CatalogMessage, CatalogTable, Made, V2Path, Write};
@@ -54,3 +55,4 @@ pub use translation::{
     BusinessKey, Change, Context, Issue, KeyKind, Mode, PatientLink, PatientMerge, Person, PersonNumber,
     RecordMove, Rejection, ReplacedSet, ResourceSet, Translation,
 };
+pub use validation::{PACKAGES_FOLDER, Validated};

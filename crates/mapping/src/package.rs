@@ -5,9 +5,12 @@ use crate::diagnostic::{Diagnostic, Findings, Place};
 use crate::plan::Program;
 use crate::site::Site;
 use crate::test_file::{self, TestFile};
+use crate::validation;
 use crate::yaml::{self, Node};
 use crate::{Context, Rejection, TestOutcome, Translation, execute};
 use aws_lc_rs::digest;
+use fhir::Profiles;
+use fhir::profile::PackageFiles;
 use std::collections::BTreeMap;
 
 /// The files of a mapping package: relative path (`segments/PID.Patient.yaml`) to text. Reading the folder is the shell's work.
@@ -24,6 +27,7 @@ pub struct Package {
     pub(crate) sites: Vec<Program>,
     pub(crate) tests: Vec<TestFile>,
     pub(crate) answers: Vec<crate::Answer>,
+    pub(crate) profiles: Profiles,
 }
 
 impl Package {
@@ -32,10 +36,21 @@ impl Package {
     /// # Errors
     /// Every finding of the load, ordered by file and line; a package with findings is never used.
     pub fn compile(sources: &Sources) -> Result<Package, Vec<Diagnostic>> {
+        Self::compile_with(sources, &[])
+    }
+
+    /// [`Package::compile`] with FHIR packages, whose profiles the resources are checked against.
+    ///
+    /// # Errors
+    /// As [`Package::compile`], and every file of a FHIR package that is wrong.
+    pub fn compile_with(sources: &Sources, packages: &[PackageFiles]) -> Result<Package, Vec<Diagnostic>> {
         let mut findings = Findings { files: sources.0.keys().cloned().collect(), list: Vec::new() };
         let read = Read::all(sources, &mut findings);
         let about = read.about(&mut findings);
-        let base = check::compile(&read.base, Site::default(), &mut findings);
+        let validation = read.package.as_ref().and_then(|node| node.get("validation"));
+        let validation = validation.map(|node| validation::written(node, &mut findings));
+        let site = Site { validation, ..Site::default() };
+        let base = check::compile(&read.base, site, &mut findings);
         let mut sites = Vec::new();
         for (name, (own, node)) in &read.sites {
             let Some(node) = node else {
@@ -51,6 +66,12 @@ impl Package {
             }
             sites.push(check::compile(&trees, site, &mut findings));
         }
+        let profiles = validation::read(packages, &mut findings);
+        for program in std::iter::once(&base).chain(&sites) {
+            if let Some(asked) = &program.site.validation {
+                validation::prove(asked, &profiles, &mut findings);
+            }
+        }
         let tests =
             read.tests.iter().filter_map(|(file, node)| test_file::read(file, node, &mut findings)).collect();
         let answers = check::answers(read.answers.as_ref(), &mut findings);
@@ -61,7 +82,8 @@ impl Package {
             return Err(findings.list);
         }
         let (name, version) = about;
-        Ok(Package { name, version, hash: hash(sources), files: findings.files, base, sites, tests, answers })
+        let hash = hash(sources, packages);
+        Ok(Package { name, version, hash, files: findings.files, base, sites, tests, answers, profiles })
     }
 
     /// The package's name.
@@ -74,7 +96,7 @@ impl Package {
         &self.version
     }
 
-    /// Lower-case hex SHA-256 over all files (path, length, bytes).
+    /// Lower-case hex SHA-256 over all files (path, length, bytes), those of the FHIR packages included.
     pub fn hash(&self) -> &str {
         &self.hash
     }
@@ -88,7 +110,10 @@ impl Package {
         message: &hl7v2::Message<'_>,
         context: &Context<'_>,
     ) -> Result<Translation, Rejection> {
-        execute::translate(self, self.program(message, context), message, context)
+        let program = self.program(message, context);
+        let mut translation = execute::translate(self, program, message, context)?;
+        translation.site.clone_from(&program.site.name);
+        Ok(translation)
     }
 
     /// Runs the `*.test.yaml` files of the package. A map without a test is a failed outcome.
@@ -248,7 +273,7 @@ impl Read {
             );
             return Default::default();
         };
-        check::only_keys(node, &["name", "version", "fhir", "v2", "doc"], findings);
+        check::only_keys(node, &["name", "version", "fhir", "v2", "validation", "doc"], findings);
         let mut text = |key: &str| {
             let found = node.get(key).and_then(Node::scalar).map(str::to_owned);
             if found.is_none() {
@@ -272,12 +297,17 @@ fn named(node: &Node, key: &str, stem: &str, findings: &mut Findings) {
     }
 }
 
-fn hash(sources: &Sources) -> String {
+fn hash(sources: &Sources, packages: &[PackageFiles]) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
-    for (path, text) in &sources.0 {
+    let mut add = |path: &str, bytes: &[u8]| {
         context.update(path.as_bytes());
-        context.update(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
-        context.update(text.as_bytes());
+        context.update(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
+        context.update(bytes);
+    };
+    sources.0.iter().for_each(|(path, text)| add(path, text.as_bytes()));
+    for PackageFiles { origin, files } in packages {
+        let below = |file: &String| format!("{}/{origin}/{file}", validation::PACKAGES_FOLDER);
+        files.iter().for_each(|(file, bytes)| add(&below(file), bytes));
     }
     hex(context.finish().as_ref())
 }

@@ -28,6 +28,8 @@ pub(crate) struct Site {
     pub facts: BTreeMap<String, String>,
     /// Texts that mean HL7 null at this site, beside `""`.
     pub nulls: Vec<String>,
+    /// What it asks of the resources; `None`: what the package asks.
+    pub validation: Option<crate::validation::Validation>,
     /// Data types of the fields of Z segments.
     pub segments: BTreeMap<String, BTreeMap<u16, String>>,
 }

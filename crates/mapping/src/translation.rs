@@ -19,6 +19,8 @@ pub struct Translation {
     pub trace: Option<Trace>,
     /// Patient id, visit, order numbers, control id, sender, type, time. PHI.
     pub keys: Vec<BusinessKey>,
+    /// Name of the overlay it was translated by; `None`: the base package alone.
+    pub site: Option<String>,
 }
 
 impl Translation {
@@ -272,7 +274,7 @@ pub struct Issue {
     pub severity: fhir::Severity,
     /// Issue type for OperationOutcome.
     pub code: fhir::IssueCode,
-    /// v2 path, `PID-7`.
+    /// v2 path, `PID-7`; of a finding in a resource that was made its FHIR element, `Patient.name[0].family`.
     pub path: String,
     /// `segments/PID.Patient.yaml:21:12`.
     pub rule: Option<String>,

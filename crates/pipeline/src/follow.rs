@@ -218,7 +218,7 @@ impl Pipeline {
                     return self.derived_again(&heading, translation, known, identified.decisions).await;
                 }
                 let writes = self.derive(&mut translation.change, &identified).await?;
-                if let Some(reason) = first_invalid(&writes) {
+                if let Some(reason) = invalid(&package, &mut translation, &writes) {
                     return Ok(self.held(&heading, reason, &translation));
                 }
                 let cause = Cause::Applied(entry.seq);
@@ -394,13 +394,13 @@ pub(crate) fn translate_safely(package: &Package, namespace: uuid::Uuid, entry: 
     })
 }
 
-/// The first resource that is not valid R4, as a quarantine reason: type, issue code and element, no value.
-pub(crate) fn first_invalid(writes: &[Write]) -> Option<String> {
-    writes.iter().filter_map(|write| write.body.as_ref()).find_map(|body| {
-        let issues = fhir::validate(body);
-        let issue = issues.iter().find(|issue| issue.severity <= fhir::Severity::Error)?;
-        Some(format!("invalid:{:?}:{}", issue.code, issue.location))
-    })
+/// Checks what is written, as it would stand, and adds what is wrong to the issues of the message. The reason when it
+/// may not be stored: issue code and element, no value.
+pub(crate) fn invalid(package: &Package, translation: &mut Translation, writes: &[Write]) -> Option<String> {
+    let bodies = writes.iter().filter_map(|write| write.body.as_ref());
+    let mapping::Validated { issues, refused } = package.validate(translation.site.as_deref(), bodies);
+    translation.issues.extend(issues);
+    refused
 }
 
 async fn settle(commits: &mut Vec<Commit>) -> Result<(), Error> {

@@ -13,7 +13,7 @@ use store::{Cause, IdentityDecision, ReviewAnswer, WriteSet};
 use verifier::KnownIdentifiers;
 
 use crate::Error;
-use crate::follow::{Pipeline, first_invalid};
+use crate::follow::{Pipeline, invalid};
 use crate::identity::{Claims, Conflict, Identified, TWO_NUMBERS, rank};
 use crate::merge::is_same_number;
 use crate::reprocess::Again;
@@ -157,7 +157,7 @@ impl Pipeline {
             Err(conflict) => return self.conflict(heading, &translation, &conflict),
         };
         let Again { writes, identified } = again;
-        if let Some(reason) = first_invalid(&writes) {
+        if let Some(reason) = invalid(&self.package, &mut translation, &writes) {
             return Ok(self.held(heading, reason, &translation));
         }
         let cause = Cause::Applied(heading.entry.seq);

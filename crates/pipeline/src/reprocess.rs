@@ -16,7 +16,7 @@ use store::{
 
 use crate::derive::{self, Write};
 use crate::follow::{
-    JOURNAL_INCOMPLETE, Pipeline, RELEASE_REFUSED, TOO_MANY_PATIENTS, first_invalid, translate_safely,
+    JOURNAL_INCOMPLETE, Pipeline, RELEASE_REFUSED, TOO_MANY_PATIENTS, invalid, translate_safely,
 };
 use crate::identity::{self, Conflict, Identified};
 use crate::row::{self, Heading};
@@ -123,8 +123,8 @@ impl Pipeline {
         let Again { mut writes, identified } = again;
         let unsent = self.unsent(id, &writes).await?;
         writes.extend(unsent);
-        if let Some(reason) = first_invalid(&writes) {
-            return Ok(self.still_invalid(&heading, reason));
+        if let Some(reason) = invalid(&package, &mut translation, &writes) {
+            return Ok(self.still_invalid(&heading, reason, &translation));
         }
         let cause = Cause::Reprocessed(entry.seq);
         let set = self.applied(&heading, cause, &translation, known, writes, identified).await?;
@@ -135,9 +135,10 @@ impl Pipeline {
         Ok(Plan { outcome, set: Some(set) })
     }
 
-    fn still_invalid(&self, heading: &Heading<'_>, reason: String) -> Plan {
+    fn still_invalid(&self, heading: &Heading<'_>, reason: String, translation: &Translation) -> Plan {
         let now_us = (self.environment.now_us)();
-        let message = row::message_row(heading, MessageState::Quarantined, Some(reason), None, now_us);
+        let message =
+            row::message_row(heading, MessageState::Quarantined, Some(reason), Some(translation), now_us);
         let records = vec![row::quarantined_record(&self.environment, heading)];
         let set = WriteSet::of(Cause::Reprocessed(heading.entry.seq), message, records);
         Plan { outcome: STILL_QUARANTINED, set: Some(set) }

@@ -405,6 +405,7 @@ impl Translate for Node {
             coverage: Coverage { leaves: leaves.collect() },
             trace: Some(Trace { steps: steps.to_vec(), ..Trace::default() }),
             keys: Vec::new(),
+            site: None,
         })
     }
 }

@@ -18,6 +18,7 @@ const SITE_KEYS: KeyList = &[
     "codes",
     "patch",
     "patient_index",
+    "validation",
     "doc",
 ];
 /// MSH fields that can tell a sender.
@@ -170,6 +171,7 @@ fn settings(node: &Node, findings: &mut Findings) -> Site {
     if let Some(index) = node.get("patient_index") {
         site.index = super::index::written(index, findings);
     }
+    site.validation = node.get("validation").map(|node| crate::validation::written(node, findings));
     site.facts = texts(node.get("facts"));
     let nulls = node.get("facts").and_then(|facts| facts.get("nulls")).map(Node::items).unwrap_or_default();
     site.nulls = nulls.iter().filter_map(Node::scalar).map(str::to_owned).collect();

@@ -188,7 +188,7 @@ impl<'a> Executor<'a> {
 
     fn finish(self, change: Change, transient: Vec<ResourceSet>, keys: Vec<BusinessKey>) -> Translation {
         let coverage = self.ledger.finish(self.message);
-        Translation { change, transient, issues: self.issues, coverage, trace: self.trace, keys }
+        Translation { change, transient, issues: self.issues, coverage, trace: self.trace, keys, site: None }
     }
 
     /// `segments/PID.Patient.yaml:21:12`.

@@ -13,4 +13,5 @@ mod rehearsal;
 mod rig;
 mod shared;
 mod union;
+mod validity;
 mod withdrawal;

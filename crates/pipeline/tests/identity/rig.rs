@@ -70,13 +70,16 @@ fn package() -> Arc<Package> {
 }
 
 fn compiled() -> Arc<Package> {
-    compiled_with(folder("mappings"))
+    compiled_with(folder("mappings"), "")
 }
 
-fn compiled_with(mut sources: BTreeMap<String, String>) -> Arc<Package> {
+/// The package with more at the end of the EMR's overlay.
+fn compiled_with(mut sources: BTreeMap<String, String>, more: &str) -> Arc<Package> {
     sources.retain(|name, _| !name.starts_with("sites/") && !name.ends_with(".test.yaml"));
     for (name, index) in feeds::SITES {
-        sources.insert(format!("sites/{}/site.yaml", name.to_lowercase()), feeds::site(name, index));
+        let more = if name == feeds::EMR { more } else { "" };
+        let text = feeds::site(name, index) + more;
+        sources.insert(format!("sites/{}/site.yaml", name.to_lowercase()), text);
     }
     Arc::new(Package::compile(&Sources(sources)).expect("the package compiles"))
 }
@@ -182,10 +185,16 @@ impl Rig {
                 *text = text.replace(from, to);
             }
             sources.extend(more.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
-            compiled_with(sources)
+            compiled_with(sources, "")
         };
         self.pipeline = Pipeline::new(ports(&self.store), environment(), package, release());
         self.run().await;
+    }
+
+    /// Starts again with more in the EMR's overlay.
+    pub fn overlay(&mut self, more: &str) {
+        let package = compiled_with(folder("mappings"), more);
+        self.pipeline = Pipeline::new(ports(&self.store), environment(), package, release());
     }
 
     /// A node that got these messages one after another.

@@ -17,13 +17,16 @@ const EXTENSIONS: [&str; 3] = ["hl7", "er7", "txt"];
 /// Runs the command.
 pub fn run(args: &MapArgs) -> Result<(), Failure> {
     let package = content::mappings(&args.mappings)?;
-    let (mut messages, mut rejected) = (0_u64, 0_u64);
+    let (mut messages, mut rejected, mut refused) = (0_u64, 0_u64, 0_u64);
     input::each(&args.files, &EXTENSIONS, |input| {
         for bytes in hl7v2::batch::messages(&input.bytes) {
             messages += 1;
             let place = format!("{}#{messages}", input.name);
             match translate(&package, args, bytes) {
-                Ok(translation) => write(&place, &translation, args.format)?,
+                Ok(translation) => {
+                    refused += u64::from(!is_accepted(&place, &package, &translation));
+                    write(&place, &translation, args.format)?;
+                }
                 Err(words) => {
                     rejected += 1;
                     output::words(&format!("{place}: rejected: {words}"));
@@ -38,7 +41,25 @@ pub fn run(args: &MapArgs) -> Result<(), Failure> {
     if rejected > 0 {
         return Err(Failure::new(Exit::CheckFailed, format!("{rejected} of {messages} messages rejected")));
     }
+    if refused > 0 {
+        let words = format!("{refused} of {messages} messages would be quarantined for their resources");
+        return Err(Failure::new(Exit::CheckFailed, words));
+    }
     Ok(())
+}
+
+/// Says what is wrong with the resources as this message alone makes them; whether a node would store them.
+fn is_accepted(place: &str, package: &Package, translation: &Translation) -> bool {
+    let mut is_accepted = true;
+    for set in &translation.change.sets {
+        let validated = package.validate(translation.site.as_deref(), [&set.resource]);
+        is_accepted &= validated.refused.is_none();
+        for issue in validated.issues {
+            let (severity, handle) = (issue.severity, &set.handle);
+            output::words(&format!("{place}: {severity:?} {} {} ({handle})", issue.path, issue.text));
+        }
+    }
+    is_accepted
 }
 
 fn translate(package: &Package, args: &MapArgs, bytes: &[u8]) -> Result<Translation, String> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use mapping::{Package, Sources};
+use mapping::{PACKAGES_FOLDER, Package, Sources};
 use residency::{Policy, Profile};
 use verifier::Grammar;
 
@@ -22,8 +22,12 @@ pub type Profiles = HashMap<String, (Arc<Profile>, Arc<Grammar>)>;
 
 /// Compiles a mapping package; every finding is named with file, line, column, cause and fix.
 pub fn mappings(folder: &Path) -> Result<Package, Failure> {
-    let files = read(folder)?;
-    Package::compile(&Sources(files.clone()))
+    let wrong = |error: &dyn std::fmt::Display| {
+        Failure::new(Exit::Configuration, format!("{}: {error}", folder.display()))
+    };
+    let files = package::read_folder_without(folder, PACKAGES_FOLDER).map_err(|error| wrong(&error))?;
+    let packages = package::fhir_packages(&folder.join(PACKAGES_FOLDER)).map_err(|error| wrong(&error))?;
+    Package::compile_with(&Sources(files.clone()), &packages)
         .map_err(|found| failure(folder, &files, found.iter().map(Finding::from)))
 }
 

@@ -11,7 +11,7 @@ mod text;
 use std::collections::BTreeMap;
 
 use hl7v2::{LeafPath, Message, Span};
-use mapping::{Context, LeafFate, Miss, Step, Translation};
+use mapping::{Context, LeafFate, Miss, PACKAGES_FOLDER, Step, Translation};
 use uuid::Uuid;
 
 use self::choice::Choice;
@@ -40,7 +40,7 @@ fn explain(args: &ExplainArgs, of_node: Option<stored::Message>) -> Result<(), F
     let choice = Choice::read(args.field.as_deref(), args.element.as_deref())?;
     let package = content::mappings(&args.mappings)?;
     let failure = |error: std::io::Error| Failure::because(Exit::Io, &error);
-    let sources = package::read_folder(&args.mappings).map_err(failure)?;
+    let sources = package::read_folder_without(&args.mappings, PACKAGES_FOLDER).map_err(failure)?;
     let bytes = match of_node {
         Some(message) => {
             message.compare(package.hash());
