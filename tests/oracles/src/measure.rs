@@ -45,7 +45,8 @@ pub struct Counts {
     pub refused_leaves: usize,
     /// Populated leaves of the translated messages, by fate.
     pub fates: [usize; 5],
-    /// Resources that `fhir::validate` or fhirkit finds an error in.
+    /// Resources that have not the form of R4: `fhir::validate` or fhirkit finds an error other than a broken invariant,
+    /// which may be the sender's own contradiction.
     pub invalid: usize,
     /// Resources by type.
     pub resources: BTreeMap<String, usize>,
@@ -62,6 +63,8 @@ pub struct Run {
     pub unmapped: BTreeMap<String, usize>,
     /// Where leaves were ignored.
     pub ignored: BTreeMap<String, usize>,
+    /// Invariants that the resources break, by element and rule, how often. fhirkit evaluates none.
+    pub broken: BTreeMap<String, usize>,
     /// Why messages were rejected or resources invalid: file, number and reason, no values.
     pub complaints: Vec<String>,
 }
@@ -180,6 +183,9 @@ fn measure(package: &Package, message: &hl7v2::Message<'_>, place: &str, run: &m
             }
             for set in &translation.change.sets {
                 *run.counts.resources.entry(set.resource_type.as_str().to_owned()).or_default() += 1;
+                for broken in broken(&set.resource) {
+                    *run.broken.entry(broken).or_default() += 1;
+                }
                 let complaints = judge(&set.resource);
                 run.counts.invalid += usize::from(!complaints.is_empty());
                 run.complaints.extend(complaints.iter().map(|complaint| format!("{place}: {complaint}")));
@@ -219,7 +225,7 @@ fn component_of(path: &str) -> String {
 
 /// What our validator and fhirkit say against a resource: locations, never values.
 pub fn judge(resource: &serde_json::Value) -> Vec<String> {
-    let ours = fhir::validate(resource).into_iter().filter(|issue| issue.severity <= fhir::Severity::Error);
+    let ours = fhir::validate(resource).into_iter().filter(|issue| !is_invariant(issue));
     let mut complaints: Vec<String> =
         ours.map(|issue| format!("validate: {} {}", issue.location, issue.text)).collect();
     match fhirkit::from_json::<fhirkit::r4::Resource>(&resource.to_string()) {
@@ -230,4 +236,14 @@ pub fn judge(resource: &serde_json::Value) -> Vec<String> {
         }
     }
     complaints
+}
+
+/// The invariants that a resource breaks: element without repetition, and the rule with its key.
+pub fn broken(resource: &serde_json::Value) -> Vec<String> {
+    let issues = fhir::validate(resource).into_iter().filter(is_invariant);
+    issues.map(|issue| format!("{} {}", component_of(&issue.location), issue.text)).collect()
+}
+
+fn is_invariant(issue: &fhir::Issue) -> bool {
+    issue.code == fhir::IssueCode::Invariant
 }

@@ -39,6 +39,7 @@ fn fixtures_are_covered_and_valid() {
     assert!(run.counts.messages >= 9, "only {} fixtures were found", run.counts.messages);
     assert_eq!(run.counts.rejected, 0, "{}", report(&run));
     assert_eq!(run.counts.invalid, 0, "{}", report(&run));
+    assert!(run.broken.is_empty(), "{:?}", run.broken);
     assert!(run.counts.mapped_share() >= MAPPED_SHARE_MIN, "{}", report(&run));
 }
 
@@ -64,6 +65,7 @@ fn corpora_do_not_get_worse() {
         all.counts.add(&run.counts);
         all.complaints.extend(run.complaints.iter().cloned());
         add(&mut all.unmapped, &run.unmapped);
+        add(&mut all.broken, &run.broken);
         add(&mut all.ignored, &run.ignored);
         for (kind, counts) in &run.by_type {
             let sum = all.by_type.entry(kind.clone()).or_default();
@@ -110,13 +112,14 @@ fn report(run: &Run) -> String {
         })
         .collect();
     format!(
-        "{} messages, {} rejected, {} leaves, mapped {}, ignored {} (hundredths of a percent), {} invalid\nby type: {}\nunmapped: {}\nignored: {}\n{}",
+        "{} messages, {} rejected, {} leaves, mapped {}, ignored {} (hundredths of a percent), {} invalid\ninvariants broken: {}\nby type: {}\nunmapped: {}\nignored: {}\n{}",
         counts.messages,
         counts.rejected,
         counts.leaves(),
         counts.mapped_share(),
         counts.ignored_share(),
         counts.invalid,
+        ranked(&run.broken),
         by_type.join(", "),
         ranked(&run.unmapped),
         ranked(&run.ignored),

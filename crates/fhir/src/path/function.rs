@@ -26,6 +26,10 @@ impl<'a> Scope<'a, '_> {
                 .on_text(left, focus, |text| Item::Integer(i64::try_from(text.chars().count()).unwrap_or(0))),
             Function::HtmlChecks => self.on_text(left, focus, |text| Item::Truth(is_narrative(text))),
             Function::Substring => self.substring(left, arguments, focus),
+            Function::Exists | Function::Empty if arguments.is_empty() => {
+                let is_there = self.is_there(left, focus)?;
+                Ok(result(Some(is_there == (function == Function::Exists))))
+            }
             _ => {
                 let items = self.evaluate(left, focus)?;
                 match arguments {
@@ -36,12 +40,33 @@ impl<'a> Scope<'a, '_> {
         }
     }
 
+    /// Whether an expression gives anything; of a child nothing needs to be gathered.
+    fn is_there(&self, left: &'a Expression, focus: &[Item<'a>]) -> Result<bool, Stop> {
+        let Expression::Child(of, name) = left else { return Ok(!self.evaluate(left, focus)?.is_empty()) };
+        let found;
+        let items = match &**of {
+            Expression::This => focus,
+            of => {
+                found = self.evaluate(of, focus)?;
+                &found
+            }
+        };
+        self.spend(items.len())?;
+        let mut is_there = false;
+        for item in items {
+            match item {
+                Item::Element(parent) => parent.children(name, &mut |_| is_there = true),
+                Item::Target(_) => return Err(Stop::Undecided),
+                Item::Text(_) | Item::Integer(_) | Item::Truth(_) => {}
+            }
+        }
+        Ok(is_there)
+    }
+
     /// Functions without arguments.
     fn plain(&self, items: Items<'a>, function: Function) -> Evaluated<'a> {
         let count = items.len();
         Ok(match function {
-            Function::Exists => result(Some(!items.is_empty())),
-            Function::Empty => result(Some(items.is_empty())),
             Function::Not => result(truth(&items).map(|is| !is)),
             Function::HasValue => result(Some(matches!(items.as_slice(), [item] if as_text(item).is_some()))),
             Function::Count => vec![Item::Integer(i64::try_from(count).unwrap_or(i64::MAX))],
@@ -116,15 +141,10 @@ impl<'a> Scope<'a, '_> {
                 _ => Ok(Vec::new()),
             },
             Function::Trace => Ok(items),
-            Function::Combine => {
+            Function::Combine | Function::Union => {
                 let mut items = items;
                 items.extend(self.evaluate(first, focus)?);
-                Ok(items)
-            }
-            Function::Union => {
-                let mut items = items;
-                items.extend(self.evaluate(first, focus)?);
-                self.distinct(items)
+                if function == Function::Union { self.distinct(items) } else { Ok(items) }
             }
             Function::Intersect => {
                 let others: std::collections::HashSet<String> =

@@ -66,8 +66,11 @@ impl Walk {
         at: &Location<'_>,
         scope: Scope<'a>,
     ) {
-        for constraint in constraints {
-            match self.verdict(constraint, context, scope) {
+        if constraints.is_empty() {
+            return;
+        }
+        for (constraint, verdict) in self.verdicts(constraints, context, scope) {
+            match verdict {
                 Verdict::Met | Verdict::Undecided => {}
                 Verdict::Broken => {
                     let text = format!("{} ({})", constraint.human, constraint.key);
@@ -82,13 +85,18 @@ impl Walk {
         }
     }
 
-    fn verdict<'a>(&self, constraint: &'static Constraint, context: Typed<'a>, scope: Scope<'a>) -> Verdict {
-        let (Some(resource), Some(root)) =
-            (Typed::resource(scope.resource), Typed::resource(scope.container))
+    /// The constraints that are not met.
+    fn verdicts<'a>(
+        &self,
+        constraints: &[&'static Constraint],
+        context: Typed<'a>,
+        scope: Scope<'a>,
+    ) -> Vec<(&'static Constraint, Verdict)> {
+        let (Some(resource), Some(root), Some(budget)) =
+            (Typed::resource(scope.resource), Typed::resource(scope.container), &self.budget)
         else {
-            return Verdict::Undecided;
+            return Vec::new();
         };
-        let Some(budget) = &self.budget else { return Verdict::Undecided };
         let resolve = |reference: &str| match reference.strip_prefix('#') {
             Some(id) => contained(scope.container, id).and_then(Typed::resource),
             None => Typed::resource(scope.entries?.find(reference)?),
@@ -99,7 +107,8 @@ impl Walk {
         };
         let scope =
             crate::path::Scope { resource, root, context, resolve: &resolve, member_of: &member_of, budget };
-        constraint.verdict(&scope)
+        let verdicts = constraints.iter().map(|constraint| (*constraint, constraint.verdict(&scope)));
+        verdicts.filter(|(_, verdict)| *verdict != Verdict::Met).collect()
     }
 
     /// ele-1: an element has a value or children other than its id.

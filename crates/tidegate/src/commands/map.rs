@@ -42,7 +42,7 @@ pub fn run(args: &MapArgs) -> Result<(), Failure> {
         return Err(Failure::new(Exit::CheckFailed, format!("{rejected} of {messages} messages rejected")));
     }
     if refused > 0 {
-        let words = format!("{refused} of {messages} messages would be quarantined for their resources");
+        let words = format!("{refused} of {messages} messages make resources that a node would quarantine");
         return Err(Failure::new(Exit::CheckFailed, words));
     }
     Ok(())
@@ -51,7 +51,7 @@ pub fn run(args: &MapArgs) -> Result<(), Failure> {
 /// Says what is wrong with the resources as this message alone makes them; whether a node would store them.
 fn is_accepted(place: &str, package: &Package, translation: &Translation) -> bool {
     let mut is_accepted = true;
-    for set in &translation.change.sets {
+    for set in translation.made() {
         let validated = package.validate(translation.site.as_deref(), [&set.resource]);
         is_accepted &= validated.refused.is_none();
         for issue in validated.issues {
