@@ -72,7 +72,10 @@ fn bundle() -> Value {
     };
     let entries: Vec<Value> = std::iter::once(patient)
         .chain((0..5).map(observation))
-        .map(|resource| json!({"fullUrl": "urn:uuid:c757873d-ec9a-4326-a141-556f43239520", "resource": resource}))
+        .enumerate()
+        .map(|(index, resource)| {
+            json!({"fullUrl": format!("urn:uuid:c757873d-ec9a-4326-a141-{index:012}"), "resource": resource})
+        })
         .collect();
     json!({"resourceType": "Bundle", "type": "collection", "entry": entries})
 }

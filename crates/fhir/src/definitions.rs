@@ -54,8 +54,6 @@ pub(crate) struct Node {
     pub(crate) properties: Table<Slot>,
     /// A bit for each child that has to be there, by position.
     pub(crate) required: u128,
-    /// JSON names of each choice, by its name without the type.
-    pub(crate) choices: Table<Vec<&'static str>>,
     /// Invariants of the type or backbone element, those of its base types first.
     pub(crate) constraints: Vec<&'static Constraint>,
 }

@@ -224,11 +224,7 @@ impl Decoder {
                     _ => &[],
                 };
                 for type_ref in element.types {
-                    let json_name = json_name(element, type_ref.code);
-                    if element.is_choice() {
-                        node.choices.entry(element.base_name()).or_default().push(json_name);
-                    }
-                    node.properties.insert(json_name, {
+                    node.properties.insert(json_name(element, type_ref.code), {
                         let child_path = match element.content_reference {
                             Some(target) => target,
                             None if node_index.contains_key(element.path) => element.path,

@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use super::compare::{as_text, equal, integer, key, order, truth};
+use super::compare::{as_text, equal, integer, key, order, text, truth};
 use super::item::{Item, Typed, is_of};
-use super::syntax::{Expression, Operator, Variable};
+use super::syntax::{Expression, Function, Operator, Variable};
 
 /// The system of UCUM, `%ucum`.
 const UCUM: &str = "http://unitsofmeasure.org";
@@ -70,7 +70,11 @@ impl<'a> Scope<'a, '_> {
                 items.retain(|item| is(item, name));
                 Ok(items)
             }
-            Expression::Binary(operator, left, right) => self.binary(*operator, left, right, focus),
+            Expression::Binary(operator, left, right) => match operator {
+                Operator::Equal | Operator::NotEqual => Ok(result(self.truth(expression, focus)?)),
+                _ if operator.is_logic() => Ok(result(self.truth(expression, focus)?)),
+                _ => self.binary(*operator, left, right, focus),
+            },
             Expression::Call(left, function, arguments) => self.call(left, *function, arguments, focus),
             Expression::Matches(left, pattern) => {
                 let pattern = pattern.get().ok_or(Stop::Undecided)?;
@@ -116,9 +120,42 @@ impl<'a> Scope<'a, '_> {
         Ok(found)
     }
 
-    /// A truth value; `None` for empty.
+    /// A truth value; `None` for empty. What is one by its form needs no collection.
     pub(crate) fn truth(&self, expression: &'a Expression, focus: &[Item<'a>]) -> Result<Option<bool>, Stop> {
-        Ok(truth(&self.evaluate(expression, focus)?))
+        match expression {
+            Expression::Binary(operator, left, right) if operator.is_logic() => {
+                self.logic(*operator, left, right, focus)
+            }
+            Expression::Binary(operator @ (Operator::Equal | Operator::NotEqual), left, right) => {
+                let is = self.equality(left, right, focus)?;
+                Ok(is.map(|is| is == (*operator == Operator::Equal)))
+            }
+            Expression::Call(left, function @ (Function::Exists | Function::Empty), arguments)
+                if arguments.is_empty() =>
+            {
+                Ok(Some(self.is_there(left, focus)? == (*function == Function::Exists)))
+            }
+            Expression::Call(left, Function::Not, _) => Ok(self.truth(left, focus)?.map(|is| !is)),
+            Expression::Truth(is) => Ok(Some(*is)),
+            other => Ok(truth(&self.evaluate(other, focus)?)),
+        }
+    }
+
+    fn equality(
+        &self,
+        left: &'a Expression,
+        right: &'a Expression,
+        focus: &[Item<'a>],
+    ) -> Result<Option<bool>, Stop> {
+        let left = self.evaluate(left, focus)?;
+        if let (Expression::Text(wanted), [item]) = (right, left.as_slice())
+            && let Some(text) = text(item)
+        {
+            return Ok(Some(text == &**wanted));
+        }
+        let right = self.evaluate(right, focus)?;
+        self.spend(left.len() + right.len())?;
+        Ok(equality(&left, &right))
     }
 
     pub(crate) fn integer(
@@ -159,22 +196,14 @@ impl<'a> Scope<'a, '_> {
         right: &'a Expression,
         focus: &[Item<'a>],
     ) -> Evaluated<'a> {
-        match operator {
-            Operator::Implies | Operator::Or | Operator::Xor | Operator::And => {
-                return self.logic(operator, left, right, focus);
-            }
-            Operator::Union => {
-                let mut items = self.evaluate(left, focus)?;
-                items.extend(self.evaluate(right, focus)?);
-                return self.distinct(items);
-            }
-            _ => {}
+        if operator == Operator::Union {
+            let mut items = self.evaluate(left, focus)?;
+            items.extend(self.evaluate(right, focus)?);
+            return self.distinct(items);
         }
         let (left, right) = (self.evaluate(left, focus)?, self.evaluate(right, focus)?);
         self.spend(left.len() + right.len())?;
         match operator {
-            Operator::Equal => Ok(result(equality(&left, &right))),
-            Operator::NotEqual => Ok(result(equality(&left, &right).map(|is| !is))),
             Operator::In => membership(&left, &right),
             Operator::Contains => membership(&right, &left),
             Operator::Join => {
@@ -198,7 +227,7 @@ impl<'a> Scope<'a, '_> {
         left: &'a Expression,
         right: &'a Expression,
         focus: &[Item<'a>],
-    ) -> Evaluated<'a> {
+    ) -> Result<Option<bool>, Stop> {
         let left = self.decided(left, focus)?;
         let ends = match operator {
             Operator::Implies if left == Some(false) => Some(true),
@@ -207,10 +236,10 @@ impl<'a> Scope<'a, '_> {
             _ => None,
         };
         if ends.is_some() {
-            return Ok(result(ends));
+            return Ok(ends);
         }
         let right = self.decided(right, focus)?;
-        Ok(result(match (operator, left, right) {
+        Ok(match (operator, left, right) {
             (Operator::Implies, Some(true), right) => right,
             (Operator::Implies, _, Some(true)) => Some(true),
             (Operator::And, _, Some(false)) => Some(false),
@@ -219,7 +248,7 @@ impl<'a> Scope<'a, '_> {
             (Operator::Or, Some(false), Some(false)) => Some(false),
             (Operator::Xor, Some(left), Some(right)) => Some(left != right),
             _ => None,
-        }))
+        })
     }
 
     /// What cannot be decided is not known, which logic can go on with.
@@ -314,9 +343,7 @@ fn arithmetic<'a>(operator: Operator, left: &[Item<'a>], right: &[Item<'a>]) -> 
         ([left], [right]) => (left, right),
         _ => return Err(Stop::Undecided),
     };
-    if let (Operator::Plus, Some(left), Some(right)) =
-        (operator, super::compare::text(left), super::compare::text(right))
-    {
+    if let (Operator::Plus, Some(left), Some(right)) = (operator, text(left), text(right)) {
         return Ok(vec![Item::Text([left, right].concat().into())]);
     }
     let (Some(left), Some(right)) = (integer(left), integer(right)) else { return Err(Stop::Undecided) };

@@ -27,8 +27,7 @@ impl<'a> Scope<'a, '_> {
             Function::HtmlChecks => self.on_text(left, focus, |text| Item::Truth(is_narrative(text))),
             Function::Substring => self.substring(left, arguments, focus),
             Function::Exists | Function::Empty if arguments.is_empty() => {
-                let is_there = self.is_there(left, focus)?;
-                Ok(result(Some(is_there == (function == Function::Exists))))
+                Ok(result(Some(self.is_there(left, focus)? == (function == Function::Exists))))
             }
             _ => {
                 let items = self.evaluate(left, focus)?;
@@ -41,7 +40,7 @@ impl<'a> Scope<'a, '_> {
     }
 
     /// Whether an expression gives anything; of a child nothing needs to be gathered.
-    fn is_there(&self, left: &'a Expression, focus: &[Item<'a>]) -> Result<bool, Stop> {
+    pub(super) fn is_there(&self, left: &'a Expression, focus: &[Item<'a>]) -> Result<bool, Stop> {
         let Expression::Child(of, name) = left else { return Ok(!self.evaluate(left, focus)?.is_empty()) };
         let found;
         let items = match &**of {

@@ -76,8 +76,15 @@ impl<'a> Typed<'a> {
         if let Some(slot) = node.properties.get(name) {
             return property(object, name, slot, each);
         }
-        for json_name in node.choices.get(name).into_iter().flatten() {
-            if let Some(slot) = node.properties.get(*json_name) {
+        // A choice: its JSON name carries the type.
+        for key in object.keys() {
+            let json_name = key.strip_prefix('_').unwrap_or(key);
+            if !json_name.starts_with(name) || (json_name.len() < key.len() && object.contains_key(json_name))
+            {
+                continue;
+            }
+            if let Some(slot) = node.properties.get(json_name).filter(|slot| slot.element.base_name() == name)
+            {
                 property(object, json_name, slot, each);
             }
         }

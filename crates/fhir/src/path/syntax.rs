@@ -84,6 +84,13 @@ pub(crate) enum Operator {
     Remainder,
 }
 
+impl Operator {
+    /// Whether it joins truth values.
+    pub(crate) fn is_logic(self) -> bool {
+        matches!(self, Self::Implies | Self::Or | Self::Xor | Self::And)
+    }
+}
+
 /// Declares the functions with their name and number of arguments (least, most).
 macro_rules! functions {
     ($($name:ident $text:literal $least:literal $most:literal,)*) => {

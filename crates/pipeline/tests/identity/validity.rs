@@ -63,8 +63,10 @@ async fn a_site_may_have_it_quarantined_and_processed_again() {
 #[tokio::test]
 async fn the_merged_resource_is_what_is_checked() {
     let mut rig = Rig::new().await;
-    let first = rig.send(&visit("V-1", EVENING, "")).await;
-    assert_eq!(issues(&rig.row(first).await.issues), []);
-    let second = rig.send(&visit("V-2", "", MORNING)).await;
-    assert_eq!(issues(&rig.row(second).await.issues).len(), 1);
+    rig.send(&visit("V-1", EVENING, MORNING)).await;
+    let silent = visit("V-2", "", "").replace("PV1|1|I|", "PV1|1|O|");
+    assert!(silent.contains("PV1|1|O|"));
+    let second = rig.send(&silent).await;
+    assert_eq!(rig.all("Encounter").await[0]["class"]["code"], "AMB", "the second message was applied");
+    assert_eq!(issues(&rig.row(second).await.issues).len(), 1, "the period of the first still stands");
 }
