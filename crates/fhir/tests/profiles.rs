@@ -291,7 +291,8 @@ fn what_keeps_every_rule_has_no_issue() {
 #[test]
 fn each_rule_of_the_patient_is_checked() {
     use IssueCode::{CodeInvalid, Invariant, Required, Structure, Value as BadValue};
-    let cases: Vec<(&str, Option<Value>, Vec<(IssueCode, &str)>)> = vec![
+    type Case = (&'static str, Option<Value>, Vec<(IssueCode, &'static str)>);
+    let cases: Vec<Case> = vec![
         ("/extension/0", None, vec![(Required, "Patient.extension")]),
         ("/extension/0/valueString", None, vec![(Required, "Patient.extension[0].value")]),
         ("/identifier/0", None, vec![(Required, "Patient.identifier")]),

@@ -12,10 +12,7 @@ use crate::primitive::Primitive;
 /// `=`.
 pub(crate) fn equal(left: &Item<'_>, right: &Item<'_>) -> Option<bool> {
     if let (Some(left), Some(right)) = (date(left), date(right)) {
-        return match order_of_dates(left, right) {
-            Some(order) => Some(order == Ordering::Equal),
-            None => None,
-        };
+        return order_of_dates(left, right).map(|order| order == Ordering::Equal);
     }
     match (text(left), text(right)) {
         (Some(left), Some(right)) => Some(left == right),

@@ -11,6 +11,9 @@ use super::syntax::{Expression, Function, Operator, Variable};
 /// The system of UCUM, `%ucum`.
 const UCUM: &str = "http://unitsofmeasure.org";
 
+/// Value set, system and code to whether the set holds it.
+pub(crate) type MemberOf<'s> = dyn Fn(&str, Option<&str>, &str) -> Option<bool> + 's;
+
 /// What an expression can refer to beside its focus.
 pub(crate) struct Scope<'a, 's> {
     /// Nearest resource.
@@ -22,7 +25,7 @@ pub(crate) struct Scope<'a, 's> {
     /// The resource that a reference names, where it is at hand.
     pub(crate) resolve: &'s dyn Fn(&str) -> Option<Typed<'a>>,
     /// Whether a value set holds a code of a system; `None` when that is not known.
-    pub(crate) member_of: &'s dyn Fn(&str, Option<&str>, &str) -> Option<bool>,
+    pub(crate) member_of: &'s MemberOf<'s>,
     /// Steps that are left.
     pub(crate) budget: &'s Cell<u32>,
 }

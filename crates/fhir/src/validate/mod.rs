@@ -266,7 +266,8 @@ impl Walk {
                 Some(Value::Null) if slot.element.repeats() && sidecar.is_some() => {}
                 Some(Value::Null) => self.error(IssueCode::Structure, &at, "null is not allowed"),
                 Some(value) => {
-                    if self.primitive(value, slot, primitive, &at) {
+                    let has_form = self.primitive(value, slot, primitive, &at);
+                    if has_form {
                         self.element_invariants(value, slot, &at, scope);
                     }
                 }
