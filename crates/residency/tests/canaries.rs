@@ -157,7 +157,7 @@ fn no_canary_of_any_type_comes_out() {
             survival.count(name, &resource, &output, &rows);
         }
     }
-    assert_eq!(types, 29);
+    assert_eq!(types, 34);
     survival.assert_kept();
 }
 

@@ -11,6 +11,8 @@ use verifier::{Finding, Grammar, IdentifierKind, KnownIdentifiers, verify, verif
 
 /// One row in so many is mutated.
 const SAMPLE: usize = 17;
+/// Types of which every row is mutated.
+const WHOLE: [&str; 5] = ["ImmunizationRecommendation", "Goal", "CarePlan", "NutritionOrder", "HealthcareService"];
 
 fn findings(resource: &Value, grammar: &Grammar, known: &KnownIdentifiers) -> Vec<Finding> {
     verify(&fhir::canonical_json(resource), grammar, known).err().unwrap_or_default()
@@ -35,7 +37,10 @@ fn a_drop_that_becomes_another_operation_is_caught() {
     let rows: Vec<&str> = files["fhir.tsv"].lines().collect();
     let mut caught = (0, 0);
     let dropped = rows.iter().enumerate().filter(|(_, row)| row.ends_with("\tdrop"));
-    for (at, row) in dropped.step_by(SAMPLE) {
+    let tried = dropped.enumerate().filter(|(number, (_, row))| {
+        number % SAMPLE == 0 || WHOLE.iter().any(|name| row.split('\t').next() == Some(*name))
+    });
+    for (_, (at, row)) in tried {
         let cells: Vec<&str> = row.split('\t').collect();
         let wider = match cells[2] {
             "boolean" | "integer" | "decimal" | "positiveInt" | "unsignedInt" => "keep",

@@ -300,3 +300,54 @@ fn labels_come_from_codes() {
     assert_eq!(labels("http://hl7.org/fhir/sid/icd-10-cm", "F20.0"), ["N"]);
     assert_eq!(labels("urn:oid:1.2.3", "F11.20"), ["N"]);
 }
+
+/// What vaccinations, documents and a sender's own marks show, and their neighbours that show nothing.
+#[test]
+fn labels_come_from_vaccines_documents_and_marks() {
+    let policy = residency::Policy::compile(&support::files("residency"), &[support::PROFILE]).unwrap();
+    const THO: &str = "http://terminology.hl7.org/CodeSystem";
+    let cases = [
+        ("Immunization", "/vaccineCode", "http://hl7.org/fhir/sid/cvx".to_owned(), "61", "HIV"),
+        ("Immunization", "/vaccineCode", "http://hl7.org/fhir/sid/cvx".to_owned(), "08", "N"),
+        (
+            "MedicationAdministration",
+            "/medicationCodeableConcept",
+            "http://www.nlm.nih.gov/research/umls/rxnorm".to_owned(),
+            "1433873",
+            "HIV",
+        ),
+        (
+            "MedicationAdministration",
+            "/medicationCodeableConcept",
+            "http://www.nlm.nih.gov/research/umls/rxnorm".to_owned(),
+            "197361",
+            "N",
+        ),
+        ("DocumentReference", "/type", format!("{THO}/v2-0270"), "PC", "PSY"),
+        ("DocumentReference", "/type", format!("{THO}/v2-0270"), "PH", "PSY"),
+        ("DocumentReference", "/type", format!("{THO}/v2-0270"), "DS", "N"),
+        ("DocumentReference", "/type", "http://loinc.org".to_owned(), "28627-8", "PSY"),
+        ("DocumentReference", "/type", "http://loinc.org".to_owned(), "18842-5", "N"),
+        ("DocumentReference", "/securityLabel", format!("{THO}/v3-Confidentiality"), "R", "R"),
+        ("Condition", "/meta/security", format!("{THO}/v3-ActCode"), "PSY", "PSY"),
+        ("Condition", "/meta/security", format!("{THO}/v3-ActCode"), "SDV", "R"),
+        ("Condition", "/meta/security", format!("{THO}/v3-ActCode"), "ETH", "SUD"),
+        ("Encounter", "/class", format!("{THO}/v3-ActCode"), "IMP", "N"),
+        ("Immunization", "/meta/security", format!("{THO}/v2-0177"), "AID", "HIV"),
+        ("Immunization", "/meta/security", format!("{THO}/v2-0177"), "UWM", "R"),
+        ("Immunization", "/meta/security", format!("{THO}/v2-0177"), "V", "V"),
+        ("Immunization", "/meta/security", format!("{THO}/v2-0177"), "U", "N"),
+    ];
+    for (name, place, system, code, label) in cases {
+        let mut resource = json!({"resourceType": name});
+        let mut at = &mut resource;
+        for part in place.split('/').skip(1) {
+            at = &mut at[part];
+        }
+        *at = json!([{"coding": [{"system": system, "code": code}]}]);
+        let labels = residency::label(&policy, &resource);
+        assert_eq!(labels.0, [label], "{name} {system} {code}");
+        let decision = policy.decide("cloud", fhir::ResourceType::parse(name).unwrap(), &labels);
+        assert_eq!(matches!(decision, residency::Decision::Permit { .. }), label == "N", "{name} {code}");
+    }
+}

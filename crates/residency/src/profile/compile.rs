@@ -151,6 +151,8 @@ fn read_extensions(
             (Operation::Code(_), "Coding" | "CodeableConcept")
                 | (Operation::Vocab(_), "code" | "string")
                 | (Operation::Keep, "boolean" | "integer" | "positiveInt" | "unsignedInt")
+                // What is dropped either way; the row says that somebody decided it.
+                | (Operation::Drop, _)
         );
         if !fits {
             let message =
