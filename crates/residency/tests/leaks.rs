@@ -12,7 +12,8 @@ use verifier::{Finding, Grammar, IdentifierKind, KnownIdentifiers, verify, verif
 /// One row in so many is mutated.
 const SAMPLE: usize = 17;
 /// Types of which every row is mutated.
-const WHOLE: [&str; 5] = ["ImmunizationRecommendation", "Goal", "CarePlan", "NutritionOrder", "HealthcareService"];
+const WHOLE: [&str; 5] =
+    ["ImmunizationRecommendation", "Goal", "CarePlan", "NutritionOrder", "HealthcareService"];
 
 fn findings(resource: &Value, grammar: &Grammar, known: &KnownIdentifiers) -> Vec<Finding> {
     verify(&fhir::canonical_json(resource), grammar, known).err().unwrap_or_default()
