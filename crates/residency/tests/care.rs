@@ -245,3 +245,23 @@ fn a_document_keeps_its_kind_and_no_content() {
     });
     assert_eq!(output, expected);
 }
+
+/// What R4 asks for is masked where it may not leave, so that what is left is valid: a dose in a unit of the ward, a range in words.
+#[test]
+fn a_dose_and_a_range_in_other_words_are_masked() {
+    let output = released(json!({
+        "resourceType": "MedicationAdministration", "status": "completed", "subject": patient(),
+        "medicationCodeableConcept": coded("http://www.nlm.nih.gov/research/umls/rxnorm", "197361"),
+        "effectiveDateTime": "2019-05-03T09:00:00Z",
+        "dosage": {"text": "for Bostrovan", "route": coded(SNOMED, "26643006"), "dose": {"value": 1, "unit": "Bostrovan's spoon"}},
+    }));
+    assert_eq!(output["dosage"], json!({"route": bare(SNOMED, "26643006"), "dose": masked()}));
+    let output = released(json!({
+        "resourceType": "Observation", "status": "final", "subject": patient(), "code": coded(LOINC, "29463-7"),
+        "referenceRange": [{"appliesTo": [coded(SNOMED, "248153007")], "text": "what Bostrovan weighed in May"}],
+    }));
+    assert_eq!(
+        output["referenceRange"],
+        json!([{"appliesTo": [bare(SNOMED, "248153007")], "_text": masked()}])
+    );
+}

@@ -251,7 +251,8 @@ impl Walk<'_> {
         }
     }
 
-    /// A quantity whose unit is UCUM or absent; another unit takes the value with it, for a number without its unit misleads.
+    /// A quantity whose unit is UCUM or absent. Another unit takes the value with it, for a number without its unit misleads; the
+    /// mask says that there was one, as R4 asks of a dose (mad-1) or of both sides of a ratio (rat-1).
     fn quantity(
         &mut self,
         node: usize,
@@ -259,7 +260,7 @@ impl Walk<'_> {
         frame: &Frame<'_>,
     ) -> Result<Outcome, Refusal> {
         let unit = match value::unit(self.profile, map) {
-            value::Unit::Refused => return Ok(Outcome::Drop),
+            value::Unit::Refused => return Ok(Outcome::Mask),
             value::Unit::Coded | value::Unit::None => None,
             value::Unit::Text(unit) => Some(unit),
         };
