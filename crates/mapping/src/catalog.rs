@@ -5,7 +5,7 @@ mod walk;
 use crate::Package;
 use crate::diagnostic::Place;
 use crate::plan::{Ignore, Make, Map, MessagePlan, Program, Target};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A compiled base package, flattened.
 #[derive(Debug, Default, Clone)]
@@ -93,6 +93,12 @@ pub struct CatalogTable {
     pub to: String,
     /// Every code stands for itself.
     pub is_same: bool,
+    /// System of the original codes.
+    pub from: Option<String>,
+    /// Codes that stay beside their target.
+    pub kept: BTreeSet<String>,
+    /// Whether a code without a row stays.
+    pub keeps_others: bool,
     /// Code to system and code; `None` is deliberately nothing.
     pub rows: BTreeMap<String, Option<(String, String)>>,
     /// Where it stands.
@@ -206,11 +212,15 @@ impl Package {
             let system = row.system.as_deref().unwrap_or(&table.to);
             (from.clone(), row.code.as_ref().map(|code| (system.to_owned(), code.clone())))
         });
+        let kept = table.rows.iter().filter(|(_, row)| row.keep || row.lossy);
         CatalogTable {
             name: table.name.clone(),
             ig: table.ig.clone(),
             deviates: table.deviates.clone(),
             to: table.to.clone(),
+            from: table.from.clone(),
+            kept: kept.map(|(code, _)| code.clone()).collect(),
+            keeps_others: table.unmapped.as_ref().is_some_and(|unmapped| unmapped.keep),
             is_same: table.same,
             rows: rows.collect(),
             at: self.at(table.place),

@@ -99,6 +99,11 @@ impl Walk<'_> {
             expression_paths(unit, &around.item, &mut write.from);
         }
         literals(&take.from, &mut write.literals);
+        if take.convert == Convert::Boolean {
+            // The plan holds constants as table 0136 writes them.
+            let told = |text: &String| if text == "Y" { "true" } else { "false" }.to_owned();
+            write.literals = write.literals.iter().map(told).collect();
+        }
         write.table =
             take.table.and_then(|index| self.program.tables.get(index)).map(|table| table.name.clone());
         (write.by, write.is_reference) = self.conversion(&take.convert);

@@ -38,6 +38,14 @@ pub const PROVENANCE: &[(&str, &[u16], &str)] = &[
     ("SFT", &[3], "agent.who.display"),
 ];
 
+/// Constants of each Provenance: the segment they come with, the element, the text. Proven by the same test.
+pub const PROVENANCE_CONSTANTS: &[(&str, &str, &str)] = &[
+    ("MSH", "agent.type.coding.code", "author"),
+    ("MSH", "agent.type.coding.code", "assembler"),
+    ("MSH", "agent.type.coding.system", "http://terminology.hl7.org/CodeSystem/provenance-participant-type"),
+    ("MSH", "entity.role", "source"),
+];
+
 /// A path of [`PROVENANCE`].
 pub fn path(segment: &str, numbers: &[u16]) -> V2Path {
     V2Path { root: segment.to_owned(), numbers: numbers.to_vec() }

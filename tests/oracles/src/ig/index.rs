@@ -16,9 +16,21 @@ pub struct Index {
     /// By v2 data type and FHIR type: what is made of the parts of the one in the other.
     pub types: BTreeMap<(String, String), Vec<Write>>,
     /// Every `ignore`, from maps and messages.
-    pub ignored: BTreeMap<V2Path, (String, At)>,
+    pub ignored: Vec<Ignored>,
     /// Segments read for a resource type: (message, type) to segments with their groups, `PROCEDURE.PR1` or `PR1`.
     pub messages: BTreeMap<(String, String), BTreeSet<String>>,
+}
+
+/// One path that is left out.
+pub struct Ignored {
+    /// The path.
+    pub path: V2Path,
+    /// Why.
+    pub reason: String,
+    /// What the map that says so makes; none: a message file says it.
+    pub kind: Option<String>,
+    /// Where it stands.
+    pub at: At,
 }
 
 impl Index {
@@ -27,7 +39,7 @@ impl Index {
         let mut index = Index {
             resources: BTreeMap::new(),
             types: BTreeMap::new(),
-            ignored: BTreeMap::new(),
+            ignored: Vec::new(),
             messages: BTreeMap::new(),
             catalog,
         };
@@ -65,24 +77,19 @@ impl Index {
                     let mut found = Vec::new();
                     self.expand(write, map, DEEPEST, &mut found);
                     for write in &mut found {
-                        write.given.push(builtin::path("MSH", &[9, 2]));
+                        write.from.push(builtin::path("MSH", &[9, 2]));
                     }
                     resources.entry(map.target.clone()).or_default().extend(found);
                 }
             }
         }
-        let built = builtin::PROVENANCE.iter().map(|(segment, numbers, element)| Write {
-            element: (*element).to_owned(),
-            from: vec![builtin::path(segment, numbers)],
-            given: Vec::new(),
-            literals: Vec::new(),
-            by: None,
-            table: None,
-            handle: None,
-            is_reference: false,
-            deviates: None,
-            at: At { file: "(built in)".into(), line: 0 },
+        let values = builtin::PROVENANCE.iter().map(|(segment, numbers, element)| {
+            built_in(element, vec![builtin::path(segment, numbers)], Vec::new(), None)
         });
+        let constants = builtin::PROVENANCE_CONSTANTS.iter().map(|(segment, element, text)| {
+            built_in(element, Vec::new(), vec![builtin::path(segment, &[])], Some((*text).to_owned()))
+        });
+        let built: Vec<Write> = values.chain(constants).collect();
         resources.entry("Provenance".into()).or_default().extend(built);
         self.resources = resources;
     }
@@ -207,21 +214,45 @@ impl Index {
                 add(kind, &write);
             }
         }
+        // SN is read by its shape alone, in a field that can be of any type.
+        for kind in ["Quantity", "Range", "Ratio"] {
+            let name = format!("SN.{kind}");
+            let user =
+                self.resources.values().flatten().find(|write| write.by.as_deref() == Some(name.as_str()));
+            let parts = builtin::conversion(&name, "SN").iter().filter_map(|(numbers, element)| {
+                let from = vec![V2Path { root: "SN".into(), numbers: numbers.to_vec() }];
+                Some(Write {
+                    element: (*element).to_owned(),
+                    from,
+                    given: Vec::new(),
+                    by: None,
+                    ..user?.clone()
+                })
+            });
+            types.entry(("SN".into(), kind.to_owned())).or_default().extend(parts);
+        }
         self.types = types;
     }
 
     fn collect_ignored(&mut self) {
-        let nowhere = || At { file: String::new(), line: 0 };
-        let maps =
-            self.catalog.maps.iter().flat_map(|map| map.ignored.iter().map(|entry| (entry, map.at.clone())));
-        let messages = self.catalog.messages.iter().flat_map(|message| {
-            message
-                .ignored
-                .iter()
-                .map(|entry| (entry, At { file: format!("messages/{}.yaml", message.name), ..nowhere() }))
+        let maps = self.catalog.maps.iter().flat_map(|map| {
+            map.ignored.iter().map(|(path, reason)| Ignored {
+                path: path.clone(),
+                reason: reason.clone(),
+                kind: Some(map.target.clone()),
+                at: map.at.clone(),
+            })
         });
-        self.ignored =
-            maps.chain(messages).map(|((path, reason), at)| (path.clone(), (reason.clone(), at))).collect();
+        let messages = self.catalog.messages.iter().flat_map(|message| {
+            let at = At { file: format!("messages/{}.yaml", message.name), line: 0 };
+            message.ignored.iter().map(move |(path, reason)| Ignored {
+                path: path.clone(),
+                reason: reason.clone(),
+                kind: None,
+                at: at.clone(),
+            })
+        });
+        self.ignored = maps.chain(messages).collect();
     }
 
     fn collect_messages(&mut self) {
@@ -251,8 +282,26 @@ impl Index {
             }
             let built = builtin::PROVENANCE.iter().map(|(segment, ..)| (*segment).to_owned());
             found.entry((message.name.clone(), "Provenance".into())).or_default().extend(built);
+            // Each message is written as one Bundle.
+            found.entry((message.name.clone(), "Bundle".into())).or_default().insert("MSH".into());
         }
         self.messages = found;
+    }
+}
+
+/// A write that no rule makes.
+fn built_in(element: &str, from: Vec<V2Path>, given: Vec<V2Path>, literal: Option<String>) -> Write {
+    Write {
+        element: element.to_owned(),
+        from,
+        given,
+        literals: literal.into_iter().collect(),
+        by: None,
+        table: None,
+        handle: None,
+        is_reference: false,
+        deviates: None,
+        at: At { file: "(built in)".into(), line: 0 },
     }
 }
 
@@ -330,6 +379,11 @@ fn fhir_views(kind: &str, element: &str) -> Vec<(String, String)> {
         rest = after.strip_prefix('.').unwrap_or(after);
         if !rest.starts_with('(') {
             found.push((property.type_code.to_owned(), rest.to_owned()));
+        }
+        // A logical reference is the identifier of what it refers to.
+        if property.type_code == "Reference" && rest.starts_with("identifier") {
+            let targets = property.element.types.iter().flat_map(|kind| kind.targets);
+            found.extend(targets.map(|target| ((*target).to_owned(), rest.to_owned())));
         }
     }
     found

@@ -71,10 +71,15 @@ impl<'i> Judge<'i> {
         };
         let path = v2_path(&row.id);
         let index = self.index;
+        // A row that leaves all to a type map speaks of what that makes.
+        let (_, through) = parts(&row.through);
+        let (through, _) = about(through);
+        let kind = if row.target == "$this" && fhir::r4().is_resource(through) { through } else { kind };
         let writes = index.resources.get(kind).map_or(&[][..], Vec::as_slice);
         let literal = target::literal(row);
         self.decide(
             row,
+            kind,
             &element,
             || matching(index, writes, &path, &element, literal.as_deref()),
             writes,
@@ -108,13 +113,14 @@ impl<'i> Judge<'i> {
             );
         }
         let path = V2Path { root: source.to_owned(), numbers };
-        self.decide(row, &element, || hit, &all, &path)
+        self.decide(row, kind, &element, || hit, &all, &path)
     }
 
     /// Hit, reason on a rule beside it, `ig.yaml`, `ignore`, whole table; in this order.
     fn decide(
         &mut self,
         row: &Row,
+        kind: &str,
         element: &str,
         hit: impl FnOnce() -> Option<&'i Write>,
         beside: &[Write],
@@ -136,13 +142,16 @@ impl<'i> Judge<'i> {
         if let Some((reason, at)) = spoken {
             return Verdict::Deviates(reason, at);
         }
-        let ignored = self.index.ignored.iter().find(|(ignored, _)| {
-            ignored.root == path.root
-                && path.numbers.starts_with(&ignored.numbers)
-                && !ignored.numbers.is_empty()
+        // The reason speaks for this row when it stands in a map that makes the same, or for all maps in a message file.
+        let ignored = self.index.ignored.iter().find(|ignored| {
+            let fits = ignored
+                .kind
+                .as_deref()
+                .map_or(path.root == "MSH" || ignored.path.numbers.is_empty(), |own| own == kind);
+            fits && ignored.path.root == path.root && path.numbers.starts_with(&ignored.path.numbers)
         });
-        if let Some((_, (reason, at))) = ignored {
-            return Verdict::Deviates(reason.clone(), place(at));
+        if let Some(ignored) = ignored {
+            return Verdict::Deviates(ignored.reason.clone(), place(&ignored.at));
         }
         if let Some(found) = self.answer(row, element, false) {
             return found;
@@ -163,14 +172,17 @@ impl<'i> Judge<'i> {
     fn answer(&mut self, row: &Row, element: &str, exact: bool) -> Option<Verdict> {
         let table = row.table.as_str();
         let found = self.index.catalog.answers.iter().enumerate().find(|(_, answer)| {
-            if answer.kind != row.kind.name() || answer.table != table {
+            if answer.kind != row.kind.name() || (answer.table != table && answer.table != "*") {
                 return false;
             }
             if answer.row.is_empty() {
                 return !exact;
             }
             let (ids, wanted) = answer.row.split_once(' ').unwrap_or((answer.row.as_str(), ""));
-            exact && ids.split('/').any(|id| id == row.id) && element.starts_with(wanted)
+            let own = |id: &str| {
+                id == row.id || row.kind == Kind::Messages && row.id.rsplit('.').next() == Some(id)
+            };
+            exact && ids.split('/').any(own) && element.starts_with(wanted)
         })?;
         self.used.insert(found.0);
         Some(Verdict::Deviates(found.1.reason.clone(), place(&found.1.at)))
@@ -186,7 +198,13 @@ impl<'i> Judge<'i> {
             return Verdict::Invalid(format!("{kind} is no resource type"));
         }
         let (structure, from) = row.id.split_once('.').unwrap_or((row.id.as_str(), ""));
-        let structure = if structure.is_empty() { row.table.as_str() } else { structure };
+        // `ADT_A01:follow:PID.ROL`: the roles that follow PID. A structure without a file of its own is read by the file of its event.
+        let structure = structure.split(':').next().filter(|name| !name.is_empty()).unwrap_or(&row.table);
+        let event = structure.replace('_', "^");
+        let messages = &self.index.catalog.messages;
+        let of_event = messages.iter().find(|message| message.triggers.contains(&event));
+        let file = messages.iter().find(|message| message.name == structure).or(of_event);
+        let structure = file.map_or(structure, |message| message.name.as_str());
         let segment = from.rsplit('.').next().unwrap_or_default();
         let made = self.index.messages.get(&(structure.to_owned(), kind.to_owned()));
         let does = made.is_some_and(|made| made.iter().any(|read| read.rsplit('.').next() == Some(segment)));
@@ -208,6 +226,21 @@ impl<'i> Judge<'i> {
         })
     }
 
+    /// A table of events is answered by the message files: what the event writes, whatever the maps said.
+    fn event(&self, row: &Row) -> Option<String> {
+        let (_, kind) = parts(&row.table);
+        let element =
+            kind.strip_prefix("Encounter").filter(|_| row.table.starts_with("Event["))?.to_lowercase();
+        let all = self.index.catalog.messages.iter().flat_map(|message| &message.overrides);
+        let mut fitting = all.filter(|(handle, event, write)| {
+            handle == "visit"
+                && *event == row.id
+                && write.element == element
+                && write.literals.contains(&row.target)
+        });
+        fitting.next().map(|(_, _, write)| place(&write.at))
+    }
+
     fn code(&mut self, row: &Row) -> Verdict {
         if row.target.is_empty() {
             return Verdict::NoTarget;
@@ -218,6 +251,12 @@ impl<'i> Judge<'i> {
         if row.detail.is_empty() {
             return Verdict::Invalid("no code system".into());
         }
+        if !row.id.is_ascii() || row.id.starts_with('"') {
+            return Verdict::Invalid("not a code".into());
+        }
+        if let Some(at) = self.event(row) {
+            return Verdict::Implemented(at);
+        }
         let tables: Vec<_> =
             self.index.catalog.tables.iter().filter(|table| table.ig.contains(&row.table)).collect();
         let wanted = (row.detail.clone(), row.target.clone());
@@ -226,7 +265,10 @@ impl<'i> Judge<'i> {
                 Some(found) => found.clone(),
                 None => table.is_same.then(|| (table.to.clone(), row.id.clone())),
             };
-            if ours.as_ref() == Some(&wanted) {
+            let kept =
+                table.kept.contains(&row.id) || (table.keeps_others && !table.rows.contains_key(&row.id));
+            let original = table.from.clone().filter(|_| kept).map(|system| (system, row.id.clone()));
+            if ours.as_ref() == Some(&wanted) || original.as_ref() == Some(&wanted) {
                 return Verdict::Implemented(place(&table.at));
             }
         }
@@ -262,16 +304,21 @@ fn matching<'w>(
     literal: Option<&str>,
 ) -> Option<&'w Write> {
     let (stem, any_type) = element.strip_suffix("[x]").map_or((element, false), |stem| (stem, true));
+    // A resource of which only the number is known is a logical reference in R4.
+    let logical = stem.split_once('(').filter(|_| stem.contains(").identifier")).map(|(before, _)| {
+        let (_, after) = stem.rsplit_once(')').unwrap_or((stem, ""));
+        format!("{before}{after}")
+    });
+    let is = |write: &Write, wanted: &str| {
+        let rest = write.element.strip_prefix(wanted);
+        rest.is_some_and(|rest| {
+            any_type || wanted.is_empty() || rest.is_empty() || rest.starts_with(['.', '('])
+        })
+    };
     writes.iter().find(|write| {
-        let rest = write.element.strip_prefix(stem);
-        let same = rest.is_some_and(|rest| {
-            any_type || stem.is_empty() || rest.is_empty() || rest.starts_with(['.', '('])
-        });
+        let same = is(write, stem) || logical.as_deref().is_some_and(|logical| is(write, logical));
         same && match literal {
-            None => {
-                write.from.iter().any(|from| from.meets(path))
-                    || (path.numbers.is_empty() && !write.from.is_empty())
-            }
+            None => write.from.iter().any(|from| from.meets(path)) || path.numbers.is_empty(),
             Some(text) => assigns(index, write, text) && concerns(write, path),
         }
     })

@@ -58,6 +58,8 @@ pub struct Row {
     pub detail: String,
     /// Text that is assigned.
     pub assignment: String,
+    /// The guide's type map that the value goes through.
+    pub through: String,
 }
 
 /// Every row of every table, in the order of the files.
@@ -89,16 +91,28 @@ fn table_rows(kind: Kind, table: &str, cells: &[Vec<String>]) -> Vec<Row> {
     };
     let (codes, systems) = (named("Code"), named("Code System"));
     let column = |list: &[usize], n: usize| list.get(n).copied().unwrap_or(usize::MAX);
-    // Position of id, target, proposed, detail, assignment.
+    // Position of id, target, proposed, detail, assignment, type map.
     let places = match kind {
-        Kind::Messages => [1, 9, usize::MAX, 10, usize::MAX],
-        Kind::Segments | Kind::Types => [1, 9, 10, 11, 16],
-        Kind::Codes => [column(&codes, 0), column(&codes, 1), usize::MAX, column(&systems, 1), usize::MAX],
+        Kind::Messages => [1, 9, usize::MAX, 10, usize::MAX, usize::MAX],
+        Kind::Segments | Kind::Types => [1, 9, 10, 11, 16, 14],
+        Kind::Codes => {
+            [column(&codes, 0), column(&codes, 1), usize::MAX, column(&systems, 1), usize::MAX, usize::MAX]
+        }
     };
     let rows = cells.iter().skip(2).enumerate().map(|(index, row)| {
-        let [id, target, proposed, detail, assignment] =
+        let [id, target, proposed, detail, assignment, through] =
             places.map(|place| row.get(place).map(|cell| cell.trim().to_owned()).unwrap_or_default());
-        Row { kind, table: table.to_owned(), number: index + 1, id, target, proposed, detail, assignment }
+        Row {
+            kind,
+            table: table.to_owned(),
+            number: index + 1,
+            id,
+            target,
+            proposed,
+            detail,
+            assignment,
+            through,
+        }
     });
     rows.collect()
 }

@@ -157,7 +157,9 @@ fn walk(row: &Row, kind: &str, tokens: &[Token], urls: &Urls) -> Result<String, 
                 let indexed = matches!(rest.peek(), Some((_, Token::Index(_))));
                 let upto = tokens.get(..place + 1 + usize::from(indexed)).unwrap_or(tokens);
                 let url = urls.get(&(row.id.clone(), raw(upto))).ok_or("an extension without URL")?;
-                if at != "Extension" && !url.starts_with("http://hl7.org/fhir/") {
+                let canonical =
+                    url.starts_with("http://hl7.org/fhir/") && !url.ends_with(".html") && !url.contains('\\');
+                if at != "Extension" && !canonical {
                     return Err(format!("the extension URL {url} is none of FHIR's"));
                 }
                 join(&mut path, &format!("extension({url})"));
@@ -244,6 +246,7 @@ mod tests {
             proposed: String::new(),
             detail: detail.into(),
             assignment: assignment.into(),
+            through: String::new(),
         }
     }
 
