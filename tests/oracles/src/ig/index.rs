@@ -91,6 +91,7 @@ impl Index {
         });
         let built: Vec<Write> = values.chain(constants).collect();
         resources.entry("Provenance".into()).or_default().extend(built);
+        resources.values_mut().for_each(distinct);
         self.resources = resources;
     }
 
@@ -231,6 +232,7 @@ impl Index {
             });
             types.entry(("SN".into(), kind.to_owned())).or_default().extend(parts);
         }
+        types.values_mut().for_each(distinct);
         self.types = types;
     }
 
@@ -256,28 +258,16 @@ impl Index {
     }
 
     fn collect_messages(&mut self) {
+        // What each map makes and which segments it reads: asked once a map, for many messages use it.
+        let maps: BTreeMap<&str, (BTreeSet<String>, BTreeSet<String>)> =
+            self.catalog.maps.iter().map(|map| (map.name.as_str(), self.made_and_read(map))).collect();
         let mut found: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
         for message in &self.catalog.messages {
             for made in &message.makes {
-                let Some(map) = self.map(&made.map) else { continue };
-                let mut all = Vec::new();
-                map.writes.iter().for_each(|write| self.expand(write, map, DEEPEST, &mut all));
-                let kinds = all
-                    .iter()
-                    .filter(|write| write.is_reference)
-                    .filter_map(|write| self.map(write.by.as_deref()?));
-                let kinds: BTreeSet<String> =
-                    kinds.map(|map| map.target.clone()).chain([map.target.clone()]).collect();
-                let own = made.from.split('*').collect::<String>();
-                let read: BTreeSet<String> = all
-                    .iter()
-                    .flat_map(|write| write.from.iter().chain(&write.given))
-                    .map(|path| path.root.clone())
-                    .filter(|root| hl7v2::dictionary::segment(root).is_some())
-                    .chain([own])
-                    .collect();
+                let Some((kinds, read)) = maps.get(made.map.as_str()) else { continue };
                 for kind in kinds {
-                    found.entry((message.name.clone(), kind)).or_default().extend(read.clone());
+                    let segments = found.entry((message.name.clone(), kind.clone())).or_default();
+                    segments.extend(read.iter().cloned().chain([made.from.clone()]));
                 }
             }
             let built = builtin::PROVENANCE.iter().map(|(segment, ..)| (*segment).to_owned());
@@ -287,6 +277,36 @@ impl Index {
         }
         self.messages = found;
     }
+
+    /// The resource types that a map makes, itself and through its type maps, and the segments it reads.
+    fn made_and_read(&self, map: &CatalogMap) -> (BTreeSet<String>, BTreeSet<String>) {
+        let mut all = Vec::new();
+        map.writes.iter().for_each(|write| self.expand(write, map, DEEPEST, &mut all));
+        let referred =
+            all.iter().filter(|write| write.is_reference).filter_map(|write| self.map(write.by.as_deref()?));
+        let kinds = referred.map(|map| map.target.clone()).chain([map.target.clone()]).collect();
+        let paths = all.iter().flat_map(|write| write.from.iter().chain(&write.given));
+        let roots: BTreeSet<&str> = paths.map(|path| path.root.as_str()).collect();
+        let segments = roots.into_iter().filter(|root| hl7v2::dictionary::segment(root).is_some());
+        (kinds, segments.map(str::to_owned).collect())
+    }
+}
+
+/// Leaves one of several writes that say the same.
+fn distinct(writes: &mut Vec<Write>) {
+    let mut seen = BTreeSet::new();
+    writes.retain(|write| {
+        let Write { element, from, given, literals, by, table, deviates, .. } = write;
+        seen.insert((
+            element.clone(),
+            from.clone(),
+            given.clone(),
+            literals.clone(),
+            by.clone(),
+            table.clone(),
+            deviates.clone(),
+        ))
+    });
 }
 
 /// A write that no rule makes.

@@ -116,7 +116,7 @@ impl<'i> Judge<'i> {
         self.decide(row, kind, &element, || hit, &all, &path)
     }
 
-    /// Hit, reason on a rule beside it, `ig.yaml`, `ignore`, whole table; in this order.
+    /// Hit, `ig.yaml` for the row, reason on a rule beside it, `ig.yaml` for the table, `ignore`; in this order.
     fn decide(
         &mut self,
         row: &Row,
@@ -142,6 +142,9 @@ impl<'i> Judge<'i> {
         if let Some((reason, at)) = spoken {
             return Verdict::Deviates(reason, at);
         }
+        if let Some(found) = self.answer(row, element, false) {
+            return found;
+        }
         // The reason speaks for this row when it stands in a map that makes the same, or for all maps in a message file.
         let ignored = self.index.ignored.iter().find(|ignored| {
             let fits = ignored
@@ -152,9 +155,6 @@ impl<'i> Judge<'i> {
         });
         if let Some(ignored) = ignored {
             return Verdict::Deviates(ignored.reason.clone(), place(&ignored.at));
-        }
-        if let Some(found) = self.answer(row, element, false) {
-            return found;
         }
         let near: BTreeSet<&str> = beside
             .iter()
