@@ -40,6 +40,8 @@ pub(crate) struct Row {
 pub(crate) struct Unmapped {
     pub emit: Option<String>,
     pub keep: bool,
+    /// On an element that is a code the original stays although there is no target: the extension stands alone.
+    pub alone: bool,
     pub level: Level,
 }
 
@@ -58,6 +60,8 @@ pub(crate) struct Translated<'t> {
     pub target: Option<(&'t str, &'t str, Option<&'t str>)>,
     /// The original code must be kept beside the target.
     pub keep: bool,
+    /// And also where there is none.
+    pub alone: bool,
     pub lossy: bool,
     /// A row was found.
     pub hit: bool,
@@ -73,6 +77,7 @@ impl CodeTable {
             return Translated {
                 target,
                 keep: row.lossy || row.keep,
+                alone: false,
                 lossy: row.lossy,
                 hit: true,
                 level: None,
@@ -82,6 +87,7 @@ impl CodeTable {
             return Translated {
                 target: Some((&self.to, code, None)),
                 keep: false,
+                alone: false,
                 lossy: false,
                 hit: true,
                 level: None,
@@ -93,6 +99,7 @@ impl CodeTable {
         Translated {
             target,
             keep: policy.is_some_and(|policy| policy.keep),
+            alone: policy.is_some_and(|policy| policy.alone),
             lossy: true,
             hit: false,
             level: Some(policy.map_or(Level::Warn, |policy| policy.level)),

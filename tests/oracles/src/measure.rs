@@ -7,44 +7,26 @@ use std::path::Path;
 use mapping::{Context, LeafFate, Package, Rejection};
 use uuid::Uuid;
 
-use crate::files;
-
-/// The message types the package promises to cover.
-pub const COVERED: [(&str, &str); 18] = [
-    ("ADT", "A01"),
-    ("ADT", "A02"),
-    ("ADT", "A03"),
-    ("ADT", "A04"),
-    ("ADT", "A05"),
-    ("ADT", "A06"),
-    ("ADT", "A07"),
-    ("ADT", "A08"),
-    ("ADT", "A11"),
-    ("ADT", "A12"),
-    ("ADT", "A13"),
-    ("ADT", "A28"),
-    ("ADT", "A31"),
-    ("ADT", "A40"),
-    ("ORU", "R01"),
-    ("RDE", "O11"),
-    ("RDS", "O13"),
-    ("DFT", "P03"),
-];
+use crate::{files, workspace};
 
 /// A namespace for ids that no site uses.
-const NAMESPACE: Uuid = Uuid::from_u128(0x7d1e_6a7e_0000_5000_8000_0000_0000_0001);
+pub const NAMESPACE: Uuid = Uuid::from_u128(0x7d1e_6a7e_0000_5000_8000_0000_0000_0001);
 
 /// What became of the messages of one folder.
 #[derive(Default, Clone, PartialEq, Eq)]
 pub struct Counts {
-    /// Messages of the covered types.
+    /// All messages.
     pub messages: usize,
     /// Of those, rejected as a whole.
     pub rejected: usize,
+    /// Of those translated, what a node would refuse that does not take patients without a number: the fragments.
+    pub fragments: usize,
     /// Populated leaves of the rejected messages; no part of the shares.
     pub refused_leaves: usize,
     /// Populated leaves of the translated messages, by fate.
     pub fates: [usize; 5],
+    /// Populated fields (each repetition) of the translated messages, by what became of them.
+    pub fields: [usize; 3],
     /// Resources that have not the form of R4: `fhir::validate` or fhirkit finds an error other than a broken invariant,
     /// which may be the sender's own contradiction.
     pub invalid: usize,
@@ -52,24 +34,63 @@ pub struct Counts {
     pub resources: BTreeMap<String, usize>,
 }
 
+/// What became of a populated repetition of a field. Set ids (type SI) and OBX-2 are none: they say how to read the others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum FieldFate {
+    /// A leaf at least is mapped or lossy, and none is unmapped or rejected.
+    Mapped,
+    /// All leaves are ignored.
+    Ignored,
+    /// A leaf is unmapped or rejected.
+    Left,
+}
+
 /// One run over one folder.
 #[derive(Default)]
 pub struct Run {
     /// The counts.
     pub counts: Counts,
-    /// Messages, populated leaves and those mapped or lossy, by message type.
+    /// Messages, populated fields and those mapped, by message type.
     pub by_type: BTreeMap<String, [usize; 3]>,
     /// Where leaves were left unmapped: field and component, how often.
     pub unmapped: BTreeMap<String, usize>,
     /// Where leaves were ignored.
     pub ignored: BTreeMap<String, usize>,
+    /// Fields of which all leaves were ignored.
+    pub ignored_fields: BTreeMap<String, usize>,
+    /// Fields of which a leaf was unmapped or rejected.
+    pub left_fields: BTreeMap<String, usize>,
+    /// Where leaves were rejected.
+    pub rejected: BTreeMap<String, usize>,
+    /// Messages that were rejected, or are fragments: file and number, and the reason.
+    pub refusals: Vec<Refusal>,
     /// Invariants that the resources break, by element and rule, how often. fhirkit evaluates none.
     pub broken: BTreeMap<String, usize>,
-    /// Why messages were rejected or resources invalid: file, number and reason, no values.
+    /// Why resources are invalid: file, number and reason, no values.
     pub complaints: Vec<String>,
 }
 
+/// A message that is not translated, or only by a node that takes patients without a number.
+pub struct Refusal {
+    /// File and number.
+    pub place: String,
+    /// The path or type at fault.
+    pub reason: String,
+    /// Whether the corpora's overlay translates it.
+    pub fragment: bool,
+}
+
 impl Counts {
+    /// Fields mapped, in hundredths of a percent.
+    pub fn mapped_fields(&self) -> usize {
+        share(self.fields[0], self.fields.iter().sum())
+    }
+
+    /// Fields ignored, in hundredths of a percent.
+    pub fn ignored_fields(&self) -> usize {
+        share(self.fields[1], self.fields.iter().sum())
+    }
+
     /// Populated leaves.
     pub fn leaves(&self) -> usize {
         self.fates.iter().sum()
@@ -89,7 +110,9 @@ impl Counts {
     pub fn add(&mut self, other: &Counts) {
         self.messages += other.messages;
         self.rejected += other.rejected;
+        self.fragments += other.fragments;
         self.refused_leaves += other.refused_leaves;
+        self.fields.iter_mut().zip(other.fields).for_each(|(sum, more)| *sum += more);
         self.invalid += other.invalid;
         self.fates.iter_mut().zip(other.fates).for_each(|(sum, more)| *sum += more);
         for (name, count) in &other.resources {
@@ -99,8 +122,11 @@ impl Counts {
 
     /// The line of the table.
     pub fn line(&self, folder: &str) -> String {
-        let mut line = format!("{folder}\t{}\t{}\t{}", self.messages, self.rejected, self.refused_leaves);
-        for count in self.fates.iter().chain([&self.invalid]) {
+        let mut line = format!(
+            "{folder}\t{}\t{}\t{}\t{}",
+            self.messages, self.rejected, self.fragments, self.refused_leaves
+        );
+        for count in self.fates.iter().chain(&self.fields).chain([&self.invalid]) {
             let _ = write!(line, "\t{count}");
         }
         let types: Vec<String> =
@@ -113,8 +139,9 @@ impl Counts {
         let mut cells = line.split('\t');
         let folder = cells.next()?.to_owned();
         let mut number = || cells.next()?.parse().ok();
-        let (messages, rejected, refused_leaves) = (number()?, number()?, number()?);
+        let (messages, rejected, fragments, refused_leaves) = (number()?, number()?, number()?, number()?);
         let fates = [number()?, number()?, number()?, number()?, number()?];
+        let fields = [number()?, number()?, number()?];
         let invalid = number()?;
         let types = cells.next().unwrap_or_default().split_whitespace();
         let resources = types
@@ -122,23 +149,44 @@ impl Counts {
             .filter_map(|(name, count)| Some((name.to_owned(), count.parse().ok()?)));
         Some((
             folder,
-            Counts { messages, rejected, refused_leaves, fates, invalid, resources: resources.collect() },
+            Counts {
+                messages,
+                rejected,
+                fragments,
+                refused_leaves,
+                fates,
+                fields,
+                invalid,
+                resources: resources.collect(),
+            },
         ))
     }
 }
 
-/// The overlay under which a corpus is read: its senders are in the United States, so race and ethnicity are written.
-const SITE: &str = "demo";
+/// The overlay under which a corpus is read, `corpora-site.yaml`.
+pub const SITE: &str = "corpora";
+/// An overlay that takes no patient without a number.
+const STRICT: &str = "demo";
 
 /// The head of the table.
-pub const HEAD: &str = "folder\tmessages\trejected\trefused_leaves\tmapped\tlossy\tignored\tunmapped\trejected_leaves\tinvalid\tresources";
+pub const HEAD: &str = "folder\tmessages\trejected\tfragments\trefused_leaves\tmapped\tlossy\tignored\tunmapped\trejected_leaves\tfields_mapped\tfields_ignored\tfields_left\tinvalid\tresources";
 
 fn share(part: usize, whole: usize) -> usize {
     (part * 10_000).checked_div(whole).unwrap_or(0)
 }
 
-/// Translates every message below `root`; counts those of the covered types, and demands
-/// of the others that they are refused as unsupported.
+/// The shipped package with the overlay for corpora.
+///
+/// # Errors
+/// A file that is not readable, or what the compiler says against the package.
+pub fn package() -> Result<Package, String> {
+    let mut sources = files::package(&workspace().join("mappings")).map_err(|error| error.to_string())?;
+    sources.0.insert(format!("sites/{SITE}/site.yaml"), include_str!("../corpora-site.yaml").to_owned());
+    Package::compile(&sources)
+        .map_err(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+/// Translates every message below `root`.
 pub fn run(package: &Package, root: &Path) -> std::io::Result<Run> {
     let mut run = Run::default();
     for found in files::messages(root)? {
@@ -152,46 +200,97 @@ pub fn run(package: &Package, root: &Path) -> std::io::Result<Run> {
 fn measure(package: &Package, message: &hl7v2::Message<'_>, place: &str, run: &mut Run) {
     let Some(header) = message.segment(0) else { return };
     let kind = (header.field(9).component(1).text(), header.field(9).component(2).text());
-    let covered = COVERED.iter().any(|(code, event)| kind.0 == *code && kind.1 == *event);
-    let translation =
-        package.translate(message, &Context { namespace: NAMESPACE, site: Some(SITE), trace: false });
-    if !covered {
-        if !matches!(translation, Err(Rejection::UnsupportedType { .. })) {
-            run.complaints.push(format!("{place}: a type without a map was not refused"));
-        }
-        return;
-    }
+    let under =
+        |site| package.translate(message, &Context { namespace: NAMESPACE, site: Some(site), trace: false });
     run.counts.messages += 1;
-    match translation {
+    let refusal = |reason: &Rejection, fragment| Refusal {
+        place: place.to_owned(),
+        reason: reason.to_string(),
+        fragment,
+    };
+    match under(SITE) {
         Err(rejection) => {
             run.counts.rejected += 1;
             run.counts.refused_leaves += message.leaves().count();
-            run.complaints.push(format!("{place}: {rejection}"));
+            run.refusals.push(refusal(&rejection, false));
         }
         Ok(translation) => {
+            if let Err(rejection) = under(STRICT) {
+                run.counts.fragments += 1;
+                run.refusals.push(refusal(&rejection, true));
+            }
             let of_type = run.by_type.entry(format!("{}^{}", kind.0, kind.1)).or_default();
             of_type[0] += 1;
-            of_type[1] += translation.coverage.leaves.len();
-            for leaf in &translation.coverage.leaves {
-                of_type[2] += usize::from(matches!(leaf.fate, LeafFate::Mapped | LeafFate::Lossy));
-                run.counts.fates[position(leaf.fate)] += 1;
-                match leaf.fate {
-                    LeafFate::Unmapped => *run.unmapped.entry(component_of(&leaf.path)).or_default() += 1,
-                    LeafFate::Ignored => *run.ignored.entry(component_of(&leaf.path)).or_default() += 1,
-                    LeafFate::Mapped | LeafFate::Lossy | LeafFate::Rejected => {}
-                }
-            }
-            for set in &translation.change.sets {
-                *run.counts.resources.entry(set.resource_type.as_str().to_owned()).or_default() += 1;
-                for broken in broken(&set.resource) {
+            let bundle = translation.bundle();
+            for resource in fhir::bundle::entries(&bundle) {
+                let name =
+                    resource.get("resourceType").and_then(serde_json::Value::as_str).unwrap_or_default();
+                *run.counts.resources.entry(name.to_owned()).or_default() += 1;
+                for broken in broken(resource) {
                     *run.broken.entry(broken).or_default() += 1;
                 }
-                let complaints = judge(&set.resource);
+                let complaints = judge(resource);
                 run.counts.invalid += usize::from(!complaints.is_empty());
                 run.complaints.extend(complaints.iter().map(|complaint| format!("{place}: {complaint}")));
             }
+            for (field, fate) in fields(&translation.coverage.leaves) {
+                run.counts.fields[fate as usize] += 1;
+                of_type[1] += 1;
+                of_type[2] += usize::from(fate == FieldFate::Mapped);
+                if fate != FieldFate::Mapped {
+                    let list = if fate == FieldFate::Ignored {
+                        &mut run.ignored_fields
+                    } else {
+                        &mut run.left_fields
+                    };
+                    *list.entry(component_of(&field)).or_default() += 1;
+                }
+            }
+            for leaf in &translation.coverage.leaves {
+                run.counts.fates[position(leaf.fate)] += 1;
+                let list = match leaf.fate {
+                    LeafFate::Unmapped => &mut run.unmapped,
+                    LeafFate::Ignored => &mut run.ignored,
+                    LeafFate::Rejected => &mut run.rejected,
+                    LeafFate::Mapped | LeafFate::Lossy => continue,
+                };
+                *list.entry(component_of(&leaf.path)).or_default() += 1;
+            }
         }
     }
+}
+
+/// The populated repetitions of fields and what became of each.
+fn fields(leaves: &[mapping::LeafCoverage]) -> BTreeMap<String, FieldFate> {
+    let mut found: BTreeMap<String, FieldFate> = BTreeMap::new();
+    for leaf in leaves {
+        let (segment, rest) = leaf.path.split_once('-').unwrap_or((&leaf.path, ""));
+        let repetition = rest.split('.').next().unwrap_or_default();
+        if reads_others(segment.get(..3).unwrap_or_default(), repetition) {
+            continue;
+        }
+        let fate = match leaf.fate {
+            LeafFate::Mapped | LeafFate::Lossy => FieldFate::Mapped,
+            LeafFate::Ignored => FieldFate::Ignored,
+            LeafFate::Unmapped | LeafFate::Rejected => FieldFate::Left,
+        };
+        let worst = |before: FieldFate| match (before, fate) {
+            (FieldFate::Left, _) | (_, FieldFate::Left) => FieldFate::Left,
+            (FieldFate::Mapped, _) | (_, FieldFate::Mapped) => FieldFate::Mapped,
+            _ => FieldFate::Ignored,
+        };
+        let of_field = found.entry(format!("{segment}-{repetition}")).or_insert(fate);
+        *of_field = worst(*of_field);
+    }
+    found
+}
+
+/// A set id, or the field that says of what type another is.
+fn reads_others(segment: &str, repetition: &str) -> bool {
+    let number = repetition.split('~').next().and_then(|number| number.parse::<usize>().ok()).unwrap_or(0);
+    let definition =
+        hl7v2::dictionary::segment(segment).and_then(|fields| fields.get(number.checked_sub(1)?));
+    definition.is_some_and(|field| field.datatype == "SI") || (segment == "OBX" && number == 2)
 }
 
 fn position(fate: LeafFate) -> usize {

@@ -114,7 +114,16 @@ impl Checker<'_> {
                 Level::Warn
             }
         };
-        Unmapped { emit: text("emit").map(str::to_owned), keep: text("keep") == Some("true"), level }
+        let kept = text("keep");
+        if kept.is_some_and(|word| !["true", "false", "alone"].contains(&word)) {
+            self.findings.add(node.place, "E0105", "keep is true, false or alone");
+        }
+        Unmapped {
+            emit: text("emit").map(str::to_owned),
+            keep: matches!(kept, Some("true" | "alone")),
+            alone: kept == Some("alone"),
+            level,
+        }
     }
 
     /// A table by name, marked as used.

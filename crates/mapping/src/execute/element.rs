@@ -364,6 +364,8 @@ pub(super) fn write(slot: &Slot, suffix: Option<&str>, made: Yield, out: &mut Ob
             };
             push(out, "extension", extension);
         }
+        // A list has no place for an extension without its code.
+        Form::Element if slot.repeats && made.value.is_null() => {}
         Form::Element if slot.repeats => push(out, &slot.name, made.value),
         Form::Element | Form::Choice => {
             let name = format!("{}{}", slot.name, suffix.unwrap_or_default());

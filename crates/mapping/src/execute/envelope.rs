@@ -10,8 +10,8 @@ use hl7v2::{Message, Part};
 
 /// Longest part of a message type shown in a rejection.
 const CODE_SHOWN_MAX: usize = 8;
-/// MSH fields that Tidegate itself uses.
-const HEADER_FIELDS: [usize; 8] = [3, 4, 7, 9, 10, 11, 12, 18];
+/// MSH fields that Tidegate itself uses; MSH-15 and MSH-16 say how it acknowledges.
+const HEADER_FIELDS: [usize; 10] = [3, 4, 7, 9, 10, 11, 12, 15, 16, 18];
 
 fn header_field<'a>(message: &'a Message<'_>, field: usize) -> Option<Part<'a>> {
     message.segments().find(|segment| segment.name() == "MSH").map(|header| header.field(field))

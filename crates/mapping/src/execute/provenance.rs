@@ -73,7 +73,7 @@ impl<'a> Executor<'a> {
         })
     }
 
-    /// Sender, receiver, who entered the event, who is responsible, the sender's software, and the package that translated.
+    /// Sender, receiver, who entered the event, who is responsible at either end, the sender's software, and the package that translated.
     fn agents(&mut self, package: &Package) -> Vec<Value> {
         let sender = format!("{}|{}", plain(&self.header_text(3, 1)), plain(&self.header_text(4, 1)));
         let mut agents = vec![
@@ -81,17 +81,20 @@ impl<'a> Executor<'a> {
         ];
         let receiver = format!("{}|{}", plain(&self.header_text(5, 1)), plain(&self.header_text(6, 1)));
         if receiver.len() > 1 {
-            let kind = json!({ "coding": [ { "system": PARTICIPATION, "code": "IRCP", "display": "information recipient" } ] });
-            agents.push(json!({ "type": kind, "who": { "identifier": { "system": site_urn(&self.identity.token, "receiver"), "value": receiver } } }));
+            agents.push(json!({ "type": recipient(), "who": { "identifier": { "system": site_urn(&self.identity.token, "receiver"), "value": receiver } } }));
             self.mark_message_field("MSH", 5);
             self.mark_message_field("MSH", 6);
         }
-        let named = [("EVN", 5, "enterer", Keyed::Xcn), ("MSH", 22, "custodian", Keyed::Xon)];
+        let named = [
+            ("EVN", 5, participant("enterer"), Keyed::Xcn),
+            ("MSH", 22, participant("custodian"), Keyed::Xon),
+            ("MSH", 23, recipient(), Keyed::Xon),
+        ];
         for (segment, field, kind, keyed) in named {
             let Some(found) = self.first_segment(segment) else { continue };
             for repetition in found.field(field).repetitions() {
                 if let Some(who) = self.named(repetition, keyed) {
-                    agents.push(json!({ "type": participant(kind), "who": who }));
+                    agents.push(json!({ "type": kind, "who": who }));
                 }
             }
         }
@@ -101,9 +104,15 @@ impl<'a> Executor<'a> {
             let words: Vec<String> =
                 [part(3), part(2), part(1)].into_iter().filter(|word| !word.is_empty()).collect();
             if !words.is_empty() {
-                agents
-                    .push(json!({ "type": participant("assembler"), "who": { "display": words.join(" ") } }));
-                (1..=3)
+                let mut who = json!({ "display": words.join(" ") });
+                // The binary id names the very build.
+                if let (build, Some(who)) = (part(4), who.as_object_mut())
+                    && !build.is_empty()
+                {
+                    who.insert("identifier".into(), json!({ "value": build }));
+                }
+                agents.push(json!({ "type": participant("assembler"), "who": who }));
+                (1..=4)
                     .for_each(|field| self.ledger.mark_first(segment.field(field), LeafFate::Mapped, None));
             }
         }
@@ -218,6 +227,11 @@ impl<'a> Executor<'a> {
 fn plain(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")
+}
+
+/// The type of who the message is for.
+fn recipient() -> Value {
+    json!({ "coding": [ { "system": PARTICIPATION, "code": "IRCP", "display": "information recipient" } ] })
 }
 
 fn participant(code: &str) -> Value {

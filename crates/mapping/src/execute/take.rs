@@ -342,7 +342,11 @@ impl<'a> Executor<'a> {
                 let beside = (found.keep && declared).then(
                     || json!({ "url": ALTERNATE_CODES, "valueCodeableConcept": { "coding": [original()] } }),
                 );
-                found.target.map(|(_, code, _)| Yield { value: code.into(), beside })
+                match (found.target, found.alone) {
+                    (Some((_, code, _)), _) => Some(Yield { value: code.into(), beside }),
+                    (None, true) => beside.map(|kept| Yield { value: Value::Null, beside: Some(kept) }),
+                    (None, false) => None,
+                }
             }
             Coded::Coding => coding.or_else(|| found.keep.then(original)).map(Yield::plain),
             Coded::Concept => {
