@@ -38,3 +38,15 @@ fn figures_of_one_run_agree() {
     let left: Vec<_> = std::fs::read_dir(folder.path()).expect("the folder").collect();
     assert!(left.is_empty(), "the nodes' folder stays: {left:?}");
 }
+
+#[test]
+fn a_connection_that_sends_ahead_is_answered_in_order() {
+    let folder = TempFolder::new("bench-window");
+    let data = folder.path().display().to_string();
+    let small = ["--seconds", "1", "--runs", "1", "--connections", "1", "--window", "64", "--output", "json"];
+    let ran = tidegate(&[&["bench", "ingest", "--data", &data], small.as_slice()].concat());
+    // An answer out of its turn, or not an AA, would be an error.
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let report: Value = serde_json::from_str(&ran.stdout).expect("one JSON object");
+    assert!(number(&report, "/window") == 64.0 && number(&report, "/product/0/messages") > 64.0, "{report}");
+}

@@ -96,7 +96,7 @@ pub struct BenchArgs {
 pub enum BenchCommand {
     /// The disk, the writer and a whole node that takes in messages, in one run, as ratios to each other.
     #[command(
-        after_help = "Examples:\n  tidegate bench ingest --data /var/tmp\n  tidegate bench ingest --seconds 5 --runs 3 --connections 1,8 --output json"
+        after_help = "Examples:\n  tidegate bench ingest --data /var/tmp\n  tidegate bench ingest --seconds 5 --runs 3 --connections 1,8 --output json\n  tidegate bench ingest --connections 1 --window 256"
     )]
     Ingest(IngestArgs),
 }
@@ -127,6 +127,9 @@ pub struct IngestArgs {
     /// Connections at once, a figure for each.
     #[arg(long, value_delimiter = ',', default_value = "1,8,64", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub connections: Vec<u16>,
+    /// Messages that a connection may have unanswered; beyond 1 it sends ahead, and answers must come in order.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub window: u16,
     /// What to write.
     #[arg(long, value_enum, default_value = "table")]
     pub output: BenchOutput,

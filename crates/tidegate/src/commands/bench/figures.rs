@@ -53,6 +53,8 @@ pub(super) struct Report {
     pub(super) seconds: u64,
     pub(super) runs: u32,
     pub(super) group: u16,
+    /// Messages that a connection may have unanswered.
+    pub(super) window: u16,
     pub(super) sync_ms: Spread,
     pub(super) one_per_s: Spread,
     pub(super) group_per_s: Spread,
@@ -60,8 +62,8 @@ pub(super) struct Report {
 }
 
 /// How the figures came about; it stands below each of them.
-const METHOD: &str = "Closed loop over MLLP on loopback: a connection sends one generated message (all four feeds), waits \
-    for the acknowledgment with its control id, then sends the next. The on-prem node is a process of its own with the \
+const METHOD: &str = "Closed loop over MLLP on loopback: a connection sends a generated message (all four feeds) as long as no more \
+    than the window are unanswered; each acknowledgment must name the oldest of them. The on-prem node is a process of its own with the \
     whole pipeline, and releases to a cloud node beside it meanwhile; load, nodes and disk share this machine. An \
     acknowledgment follows the commit of the journal. Searchable: from the first message until the FHIR search finds a \
     patient who was sent after all others; messages are applied in order. The writer limits are the same journal, called \
@@ -72,7 +74,7 @@ impl Report {
         let connected: Vec<Value> = self.connected.iter().map(Connected::json).collect();
         json!({
             "tidegate": env!("CARGO_PKG_VERSION"), "build": build(), "cores": cores(),
-            "seconds": self.seconds, "runs": self.runs, "group": self.group,
+            "seconds": self.seconds, "runs": self.runs, "group": self.group, "window": self.window,
             "sync_ms": self.sync_ms.json(),
             "writer": {"one_row_per_s": self.one_per_s.json(), "group_per_s": self.group_per_s.json()},
             "product": connected, "method": METHOD,
@@ -93,6 +95,7 @@ impl Report {
             format!("one durable write of the disk    {} ms", self.sync_ms.text(2)),
             format!("writer, one row a commit         {} rows/s", self.one_per_s.text(0)),
             format!("writer, {:<3} waiting together     {} rows/s", self.group, self.group_per_s.text(0)),
+            format!("window, messages unanswered      {}", self.window),
             String::new(),
             "connections  acknowledged/s         of one-row writer  of group writer    p50 ms               p99 ms               searchable/s"
                 .to_owned(),

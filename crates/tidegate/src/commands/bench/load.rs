@@ -1,5 +1,7 @@
 //! A load on the node: so many senders at once, each waiting for its acknowledgment, then until all is searchable.
 
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hl7v2::acknowledgment::Acknowledgment;
@@ -19,6 +21,14 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 const SEARCHABLE_TIMEOUT: Duration = Duration::from_secs(600);
 /// Seeds of different loads do not meet: more than the connections of one.
 const SEEDS: u64 = 1_000;
+
+/// How many send at once, and how far each sends ahead.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load {
+    pub(super) connections: u16,
+    /// Messages that a connection may have unanswered.
+    pub(super) window: u16,
+}
 
 /// What a load came to.
 pub(super) struct Loaded {
@@ -42,13 +52,9 @@ impl Loaded {
     }
 }
 
-/// Sends for the time of `slice` over `connections`, then waits until everything is applied. `run` makes people of its own.
-pub(super) async fn run(
-    place: &Place,
-    connections: u16,
-    slice: Duration,
-    run: u64,
-) -> Result<Loaded, Failure> {
+/// Sends for the time of `slice`, then waits until everything is applied. `run` makes people of its own.
+pub(super) async fn run(place: &Place, load: Load, slice: Duration, run: u64) -> Result<Loaded, Failure> {
+    let Load { connections, window } = load;
     let failed = |words: String| Failure::new(Exit::CheckFailed, words);
     let mut senders = Vec::new();
     for number in 0..connections {
@@ -67,7 +73,7 @@ pub(super) async fn run(
     }
     let begun = Instant::now();
     for (client, messages) in prepared {
-        tasks.spawn(send(client, messages, begun + slice));
+        tasks.spawn(send(client, messages, window, begun + slice));
     }
     let mut latencies = Vec::new();
     for sent in tasks.join_all().await {
@@ -83,20 +89,33 @@ pub(super) async fn run(
 async fn send(
     mut client: Client,
     messages: impl Iterator<Item = crate::generate::Generated>,
+    window: u16,
     until: Instant,
 ) -> Result<Vec<Duration>, String> {
     let mut latencies = Vec::new();
-    for message in messages {
-        let begun = Instant::now();
-        if begun >= until {
-            break;
-        }
-        let answer = client.exchange(message.er7.as_bytes()).await.map_err(|error| error.to_string())?;
+    let mut wrong = None;
+    // What is sent and not answered, oldest first: the sending side adds, the answering side takes.
+    let unanswered = Mutex::new(VecDeque::new());
+    let sent = messages.take_while(|_| Instant::now() < until).map(|message| {
+        unanswered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back((Instant::now(), message.control_id));
+        message.er7
+    });
+    let answered = client.exchange_all(sent, usize::from(window), |_, answer| {
+        let oldest = unanswered.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let Some((begun, control_id)) = oldest else { return };
         latencies.push(begun.elapsed());
-        let read = Acknowledgment::read(&answer).map_err(|error| error.to_string())?;
-        if !(read.code.is_accept() && read.answers(message.control_id.as_bytes())) {
-            return Err(format!("{} was answered {}", message.message_type, read.code.code()));
+        let is_right = Acknowledgment::read(&answer)
+            .is_ok_and(|read| read.code.is_accept() && read.answers(control_id.as_bytes()));
+        if !is_right {
+            wrong.get_or_insert(control_id);
         }
+    });
+    answered.await.map_err(|error| error.to_string())?;
+    if let Some(control_id) = wrong {
+        return Err(format!("{control_id} was not accepted, or not in its turn"));
     }
     client.close().await.map_err(|error| error.to_string())?;
     Ok(latencies)

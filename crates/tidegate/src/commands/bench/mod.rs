@@ -9,6 +9,7 @@ mod place;
 use std::time::{Duration, Instant};
 
 use self::figures::{Connected, Report, Spread};
+use self::load::Load;
 use self::place::Place;
 use super::output;
 use crate::cli::{BenchArgs, BenchCommand, BenchOutput, IngestArgs};
@@ -45,7 +46,7 @@ async fn measure(args: &IngestArgs, place: &mut Place) -> Result<Report, Failure
     let mut runs = Vec::new();
     place.start().await?;
     // Neither the first connection nor an empty store is measured.
-    load::run(place, 1, Duration::from_millis(500), 0).await?;
+    load::run(place, Load { connections: 1, window: 1 }, Duration::from_millis(500), 0).await?;
     for number in 1..=args.runs {
         output::words(&format!("run {number} of {}", args.runs));
         let syncs =
@@ -54,7 +55,8 @@ async fn measure(args: &IngestArgs, place: &mut Place) -> Result<Report, Failure
         let group_per_s = limits::appends_per_s(&place.limits, GROUP, slice).await?;
         let mut products = Vec::new();
         for connections in &args.connections {
-            products.push(load::run(place, *connections, slice, u64::from(number)).await?);
+            let load = Load { connections: *connections, window: args.window };
+            products.push(load::run(place, load, slice, u64::from(number)).await?);
         }
         runs.push(Run { syncs, one_per_s, group_per_s, products });
     }
@@ -88,6 +90,7 @@ fn report(args: &IngestArgs, runs: &[Run]) -> Report {
         seconds: args.seconds,
         runs: args.runs,
         group: GROUP,
+        window: args.window,
         sync_ms: spread(&sync_ms),
         one_per_s: spread(&|run| run.one_per_s),
         group_per_s: spread(&|run| run.group_per_s),
