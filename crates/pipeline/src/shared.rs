@@ -24,8 +24,15 @@ const MESSAGES_MAX: usize = 1_000;
 const TOO_MANY_MESSAGES: &str = "too-many-messages";
 
 /// Types that messages about patients mention: one such resource may be somebody's though no master file has it.
-const MENTIONED: [&str; 6] =
-    ["Device", "Location", "Medication", "Organization", "Practitioner", "PractitionerRole"];
+const MENTIONED: [&str; 7] = [
+    "Device",
+    "HealthcareService",
+    "Location",
+    "Medication",
+    "Organization",
+    "Practitioner",
+    "PractitionerRole",
+];
 
 /// Is it about no patient at all?
 pub fn is_shared(change: &Change) -> bool {
