@@ -39,6 +39,8 @@ impl Systems {
         type_code: &str,
     ) -> Option<Resolved> {
         if let Some(uri) = universal_uri(universal, universal_type) {
+            // A registered OID has a URI of its own (R4 identifier registry).
+            let uri = self.identifiers.get(&universal.to_ascii_uppercase()).cloned().unwrap_or(uri);
             return Some(Resolved { uri, lossy: false });
         }
         let shown = if name.is_empty() { universal } else { name };
@@ -128,6 +130,13 @@ mod tests {
         let site = Site { systems: [("HOSP".to_owned(), "urn:x:y".to_owned())].into(), ..Site::default() };
         let found = systems.authority(&site, "t", "HOSP", "1.2.3.4", "ISO", "MR");
         assert_eq!(found, Some(Resolved { uri: "urn:oid:1.2.3.4".into(), lossy: false }));
+        let npi = "http://hl7.org/fhir/sid/us-npi".to_owned();
+        let registered = Systems {
+            identifiers: [("2.16.840.1.113883.4.6".to_owned(), npi.clone())].into(),
+            ..Systems::default()
+        };
+        let found = registered.authority(&site, "t", "NPI", "2.16.840.1.113883.4.6", "ISO", "NPI");
+        assert_eq!(found, Some(Resolved { uri: npi, lossy: false }));
         let found = systems.authority(&site, "t", "HOSP", "", "", "MR");
         assert_eq!(found.map(|r| r.uri), Some("urn:x:y".into()));
         let found = systems.authority(&site, "t", "A B", "", "", "MR");

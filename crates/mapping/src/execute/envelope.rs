@@ -123,7 +123,12 @@ impl<'a> Executor<'a> {
             if recorded.is_some_and(|text| time::moment(&text).is_ok()) {
                 self.mark_field(event, 2);
             }
-            self.ledger.ignore(event, &[1], "the event of MSH-9");
+            // The event that was acted on, said again; another one was not.
+            let named = self.message.segment(event).map(|event| first_text(event.field(1)).into_owned());
+            if named.is_some_and(|named| named == self.header_text(9, 2)) {
+                self.mark_field(event, 1);
+            }
+            self.ledger.ignore(event, &[1], "the event of MSH-9 counts");
         }
         let program = self.program;
         for index in 0..self.instances.len() {

@@ -13,6 +13,8 @@ use crate::{files, measure};
 pub const MICROSOFT: (&str, &str) = ("microsoft-fhir-converter", "microsoft");
 /// ReportStream: pairs lie side by side.
 pub const REPORTSTREAM: (&str, &str) = ("cdc-prime-reportstream", "reportstream");
+/// Where its outputs were made of messages; its other folders go the other way, or from FHIR to FHIR.
+const REPORTSTREAM_FOLDERS: [&str; 2] = ["HL7_to_FHIR", "mappinginventory"];
 /// Whistle: inputs are JSON. Compared are its data types and segments.
 pub const WHISTLE: (&str, &str) = ("google-healthcare-data-harmonization", "whistle");
 
@@ -57,7 +59,13 @@ fn beside(root: &Path) -> std::io::Result<Vec<(&'static str, PathBuf, PathBuf)>>
             found.push((MICROSOFT.1, message, output));
         }
     }
-    for output in files::walk(&root.join(REPORTSTREAM.0), &[".fhir"])? {
+    for output in REPORTSTREAM_FOLDERS
+        .iter()
+        .map(|folder| files::walk(&root.join(REPORTSTREAM.0).join(folder), &[".fhir"]))
+        .collect::<std::io::Result<Vec<_>>>()?
+        .into_iter()
+        .flatten()
+    {
         let message = output.with_extension("hl7");
         if message.is_file() {
             found.push((REPORTSTREAM.1, message, output));
