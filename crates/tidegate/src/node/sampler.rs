@@ -120,6 +120,7 @@ mod clinical {
             ("queued", boundary.queued),
         ];
         sample.outgoing = outgoing(store, now_us).await?;
+        sample.new_fields = u64::try_from(store.alerts_raised().await?).unwrap_or_default();
         Ok(())
     }
 
