@@ -91,7 +91,7 @@ async fn only_a_token_of_this_api_opens_it() {
     assert!(failed.iter().all(|record| record.outcome_code() == Some("invalid-token")));
     let (status, index) = api.get("/admin").await;
     assert_eq!(status, StatusCode::OK);
-    assert_eq!(index["routes"].as_array().map(Vec::len), Some(12));
+    assert_eq!(index["routes"].as_array().map(Vec::len), Some(17));
 }
 
 #[tokio::test]

@@ -205,6 +205,9 @@ pub(super) fn day_of(message: &MessageRow) -> Day {
 /// Sender and type.
 type Feed<'s> = (&'s str, &'s str);
 
+/// Leaves by path and the number of their fate.
+type Leaves<'s> = BTreeMap<(&'s str, i64), u64>;
+
 /// The first leaf of a gap in a run.
 struct First {
     message: Vec<u8>,
@@ -217,7 +220,7 @@ struct First {
 #[derive(Default)]
 pub(super) struct CoverageCounts<'s> {
     messages: BTreeMap<(Feed<'s>, Day), u64>,
-    leaves: BTreeMap<(Day, Feed<'s>), BTreeMap<(&'s str, i64), u64>>,
+    leaves: BTreeMap<(Day, Feed<'s>), Leaves<'s>>,
     gaps: BTreeMap<(Feed<'s>, &'s str, AlertKind), First>,
     seen: HashMap<Feed<'s>, u64>,
 }
