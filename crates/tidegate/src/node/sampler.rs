@@ -80,7 +80,8 @@ mod clinical {
     use rest::{FeedSample, OutgoingSample, QueueSample, Sample};
     use store::sqlite::Sqlite;
     use store::{
-        Feed, Forwards, MINUTE_US, MessageState, Messages, Micros, Statistics, WithdrawalReason, Withdrawals,
+        Coverages, Feed, Forwards, MINUTE_US, MessageState, Messages, Micros, Statistics, WithdrawalReason,
+        Withdrawals,
     };
 
     use super::seconds;
