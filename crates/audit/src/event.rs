@@ -277,9 +277,11 @@ fn shape(kind: Kind) -> Shape {
         Kind::PatientsLinked => identity("link", "Link", Direction::Within),
         Kind::PatientsUnlinked => identity("unlink", "Unlink", Direction::Within),
         Kind::ReviewRaised | Kind::HoldPlaced => identity("hold", "Add Legal Hold", Direction::Within),
-        Kind::ReviewAnswered | Kind::ConsentRecorded => identity("attest", "Attest", Direction::In),
+        Kind::ReviewAnswered | Kind::ConsentRecorded | Kind::AlertAcknowledged => {
+            identity("attest", "Attest", Direction::In)
+        }
         Kind::Withdrawn | Kind::JournalDropped => identity("destroy", "Destroy/Delete", Direction::Out),
-        Kind::Swept => identity("transform", "Transform/Translate", Direction::Within),
+        Kind::Swept | Kind::CodeMapped => identity("transform", "Transform/Translate", Direction::Within),
         Kind::MessageResent => identity("amend", "Amend (Update)", Direction::In),
         Kind::DeliveryRevived | Kind::HoldReleased => {
             identity("reactivate", "Re-activate", Direction::Within)

@@ -63,11 +63,15 @@ pub enum Kind {
     HoldPlaced,
     /// A person ended a legal hold.
     HoldReleased,
+    /// A person acknowledged an alert.
+    AlertAcknowledged,
+    /// The package in force knows a code that was missing: its messages are processed again.
+    CodeMapped,
 }
 
 impl Kind {
     /// Every kind, in declaration order.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::MessageReceived,
         Self::MessageApplied,
         Self::MessageQuarantined,
@@ -98,6 +102,8 @@ impl Kind {
         Self::JournalDropped,
         Self::HoldPlaced,
         Self::HoldReleased,
+        Self::AlertAcknowledged,
+        Self::CodeMapped,
     ];
 
     /// The stored text, `object.act`.
@@ -133,6 +139,8 @@ impl Kind {
             Self::JournalDropped => "journal.dropped",
             Self::HoldPlaced => "hold.placed",
             Self::HoldReleased => "hold.released",
+            Self::AlertAcknowledged => "alert.acknowledged",
+            Self::CodeMapped => "code.mapped",
         }
     }
 

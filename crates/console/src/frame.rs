@@ -44,11 +44,13 @@ pub(crate) struct PageLink {
 }
 
 /// Pages of an on-prem node: URL, name, key.
-const CLINICAL_PAGES: [(&str, &str, &str); 7] = [
+const CLINICAL_PAGES: [(&str, &str, &str); 9] = [
     ("/", "Dashboard", "d"),
     ("/live", "Live", "l"),
     ("/quarantine", "Quarantine", "q"),
     ("/reviews", "Reviews", "r"),
+    ("/coverage", "Coverage", "c"),
+    ("/codes", "Codes", "o"),
     ("/search", "Search", "s"),
     ("/ledger", "Ledger", "e"),
     ("/status", "Status", "t"),

@@ -1,6 +1,6 @@
 //! What a translation gives: the change, findings, coverage, trace, business keys.
 
-use crate::{Coverage, Trace};
+use crate::{Coverage, MissedCode, Trace};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -15,6 +15,8 @@ pub struct Translation {
     pub issues: Vec<Issue>,
     /// The fate of every populated leaf.
     pub coverage: Coverage,
+    /// Codes that wait for a row in their table, each once. PHI.
+    pub missed_codes: Vec<MissedCode>,
     /// Steps, when the context asked for them.
     pub trace: Option<Trace>,
     /// Patient id, visit, order numbers, control id, sender, type, time. PHI.
@@ -54,6 +56,7 @@ impl std::fmt::Debug for Translation {
             .field("transient", &self.transient.len())
             .field("issues", &self.issues.len())
             .field("leaves", &self.coverage.leaves.len())
+            .field("missed_codes", &self.missed_codes.len())
             .field("steps", &self.trace.as_ref().map(|trace| trace.steps.len()))
             .field("keys", &self.keys.len())
             .finish()

@@ -305,3 +305,37 @@ fn a_match_refers_across_groups_and_only_to_equal_values() {
     assert_eq!(results[0]["hasMember"], json!([{ "reference": child }]));
     assert!(results[1..].iter().all(|result| result.get("hasMember").is_none()));
 }
+
+#[test]
+fn a_code_without_a_row_is_told_once_and_what_was_typed_is_not() {
+    let missed = |gender: &str| {
+        let body = format!("PID|1||42^^^H^MR|||||{gender}\r");
+        let made = translate("ADT^A01", &body);
+        made.missed_codes.into_iter().map(|one| (one.table, one.code, one.system)).collect::<Vec<_>>()
+    };
+    let of = |code: Option<&str>| {
+        let system = Some("http://terminology.hl7.org/CodeSystem/v2-0001".to_owned());
+        vec![("administrative-gender".to_owned(), code.map(str::to_owned), system)]
+    };
+    assert_eq!(missed("Q"), of(Some("Q")));
+    for known in ["M", "A", "", "\"\""] {
+        assert_eq!(missed(known), [], "{known}");
+    }
+    let longest = "x".repeat(32);
+    assert_eq!(missed(&longest), of(Some(&longest)));
+    for typed in ["not said", "d\u{e9}clar\u{e9}", &"x".repeat(33)] {
+        assert_eq!(missed(typed), of(None), "{typed}");
+    }
+    let made = translate("ADT^A01", "PID|1||42^^^H^MR|||||Q\r");
+    assert!(!format!("{:?}", made.missed_codes).contains('Q'), "a code is content");
+}
+
+#[test]
+fn a_code_that_its_table_lets_pass_is_nobodys_work() {
+    let body = "PID|1||42^^^H^MR|||||Q\r";
+    let file = "codes/administrative-gender.yaml";
+    let made = translate_with(file, "level: warn", "level: info", "ADT^A01", body);
+    assert_eq!(made.missed_codes, []);
+    let mapped = translate_with(file, "A: other~", "A: other~, Q: other~", "ADT^A01", body);
+    assert_eq!(mapped.missed_codes, []);
+}

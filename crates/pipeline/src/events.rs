@@ -1,6 +1,6 @@
 //! Everything this crate logs: ids, codes and counts, never content.
 
-use store::{JournalId, Seq};
+use store::{Alert, JournalId, Redriven, Seq};
 
 use crate::Error;
 
@@ -24,4 +24,16 @@ pub fn reprocessed(id: JournalId, outcome: &str) {
 pub fn reprocess_failed(id: JournalId, error: &Error) {
     let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     tracing::error!(message = %id.0, %error, cause, "reprocess failed");
+}
+
+/// A sender started to use a field that nobody maps, or with a value that cannot be used.
+pub fn new_field(alert: &Alert) {
+    let Alert { alert, kind, path, message, .. } = alert;
+    tracing::warn!(alert, kind = kind.as_str(), path, message = %message.0, "a sender uses a new field");
+}
+
+/// Messages that missed a code are processed again, because the package in force knows it.
+pub fn redriven(done: &Redriven) {
+    let Redriven { item, requested, is_last } = done;
+    tracing::info!(item, requested, is_last, "a code is mapped, its messages are processed again");
 }

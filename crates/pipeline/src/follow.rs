@@ -19,6 +19,7 @@ use crate::row::{self, Heading};
 use crate::state::State;
 use crate::stuck::Stuck;
 use crate::translate::{Translated, translate};
+use crate::worklist::{self, Worklist};
 use crate::{Environment, Error, Ports, apart, events, forward};
 
 /// Journal entries translated and applied between two looks at reprocess requests.
@@ -52,6 +53,7 @@ pub struct Pipeline {
     pub(crate) package: Arc<Package>,
     pub(crate) release: Release,
     pub(crate) state: State,
+    pub(crate) worklist: Worklist,
     /// What it works out is not written, so nothing is said of it.
     pub(crate) is_rehearsal: bool,
 }
@@ -60,7 +62,8 @@ impl Pipeline {
     /// A pipeline that has not started; see [`Pipeline::run`].
     pub fn new(ports: Ports, environment: Environment, package: Arc<Package>, release: Release) -> Self {
         let state = State::new(environment.namespace);
-        Self { ports, environment, package, release, state, is_rehearsal: false }
+        let worklist = Worklist::default();
+        Self { ports, environment, package, release, state, worklist, is_rehearsal: false }
     }
 
     /// Runs until `stop` turns true. A failing store is retried from what is durable, for ever, and says so; a message
@@ -108,8 +111,11 @@ impl Pipeline {
 
     /// One batch; `false` when there was nothing to do.
     async fn step(&mut self, cursor: &mut Seq) -> Result<bool, Error> {
-        let reprocessed =
-            self.reprocess_requests().await? | self.consent_requests().await? | self.sweep().await?;
+        self.tell_alerts().await?;
+        let reprocessed = self.reprocess_requests().await?
+            | self.consent_requests().await?
+            | self.sweep().await?
+            | self.redrive().await?;
         let entries = self.ports.journal.after(*cursor, BATCH_ENTRIES_MAX).await?;
         let Some(last) = entries.last().map(|entry| entry.seq) else { return Ok(reprocessed) };
         let entries = Arc::new(entries);
@@ -314,6 +320,8 @@ impl Pipeline {
             records,
             identifiers: identified.identifiers,
             reviews: Vec::new(),
+            coverage: worklist::coverage(translation),
+            missed_codes: worklist::missed_codes(translation),
             decisions: Vec::new(),
         })
     }
@@ -322,6 +330,8 @@ impl Pipeline {
     pub(crate) fn held(&self, heading: &Heading<'_>, reason: String, translation: &Translation) -> WriteSet {
         let mut set = self.quarantine(heading, reason, Some(translation));
         set.keys = row::keys(translation);
+        set.coverage = worklist::coverage(translation);
+        set.missed_codes = worklist::missed_codes(translation);
         set
     }
 

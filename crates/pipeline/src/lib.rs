@@ -36,6 +36,7 @@ mod surroundings;
 mod sweep;
 mod translate;
 mod visit;
+mod worklist;
 mod year;
 
 pub use difference::{Alteration, Difference};
@@ -78,6 +79,10 @@ pub struct Ports {
     pub index: Arc<dyn store::PatientIndex>,
     /// What stands where, sweeps, and requests about consent.
     pub withdrawals: Arc<dyn store::Withdrawals>,
+    /// Alerts on fields that nobody maps.
+    pub coverage: Arc<dyn store::Coverages>,
+    /// Codes that wait for a row in their table.
+    pub codes: Arc<dyn store::CodeItems>,
 }
 
 /// Why the pipeline had to stop and start again from what is durable.

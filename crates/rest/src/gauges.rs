@@ -35,6 +35,7 @@ pub struct Gauges {
     ledger_unsealed_age: Seconds,
     sampled: Seconds,
     failures: Counter,
+    new_fields: Counter,
     outgoing: Outgoing,
     store_failed: Family<StoreFile, Gauge>,
     store_full: Family<StoreFile, Gauge>,
@@ -127,6 +128,8 @@ pub struct Sample {
     pub ledger_unsealed_age_s: f64,
     /// What is taken back, and what was given up.
     pub outgoing: OutgoingSample,
+    /// Fields that some sender started to use though nobody maps them, ever.
+    pub new_fields: u64,
 }
 
 impl Gauges {
@@ -214,6 +217,11 @@ impl Gauges {
         );
         to.register("sample_failures", "Samples that could not be taken", self.failures.clone());
         to.register(
+            "new_unmapped_fields",
+            "Fields that a sender started to use though nobody maps them, or with values that cannot be used",
+            self.new_fields.clone(),
+        );
+        to.register(
             "store_failed",
             "1 when a write or an fsync of the file failed and nothing more is acknowledged until a restart",
             self.store_failed.clone(),
@@ -256,6 +264,8 @@ impl Gauges {
         self.ledger_unsealed.set(whole(sample.ledger_unsealed));
         self.ledger_unsealed_age.set(sample.ledger_unsealed_age_s);
         self.outgoing.show(&sample.outgoing);
+        // The store counts across restarts; a sample that shows none takes nothing back.
+        self.new_fields.inc_by(sample.new_fields.saturating_sub(self.new_fields.get()));
         self.sampled.set(sample.at_s);
     }
 
@@ -320,7 +330,7 @@ mod tests {
             consent: (1, 0.5),
         };
         let backlogs = vec![queue];
-        gauges.show(&Sample { feeds: vec![feed], backlogs, outgoing, ..Sample::default() });
+        gauges.show(&Sample { feeds: vec![feed], backlogs, outgoing, new_fields: 3, ..Sample::default() });
         let page = metrics.encode().expect("encodes");
         for line in [
             "tidegate_build_info{version=\"1.2.3\",node=\"onprem\",role=\"clinical\"} 1",
@@ -335,6 +345,7 @@ mod tests {
             "tidegate_sweep_running_seconds 7.5",
             "tidegate_consent_requests_waiting 1",
             "tidegate_consent_requests_oldest_age_seconds 0.5",
+            "tidegate_new_unmapped_fields_total 3",
         ] {
             assert!(page.contains(line), "{line} is not in\n{page}");
         }
@@ -350,5 +361,6 @@ mod tests {
         assert!(!page.contains("channel=\"emr\"") && !page.contains("\"cloud\""), "{page}");
         assert!(page.contains("tidegate_sweep_running_seconds 0"), "{page}");
         assert!(page.contains("tidegate_sample_failures_total 1"), "{page}");
+        assert!(page.contains("tidegate_new_unmapped_fields_total 3"), "{page}");
     }
 }

@@ -5,8 +5,8 @@ use fhir::ResourceType;
 use uuid::Uuid;
 
 use crate::{
-    Effect, IdentityDecision, MessageRow, NewForward, NewReview, PatientIdentifier, ResourceKey,
-    ResourceVersion, Result, Seq, Stored,
+    Effect, IdentityDecision, MessageRow, MissedCode, NewForward, NewReview, PathCount, PatientIdentifier,
+    ResourceKey, ResourceVersion, Result, Seq, Stored,
 };
 
 /// A [`Key`] of this kind holds a clinical patient id: its message counts as one of that patient's
@@ -39,6 +39,10 @@ pub struct WriteSet {
     pub identifiers: Vec<PatientIdentifier>,
     /// Questions about identity that it raised.
     pub reviews: Vec<NewReview>,
+    /// What became of its leaves; empty when it was not translated.
+    pub coverage: Vec<PathCount>,
+    /// Its codes that wait for a row in their table.
+    pub missed_codes: Vec<MissedCode>,
     /// What it says of two patients ([`IdentityDecision::is_of_person`] is `false`); a person's word is not overwritten.
     pub decisions: Vec<IdentityDecision>,
 }
@@ -58,6 +62,8 @@ impl WriteSet {
             records,
             identifiers: Vec::new(),
             reviews: Vec::new(),
+            coverage: Vec::new(),
+            missed_codes: Vec::new(),
             decisions: Vec::new(),
         }
     }

@@ -30,7 +30,11 @@ mod access;
 mod acknowledgments;
 #[cfg(feature = "clinical")]
 mod apply;
+#[cfg(feature = "clinical")]
+mod code_items;
 mod condition;
+#[cfg(feature = "clinical")]
+mod coverage;
 mod error;
 #[cfg(feature = "clinical")]
 mod forward;
@@ -65,7 +69,16 @@ pub use acknowledgments::{AckStage, Acknowledgments, Later, NewLater, Promise, P
 pub use apply::{
     Apply, Cause, Key, NewDelivery, NewPseudonym, PATIENT_KEY, PatientAlias, SHARED_KEY, Sealed, WriteSet,
 };
+#[cfg(feature = "clinical")]
+pub use code_items::{
+    CODE_EXAMPLES_MAX, CODES_TOLD_APART_MAX, CodeItem, CodeItems, CodeState, MissedCode, Redriven,
+};
 pub use condition::{Condition, FileCondition};
+#[cfg(feature = "clinical")]
+pub use coverage::{
+    ALERTS_OPEN_MAX, Alert, AlertKind, COVERAGE_DAYS_KEPT, CoverageDay, Coverages, DAY_US, Day, Gap,
+    LEARNING_MESSAGES, PathCount, PathFate,
+};
 pub use error::{Error, Result};
 #[cfg(feature = "clinical")]
 pub use forward::{

@@ -32,7 +32,18 @@ use crate::time::instant;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
-    reason: String,
+    pub(crate) reason: String,
+}
+
+/// One of the codes of [`REASONS`].
+pub(crate) fn known_reason(reason: &str) -> Result<&'static str, Refusal> {
+    let known = REASONS.into_iter().find(|(code, _)| *code == reason);
+    known.map(|(code, _)| code).ok_or_else(|| {
+        let codes = REASONS.map(|(code, _)| code).join(", ");
+        let cause = format!("the reason is not one of {codes}");
+        let fix = "give the reason as one of these codes";
+        Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "reason", cause, fix)
+    })
 }
 
 /// `GET /admin/messages/{id}`.
@@ -53,18 +64,7 @@ pub(crate) async fn revealed(
     Path(id): Path<String>,
     Body(Asked { reason }): Body<Asked>,
 ) -> Result<Json<Value>, Refusal> {
-    let known = REASONS.into_iter().find(|(code, _)| *code == reason);
-    let (code, _) = known.ok_or_else(|| {
-        let codes = REASONS.map(|(code, _)| code).join(", ");
-        let cause = format!("the reason is not one of {codes}");
-        Refusal::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "reason",
-            cause,
-            "give the reason as one of these codes",
-        )
-    })?;
-    show(&server, &client, peer, &id, Some(code)).await
+    show(&server, &client, peer, &id, Some(known_reason(&reason)?)).await
 }
 
 /// What was read of a message.

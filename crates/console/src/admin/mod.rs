@@ -14,6 +14,7 @@ mod replay;
 mod retention;
 mod search;
 mod token;
+mod worklist;
 
 use std::sync::Arc;
 
@@ -50,7 +51,7 @@ const FORWARD_MESSAGES_MAX: usize = 500;
 const DRY_RUN_MESSAGES_MAX: usize = 50;
 
 /// Method, path, what it does.
-const ROUTES: [(&str, &str, &str); 12] = [
+const ROUTES: [(&str, &str, &str); 17] = [
     ("GET", "/admin", "this list"),
     (
         "POST",
@@ -74,6 +75,11 @@ const ROUTES: [(&str, &str, &str); 12] = [
         "keep a month, or all months of a patient's number: {\"month\": \"2026-01\", \"reason\": \"litigation\"}",
     ),
     ("POST", "/admin/holds/{hold}/release", "end a hold: {\"reason\": \"ended\"}"),
+    ("GET", "/admin/coverage", "how much of what each sender sends is mapped, by day, and what is not"),
+    ("GET", "/admin/alerts", "fields that a sender started to use though nobody maps them"),
+    ("POST", "/admin/alerts/{alert}/acknowledge", "close an alert: {}"),
+    ("GET", "/admin/codes", "codes that wait for a row in their table, masked"),
+    ("POST", "/admin/codes/reveal", "the same with the codes: {\"reason\": \"mapping-problem\"}"),
     (
         "POST",
         "/admin/forward",
@@ -94,6 +100,11 @@ pub(crate) fn router(server: &Arc<Server>) -> Router<Arc<Server>> {
         .route("/retention/apply", post(retention::apply))
         .route("/holds", get(retention::holds).post(retention::place))
         .route("/holds/{hold}/release", post(retention::release))
+        .route("/coverage", get(worklist::coverage))
+        .route("/alerts", get(worklist::alerts))
+        .route("/alerts/{alert}/acknowledge", post(worklist::acknowledge))
+        .route("/codes", get(worklist::codes))
+        .route("/codes/reveal", post(worklist::codes_revealed))
         .route("/forward", post(forward::forward))
         .fallback(async || Refusal::unknown_route())
         .method_not_allowed_fallback(async || Refusal::method())

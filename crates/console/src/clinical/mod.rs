@@ -2,6 +2,8 @@
 
 mod badge;
 mod candidate;
+mod codes;
+mod coverage;
 mod dashboard;
 mod deliveries;
 mod describe;
@@ -40,11 +42,14 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use store::{
-    Accesses, Acknowledgments, Forwards, Journal, Messages, Outbox, PatientIndex, Retention, Statistics,
+    Accesses, Acknowledgments, CodeItems, Coverages, Forwards, Journal, Messages, Outbox, PatientIndex,
+    Retention, Statistics,
 };
 use uuid::Uuid;
 
 pub(crate) use crate::clinical::badge::{acknowledgment, badge, delivery};
+pub(crate) use crate::clinical::codes::{CODES_SHOWN_MAX, line as code_line};
+pub(crate) use crate::clinical::coverage::{ALERTS_SHOWN_MAX, DAYS_SHOWN, GAPS_SHOWN_MAX, date, today};
 pub(crate) use crate::clinical::dashboard::Cache;
 pub(crate) use crate::clinical::forwards::badge as forward_badge;
 pub(crate) use crate::clinical::given::acknowledgments_json;
@@ -75,6 +80,10 @@ pub struct Clinical {
     pub statistics: Arc<dyn Statistics>,
     /// Open questions about who is who.
     pub reviews: Arc<dyn PatientIndex>,
+    /// Coverage by sender and day, and alerts on new fields.
+    pub coverage: Arc<dyn Coverages>,
+    /// Codes that wait for a row in their table.
+    pub codes: Arc<dyn CodeItems>,
     /// The bytes as received, and the acknowledgments given with them.
     pub journal: Arc<dyn Journal>,
     /// Acknowledgments given later.
@@ -131,6 +140,10 @@ pub(crate) fn routes() -> Router<Arc<Server>> {
         .route("/messages/{id}/revive/{delivery}", post(revive::revive))
         .route("/messages/{id}/reprocess", post(view::reprocess))
         .route("/messages/{id}/merge", post(merge::merge))
+        .route("/coverage", get(coverage::page))
+        .route("/coverage/alerts/{alert}/acknowledge", post(coverage::acknowledge))
+        .route("/codes", get(codes::masked))
+        .route("/codes/reveal", get(codes::masked).post(codes::revealed))
         .route("/reviews", get(reviews::list))
         .route("/reviews/{id}", get(reviews::masked))
         .route("/reviews/{id}/reveal", post(reviews::revealed))

@@ -91,7 +91,7 @@ async fn only_a_token_of_this_api_opens_it() {
     assert!(failed.iter().all(|record| record.outcome_code() == Some("invalid-token")));
     let (status, index) = api.get("/admin").await;
     assert_eq!(status, StatusCode::OK);
-    assert_eq!(index["routes"].as_array().map(Vec::len), Some(12));
+    assert_eq!(index["routes"].as_array().map(Vec::len), Some(17));
 }
 
 #[tokio::test]
@@ -292,4 +292,44 @@ async fn a_window_is_sent_again_page_by_page_and_who_asked_is_recorded() {
             "{query}"
         );
     }
+}
+
+#[tokio::test]
+async fn coverage_and_alerts_are_told_and_an_alert_is_acknowledged_once() {
+    let api = Api::new();
+    let (status, coverage) = api.get("/admin/coverage").await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(coverage["days"][0]["leaves"]["rejected"], 5, "{coverage}");
+    assert_eq!(coverage["gaps"][0]["path"], "PV1-52");
+    let (_, alerts) = api.get("/admin/alerts").await;
+    assert_eq!(
+        (&alerts["alerts"][0]["kind"], &alerts["alerts"][0]["alert"]),
+        (&json!("new-unmapped-field"), &json!(7))
+    );
+    let (status, answer) = api.post("/admin/alerts/8/acknowledge", json!({})).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    is_refusal(&answer, "no-alert");
+    assert_eq!(api.post("/admin/alerts/7/acknowledge", json!({})).await.0, StatusCode::OK);
+    let records = api.node.clinical.acknowledged.lock().expect("lock").clone();
+    assert_eq!(records[0].kind(), Kind::AlertAcknowledged);
+    let (status, answer) = api.post("/admin/alerts/7/acknowledge", json!({})).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    is_refusal(&answer, "acknowledged");
+}
+
+#[tokio::test]
+async fn codes_are_told_with_a_reason_only() {
+    let api = Api::new();
+    let (_, masked) = api.get("/admin/codes").await;
+    let item = &masked["codes"][0];
+    assert!(!masked.to_string().contains("Q'"), "{masked}");
+    assert_eq!((&item["table"], &item["messages"]), (&json!("marital-status"), &json!(12)));
+    assert_eq!(masked["codes"][1]["code"], Value::Null, "what is no code has no line");
+    let (status, answer) = api.post("/admin/codes/reveal", json!({"reason": "curious"})).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    is_refusal(&answer, "reason");
+    assert!(api.node.recorded(Kind::MessageViewed).is_empty());
+    let (_, shown) = api.post("/admin/codes/reveal", json!({"reason": "mapping-problem"})).await;
+    assert_eq!(shown["codes"][0]["code"], "Q'<b>", "{shown}");
+    assert_eq!(api.node.recorded(Kind::MessageViewed).len(), 1);
 }

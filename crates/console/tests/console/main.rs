@@ -33,3 +33,5 @@ mod reviews;
 mod sample;
 #[cfg(feature = "clinical")]
 mod search;
+#[cfg(feature = "clinical")]
+mod worklist;

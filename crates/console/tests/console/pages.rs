@@ -40,6 +40,8 @@ async fn every_answer() -> Vec<(String, Answer)> {
                 "/live?state=lost",
                 "/reviews",
                 REVIEW,
+                "/coverage",
+                "/codes",
                 "/messages/none",
                 "/quarantine",
                 GROUP,

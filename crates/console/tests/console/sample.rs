@@ -51,6 +51,8 @@ pub struct ClinicalNode {
     pub revived: Mutex<Vec<Record>>,
     pub forwarded: Mutex<Vec<Record>>,
     pub is_dead: Mutex<bool>,
+    /// Records of acknowledged alerts.
+    pub acknowledged: Mutex<Vec<Record>>,
     pub processed: watch::Sender<Seq>,
     pub translator_panics: Mutex<bool>,
 }
@@ -68,6 +70,7 @@ impl Default for ClinicalNode {
             revived: Mutex::default(),
             forwarded: Mutex::default(),
             is_dead: Mutex::default(),
+            acknowledged: Mutex::default(),
             processed: watch::Sender::new(Seq(0)),
             translator_panics: Mutex::default(),
         }
@@ -403,6 +406,7 @@ impl Translate for Node {
             change: Change { sets: vec![said(context)], ..Change::default() },
             issues: Vec::new(),
             coverage: Coverage { leaves: leaves.collect() },
+            missed_codes: Vec::new(),
             trace: Some(Trace { steps: steps.to_vec(), ..Trace::default() }),
             keys: Vec::new(),
             site: None,
@@ -419,6 +423,8 @@ pub fn clinical(node: &Arc<Node>) -> Clinical {
         messages: node.clone(),
         statistics: node.clone(),
         reviews: node.clone(),
+        coverage: node.clone(),
+        codes: node.clone(),
         journal: node.clone(),
         acknowledgments: node.clone(),
         retention: node.clone(),

@@ -38,7 +38,7 @@ impl<'a> Executor<'a> {
         }
         let found = table.translate(&code);
         *hit = Some((table.name.clone(), found.hit));
-        self.report_code(found.level, rule, self.part_of(value, &[]), &table.name);
+        self.report_code(found.level, rule, self.part_of(value, &[]), table, &code);
         name_original(object, &code, table.from.as_deref());
         let Some((system, code, display)) = found.target else { return };
         let target = coding(system, code, display);

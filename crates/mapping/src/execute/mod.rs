@@ -24,7 +24,8 @@ use crate::identity::Identity;
 use crate::package::Package;
 use crate::plan::{MessagePlan, Program, Rule, Slot};
 use crate::{
-    BusinessKey, Change, Context, Issue, LeafFate, Rejection, ResourceSet, Step, Trace, Translation,
+    BusinessKey, Change, Context, Issue, LeafFate, MissedCode, Rejection, ResourceSet, Step, Trace,
+    Translation,
 };
 use hl7v2::{Message, Part};
 use scope::Groups;
@@ -66,6 +67,7 @@ pub(crate) struct Executor<'a> {
     pub plan: Option<&'a MessagePlan>,
     pub ledger: Ledger,
     pub issues: Vec<Issue>,
+    missed_codes: Vec<MissedCode>,
     seen_issues: HashSet<(String, String)>,
     /// Resources made on the way (`as XCN.Practitioner ref`), by type and id.
     pub extras: Vec<ResourceSet>,
@@ -136,6 +138,7 @@ impl<'a> Executor<'a> {
             plan: None,
             ledger: Ledger::new(message),
             issues: Vec::new(),
+            missed_codes: Vec::new(),
             seen_issues: HashSet::new(),
             extras: Vec::new(),
             extra_index: HashMap::new(),
@@ -188,7 +191,8 @@ impl<'a> Executor<'a> {
 
     fn finish(self, change: Change, transient: Vec<ResourceSet>, keys: Vec<BusinessKey>) -> Translation {
         let coverage = self.ledger.finish(self.message);
-        Translation { change, transient, issues: self.issues, coverage, trace: self.trace, keys, site: None }
+        let Self { issues, missed_codes, trace, .. } = self;
+        Translation { change, transient, issues, coverage, missed_codes, trace, keys, site: None }
     }
 
     /// `segments/PID.Patient.yaml:21:12`.

@@ -4,12 +4,12 @@ use super::concept::coding;
 use super::element::{Yield, fill, write};
 use super::scope::{Level, Scope, Value as Item, child};
 use super::{DEPTH_MAX, Executor};
-use crate::codes::Level as CodeLevel;
+use crate::codes::{CodeTable, Level as CodeLevel};
 use crate::convert::quantity::{Structured, Unit};
 use crate::convert::{self, Converted, Refused, number, quantity, time};
 use crate::identity::first_text;
 use crate::plan::{Coded, Convert, Expression, Keyed, Path, Rule, Slot, Take, Target};
-use crate::{LeafFate, Why};
+use crate::{LeafFate, MissedCode, Why};
 use serde_json::{Map, Value, json};
 
 type Object = Map<String, Value>;
@@ -369,7 +369,7 @@ impl<'a> Executor<'a> {
             _ => Some(reason),
         };
         self.mark(&Convert::Code, value, spread, fate, note);
-        self.report_code(found.level, rule, self.part_of(value, spread), &table.name);
+        self.report_code(found.level, rule, self.part_of(value, spread), table, code);
         made
     }
 
@@ -378,8 +378,12 @@ impl<'a> Executor<'a> {
         level: Option<CodeLevel>,
         rule: &'a Rule,
         part: Option<hl7v2::Part<'a>>,
-        table: &str,
+        table: &CodeTable,
+        code: &str,
     ) {
+        if matches!(level, Some(CodeLevel::Warn | CodeLevel::Error)) {
+            MissedCode::new(&table.name, code, table.from.as_deref()).add_to(&mut self.missed_codes);
+        }
         let severity = match level {
             None => return,
             Some(CodeLevel::Info) => fhir::Severity::Information,
@@ -391,7 +395,7 @@ impl<'a> Executor<'a> {
             fhir::IssueCode::CodeInvalid,
             rule,
             part,
-            &format!("the code has no row in {table}"),
+            &format!("the code has no row in {}", table.name),
         );
     }
 

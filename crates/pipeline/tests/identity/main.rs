@@ -15,3 +15,4 @@ mod shared;
 mod union;
 mod validity;
 mod withdrawal;
+mod worklist;

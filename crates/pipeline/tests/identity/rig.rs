@@ -70,15 +70,16 @@ fn package() -> Arc<Package> {
 }
 
 fn compiled() -> Arc<Package> {
-    compiled_with(folder("mappings"), "")
+    compiled_with(folder("mappings"), &[])
 }
 
-/// The package with more at the end of the EMR's overlay.
-fn compiled_with(mut sources: BTreeMap<String, String>, more: &str) -> Arc<Package> {
+/// The package with more at the end of overlays: (site, line).
+fn compiled_with(mut sources: BTreeMap<String, String>, lines: &[(&str, &str)]) -> Arc<Package> {
     sources.retain(|name, _| !name.starts_with("sites/") && !name.ends_with(".test.yaml"));
     for (name, index) in feeds::SITES {
-        let more = if name == feeds::EMR { more } else { "" };
-        let text = feeds::site(name, index) + more;
+        let mut text = feeds::site(name, index);
+        let own = lines.iter().filter(|(site, _)| *site == name);
+        own.for_each(|(_, line)| text.push_str(&format!("{line}\n")));
         sources.insert(format!("sites/{}/site.yaml", name.to_lowercase()), text);
     }
     Arc::new(Package::compile(&Sources(sources)).expect("the package compiles"))
@@ -137,6 +138,8 @@ fn ports(store: &Arc<Sqlite>) -> Ports {
         messages: store.clone(),
         withdrawals: store.clone(),
         index: store.clone(),
+        coverage: store.clone(),
+        codes: store.clone(),
     }
 }
 
@@ -185,7 +188,7 @@ impl Rig {
                 *text = text.replace(from, to);
             }
             sources.extend(more.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
-            compiled_with(sources, "")
+            compiled_with(sources, &[])
         };
         self.pipeline = Pipeline::new(ports(&self.store), environment(), package, release());
         self.run().await;
@@ -193,8 +196,15 @@ impl Rig {
 
     /// Starts again with more in the EMR's overlay.
     pub fn overlay(&mut self, more: &str) {
-        let package = compiled_with(folder("mappings"), more);
+        let package = compiled_with(folder("mappings"), &[(feeds::EMR, more)]);
         self.pipeline = Pipeline::new(ports(&self.store), environment(), package, release());
+    }
+
+    /// Starts again with more in the site files: (site, line).
+    pub async fn restart_with(&mut self, lines: &[(&str, &str)]) {
+        let package = compiled_with(folder("mappings"), lines);
+        self.pipeline = Pipeline::new(ports(&self.store), environment(), package, release());
+        self.run().await;
     }
 
     /// A node that got these messages one after another.

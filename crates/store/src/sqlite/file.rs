@@ -49,6 +49,7 @@ pub(super) const CLINICAL: Schema = Schema {
         include_str!("../migrations/node_0003_search.sql"),
         include_str!("../migrations/clinical_0006_retention.sql"),
         include_str!("../migrations/clinical_0007_forwards.sql"),
+        include_str!("../migrations/clinical_0008_worklist.sql"),
     ],
 };
 pub(super) const PORTAL: Schema = Schema {

@@ -5,7 +5,11 @@ mod access;
 mod apply;
 mod body;
 mod checkpoint;
+#[cfg(feature = "clinical")]
+mod code_items;
 mod codes;
+#[cfg(feature = "clinical")]
+mod coverage;
 mod fault;
 mod file;
 #[cfg(feature = "clinical")]

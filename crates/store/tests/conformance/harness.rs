@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use store::{
-    Access, Accesses, Acknowledgments, Apply, Forwards, Intake, Journal, Ledger, Messages, Outbox,
-    PatientIndex, Resources, Statistics, Withdrawals,
+    Access, Accesses, Acknowledgments, Apply, CodeItems, Coverages, Forwards, Intake, Journal, Ledger,
+    Messages, Outbox, PatientIndex, Resources, Statistics, Withdrawals,
 };
 
 /// The ports of an on-prem node.
@@ -23,6 +23,8 @@ pub struct Clinical {
     pub statistics: Arc<dyn Statistics>,
     pub accesses: Arc<dyn Accesses>,
     pub withdrawals: Arc<dyn Withdrawals>,
+    pub coverage: Arc<dyn Coverages>,
+    pub codes: Arc<dyn CodeItems>,
 }
 
 /// The ports of a cloud node.

@@ -7,6 +7,8 @@ mod access;
 mod acknowledgments;
 mod apply;
 mod bulk;
+mod code_items;
+mod coverage;
 mod forward;
 mod harness;
 mod identity;
@@ -135,6 +137,18 @@ macro_rules! conformance {
                 a_sweep_looks_at_patients_and_shared_entities_in_order a_sweep_adds_up_and_ends_once
                 a_new_sweep_abandons_the_one_that_runs what_does_not_go_out_is_told_by_destination
                 withdrawals_are_counted_by_reason;
+            coverage:
+                leaves_are_counted_by_sender_and_day
+                a_message_is_counted_once_however_often_it_is_processed
+                a_new_gap_of_a_learned_sender_is_an_alert_once
+                an_alert_is_acknowledged_once_and_does_not_come_again a_flood_of_new_fields_is_bounded
+                old_days_go_when_a_new_day_begins;
+            code_items:
+                codes_are_items_with_counts_and_examples
+                a_message_misses_a_code_once_however_often_it_is_processed
+                what_is_mapped_asks_for_each_patient_once an_item_is_checked_once_for_each_package
+                a_code_that_is_missed_again_is_open_again a_restart_goes_on_asking_where_it_was
+                free_text_does_not_become_an_item_each;
             access:
                 a_record_of_access_is_durable_on_return concurrent_records_are_all_kept
                 accesses_of_a_message_are_read_newest_first;

@@ -74,7 +74,9 @@ impl Adapter for Files {
             index: store.clone(),
             statistics: store.clone(),
             accesses: store.clone(),
-            withdrawals: store,
+            withdrawals: store.clone(),
+            coverage: store.clone(),
+            codes: store,
         }
     }
 

@@ -127,6 +127,8 @@ fn pipelines(
         messages: store.clone(),
         index: store.clone(),
         withdrawals: store.clone(),
+        coverage: store.clone(),
+        codes: store.clone(),
     };
     let environment = environment(config, keys);
     let (policy, profiles, sealing) = (Arc::clone(policy), profiles.clone(), Arc::clone(&keys.sealing));
@@ -291,6 +293,8 @@ fn router(
         messages: store.clone(),
         statistics: store.clone(),
         reviews: store.clone(),
+        coverage: store.clone(),
+        codes: store.clone(),
         journal: store.clone(),
         acknowledgments: store.clone(),
         retention: store.clone(),

@@ -80,7 +80,8 @@ mod clinical {
     use rest::{FeedSample, OutgoingSample, QueueSample, Sample};
     use store::sqlite::Sqlite;
     use store::{
-        Feed, Forwards, MINUTE_US, MessageState, Messages, Micros, Statistics, WithdrawalReason, Withdrawals,
+        Coverages, Feed, Forwards, MINUTE_US, MessageState, Messages, Micros, Statistics, WithdrawalReason,
+        Withdrawals,
     };
 
     use super::seconds;
@@ -120,6 +121,7 @@ mod clinical {
             ("queued", boundary.queued),
         ];
         sample.outgoing = outgoing(store, now_us).await?;
+        sample.new_fields = u64::try_from(store.alerts_raised().await?).unwrap_or_default();
         Ok(())
     }
 

@@ -9,22 +9,25 @@ use super::entries::fold;
 use super::plan::Plan;
 use super::prepare::{PreparedRecord, PreparedVersion};
 use super::state::State;
+use crate::sqlite::code_items::CodeCounts;
 use crate::sqlite::codes::message_state_number;
+use crate::sqlite::coverage::CoverageCounts;
 use crate::sqlite::forward::ForwardRows;
 use crate::sqlite::identity::{raise, say};
 use crate::sqlite::rows::{Rows, run};
 use crate::{
-    Cause, Error, IdentityDecision, Key, MessageRow, MessageState, NewDelivery, NewForward, NewPseudonym,
-    NewReview, PATIENT_KEY, PatientAlias, PatientIdentifier, Result, WriteSet,
+    Cause, Error, IdentityDecision, Key, MessageRow, MessageState, MissedCode, NewDelivery, NewForward,
+    NewPseudonym, NewReview, PATIENT_KEY, PathCount, PatientAlias, PatientIdentifier, Result, WriteSet,
 };
 
 const INSERT_MESSAGES: &str =
     "INSERT INTO messages (seq, id, channel, received_us, processed_us, state, message_type,
-    sender, reason, issues, package_hash, flags, leaves_mapped, leaves_total, parent)";
+    sender, reason, issues, package_hash, flags, leaves_mapped, leaves_total, parent, covered)";
 const REPLACE_MESSAGE: &str = "ON CONFLICT (seq) DO UPDATE SET processed_us = excluded.processed_us,
     state = excluded.state, message_type = excluded.message_type, sender = excluded.sender, reason = excluded.reason,
     issues = excluded.issues, package_hash = excluded.package_hash, flags = excluded.flags,
-    leaves_mapped = excluded.leaves_mapped, leaves_total = excluded.leaves_total, reprocessed = 1";
+    leaves_mapped = excluded.leaves_mapped, leaves_total = excluded.leaves_total, reprocessed = 1,
+    covered = max(covered, excluded.covered)";
 
 /// A write set ready to be written.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub(in crate::sqlite) struct PreparedSet {
     identifiers: Vec<PatientIdentifier>,
     reviews: Vec<NewReview>,
     decisions: Vec<IdentityDecision>,
+    coverage: Vec<PathCount>,
+    missed_codes: Vec<MissedCode>,
 }
 
 impl PreparedSet {
@@ -73,6 +78,8 @@ impl PreparedSet {
             identifiers: set.identifiers,
             reviews: set.reviews,
             decisions: set.decisions,
+            coverage: set.coverage,
+            missed_codes: set.missed_codes,
         })
     }
 
@@ -90,6 +97,18 @@ impl PreparedSet {
             + self.deliveries.iter().map(|delivery| delivery.sealed.bytes.len()).sum::<usize>();
         let queued = self.deliveries.len() + self.forwards.len();
         (1 + self.versions.len() + queued + self.records.len(), bytes)
+    }
+
+    /// Whether it tells what became of its leaves.
+    fn is_translated(&self) -> bool {
+        !self.coverage.is_empty()
+    }
+
+    /// Who has to be derived again when what this message lacks is there: its patient; itself when it is held, for its row
+    /// has to follow, or when it has none.
+    fn subject(&self) -> String {
+        let patient = self.patients().into_iter().next().filter(|_| is_applied(self.message.state));
+        patient.map_or_else(|| self.message.id.0.to_string(), str::to_owned)
     }
 
     /// The patients whose messages this one is among.
@@ -116,6 +135,7 @@ pub(super) async fn write(
     let versions = sets.iter().flat_map(|set| &set.versions);
     let mut plan = Plan::load(versions, &mut state.names, connection).await?;
     let mut tables = Tables::default();
+    let (mut coverage, mut codes) = (CoverageCounts::default(), CodeCounts::default());
     let mut outcomes = Vec::with_capacity(sets.len());
     let mut written = Vec::with_capacity(sets.len());
     for set in sets {
@@ -127,7 +147,14 @@ pub(super) async fn write(
         }
         if outcome.is_ok() {
             take(set, &mut plan, &mut tables, state)?;
-            known.insert(set.message.seq.0, set.message.id.0.as_bytes().to_vec());
+            let seq = set.message.seq.0;
+            let is_covered = known.get(&seq).is_some_and(|known| known.is_covered);
+            if set.is_translated() && !is_covered {
+                coverage.count(&set.message, &set.coverage);
+                set.missed_codes.iter().for_each(|code| codes.count(&set.message, code, set.subject()));
+            }
+            let id = set.message.id.0.as_bytes().to_vec();
+            known.insert(seq, Known { id, is_covered: is_covered || set.is_translated() });
             written.push(*set);
         }
         outcomes.push(outcome);
@@ -144,6 +171,8 @@ pub(super) async fn write(
         }
     }
     resolve(&written, connection).await?;
+    coverage.write(connection).await?;
+    codes.write(connection).await?;
     let records = written.iter().flat_map(|set| set.records.iter().cloned());
     state.write_records(records, connection).await?;
     Ok(outcomes)
@@ -179,9 +208,16 @@ fn is_applied(state: MessageState) -> bool {
     }
 }
 
-/// The reprocessed messages that exist: their seq and id.
-async fn known(sets: &[&PreparedSet], connection: &mut SqliteConnection) -> Result<HashMap<i64, Vec<u8>>> {
-    let mut asked = Rows::statement("SELECT seq, id FROM messages WHERE seq IN (", ")", 1);
+/// A message that exists.
+struct Known {
+    id: Vec<u8>,
+    /// Its leaves and codes are counted.
+    is_covered: bool,
+}
+
+/// The reprocessed messages that exist, by their seq.
+async fn known(sets: &[&PreparedSet], connection: &mut SqliteConnection) -> Result<HashMap<i64, Known>> {
+    let mut asked = Rows::statement("SELECT seq, id, covered FROM messages WHERE seq IN (", ")", 1);
     let seqs = sets.iter().filter_map(|set| match set.cause {
         Cause::Reprocessed(seq) => Some(seq.0),
         Cause::Applied(_) => None,
@@ -189,12 +225,12 @@ async fn known(sets: &[&PreparedSet], connection: &mut SqliteConnection) -> Resu
     seqs.for_each(|seq| asked.push([seq.into()]));
     let mut found = HashMap::new();
     for row in asked.fetch(connection).await? {
-        found.insert(row.try_get(0)?, row.try_get(1)?);
+        found.insert(row.try_get(0)?, Known { id: row.try_get(1)?, is_covered: row.try_get(2)? });
     }
     Ok(found)
 }
 
-fn admit(set: &PreparedSet, known: &HashMap<i64, Vec<u8>>, plan: &Plan, state: &mut State) -> Result<()> {
+fn admit(set: &PreparedSet, known: &HashMap<i64, Known>, plan: &Plan, state: &mut State) -> Result<()> {
     match set.cause {
         Cause::Applied(seq) if seq.0 <= state.counters.applied => return Err(Error::AlreadyApplied(seq.0)),
         Cause::Applied(seq) if state.counters.refused.is_some_and(|refused| refused < seq.0) => {
@@ -203,7 +239,7 @@ fn admit(set: &PreparedSet, known: &HashMap<i64, Vec<u8>>, plan: &Plan, state: &
         Cause::Applied(_) => {}
         Cause::Reprocessed(seq) => match known.get(&seq.0) {
             None => return Err(Error::NotFound),
-            Some(id) if id.as_slice() != set.message.id.0.as_bytes() => {
+            Some(known) if known.id.as_slice() != set.message.id.0.as_bytes() => {
                 return Err(Error::Conflict("a message of another id"));
             }
             Some(_) => {}
@@ -259,8 +295,8 @@ impl Default for Tables {
     fn default() -> Self {
         let ignore = "ON CONFLICT DO NOTHING";
         Self {
-            applied: Rows::insert(INSERT_MESSAGES, 15),
-            reprocessed: Rows::statement(INSERT_MESSAGES, REPLACE_MESSAGE, 15),
+            applied: Rows::insert(INSERT_MESSAGES, 16),
+            reprocessed: Rows::statement(INSERT_MESSAGES, REPLACE_MESSAGE, 16),
             message_resources: Rows::insert("INSERT INTO message_resources (seq, rid, version)", 3),
             keys: Rows::statement("INSERT INTO message_keys (value, seq, kind, system)", ignore, 4),
             patients: Rows::statement("INSERT INTO message_patients (patient, seq)", ignore, 2),
@@ -298,6 +334,7 @@ impl Tables {
             message.leaves_mapped.into(),
             message.leaves_total.into(),
             message.parent.map(|parent| parent.0.as_bytes().to_vec()).into(),
+            set.is_translated().into(),
         ]);
     }
 
