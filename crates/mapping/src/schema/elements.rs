@@ -1,6 +1,6 @@
 //! Element maps: a definition for each R4 type, and what a rule for it may be.
 
-use super::{any_of, file, grammar, map_key, object, reference, rule_key};
+use super::{any_of, file_or_tests, grammar, map_key, object, reference, rule_key};
 use crate::check::{MAP_KEYS, RULE_KEYS};
 use fhir::Element;
 use serde_json::{Map, Value, json};
@@ -60,7 +60,7 @@ fn map_file(title: &str, required: &[&str], names: &[&str]) -> Value {
         cases.push(json!({"if": of_this, "then": reference(&format!("map.{name}"))}));
     }
     let schema = json!({"type": "object", "required": required, "properties": {"map": map_key("map")}, "allOf": cases});
-    file(title, schema, all)
+    file_or_tests(title, schema, all)
 }
 
 impl Definitions {
@@ -68,7 +68,7 @@ impl Definitions {
     fn top(&mut self, name: &str) {
         let mut properties: Map<String, Value> =
             MAP_KEYS.iter().map(|key| ((*key).to_owned(), map_key(key))).collect();
-        properties.insert("$when".to_owned(), grammar::condition());
+        properties.insert("$when".to_owned(), reference("value.condition"));
         let schema = if name == TEXT_MAP {
             self.any();
             properties.insert("value".to_owned(), reference("rule.any"));
@@ -122,8 +122,12 @@ impl Definitions {
             })
             .collect();
         if element.is_choice() {
-            let each: BTreeSet<&String> = rules.iter().map(|(_, rule)| rule).collect();
-            properties.insert(element.name.to_owned(), any_of(each.into_iter().map(|rule| reference(rule))));
+            // One list may hold rules for several of the types.
+            let shapes: BTreeSet<&str> =
+                rules.iter().filter_map(|(_, rule)| rule.strip_prefix("rule.")).collect();
+            let name = format!("choice.{}", element.path.trim_end_matches("[x]"));
+            self.rules(&name, shapes);
+            properties.insert(element.name.to_owned(), reference(&name));
         }
         for (name, rule) in rules {
             properties.insert(name, reference(&rule));
@@ -136,7 +140,7 @@ impl Definitions {
         if !self.0.contains_key(&name) {
             self.0.insert(name.clone(), Value::Null);
             self.shape(path);
-            self.rules(&name, path);
+            self.rules(&name, [path]);
         }
         name
     }
@@ -148,7 +152,7 @@ impl Definitions {
             let schema = json!({"type": "object", "properties": control(), "additionalProperties": false,
                 "patternProperties": {EXTENSION: reference("rule.any")}});
             self.0.insert("primitive".to_owned(), schema);
-            self.rules(&name, "primitive");
+            self.rules(&name, ["primitive"]);
         }
         name
     }
@@ -159,18 +163,22 @@ impl Definitions {
             let schema = json!({"type": "object", "properties": control(), "additionalProperties": false,
                 "patternProperties": {r"^[a-z][A-Za-z0-9]*(\[x\])?(\.|$)": reference("rule.any"), EXTENSION: reference("rule.any")}});
             self.0.insert("any".to_owned(), schema);
-            self.rules("rule.any", "any");
+            self.0.insert("from".to_owned(), object(RULE_KEYS, &["from"], rule_key));
+            self.0.insert("value".to_owned(), grammar::value());
+            self.0.insert("value.rule".to_owned(), grammar::rule());
+            self.0.insert("value.path".to_owned(), grammar::path());
+            self.0.insert("value.condition".to_owned(), grammar::condition());
+            self.rules("rule.any", ["any"]);
         }
     }
 
     /// A string, a map with `from`, an element map, a dispatch, or a list of these.
-    fn rules(&mut self, name: &str, shape: &str) {
-        let from = object(RULE_KEYS, &["from"], |key| rule_key(key, shape));
-        let by = json!({"type": "object", "required": ["$by"], "properties": {"$by": grammar::value()},
+    fn rules<'s>(&mut self, name: &str, shapes: impl IntoIterator<Item = &'s str>) {
+        let by = json!({"type": "object", "required": ["$by"], "properties": {"$by": reference("value")},
             "additionalProperties": reference(name)});
-        // The item that `into` speaks of may be of any depth.
-        let forms =
-            [grammar::rule(), from, by, reference(shape), json!({"type": "array", "items": reference(name)})];
+        let list = json!({"type": "array", "items": reference(name)});
+        let shapes = shapes.into_iter().map(reference);
+        let forms = [reference("value.rule"), reference("from"), by, list].into_iter().chain(shapes);
         self.0.insert(name.to_owned(), any_of(forms));
     }
 }
@@ -179,7 +187,10 @@ impl Definitions {
 const EXTENSION: &str = r"^ext:[A-Za-z]";
 
 fn control() -> Map<String, Value> {
-    [("$each".to_owned(), grammar::path()), ("$when".to_owned(), grammar::condition())].into_iter().collect()
+    [("$each", "value.path"), ("$when", "value.condition")]
+        .into_iter()
+        .map(|(key, form)| (key.to_owned(), reference(form)))
+        .collect()
 }
 
 fn first_upper(code: &str) -> String {

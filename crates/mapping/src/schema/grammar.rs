@@ -44,24 +44,29 @@ fn value_body() -> String {
     format!(r"{term}(\s*\?\?\s*{term})*")
 }
 
+/// The same; an editor takes `.1` for a number.
+fn number_or(body: &str) -> Value {
+    json!({"type": ["string", "number"], "pattern": format!("^({body})$")})
+}
+
 /// `PID-3~1`.
 pub(super) fn path() -> Value {
-    pattern(&path_body())
+    number_or(&path_body())
 }
 
 /// `PID-3(.5=MR) ?? PID-3~1`.
 pub(super) fn value() -> Value {
-    pattern(&value_body())
+    number_or(&value_body())
 }
 
 /// `PID-16 as CWE.CodeableConcept code marital-status`.
 pub(super) fn rule() -> Value {
     let tail = r"(\s+as\s+[A-Za-z0-9]+(\.[A-Za-z]+)?)?(\s+code\s+[A-Za-z0-9_.-]+)?(\s+system)?(\s+ref)?";
     let one = format!(r"(ref\s+(\*|[A-Za-z0-9_]+)|{}{tail})", value_body());
-    pattern(&format!(r"{one}(\s*\?\?\s*{one})*"))
+    number_or(&format!(r"{one}(\s*\?\?\s*{one})*"))
 }
 
 /// A condition: what it may begin with.
 pub(super) fn condition() -> Value {
-    json!({"type": "string", "pattern": r#"^(not[ (]|\(|[A-Z/.="]|[a-z]+\(|site\.)"#})
+    json!({"type": ["string", "number"], "pattern": r#"^(not[ (]|\(|[A-Z/.="]|[a-z]+\(|site\.)"#})
 }

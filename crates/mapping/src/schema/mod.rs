@@ -47,6 +47,13 @@ fn file(title: &str, mut schema: Value, definitions: Definitions) -> Value {
     schema
 }
 
+/// A schema of files beside which their tests lie: by the pattern of most editors both are one kind of file.
+fn file_or_tests(title: &str, schema: Value, mut definitions: Definitions) -> Value {
+    definitions.0.insert("tests".to_owned(), test_file());
+    let schema = json!({"if": {"required": ["tests"]}, "then": reference("tests"), "else": schema});
+    file(title, schema, definitions)
+}
+
 fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/definitions/{name}") })
 }
@@ -80,10 +87,19 @@ fn package() -> Value {
 
 fn message() -> Value {
     let schema = object(MESSAGE_KEYS, &["message"], |key| match key {
+        "message" | "for" | "doc" => message_key(key),
+        // What `extends` brings is removed so.
+        _ => any_of([one_of(&["drop"]), message_key(key)]),
+    });
+    file_or_tests("Message file", schema, elements::overrides())
+}
+
+fn message_key(key: &str) -> Value {
+    match key {
         "message" | "extends" => pattern("[A-Z][A-Z0-9]{2}(_[A-Z0-9]{3})?"),
         "for" => some(pattern(r"([A-Z][A-Z0-9]{2}\^)?([A-Z0-9]{3}|\*)?")),
         "require" => some(grammar::path()),
-        "make" => json!({"type": "object", "additionalProperties": some(made())}),
+        "make" => json!({"type": ["object", "null"], "additionalProperties": some(made())}),
         "join_text" => one_of(&["OBX"]),
         "bundle" => one_of(&["transaction"]),
         "merge" => some(object(&["survivor", "retired"], &["survivor", "retired"], |_| handle())),
@@ -93,8 +109,7 @@ fn message() -> Value {
         "events" => json!({"type": "object", "additionalProperties": event()}),
         "ignore" => ignored(),
         _ => text(),
-    });
-    file("Message file", schema, elements::overrides())
+    }
 }
 
 fn handle() -> Value {
@@ -215,6 +230,10 @@ fn site() -> Value {
 }
 
 fn tests() -> Value {
+    file("Tests", test_file(), Definitions::default())
+}
+
+fn test_file() -> Value {
     let one = object(TEST_KEYS, &["name"], |key| match key {
         "name" | "doc" | "site" | "er7" | "input" | "merges" => text(),
         "reject" => one_of(&["unsupported", "required", "identity"]),
@@ -223,9 +242,7 @@ fn tests() -> Value {
         _ => some(text()),
     });
     let list = json!({"type": "array", "items": one, "minItems": 1});
-    let schema =
-        object(&["tests", "doc"], &["tests"], |key| if key == "tests" { list.clone() } else { text() });
-    file("Tests", schema, Definitions::default())
+    object(&["tests", "doc"], &["tests"], |key| if key == "tests" { list.clone() } else { text() })
 }
 
 /// The keys that a map has beside its elements.
@@ -241,15 +258,15 @@ fn map_key(key: &str) -> Value {
     }
 }
 
-/// The keys of a rule map; `fill` and `set` hold the elements of `shape`.
-fn rule_key(key: &str, shape: &str) -> Value {
+/// The keys of a rule map.
+fn rule_key(key: &str) -> Value {
     match key {
-        "from" => grammar::rule(),
+        "from" => reference("value.rule"),
         "as" => json!({"type": "string", "pattern": grammar::CONVERSION}),
         "code" => pattern("[A-Za-z0-9_.-]+"),
-        "when" | "unless" => grammar::condition(),
-        "fill" | "set" => reference(shape),
-        "unit" => grammar::path(),
+        "when" | "unless" => reference("value.condition"),
+        "fill" | "set" => reference("any"),
+        "unit" => reference("value"),
         "ref" | "keep" => flag(),
         "match" => texts(),
         _ => text(),
