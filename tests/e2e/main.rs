@@ -19,6 +19,8 @@ mod logs;
 mod markup;
 mod merge;
 mod once;
+mod packages;
+mod reload;
 mod reprocess;
 mod residency;
 mod rest;

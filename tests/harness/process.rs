@@ -46,6 +46,16 @@ impl NodeProcess {
         Self { child: Some(child), log: log.to_owned() }
     }
 
+    /// Tells it to read its configuration and content again (SIGHUP).
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn hang_up(&self) {
+        let child = self.child.as_ref().expect("the node runs");
+        let sent = Command::new("kill").args(["-HUP", &child.id().to_string()]).status();
+        assert!(sent.expect("kill can be started").success());
+    }
+
     /// The most memory it has held so far, in bytes.
     ///
     /// # Panics

@@ -15,6 +15,7 @@ mod imports;
 mod licences;
 mod monitoring;
 mod scan;
+mod schema;
 mod sources;
 mod words;
 mod workspace;

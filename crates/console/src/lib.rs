@@ -49,7 +49,7 @@ pub use crate::admin::{
     AdminTokens, Difference, DryRun, DryRunError, Foreseen, Outcome, Refed, Refeed, Window,
 };
 #[cfg(feature = "clinical")]
-pub use crate::clinical::{Clinical, PatientToken, Route, Routing, RuleTried, Translate};
+pub use crate::clinical::{Clinical, InForce, PatientToken, Route, Routing, RuleTried, Translate};
 pub use crate::error::Error;
 pub use crate::guide::{Guide, GuideError};
 pub use crate::login::LoginCodes;

@@ -30,11 +30,14 @@ mod concept_map;
 mod convert;
 mod coverage;
 mod diagnostic;
+mod difference;
 mod execute;
 mod identity;
 mod missed_code;
 mod package;
 mod plan;
+mod rules;
+mod schema;
 mod site;
 mod syntax;
 mod systems;
@@ -48,9 +51,12 @@ pub use catalog::{Answer, At, Catalog, CatalogMap, CatalogMessage, CatalogTable,
 pub use concept_map::{ConceptMapError, code_table_of};
 pub use coverage::{Coverage, LeafCoverage, LeafFate};
 pub use diagnostic::Diagnostic;
+pub use difference::{Difference, Differences, Group};
 pub use identity::patient_id;
 pub use missed_code::MissedCode;
 pub use package::{Package, Sources};
+pub use rules::{RuleCoverage, RuleFate, RuleRun};
+pub use schema::schemas;
 pub use test_file::TestOutcome;
 pub use trace::{Miss, Read, Step, Trace, Why};
 pub use translation::{

@@ -118,18 +118,36 @@ impl Package {
 
     /// Runs the `*.test.yaml` files of the package. A map without a test is a failed outcome.
     pub fn run_tests(&self) -> Vec<TestOutcome> {
-        test_file::run(self)
+        test_file::run(self, None)
     }
 
     /// Message types this package translates: (`ADT`, `A01`), in order.
     pub fn triggers(&self) -> Vec<(String, String)> {
-        let mut all: Vec<(String, String)> = std::iter::once(&self.base)
-            .chain(&self.sites)
-            .flat_map(|program| program.triggers.keys().cloned())
-            .collect();
+        let mut all: Vec<(String, String)> =
+            self.programs().flat_map(|program| program.triggers.keys().cloned()).collect();
         all.sort();
         all.dedup();
         all
+    }
+
+    /// Whether it translates this event of this message type, for some sender.
+    pub fn has_trigger(&self, code: &str, event: &str) -> bool {
+        let of = |event: &str| {
+            let trigger = (code.to_owned(), event.to_owned());
+            self.programs().any(|program| program.triggers.contains_key(&trigger))
+        };
+        of(event) || of(execute::EVERY_EVENT)
+    }
+
+    /// Whether it translates any event of this message type.
+    pub fn has_message_type(&self, code: &str) -> bool {
+        let first = (code.to_owned(), String::new());
+        self.programs()
+            .any(|program| program.triggers.range(&first..).next().is_some_and(|(found, _)| found.0 == code))
+    }
+
+    fn programs(&self) -> impl Iterator<Item = &Program> {
+        std::iter::once(&self.base).chain(&self.sites)
     }
 
     /// Names of the site overlays.

@@ -9,7 +9,7 @@ use crate::yaml::Node;
 
 pub(crate) use running::run;
 
-const TEST_KEYS: &[&str] = &[
+pub(crate) const TEST_KEYS: &[&str] = &[
     "name", "doc", "site", "er7", "input", "expect", "absent", "removes", "unmapped", "lossy", "ignored",
     "rejected", "issues", "count", "merges", "moves", "links", "reject", "bundle",
 ];

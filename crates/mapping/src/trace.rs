@@ -1,5 +1,7 @@
 //! The trace: for each FHIR element where it came from and how.
 
+use std::collections::BTreeSet;
+
 /// One step per FHIR element written: where it came from; and one miss per rule that gave nothing. Values are PHI; Debug
 /// prints counts only.
 #[derive(Clone, Default)]
@@ -10,6 +12,8 @@ pub struct Trace {
     pub misses: Vec<Miss>,
     /// There were more misses than are kept.
     pub is_cut: bool,
+    /// Places of the rules that gave a value: file of the package (by number), line, column.
+    pub ran: BTreeSet<(u32, u32, u32)>,
 }
 
 impl std::fmt::Debug for Trace {

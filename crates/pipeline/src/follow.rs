@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::continuation::NO_PREDECESSOR;
 use crate::derive::{self, Write};
 use crate::identity::{self, Conflict, Identified};
+use crate::packages::Packages;
 use crate::release::{Outcome, Release};
 use crate::row::{self, Heading};
 use crate::state::State;
@@ -50,6 +51,9 @@ type Commit = Pin<Box<dyn Future<Output = store::Result<()>> + Send>>;
 pub struct Pipeline {
     pub(crate) ports: Ports,
     pub(crate) environment: Environment,
+    /// Where the package in force is found.
+    packages: Packages,
+    /// The package of the batch at hand.
     pub(crate) package: Arc<Package>,
     pub(crate) release: Release,
     pub(crate) state: State,
@@ -60,10 +64,16 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// A pipeline that has not started; see [`Pipeline::run`].
-    pub fn new(ports: Ports, environment: Environment, package: Arc<Package>, release: Release) -> Self {
-        let state = State::new(environment.namespace);
-        let worklist = Worklist::default();
-        Self { ports, environment, package, release, state, worklist, is_rehearsal: false }
+    /// `packages`: a package, or the handle on the one in force, which is asked again for each batch.
+    pub fn new(
+        ports: Ports,
+        environment: Environment,
+        packages: impl Into<Packages>,
+        release: Release,
+    ) -> Self {
+        let (state, packages) = (State::new(environment.namespace), packages.into());
+        let (package, worklist) = (packages.current(), Worklist::default());
+        Self { ports, environment, packages, package, release, state, worklist, is_rehearsal: false }
     }
 
     /// Runs until `stop` turns true. A failing store is retried from what is durable, for ever, and says so; a message
@@ -111,6 +121,11 @@ impl Pipeline {
 
     /// One batch; `false` when there was nothing to do.
     async fn step(&mut self, cursor: &mut Seq) -> Result<bool, Error> {
+        let package = self.packages.current();
+        if !Arc::ptr_eq(&package, &self.package) {
+            self.package = package;
+            self.worklist.package_changed();
+        }
         self.tell_alerts().await?;
         let reprocessed = self.reprocess_requests().await?
             | self.consent_requests().await?

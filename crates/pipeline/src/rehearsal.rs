@@ -7,6 +7,7 @@ use store::{Entry, JournalId, MessageState, WriteSet};
 
 use crate::difference::{Difference, difference};
 use crate::follow::{Pipeline, translate_safely};
+use crate::packages::Packages;
 use crate::release::Release;
 use crate::reprocess::Plan;
 use crate::{Environment, Error, Ports};
@@ -38,7 +39,7 @@ pub struct Foreseen {
 pub struct Rehearsal {
     ports: Ports,
     environment: Environment,
-    package: Arc<Package>,
+    packages: Packages,
     release: Arc<dyn Fn() -> Release + Send + Sync>,
 }
 
@@ -47,10 +48,10 @@ impl Rehearsal {
     pub fn new(
         ports: Ports,
         environment: Environment,
-        package: Arc<Package>,
+        packages: impl Into<Packages>,
         release: impl Fn() -> Release + Send + Sync + 'static,
     ) -> Self {
-        Self { ports, environment, package, release: Arc::new(release) }
+        Self { ports, environment, packages: packages.into(), release: Arc::new(release) }
     }
 
     /// What `entry` would write over what stands now: its row with state, reason and issues, the versions, and what
@@ -62,11 +63,11 @@ impl Rehearsal {
     /// # Errors
     /// When the store cannot be read.
     pub async fn run(&self, entry: &Entry) -> Result<WriteSet, Error> {
-        let (package, namespace) = (Arc::clone(&self.package), self.environment.namespace);
-        let own = entry.clone();
-        let translated = tokio::task::spawn_blocking(move || translate_safely(&package, namespace, &own));
+        let (package, namespace) = (self.packages.current(), self.environment.namespace);
+        let (own, by) = (entry.clone(), Arc::clone(&package));
+        let translated = tokio::task::spawn_blocking(move || translate_safely(&by, namespace, &own));
         let translated = translated.await.map_err(|_| Error::Translation)?;
-        let mut pipeline = self.pipeline();
+        let mut pipeline = self.pipeline(package);
         let translated = pipeline.whole(entry, translated).await?;
         pipeline.write_set(entry, translated).await
     }
@@ -77,7 +78,7 @@ impl Rehearsal {
     /// # Errors
     /// When the store cannot be read, or a stored resource is damaged.
     pub async fn reprocess(&self, id: JournalId) -> Result<Outcome, Error> {
-        let Plan { outcome, set } = self.pipeline().plan_reprocess(id).await?;
+        let Plan { outcome, set } = self.pipeline(self.packages.current()).plan_reprocess(id).await?;
         let Some(set) = set else { return Ok(Outcome::Nothing(outcome)) };
         let mut differences = Vec::new();
         for version in &set.versions {
@@ -88,10 +89,10 @@ impl Rehearsal {
         Ok(Outcome::Foreseen(Foreseen { state, reason, differences, deliveries }))
     }
 
-    /// A pipeline for one run.
-    fn pipeline(&self) -> Pipeline {
+    /// A pipeline for one run, by one package.
+    fn pipeline(&self, package: Arc<Package>) -> Pipeline {
         let (ports, environment) = (self.ports.clone(), self.environment.clone());
-        let mut pipeline = Pipeline::new(ports, environment, Arc::clone(&self.package), (self.release)());
+        let mut pipeline = Pipeline::new(ports, environment, package, (self.release)());
         pipeline.is_rehearsal = true;
         pipeline
     }
@@ -99,6 +100,6 @@ impl Rehearsal {
 
 impl std::fmt::Debug for Rehearsal {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Rehearsal").field("package", &self.package.hash()).finish_non_exhaustive()
+        formatter.debug_struct("Rehearsal").field("packages", &self.packages).finish_non_exhaustive()
     }
 }

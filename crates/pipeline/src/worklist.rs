@@ -36,6 +36,13 @@ pub(crate) struct Worklist {
     told: Option<i64>,
 }
 
+impl Worklist {
+    /// Another package is in force: it may know codes that the one before did not.
+    pub(crate) fn package_changed(&mut self) {
+        self.is_settled = false;
+    }
+}
+
 /// The fates of a translation's leaves, by path.
 pub(crate) fn coverage(translation: &Translation) -> Vec<PathCount> {
     let mut counts: BTreeMap<(String, PathFate), u32> = BTreeMap::new();

@@ -4,6 +4,8 @@
 mod node;
 mod operations;
 #[cfg(feature = "clinical")]
+mod packages;
+#[cfg(feature = "clinical")]
 mod retention;
 
 #[cfg(feature = "clinical")]
@@ -13,6 +15,11 @@ pub use operations::DoctorArgs;
 pub use operations::{Answering, ListenArgs};
 #[cfg(all(feature = "clinical", feature = "portal"))]
 pub use operations::{BenchArgs, BenchCommand, BenchOutput, IngestArgs};
+#[cfg(feature = "clinical")]
+pub use packages::{
+    CodesArgs, CodesCommand, DiffArgs, ExplainArgs, ExplainFormat, ExportArgs, ImportArgs, ListArgs, MapArgs,
+    MapFormat, ReportOutput, SchemaArgs, TestArgs,
+};
 #[cfg(feature = "clinical")]
 pub use retention::{
     HoldArgs, HoldCommand, JournalArgs, JournalCommand, JournalVerifyArgs, OnNode, RetentionArgs,
@@ -65,10 +72,28 @@ pub enum Command {
     )]
     #[cfg(feature = "clinical")]
     Explain(ExplainArgs),
-    /// Run the tests that stand beside mappings and profiles.
-    #[command(after_help = "Examples:\n  tidegate test\n  tidegate test mappings")]
+    /// Run the tests that stand beside mappings and profiles, and count the rules that they run.
+    #[command(
+        after_help = "Examples:\n  tidegate test\n  tidegate test mappings\n  tidegate test --rules mappings"
+    )]
     #[cfg(feature = "clinical")]
     Test(TestArgs),
+    /// Compare what two mapping packages make of messages: exit 0 when it is the same, 1 when not.
+    #[command(
+        after_help = "Examples:\n  tidegate diff --with changed fixtures\n  tidegate diff --with changed -c site/onprem.yaml --since 24h\n\nIt shows types, elements and counts, and values only with --show-values. Of a node it only reads, while it runs too."
+    )]
+    #[cfg(feature = "clinical")]
+    Diff(DiffArgs),
+    /// Code tables of a mapping package, as FHIR ConceptMaps and back.
+    #[command(
+        after_help = "Examples:\n  tidegate codes list\n  tidegate codes export administrative-gender\n  tidegate codes import map.json > mappings/codes/map.yaml"
+    )]
+    #[cfg(feature = "clinical")]
+    Codes(CodesArgs),
+    /// Write JSON Schemas of the files of a mapping package, with which an editor completes and checks.
+    #[command(after_help = "Examples:\n  tidegate schema\n  tidegate schema --out .schemas")]
+    #[cfg(feature = "clinical")]
+    Schema(SchemaArgs),
     /// De-identify FHIR JSON or NDJSON; refuses what the profile does not cover.
     #[command(
         after_help = "Examples:\n  tidegate deid --profile safe-harbor-us patient.json\n  tidegate map a.hl7 --format ndjson | tidegate deid --profile safe-harbor-us"
@@ -163,49 +188,6 @@ pub struct CompletionsArgs {
     pub shell: Shell,
 }
 
-/// Output of `tidegate explain`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ExplainFormat {
-    /// For people; colour on a terminal unless `NO_COLOR` is set.
-    Text,
-    /// One JSON object.
-    Json,
-}
-
-/// `tidegate explain`.
-#[cfg(feature = "clinical")]
-#[derive(Debug, Args)]
-pub struct ExplainArgs {
-    /// A file with HL7 v2, or the id of a message of a running node (with --reveal); stdin when none.
-    #[arg(value_name = "FILE|ID")]
-    pub file: Option<PathBuf>,
-    /// Only this field, or segment: `PID-5.1`, `PID-3~2`, `OBX(3)-5`, `PV1`; with all details.
-    #[arg(long, value_name = "PATH", conflicts_with = "element")]
-    pub field: Option<String>,
-    /// Only this FHIR element: `Patient.name`, `Patient.name[0].family`; with all details.
-    #[arg(long, value_name = "PATH")]
-    pub element: Option<String>,
-    /// Which message of the file, from 1.
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
-    pub message: u32,
-    /// Mapping package.
-    #[arg(long, default_value = "mappings")]
-    pub mappings: PathBuf,
-    /// Site overlay; matched by MSH-3 and MSH-4 when absent.
-    #[arg(long)]
-    pub site: Option<String>,
-    /// What to write.
-    #[arg(long, value_enum, default_value = "text")]
-    pub format: ExplainFormat,
-    /// Why a node's message is looked at, which is recorded: delivery-problem, mapping-problem, patient-safety,
-    /// patient-request, audit.
-    #[arg(long, value_name = "REASON")]
-    pub reveal: Option<String>,
-    /// Whose message the id names.
-    #[command(flatten)]
-    pub node: NodeArgs,
-}
-
 /// `tidegate demo`.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
@@ -280,46 +262,6 @@ pub struct RunArgs {
     /// Stop when stdin closes (for a parent process).
     #[arg(long)]
     pub until_stdin_closes: bool,
-}
-
-/// Output of `tidegate map`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum MapFormat {
-    /// One transaction Bundle a message.
-    Bundle,
-    /// One resource a line.
-    Ndjson,
-    /// Where every element came from.
-    Trace,
-    /// What became of every populated leaf (paths only).
-    Coverage,
-}
-
-/// `tidegate map`.
-#[derive(Debug, Args)]
-pub struct MapArgs {
-    /// Files or folders; stdin when none. A file may hold one message, a batch, or MLLP frames.
-    pub files: Vec<PathBuf>,
-    /// Mapping package.
-    #[arg(long, default_value = "mappings")]
-    pub mappings: PathBuf,
-    /// Site overlay; matched by MSH-3 and MSH-4 when absent.
-    #[arg(long)]
-    pub site: Option<String>,
-    /// What to write.
-    #[arg(long, value_enum, default_value = "bundle")]
-    pub format: MapFormat,
-}
-
-/// `tidegate test`.
-#[derive(Debug, Args)]
-pub struct TestArgs {
-    /// Mapping package.
-    #[arg(default_value = "mappings")]
-    pub folder: PathBuf,
-    /// Profiles.
-    #[arg(long, default_value = "profiles")]
-    pub profiles: PathBuf,
 }
 
 /// `tidegate deid`.

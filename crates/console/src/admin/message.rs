@@ -137,9 +137,9 @@ async fn record(
 
 fn answer(clinical: &Clinical, found: &Found) -> Value {
     let Found { entry, detail, reveal, .. } = found;
-    let read = Message::read(&entry.bytes);
+    let (read, package) = (Message::read(&entry.bytes), (clinical.package)());
     let translated = match &read {
-        Ok(message) if entry.refused.is_none() => again(&clinical.package, clinical.namespace, message),
+        Ok(message) if entry.refused.is_none() => again(&package, clinical.namespace, message),
         Ok(_) => Again::Unreadable("it was refused, so it is not translated".to_owned()),
         Err(unreadable) => Again::Unreadable(format!("it cannot be read: {unreadable}")),
     };
@@ -158,7 +158,7 @@ fn answer(clinical: &Clinical, found: &Found) -> Value {
     let mut answer = json!({
         "id": entry.id.0, "position": entry.seq.0, "channel": entry.channel, "peer": entry.peer,
         "received": instant(entry.received_us).exact, "bytes": entry.bytes.len(), "refused": entry.refused,
-        "message": row, "issues": issues, "package": clinical.package.hash(),
+        "message": row, "issues": issues, "package": package.hash(),
         "acknowledgment":
             given.map(|given| json!({"code": given.code, "outcome": acknowledgment(given.outcome).word})),
         "acknowledgments": acknowledgments_json(entry, &found.later),

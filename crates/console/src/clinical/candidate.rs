@@ -84,7 +84,7 @@ async fn said_by_message(clinical: &Clinical, question: &NewReview) -> Result<Op
     let parts = clinical.clone();
     let made = tokio::task::spawn_blocking(move || {
         let message = Message::read(&entry.bytes).ok()?;
-        let translation = translated(&parts.package, parts.namespace, &message)?;
+        let translation = translated(&(parts.package)(), parts.namespace, &message)?;
         let mut sets = translation.change.sets.into_iter();
         sets.find(|set| set.resource_type.as_str() == "Patient").map(|set| set.resource)
     });

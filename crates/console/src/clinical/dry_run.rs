@@ -156,8 +156,9 @@ async fn newer_than(
 
 fn compare(clinical: &Clinical, attempt: &Attempt) -> Compared {
     let (before, after) = (Message::read(&attempt.original.bytes), Message::read(&attempt.child.bytes));
+    let package = (clinical.package)();
     let made = |message: &Result<Message<'_>, _>| -> Option<Translation> {
-        message.as_ref().ok().and_then(|message| translated(&clinical.package, clinical.namespace, message))
+        message.as_ref().ok().and_then(|message| translated(&package, clinical.namespace, message))
     };
     let (was, is) = (made(&before), made(&after));
     let fates = is.as_ref().map(|translation| &translation.coverage.leaves[..]).unwrap_or_default();

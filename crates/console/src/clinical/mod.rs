@@ -58,8 +58,8 @@ pub(crate) use crate::clinical::query::parse;
 pub(crate) use crate::clinical::raw::fate_word;
 pub use crate::clinical::routing::{Route, Routing, RuleTried};
 pub(crate) use crate::clinical::search::{names, within_time};
-pub use crate::clinical::translation::Translate;
 pub(crate) use crate::clinical::translation::{Again, again};
+pub use crate::clinical::translation::{InForce, Translate};
 pub(crate) use crate::clinical::view::{REASONS, journal_id, read_resources};
 use crate::server::Server;
 
@@ -92,8 +92,8 @@ pub struct Clinical {
     pub retention: Arc<dyn Retention>,
     /// How many whole months of the journal stay; `None`: all.
     pub journal_months: Option<u32>,
-    /// The package in force, for the trace; an `Arc<mapping::Package>` fits.
-    pub package: Arc<dyn Translate>,
+    /// The package in force, for the trace.
+    pub package: InForce,
     /// Why a resource may go where.
     pub route: Arc<dyn Route>,
     /// Who looked at a message.
@@ -116,7 +116,7 @@ pub struct Clinical {
 
 impl std::fmt::Debug for Clinical {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Clinical").field("package", &self.package.hash()).finish_non_exhaustive()
+        formatter.debug_struct("Clinical").field("package", &(self.package)().hash()).finish_non_exhaustive()
     }
 }
 

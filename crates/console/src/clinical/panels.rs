@@ -113,9 +113,9 @@ pub(crate) struct IssueRow {
 /// Builds every panel. Runs for as long as the message is large; call it where blocking is allowed.
 pub(crate) fn panels(clinical: &Clinical, found: &Found) -> Panels {
     let Found { entry, detail, reveal, .. } = found;
-    let read = Message::read(&entry.bytes);
+    let (read, package) = (Message::read(&entry.bytes), (clinical.package)());
     let translated = match &read {
-        Ok(message) if entry.refused.is_none() => again(&clinical.package, clinical.namespace, message),
+        Ok(message) if entry.refused.is_none() => again(&package, clinical.namespace, message),
         Ok(_) => Again::Unreadable("It was refused, so it is not translated.".to_owned()),
         Err(unreadable) => Again::Unreadable(format!("It cannot be read: {unreadable}.")),
     };
@@ -143,7 +143,7 @@ pub(crate) fn panels(clinical: &Clinical, found: &Found) -> Panels {
         findings: read.as_ref().map(findings).unwrap_or_default(),
         control_id,
         receiver,
-        is_other_package: untraced.is_empty() && pinned.is_some_and(|hash| hash != clinical.package.hash()),
+        is_other_package: untraced.is_empty() && pinned.is_some_and(|hash| hash != package.hash()),
         untraced,
         resources: resources(found, &made, &links),
         steps: trace.steps.iter().take(STEPS_SHOWN_MAX).map(|step| step_row(step, &links, *reveal)).collect(),

@@ -21,6 +21,9 @@ pub trait Translate: Send + Sync {
     ) -> Result<Translation, Rejection>;
 }
 
+/// Gives the package in force. Another may be put into its place at any time, so an answer asks once.
+pub type InForce = Arc<dyn Fn() -> Arc<dyn Translate> + Send + Sync>;
+
 impl Translate for mapping::Package {
     fn hash(&self) -> &str {
         self.hash()

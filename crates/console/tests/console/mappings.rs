@@ -58,6 +58,7 @@ async fn browser_on(fixture: &str) -> (Browser, Bytes) {
     *node.stored.lock().expect("lock") = stored.collect();
     node.clinical.entries.lock().expect("lock")[0].bytes = bytes.clone();
     let mut parts = console(&node, true);
+    let package: console::InForce = Arc::new(move || package.clone());
     parts.clinical = Some(console::Clinical { package, namespace: NAMESPACE, ..clinical(&node) });
     let mut browser = Browser::new(parts);
     browser.sign_in().await;

@@ -429,7 +429,10 @@ pub fn clinical(node: &Arc<Node>) -> Clinical {
         acknowledgments: node.clone(),
         retention: node.clone(),
         journal_months: None,
-        package: node.clone(),
+        package: {
+            let package = node.clone();
+            Arc::new(move || package.clone())
+        },
         route: node.clone(),
         accesses: node.clone(),
         outbox: node.clone(),

@@ -7,7 +7,7 @@ use crate::plan::{Expression, Function};
 use crate::syntax::Value;
 
 /// Name, function, least and most arguments.
-const FUNCTIONS: [(&str, Function, usize, usize); 16] = [
+pub(crate) const FUNCTIONS: [(&str, Function, usize, usize); 16] = [
     ("count", Function::Count, 1, 1),
     ("precision", Function::Precision, 1, 1),
     ("present", Function::Present, 1, 1),

@@ -10,7 +10,7 @@ use crate::syntax;
 use crate::yaml::Node;
 use hl7v2::dictionary;
 
-const MAP_KEYS: &[&str] = &["map", "reads", "id", "ig", "doc", "merge", "ignore"];
+pub(crate) const MAP_KEYS: &[&str] = &["map", "reads", "id", "ig", "doc", "merge", "ignore"];
 
 impl Checker<'_> {
     pub(super) fn map_headers(&mut self, trees: &Trees) {

@@ -11,7 +11,7 @@ use crate::syntax;
 use crate::yaml::{Kind, Node};
 use std::collections::{BTreeMap, BTreeSet};
 
-const MESSAGE_KEYS: &[&str] = &[
+pub(crate) const MESSAGE_KEYS: &[&str] = &[
     "message",
     "for",
     "structure",

@@ -25,8 +25,12 @@ use registry::Extension;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub(crate) use answers::answers;
+pub(crate) use expression::FUNCTIONS;
 pub(crate) use keys::{KeyList, only_keys};
-pub(crate) use site::overlay;
+pub(crate) use map::MAP_KEYS;
+pub(crate) use message::MESSAGE_KEYS;
+pub(crate) use rule::RULE_KEYS;
+pub(crate) use site::{MATCH_KEYS, SITE_KEYS, overlay};
 
 /// The trees of one package (or package with overlay), by kind and name.
 #[derive(Default, Clone)]

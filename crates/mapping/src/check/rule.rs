@@ -9,7 +9,7 @@ use crate::plan::{Action, Convert, Elements, Expression, Into, Rule, Take, Test}
 use crate::syntax::{self, Conversion};
 use crate::yaml::{Kind, Node};
 
-const RULE_KEYS: &[&str] = &[
+pub(crate) const RULE_KEYS: &[&str] = &[
     "from", "as", "code", "when", "unless", "fill", "set", "join", "unit", "ref", "into", "of", "keep",
     "match", "deviates", "doc",
 ];

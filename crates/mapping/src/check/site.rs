@@ -7,7 +7,7 @@ use crate::site::Site;
 use crate::yaml::{Entry, Kind, Node};
 use std::collections::BTreeMap;
 
-const SITE_KEYS: KeyList = &[
+pub(crate) const SITE_KEYS: KeyList = &[
     "site",
     "match",
     "extends",
@@ -22,7 +22,7 @@ const SITE_KEYS: KeyList = &[
     "doc",
 ];
 /// MSH fields that can tell a sender.
-const MATCH_KEYS: KeyList = &["MSH-3", "MSH-4", "MSH-5", "MSH-6"];
+pub(crate) const MATCH_KEYS: KeyList = &["MSH-3", "MSH-4", "MSH-5", "MSH-6"];
 
 /// Reads a site's settings and lays its overlay over the base trees.
 pub(crate) fn overlay(base: &Trees, own: &Trees, node: &Node, findings: &mut Findings) -> (Site, Trees) {

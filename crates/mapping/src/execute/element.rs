@@ -299,6 +299,7 @@ impl<'a> Executor<'a> {
             else {
                 continue;
             };
+            self.ran(rule);
             let named = json!({ "reference": reference });
             if slot.repeats
                 && out.get(&slot.name).and_then(Value::as_array).is_some_and(|list| list.contains(&named))

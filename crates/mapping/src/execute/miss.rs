@@ -34,6 +34,14 @@ impl<'a> Executor<'a> {
         self.note_miss(element, rule.place, reads, why);
     }
 
+    /// Notes that a rule gave a value.
+    pub(super) fn ran(&mut self, rule: &Rule) {
+        if let Some(trace) = &mut self.trace {
+            let Place { file, line, column, .. } = rule.place;
+            trace.ran.insert((file, line, column));
+        }
+    }
+
     /// Notes a rule without a source value: HL7 null, or nothing there.
     pub(super) fn miss_value(
         &mut self,

@@ -15,6 +15,7 @@ mod superseded;
 mod take;
 mod value;
 
+pub(crate) use provenance::PACKAGE;
 pub(crate) use scope::{Level, Scope, Value as Item, child};
 pub(crate) use take::ALTERNATE_CODES;
 
@@ -35,7 +36,7 @@ use std::collections::{HashMap, HashSet};
 /// Deepest chain of type maps that make resources which make resources.
 const DEPTH_MAX: usize = 12;
 /// In `for`: every event of a message type that has no file of its own (an ACK names the event it answers, or none).
-const EVERY_EVENT: &str = "*";
+pub(crate) const EVERY_EVENT: &str = "*";
 /// Most issues kept for one message.
 const ISSUES_MAX: usize = 1000;
 

@@ -23,7 +23,7 @@ const NAMED_ONLY: &str = "the Provenance keeps number, authority and name";
 /// Identifier system of a message by its SHA-256.
 const MESSAGE_HASH: &str = "urn:tidegate:message:sha256";
 /// Identifier system of a mapping package.
-const PACKAGE: &str = "urn:tidegate:mapping-package";
+pub(crate) const PACKAGE: &str = "urn:tidegate:mapping-package";
 
 impl<'a> Executor<'a> {
     /// One for each message. Nothing made, or no time in the message: none.

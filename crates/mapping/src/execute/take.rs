@@ -115,6 +115,7 @@ impl<'a> Executor<'a> {
         if let Value::Object(object) = &mut made.value {
             self.overlay(rule, slot, scope, value, object, out);
         }
+        self.ran(rule);
         let leaf = !matches!(take.convert, Convert::Map { reference: false, .. });
         if leaf || hit.is_some() {
             let shown = made.value.as_str().map_or_else(|| made.value.to_string(), str::to_owned);

@@ -5,8 +5,9 @@ use super::{Case, Subject, TestFile, TestOutcome};
 use crate::execute::{Executor, Item, Level, Scope};
 use crate::package::Package;
 use crate::plan::Program;
+use crate::rules::Tally;
 use crate::yaml::Node;
-use crate::{Context, LeafFate, Rejection, ResourceSet, Translation};
+use crate::{Context, LeafFate, Rejection, ResourceSet, Trace, Translation};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -15,13 +16,14 @@ const TEST_NAMESPACE: Uuid = Uuid::from_u128(0x7465_7374_0000_4000_8000_0000_000
 /// The header around `input:` of a type map's test.
 const TYPE_HEADER: &str = "MSH|^~\\&|APP|FAC|||20240102030405-0500||ADT^A01|1|P|2.5.1\rZZZ|";
 
-/// Runs every test; a map without one is a failed outcome.
-pub(crate) fn run(package: &Package) -> Vec<TestOutcome> {
-    let mut outcomes: Vec<TestOutcome> = package
-        .tests
-        .iter()
-        .flat_map(|file| file.cases.iter().map(|case| outcome(package, file, case)))
-        .collect();
+/// Runs every test, and tallies the rules that they run if it is asked to; a map without a test is a failed outcome.
+pub(crate) fn run(package: &Package, mut tally: Option<&mut Tally>) -> Vec<TestOutcome> {
+    let mut outcomes = Vec::new();
+    for file in &package.tests {
+        for case in &file.cases {
+            outcomes.push(outcome(package, file, case, tally.as_deref_mut()));
+        }
+    }
     let tested = |subject: &Subject| package.tests.iter().any(|file| file.subject == *subject);
     for program in std::iter::once(&package.base).chain(&package.sites) {
         for map in &program.maps {
@@ -56,18 +58,24 @@ fn untested(package: &Package, program: &Program, file: u32, name: &str, outcome
     }
 }
 
-fn outcome(package: &Package, file: &TestFile, case: &Case) -> TestOutcome {
+fn outcome(package: &Package, file: &TestFile, case: &Case, tally: Option<&mut Tally>) -> TestOutcome {
     let mut failures = Vec::new();
     match (&case.input, &case.er7, &file.subject) {
-        (Some(input), _, Subject::Type(name)) => run_type(package, case, name, input, &mut failures),
-        (_, Some(er7), _) => run_message(package, file, case, er7, &mut failures),
+        (Some(input), _, Subject::Type(name)) => run_type(package, case, name, input, tally, &mut failures),
+        (_, Some(er7), _) => run_message(package, file, case, er7, tally, &mut failures),
         _ => failures.push("nothing to run".to_owned()),
     }
     TestOutcome { file: file.file.clone(), line: case.line, name: case.name.clone(), failures }
 }
 
-fn context(case: &Case) -> Context<'_> {
-    Context { namespace: TEST_NAMESPACE, site: case.site.as_deref(), trace: false }
+fn context(case: &Case, trace: bool) -> Context<'_> {
+    Context { namespace: TEST_NAMESPACE, site: case.site.as_deref(), trace }
+}
+
+fn add(tally: Option<&mut Tally>, trace: Option<&Trace>) {
+    if let (Some(tally), Some(trace)) = (tally, trace) {
+        tally.add(trace);
+    }
 }
 
 /// Lines of a block scalar to segments.
@@ -75,13 +83,20 @@ fn er7_bytes(text: &str) -> String {
     text.lines().map(str::trim_start).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\r") + "\r"
 }
 
-fn run_type(package: &Package, case: &Case, name: &str, input: &str, failures: &mut Vec<String>) {
+fn run_type(
+    package: &Package,
+    case: &Case,
+    name: &str,
+    input: &str,
+    tally: Option<&mut Tally>,
+    failures: &mut Vec<String>,
+) {
     let bytes = format!("{TYPE_HEADER}{}\r", input.trim_end_matches('\n'));
     let Ok(message) = hl7v2::Message::read(bytes.as_bytes()) else {
         failures.push("the input cannot be read".to_owned());
         return;
     };
-    let context = context(case);
+    let context = context(case, tally.is_some());
     let program = package.program(&message, &context);
     let Some(map) = program.maps.iter().find(|map| map.name == name) else {
         failures.push(format!("no map {name}"));
@@ -91,6 +106,7 @@ fn run_type(package: &Package, case: &Case, name: &str, input: &str, failures: &
     let mut executor = Executor::new(&package.files, program, &message, &context, None);
     let scope = Scope::root().with_item(Item::Part(part, Level::Repetition));
     let value = executor.map_value(map, &scope);
+    add(tally, executor.trace.as_ref());
     if let Some(wanted) = case.node.get("expect") {
         expect(wanted, value.as_ref(), "value", failures);
     }
@@ -107,14 +123,22 @@ fn run_type(package: &Package, case: &Case, name: &str, input: &str, failures: &
     exact(&case.node, "issues", issues, failures);
 }
 
-fn run_message(package: &Package, file: &TestFile, case: &Case, er7: &str, failures: &mut Vec<String>) {
+fn run_message(
+    package: &Package,
+    file: &TestFile,
+    case: &Case,
+    er7: &str,
+    tally: Option<&mut Tally>,
+    failures: &mut Vec<String>,
+) {
     let bytes = er7_bytes(er7);
     let Ok(message) = hl7v2::Message::read(bytes.as_bytes()) else {
         failures.push("the message cannot be read".to_owned());
         return;
     };
     let wanted = case.node.get("reject").and_then(Node::scalar);
-    match (package.translate(&message, &context(case)), wanted) {
+    let context = context(case, tally.is_some());
+    match (package.translate(&message, &context), wanted) {
         (Err(rejection), Some(wanted)) => {
             if name_of(&rejection) != wanted {
                 failures.push(format!("rejected: {rejection}, not {wanted}"));
@@ -123,7 +147,8 @@ fn run_message(package: &Package, file: &TestFile, case: &Case, er7: &str, failu
         (Err(rejection), None) => failures.push(format!("rejected: {rejection}")),
         (Ok(_), Some(wanted)) => failures.push(format!("not rejected as {wanted}")),
         (Ok(translation), None) => {
-            let program = package.program(&message, &context(case));
+            add(tally, translation.trace.as_ref());
+            let program = package.program(&message, &context);
             check(program, file, case, &translation, failures);
         }
     }

@@ -12,7 +12,7 @@ use crate::{Exit, Failure};
 /// Ids made by this command live in a namespace of their own, so that they never pass for a site's.
 pub(super) const NAMESPACE: Uuid = Uuid::from_u128(0x7469_6465_6761_7465_0000_6d61_7000_0001);
 /// Files taken from a folder.
-const EXTENSIONS: [&str; 3] = ["hl7", "er7", "txt"];
+pub(super) const EXTENSIONS: [&str; 3] = ["hl7", "er7", "txt"];
 
 /// Runs the command.
 pub fn run(args: &MapArgs) -> Result<(), Failure> {

@@ -4,9 +4,13 @@ mod audit;
 #[cfg(all(feature = "clinical", feature = "portal"))]
 mod bench;
 mod check;
+#[cfg(feature = "clinical")]
+mod codes;
 mod completions;
 #[cfg(feature = "clinical")]
 mod deid;
+#[cfg(feature = "clinical")]
+mod diff;
 mod doctor;
 #[cfg(feature = "clinical")]
 mod explain;
@@ -29,6 +33,8 @@ mod replay;
 #[cfg(feature = "clinical")]
 mod retention;
 mod run;
+#[cfg(feature = "clinical")]
+mod schema;
 #[cfg(feature = "clinical")]
 mod send;
 #[cfg(feature = "clinical")]
@@ -54,6 +60,12 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Explain(args) => runtime()?.block_on(explain::run(args)),
         #[cfg(feature = "clinical")]
         Command::Test(args) => test::run(&args),
+        #[cfg(feature = "clinical")]
+        Command::Diff(args) => runtime()?.block_on(diff::run(&args)),
+        #[cfg(feature = "clinical")]
+        Command::Codes(args) => codes::run(args),
+        #[cfg(feature = "clinical")]
+        Command::Schema(args) => schema::run(&args),
         #[cfg(feature = "clinical")]
         Command::Deid(args) => deid::run(&args),
         #[cfg(feature = "clinical")]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mllp::{ClientConfig, ClientTls};
+use pipeline::Packages;
 use sources::{
     Acknowledge, BatchReply, Clock, Later, LaterPorts, Outgoing, Receiver, Rules, SenderRule, TypeSupport,
     Types,
@@ -62,14 +63,14 @@ impl Receivers {
     }
 }
 
-/// What a package can apply.
-pub fn types(package: &mapping::Package) -> Types {
-    let triggers = package.triggers();
+/// What the package in force can apply.
+pub fn types(packages: &Packages) -> Types {
+    let packages = packages.clone();
     Arc::new(move |code, event| {
-        let of_code = |(known, _): &&(String, String)| known == code;
-        if triggers.iter().filter(of_code).any(|(_, known)| known == event || known == "*") {
+        let package = packages.current();
+        if package.has_trigger(code, event) {
             TypeSupport::Supported
-        } else if triggers.iter().any(|(known, _)| known == code) {
+        } else if package.has_message_type(code) {
             TypeSupport::UnknownEvent
         } else {
             TypeSupport::UnknownType

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use delivery::{Backoff, Judged, Link, Recheck, Witness, Worker};
-use pipeline::{Environment, Pipeline, Ports, Rehearsal, Release};
+use pipeline::{Environment, Packages, Pipeline, Ports, Rehearsal, Release};
 use residency::{Decision, Destination, Labels, Policy, SealingKey};
 use store::ResourceKey;
 use store::sqlite::Sqlite;
@@ -17,6 +17,7 @@ use super::content::{self, Profiles};
 use super::listeners::{self, Bound, Listeners, ReceiverOf};
 use super::refeed::Again;
 use super::rehearsal::DryRuns;
+use super::reload::Content;
 use super::routes::Routes;
 use super::witness::CloudWitness;
 use super::{Overrides, Running, forwards, tls};
@@ -35,6 +36,7 @@ struct Keys {
 pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Failure> {
     let keys = read_keys(config)?;
     let (package, profiles, policy) = load(config)?;
+    let (packages, basis) = (Packages::from(package), basis(&policy, &profiles));
     let store = super::open_store(config, overrides).await?;
     let (sealer, sealer_stop) = super::start_ledger(config, &store).await?;
     let (stop, stopped) = watch::channel(false);
@@ -43,13 +45,13 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     start_witnesses(config, &store, &policy, &witnesses_stopped, &mut witnesses)?;
     let readiness = rest::Readiness::default();
     let gate = readiness.gate("node");
-    let receivers = Arc::new(receivers(overrides, &store, &package));
+    let receivers = Arc::new(receivers(overrides, &store, &packages));
     let mut listeners = Listeners::new(receiver_of(&receivers), readiness.gate("listeners"));
     super::watch_store(&store, &readiness, &stopped, &mut tasks);
-    let (pipeline, rehearsal) = pipelines(config, &keys, &store, &package, &policy, &profiles);
+    let (pipeline, rehearsal) = pipelines(config, &keys, &store, &packages, &policy, &profiles);
     let background = Background::start()?;
     tasks.spawn_on(pipeline.run(stopped.clone()), background.handle());
-    start_deliveries(config, &keys, &store, &policy, &profiles, &stopped, &mut tasks)?;
+    start_deliveries(config, &keys, &store, &policy, &basis, &stopped, &mut tasks)?;
     if let Some(retention) = config.retention {
         let keep = retention.journal_months;
         tasks.spawn(super::retention::run(store.clone(), config.node.clone(), keep, stopped.clone()));
@@ -60,20 +62,41 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     let metrics = Arc::new(rest::Metrics::new("clinical"));
     super::start_sampler(config, &store, &metrics, &stopped, &mut tasks);
     let router =
-        router(config, &keys, &store, &package, &policy, rehearsal, readiness, metrics, listeners.bound())?;
+        router(config, &keys, &store, &packages, &policy, rehearsal, readiness, metrics, listeners.bound())?;
     let posted = over_http(config, &receivers)?;
     super::serve_http(config, router.merge(posted), stopped, &mut tasks).await?;
     gate.set(true);
     let (listeners, background) = (Some(listeners), Some(background));
-    Ok(Running { tasks, stop, store, sealer, sealer_stop, witnesses, witnesses_stop, listeners, background })
+    let content = Some(Content { packages, basis });
+    Ok(Running {
+        tasks,
+        stop,
+        store,
+        sealer,
+        sealer_stop,
+        witnesses,
+        witnesses_stop,
+        listeners,
+        content,
+        background,
+    })
 }
 
 /// Mapping package, profiles and policy of a configuration; also what `check` proves.
 pub fn load(config: &Config) -> Result<(Arc<mapping::Package>, Profiles, Arc<Policy>), Failure> {
-    config.mllp.iter().try_for_each(|channel| listeners::options(channel).map(drop))?;
     let mappings = config.mappings.as_deref().unwrap_or(std::path::Path::new("mappings"));
-    let package = content::mappings(mappings)?;
-    let types = acknowledging::types(&package);
+    let package = Arc::new(content::mappings(mappings)?);
+    let (profiles, policy) = load_around(config, &package)?;
+    Ok((package, profiles, policy))
+}
+
+/// Everything of a configuration but its mapping package, which is given.
+pub fn load_around(
+    config: &Config,
+    package: &Arc<mapping::Package>,
+) -> Result<(Profiles, Arc<Policy>), Failure> {
+    config.mllp.iter().try_for_each(|channel| listeners::options(channel).map(drop))?;
+    let types = acknowledging::types(&Packages::from(Arc::clone(package)));
     config.mllp.iter().try_for_each(|channel| acknowledging::rules(channel, types.clone()).map(drop))?;
     let profiles = content::profiles(&config.profiles)?;
     let policy = content::policy(&config.profiles, &profiles)?;
@@ -93,7 +116,7 @@ pub fn load(config: &Config) -> Result<(Arc<mapping::Package>, Profiles, Arc<Pol
         return Err(Failure::new(Exit::Configuration, words));
     }
     forwards::check(config, &policy)?;
-    Ok((Arc::new(package), profiles, Arc::new(policy)))
+    Ok((profiles, Arc::new(policy)))
 }
 
 fn read_keys(config: &Config) -> Result<Keys, Failure> {
@@ -116,7 +139,7 @@ fn pipelines(
     config: &Config,
     keys: &Keys,
     store: &Arc<Sqlite>,
-    package: &Arc<mapping::Package>,
+    packages: &Packages,
     policy: &Arc<Policy>,
     profiles: &Profiles,
 ) -> (Pipeline, Rehearsal) {
@@ -133,8 +156,8 @@ fn pipelines(
     let environment = environment(config, keys);
     let (policy, profiles, sealing) = (Arc::clone(policy), profiles.clone(), Arc::clone(&keys.sealing));
     let release = move || Release::new(Arc::clone(&policy), profiles.clone(), Arc::clone(&sealing));
-    let pipeline = Pipeline::new(ports.clone(), environment.clone(), Arc::clone(package), release());
-    (pipeline, Rehearsal::new(ports, environment, Arc::clone(package), release))
+    let pipeline = Pipeline::new(ports.clone(), environment.clone(), packages.clone(), release());
+    (pipeline, Rehearsal::new(ports, environment, packages.clone(), release))
 }
 
 /// What the pipeline is lent.
@@ -153,13 +176,12 @@ fn start_deliveries(
     keys: &Keys,
     store: &Arc<Sqlite>,
     policy: &Arc<Policy>,
-    profiles: &Profiles,
+    basis: &str,
     stopped: &watch::Receiver<bool>,
     tasks: &mut JoinSet<()>,
 ) -> Result<(), Failure> {
-    let basis = policy.basis(profiles.values().map(|(profile, _)| &**profile));
     for (destination, link) in links(config, policy)? {
-        tasks.spawn(worker(config, keys, store, policy, &basis, destination, link).run(stopped.clone()));
+        tasks.spawn(worker(config, keys, store, policy, basis, destination, link).run(stopped.clone()));
     }
     Ok(())
 }
@@ -240,10 +262,10 @@ fn labels_of(policy: &Policy, stored: Option<store::Stored>) -> Labels {
 }
 
 /// What makes the receiver of each channel.
-fn receivers(overrides: &Overrides, store: &Arc<Sqlite>, package: &mapping::Package) -> Receivers {
+fn receivers(overrides: &Overrides, store: &Arc<Sqlite>, packages: &Packages) -> Receivers {
     let journal: Arc<dyn store::Journal> = store.clone();
     let journal = overrides.journal.map_or(Arc::clone(&journal), |wrap| wrap(Arc::clone(&journal)));
-    Receivers { store: Arc::clone(store), journal, types: acknowledging::types(package) }
+    Receivers { store: Arc::clone(store), journal, types: acknowledging::types(packages) }
 }
 
 fn receiver_of(receivers: &Arc<Receivers>) -> ReceiverOf {
@@ -278,7 +300,7 @@ fn router(
     config: &Config,
     keys: &Keys,
     store: &Arc<Sqlite>,
-    package: &Arc<mapping::Package>,
+    packages: &Packages,
     policy: &Arc<Policy>,
     rehearsal: Rehearsal,
     readiness: rest::Readiness,
@@ -299,7 +321,7 @@ fn router(
         acknowledgments: store.clone(),
         retention: store.clone(),
         journal_months: config.retention.map(|retention| retention.journal_months),
-        package: package.clone(),
+        package: in_force(packages),
         route: Arc::new(Routes(Arc::clone(policy))),
         accesses: store.clone(),
         outbox: store.clone(),
@@ -324,6 +346,17 @@ fn router(
         .merge(rest::health(rest::Health { readiness, metrics, tokens }))
         .merge(console::router(console))
         .fallback(rest::unknown_route))
+}
+
+/// The package in force, for the console.
+fn in_force(packages: &Packages) -> console::InForce {
+    let packages = packages.clone();
+    Arc::new(move || packages.current())
+}
+
+/// Says which profiles and which policy there are.
+pub fn basis(policy: &Policy, profiles: &Profiles) -> String {
+    policy.basis(profiles.values().map(|(profile, _)| &**profile))
 }
 
 /// What stands in the console for as long as it is so.

@@ -9,6 +9,7 @@ use residency::{Policy, Profile};
 use verifier::Grammar;
 
 use super::portal::PROFILES;
+use crate::config::Problem;
 use crate::{Exit, Failure, package};
 
 /// Folder of the residency policy below the profiles folder.
@@ -29,6 +30,38 @@ pub fn mappings(folder: &Path) -> Result<Package, Failure> {
     let packages = package::fhir_packages(&folder.join(PACKAGES_FOLDER)).map_err(|error| wrong(&error))?;
     Package::compile_with(&Sources(files.clone()), &packages)
         .map_err(|found| failure(folder, &files, found.iter().map(Finding::from)))
+}
+
+/// Compiles a package and runs its tests, for a node that runs another; `None` when it is the one in force.
+///
+/// # Errors
+/// Each finding with file, line, column and code, and each test that fails; without the lines themselves, since this
+/// goes to the log.
+pub fn proven_mappings(folder: &Path, in_force: &str) -> Result<Option<Package>, Vec<Problem>> {
+    let problem = |place: String, cause: String, fix: &str| Problem { place, cause, fix: fix.to_owned() };
+    let files = read(folder)
+        .map_err(|failure| vec![problem("mappings".to_owned(), failure.words, "make the folder readable")])?;
+    let package = Package::compile(&Sources(files)).map_err(|found| {
+        let of = |one: &mapping::Diagnostic| {
+            let mapping::Diagnostic { file, line, column, code, message, help, .. } = one;
+            let place = format!("{}/{file}:{line}:{column}", folder.display());
+            problem(place, format!("{code} {message}"), help.as_deref().unwrap_or("see tidegate test"))
+        };
+        found.iter().map(of).collect::<Vec<_>>()
+    })?;
+    if package.hash() == in_force {
+        return Ok(None);
+    }
+    let failed: Vec<Problem> = package
+        .run_tests()
+        .into_iter()
+        .filter(|outcome| !outcome.failures.is_empty())
+        .map(|outcome| {
+            let place = format!("{}/{}:{}", folder.display(), outcome.file, outcome.line);
+            problem(place, "a test fails".to_owned(), "see tidegate test")
+        })
+        .collect();
+    if failed.is_empty() { Ok(Some(package)) } else { Err(failed) }
 }
 
 /// Compiles every profile below `profiles/deidentification`.

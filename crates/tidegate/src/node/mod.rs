@@ -84,6 +84,9 @@ pub(crate) struct Running {
     /// The MLLP listeners of a clinical node.
     #[cfg(feature = "clinical")]
     pub(crate) listeners: Option<listeners::Listeners>,
+    /// The mapping package in force, and what else was loaded beside it.
+    #[cfg(feature = "clinical")]
+    pub(crate) content: Option<reload::Content>,
     /// Threads of the work behind the journal; a node without a journal has none.
     #[cfg(feature = "clinical")]
     pub(crate) background: Option<background::Background>,

@@ -70,6 +70,8 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
         #[cfg(feature = "clinical")]
         listeners: None,
         #[cfg(feature = "clinical")]
+        content: None,
+        #[cfg(feature = "clinical")]
         background: None,
     })
 }

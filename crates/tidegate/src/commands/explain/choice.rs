@@ -117,6 +117,16 @@ impl Choice {
                 let mut kinds: Vec<&str> = translation.made().map(|set| set.resource_type.as_str()).collect();
                 kinds.sort_unstable();
                 kinds.dedup();
+                if text.starts_with("Provenance") && kinds.contains(&"Provenance") {
+                    let words =
+                        "is built in: of MSH, EVN and SFT of the message, and the name of the package";
+                    return format!("no rule makes {text}: the Provenance of a message {words}");
+                }
+                if text.ends_with(".id") {
+                    return format!(
+                        "no rule makes {text}: `id` of its map names the values that it is computed of"
+                    );
+                }
                 let kinds = kinds.join(", ");
                 format!("no rule that was tried makes {text}; this message makes {kinds}")
             }

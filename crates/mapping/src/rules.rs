@@ -1,0 +1,160 @@
+//! Which rules of a package its own tests run: what no test runs can break unseen.
+
+use crate::diagnostic::Place;
+use crate::plan::{Action, Elements, Field, Form, Program, Rule, Slot};
+use crate::{At, Package, TestOutcome, test_file};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The rules of a package, of its sites too, with what its tests did with them.
+#[derive(Debug, Clone, Default)]
+pub struct RuleCoverage {
+    /// By file, line and column.
+    pub rules: Vec<RuleRun>,
+}
+
+/// One rule that can give a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleRun {
+    /// File and line.
+    pub at: At,
+    /// Column, from 1.
+    pub column: u32,
+    /// What it gives: `PID.Patient birthDate`; of an event `ADT_A01 A04 visit status`.
+    pub gives: String,
+    /// What the tests did with it.
+    pub fate: RuleFate,
+}
+
+/// What tests did with a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleFate {
+    /// A test made it give a value.
+    Run,
+    /// It was tried and gave nothing; the code of the last reason ([`crate::Why::code`]).
+    Tried(&'static str),
+    /// No test came to it.
+    Untried,
+}
+
+impl RuleCoverage {
+    /// How many rules gave a value in some test.
+    pub fn run(&self) -> usize {
+        self.rules.iter().filter(|rule| rule.fate == RuleFate::Run).count()
+    }
+
+    /// Rules that no test made give a value.
+    pub fn not_run(&self) -> impl Iterator<Item = &RuleRun> {
+        self.rules.iter().filter(|rule| rule.fate != RuleFate::Run)
+    }
+}
+
+/// What the tests did, by the place of a rule.
+#[derive(Default)]
+pub(crate) struct Tally {
+    ran: BTreeSet<Spot>,
+    /// By `file:line:column`, with the code of the last reason.
+    missed: BTreeMap<String, &'static str>,
+}
+
+/// File of the package, line, column.
+type Spot = (u32, u32, u32);
+
+impl Tally {
+    /// Takes in the trace of one test.
+    pub fn add(&mut self, trace: &crate::Trace) {
+        self.ran.extend(&trace.ran);
+        self.missed.extend(trace.misses.iter().map(|miss| (miss.rule.clone(), miss.why.code())));
+    }
+}
+
+impl Package {
+    /// [`Package::run_tests`], and which rules the tests made give a value. A rule that stands in the base package and is
+    /// run under a site's overlay is run.
+    pub fn run_tests_covering(&self) -> (Vec<TestOutcome>, RuleCoverage) {
+        let mut tally = Tally::default();
+        let outcomes = test_file::run(self, Some(&mut tally));
+        let mut all = BTreeMap::new();
+        for program in std::iter::once(&self.base).chain(&self.sites) {
+            of_program(program, &mut all);
+        }
+        let mut rules: Vec<RuleRun> = all
+            .into_iter()
+            .map(|(spot, gives)| {
+                let (file, line, column) = spot;
+                let at = self.at(Place { file, line, column, length: 1 });
+                let missed = tally.missed.get(&format!("{}:{line}:{column}", at.file));
+                let fate = match (tally.ran.contains(&spot), missed) {
+                    (true, _) => RuleFate::Run,
+                    (false, Some(code)) => RuleFate::Tried(code),
+                    (false, None) => RuleFate::Untried,
+                };
+                RuleRun { at, column, gives, fate }
+            })
+            .collect();
+        rules.sort_by(|a, b| (&a.at, a.column).cmp(&(&b.at, b.column)));
+        (outcomes, RuleCoverage { rules })
+    }
+}
+
+/// Where a walk is, and what it has found.
+struct Walk<'a> {
+    /// `PID.Patient`, or message, event and handle.
+    owner: String,
+    all: &'a mut BTreeMap<Spot, String>,
+}
+
+fn of_program(program: &Program, all: &mut BTreeMap<Spot, String>) {
+    for map in &program.maps {
+        Walk { owner: map.name.clone(), all }.elements(&map.body, "");
+    }
+    for message in &program.messages {
+        for (event, said) in &message.events {
+            for (handle, elements) in &said.overrides {
+                let owner = format!("{} {event} {handle}", message.name);
+                Walk { owner, all }.elements(elements, "");
+            }
+        }
+    }
+}
+
+impl Walk<'_> {
+    fn elements(&mut self, elements: &Elements, around: &str) {
+        elements.fields.iter().for_each(|field| self.field(field, around));
+    }
+
+    fn field(&mut self, field: &Field, around: &str) {
+        field.rules.iter().for_each(|rule| self.rule(rule, &field.slot, around));
+        if let Some((suffix, nested)) = &field.nested {
+            self.elements(nested, &below(around, &field.slot, suffix.as_deref()));
+        }
+    }
+
+    fn rule(&mut self, rule: &Rule, slot: &Slot, around: &str) {
+        let here = below(around, slot, rule.suffix.as_deref());
+        match &rule.action {
+            Action::Take(_) | Action::Refer { .. } => {
+                let Place { file, line, column, .. } = rule.place;
+                self.all.entry((file, line, column)).or_insert_with(|| format!("{} {here}", self.owner));
+            }
+            Action::Build(elements) => self.elements(elements, &here),
+            Action::First(rules) => rules.iter().for_each(|rule| self.rule(rule, slot, around)),
+            Action::Dispatch { branches, otherwise, .. } => {
+                let rules = branches.iter().flat_map(|(_, rules)| rules).chain(otherwise);
+                rules.for_each(|rule| self.rule(rule, slot, around));
+            }
+        }
+        for elements in [&rule.fill, &rule.set].into_iter().flatten() {
+            self.elements(elements, &here);
+        }
+    }
+}
+
+/// `name`, then `name.family`.
+fn below(around: &str, slot: &Slot, suffix: Option<&str>) -> String {
+    let name = match &slot.form {
+        Form::Element => slot.name.clone(),
+        Form::Choice => format!("{}{}", slot.name, suffix.unwrap_or_default()),
+        Form::Extension { .. } => format!("ext:{}", slot.name),
+    };
+    if around.is_empty() { name } else { format!("{around}.{name}") }
+}
