@@ -228,6 +228,7 @@ fn shape(kind: Kind) -> Shape {
         (event, coding(DICOM, code, display), "E", Direction::Within)
     };
     let lifecycle = |code: &str, display: &str| coding(LIFECYCLE, code, display);
+    let attest = || identity("attest", "Attest", Direction::In);
     let disclose = || lifecycle("disclose", "Disclose Record Lifecycle Event");
     let interaction = |code: &str| coding(INTERACTION, code, code);
     let (event, subtype, action, direction) = match kind {
@@ -277,9 +278,7 @@ fn shape(kind: Kind) -> Shape {
         Kind::PatientsLinked => identity("link", "Link", Direction::Within),
         Kind::PatientsUnlinked => identity("unlink", "Unlink", Direction::Within),
         Kind::ReviewRaised | Kind::HoldPlaced => identity("hold", "Add Legal Hold", Direction::Within),
-        Kind::ReviewAnswered | Kind::ConsentRecorded | Kind::AlertAcknowledged => {
-            identity("attest", "Attest", Direction::In)
-        }
+        Kind::ReviewAnswered | Kind::ConsentRecorded | Kind::AlertAcknowledged => attest(),
         Kind::Withdrawn | Kind::JournalDropped => identity("destroy", "Destroy/Delete", Direction::Out),
         Kind::Swept | Kind::CodeMapped => identity("transform", "Transform/Translate", Direction::Within),
         Kind::MessageResent => identity("amend", "Amend (Update)", Direction::In),
