@@ -158,7 +158,7 @@ fn code_table() -> Value {
         "unmapped" => any_of([
             one_of(&["drop"]),
             object(&["emit", "keep", "level"], &[], |key| match key {
-                "keep" => flag(),
+                "keep" => any_of([flag(), one_of(&["alone"])]),
                 "level" => one_of(&["info", "warn", "error"]),
                 _ => text(),
             }),

@@ -51,7 +51,7 @@ pub(crate) struct Content {
 }
 
 /// Proves everything anew beside what runs, then takes over the channels and the mapping package; nothing of it when
-/// anything of it is wrong.
+/// anything of it is wrong. Where only the ledger cannot be written, the channels are taken over and the package is not.
 #[cfg(feature = "clinical")]
 async fn clinical(config: &mut Config, running: &mut Running, wanted: &Config) -> Result<(), Vec<Problem>> {
     let Some(in_force) = running.content.as_ref().map(|content| content.packages.current()) else {
@@ -132,7 +132,8 @@ async fn clinical(_: &mut Config, _: &mut Running, _: &Config) -> Result<(), Vec
     Ok(())
 }
 
-/// Keys with other values that only a restart takes over; a cloud node has no mappings. Every key is named here, so that a new one is thought of.
+/// Keys with other values that only a restart takes over; a cloud node has no mappings. Every key is named here, so that
+/// a new one is thought of.
 fn keys_that_differ(old: &Config, new: &Config) -> Vec<&'static str> {
     let Config {
         role,

@@ -16,7 +16,7 @@ const MESSAGE: &[u8] =
 fn sources() -> BTreeMap<String, String> {
     let patient = "map: PID -> Patient\nid: uuid(PID-3~1)\nbirthDate:\n  from: PID-7 as date\n  when: PID-8 = F\n\
                    deceased[x]:\n  - PID-30 as boolean\n  - PID-29 as dateTime\n\
-                   gender: PID-8 code sex\nlanguage: PID-5.2 code tongue\n";
+                   gender: PID-8 code sex\nlanguage: PID-5~1.2 code tongue\n";
     let files = [
         ("package.yaml", "name: demo\nversion: 1.0.0\n"),
         ("messages/ADT_A01.yaml", "message: ADT_A01\nfor: [A01]\nmake: {patient: PID -> Patient}\n"),
