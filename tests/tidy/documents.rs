@@ -62,6 +62,10 @@ const COMMANDS: &[(&str, Proof)] = &[
         "tidegate map --format ndjson fixtures/ADT_A03 | tidegate deid --profile safe-harbor-us",
         Runs("\"ANONYED\""),
     ),
+    ("tidegate test --rules mappings", Runs("rules run by tests")),
+    ("tidegate diff --with mappings fixtures/ADT_A03", Runs("no difference")),
+    ("tidegate codes export administrative-gender", Runs("\"ConceptMap\"")),
+    ("tidegate schema --out .schemas", Elsewhere("tests/e2e/packages.rs", "\"schema --out schemas\"")),
     ("tidegate gen --seed 7 --count 20", Runs("MSH|")),
     ("tidegate gen --feed pharmacy --count 3", Runs("CAPE_RX")),
     (
