@@ -68,8 +68,7 @@ fn translated(package: &Package, input: &[u8]) -> Verdict {
 /// A message may say too little for the resource that it is about (an appointment of nobody): a node keeps such a message in
 /// quarantine. Broken invariants are the sender's reversed dates and the like, and are warnings.
 fn is_quarantined(issue: &fhir::Issue) -> bool {
-    let says_too_little =
-        issue.code == fhir::IssueCode::Required && issue.location.matches('.').count() == 1;
+    let says_too_little = issue.code == fhir::IssueCode::Required && issue.location.matches('.').count() == 1;
     says_too_little || issue.code == fhir::IssueCode::Invariant
 }
 
