@@ -7,8 +7,23 @@ use regex::Regex;
 use crate::workspace::{files, read};
 
 const POLICY: &str = "profiles/residency/policy.yaml";
-/// A Consent decides about the others and is in no profile; a rule keeps it here.
-const NEVER_RELEASED: [&str; 1] = ["Consent"];
+/// In no profile: a rule of the policy keeps each here, and `profiles/README.md` says why.
+const NEVER_RELEASED: [&str; 14] = [
+    "ActivityDefinition",
+    "ChargeItemDefinition",
+    "ClaimResponse",
+    "Consent",
+    "MessageHeader",
+    "ObservationDefinition",
+    "OperationOutcome",
+    "Parameters",
+    "Schedule",
+    "Slot",
+    "SpecimenDefinition",
+    "SupplyRequest",
+    "Task",
+    "ValueSet",
+];
 
 /// Resource types that a map of the package makes, and the Provenance of each message.
 fn made() -> BTreeSet<String> {

@@ -123,6 +123,7 @@ fn only_commands_print() {
 
 /// What a log line or span may carry: codes, counts, ids of rows, addresses and errors of ours, never content.
 const LOG_FIELDS: &[&str] = &[
+    "alert",
     "applied_through",
     "cause",
     "channel",
@@ -142,15 +143,20 @@ const LOG_FIELDS: &[&str] = &[
     "fix",
     "frames",
     "id",
+    "is_last",
+    "item",
     "kind",
     "message",
     "method",
     "node",
     "open",
     "outcome",
+    // Of HL7 v2 (`PID-5`), numbers alone.
+    "path",
     "peer",
     "place",
     "reason",
+    "requested",
     "role",
     "route",
     "size",
