@@ -182,6 +182,30 @@ pub(crate) enum Convert {
     SnText,
 }
 
+impl Convert {
+    /// As the trace and the catalog name it; a type map goes by the name of its own.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Code => "code",
+            Self::Date => "date",
+            Self::DateTime => "dateTime",
+            Self::Instant => "instant",
+            Self::Time => "time",
+            Self::Boolean => "boolean",
+            Self::Integer { .. } => "integer",
+            Self::Decimal => "decimal",
+            Self::Authority | Self::CodeSystem => "system",
+            Self::Map { .. } => "map",
+            Self::NmQuantity => "NM.Quantity",
+            Self::SnQuantity => "SN.Quantity",
+            Self::SnRange => "SN.Range",
+            Self::SnRatio => "SN.Ratio",
+            Self::SnText => "SN.text",
+        }
+    }
+}
+
 pub(crate) enum Expression {
     Path(Path),
     Literal(String),

@@ -165,27 +165,12 @@ impl Walk<'_> {
     }
 
     fn conversion(&self, convert: &Convert) -> (Option<String>, bool) {
-        let name = match convert {
-            Convert::Text => "text",
-            Convert::Code => "code",
-            Convert::Date => "date",
-            Convert::DateTime => "dateTime",
-            Convert::Instant => "instant",
-            Convert::Time => "time",
-            Convert::Boolean => "boolean",
-            Convert::Integer { .. } => "integer",
-            Convert::Decimal => "decimal",
-            Convert::Authority | Convert::CodeSystem => "system",
-            Convert::NmQuantity => "NM.Quantity",
-            Convert::SnQuantity => "SN.Quantity",
-            Convert::SnRange => "SN.Range",
-            Convert::SnRatio => "SN.Ratio",
-            Convert::SnText => "SN.text",
+        match convert {
             Convert::Map { index, reference } => {
-                return (self.program.maps.get(*index).map(|map| map.name.clone()), *reference);
+                (self.program.maps.get(*index).map(|map| map.name.clone()), *reference)
             }
-        };
-        (Some(name.to_owned()), false)
+            simple => (Some(simple.name().to_owned()), false),
+        }
     }
 }
 

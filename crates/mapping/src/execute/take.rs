@@ -185,7 +185,7 @@ impl<'a> Executor<'a> {
         match result {
             Ok(Converted { value: made, lossy }) => {
                 if self.trace.is_some() {
-                    steps.push(conversion_name(convert).to_owned());
+                    steps.push(convert.name().to_owned());
                     steps.extend(lossy.map(|lossy| format!("lossy: {lossy}")));
                 }
                 self.mark(convert, value, spread, lossy.map_or(LeafFate::Mapped, |_| LeafFate::Lossy), lossy);
@@ -533,26 +533,5 @@ fn path_of(expression: &Expression) -> Option<&Path> {
         Expression::Path(path) => Some(path),
         Expression::First(alternatives) => alternatives.iter().find_map(path_of),
         Expression::Literal(_) | Expression::Absent | Expression::Call { .. } | Expression::IdOf(_) => None,
-    }
-}
-
-fn conversion_name(convert: &Convert) -> &'static str {
-    match convert {
-        Convert::Text => "text",
-        Convert::Code => "code",
-        Convert::Date => "date",
-        Convert::DateTime => "dateTime",
-        Convert::Instant => "instant",
-        Convert::Time => "time",
-        Convert::Boolean => "boolean",
-        Convert::Integer { .. } => "integer",
-        Convert::Decimal => "decimal",
-        Convert::Authority | Convert::CodeSystem => "system",
-        Convert::Map { .. } => "map",
-        Convert::NmQuantity => "NM.Quantity",
-        Convert::SnQuantity => "SN.Quantity",
-        Convert::SnRange => "SN.Range",
-        Convert::SnRatio => "SN.Ratio",
-        Convert::SnText => "SN.text",
     }
 }
