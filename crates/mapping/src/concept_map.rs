@@ -177,10 +177,7 @@ fn row(element: &Value, system: Option<&str>, group: usize, at: usize) -> Result
         };
     };
     let code = target.get("code").and_then(Value::as_str).ok_or(missing)?;
-    let is_exact = matches!(
-        target.get("equivalence").and_then(Value::as_str),
-        Some("equal" | "equivalent" | "subsumes")
-    );
+    let is_exact = matches!(target.get("equivalence").and_then(Value::as_str), Some("equal" | "equivalent"));
     let display = target.get("display").and_then(Value::as_str);
     if display.is_none() && system.is_none() {
         let code = if is_exact { code.to_owned() } else { format!("{code}~") };
@@ -270,6 +267,18 @@ mod tests {
         assert_eq!(refusal, ConceptMapError::NoCode { group: 1, element: 1 });
         let other = json!({"source": "a", "target": "b", "element": [], "unmapped": {"mode": "other-map", "url": "u"}});
         assert_eq!(refused(with(other)), ConceptMapError::OtherMap(1));
+    }
+
+    #[test]
+    fn a_target_that_says_more_or_less_is_lossy() {
+        for (equivalence, expected) in
+            [("equal", "A: x\n"), ("subsumes", "A: x~\n"), ("narrower", "A: x~\n"), ("disjoint", "A: none\n")]
+        {
+            let element = json!({"code": "A", "target": [{"code": "x", "equivalence": equivalence}]});
+            let map = json!({"resourceType": "ConceptMap", "group": [{"source": "a", "target": "b", "element": [element]}]});
+            let text = code_table_of(&map, "t").expect("imports");
+            assert!(text.contains(expected), "{equivalence}: {text}");
+        }
     }
 
     #[test]
