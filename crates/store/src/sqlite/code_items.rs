@@ -9,10 +9,8 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use super::Sqlite;
 use super::codes::{limit as bounded, unsigned, uuid};
 use super::coverage::day_of;
-use super::node::prepare::PreparedRecord;
+use super::node::job::Job;
 use super::node::state::State;
-use super::node::writer::Job;
-use super::queue::{Reply, answer};
 use super::rows::Rows;
 use crate::code_items::{CODE_EXAMPLES_MAX, CODES_TOLD_APART_MAX};
 use crate::coverage::Day;
@@ -60,14 +58,13 @@ impl CodeItems for Sqlite {
     ) -> Result<()> {
         self.clinical()?;
         let (package_hash, items) = (package_hash.to_owned(), items.to_vec());
-        let records = records.iter().map(PreparedRecord::new).collect();
-        self.job(|reply| Checked { package_hash, items, records, reply }).await
+        self.job(Checked { package_hash, items }, records).await
     }
 
     async fn redrive(&self, limit: usize, requested_by: &str, at_us: Micros) -> Result<Option<Redriven>> {
         self.clinical()?;
         let (limit, requested_by) = (bounded(limit), requested_by.to_owned());
-        self.job(|reply| Redrive { limit, requested_by, at_us, done: None, reply }).await
+        self.job(Redrive { limit, requested_by, at_us }, None).await
     }
 }
 
@@ -116,13 +113,13 @@ async fn items(rows: &[SqliteRow], connection: &mut SqliteConnection) -> Result<
 struct Checked {
     package_hash: String,
     items: Vec<(i64, bool)>,
-    records: Vec<PreparedRecord>,
-    reply: Reply<()>,
 }
 
 #[async_trait]
 impl Job for Checked {
-    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    type Done = ();
+
+    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
         for (item, is_known) in &self.items {
             let next = if *is_known { CodeState::Redriving } else { CodeState::Open };
             sqlx::query(
@@ -135,15 +132,11 @@ impl Job for Checked {
             .execute(&mut *connection)
             .await?;
         }
-        state.write_records(self.records.iter().cloned(), connection).await
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        answer(self.reply, outcome);
+        Ok(())
     }
 
     fn weight(&self) -> (usize, usize) {
-        (self.items.len() + self.records.len(), 0)
+        (self.items.len(), 0)
     }
 }
 
@@ -151,21 +144,20 @@ struct Redrive {
     limit: i64,
     requested_by: String,
     at_us: Micros,
-    done: Option<Redriven>,
-    reply: Reply<Option<Redriven>>,
 }
 
 #[async_trait]
 impl Job for Redrive {
-    async fn run(&mut self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
-        self.done = None;
+    type Done = Option<Redriven>;
+
+    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<Option<Redriven>> {
         let next: Option<(i64, String)> = sqlx::query_as(
             "SELECT item, asked_through FROM code_items WHERE state = ? ORDER BY item LIMIT 1",
         )
         .bind(state_number(CodeState::Redriving))
         .fetch_optional(&mut *connection)
         .await?;
-        let Some((item, through)) = next else { return Ok(()) };
+        let Some((item, through)) = next else { return Ok(None) };
         let subjects: Vec<(String, Vec<u8>)> = sqlx::query_as(
             "SELECT subject, message FROM code_subjects WHERE item = ? AND subject > ? ORDER BY subject LIMIT ?",
         )
@@ -201,12 +193,7 @@ impl Job for Redrive {
             let all = sqlx::query("DELETE FROM code_subjects WHERE item = ?");
             all.bind(item).execute(&mut *connection).await?;
         }
-        self.done = Some(Redriven { item, requested, is_last });
-        Ok(())
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        answer(self.reply, outcome.map(|()| self.done));
+        Ok(Some(Redriven { item, requested, is_last }))
     }
 
     fn weight(&self) -> (usize, usize) {

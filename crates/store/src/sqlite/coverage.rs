@@ -8,10 +8,8 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::Sqlite;
 use super::codes::{limit as bounded, unsigned, uuid};
-use super::node::prepare::PreparedRecord;
+use super::node::job::Job;
 use super::node::state::State;
-use super::node::writer::Job;
-use super::queue::{Reply, answer};
 use super::rows::Rows;
 use crate::coverage::{ALERTS_OPEN_MAX, COVERAGE_DAYS_KEPT, DAY_US, Day, LEARNING_MESSAGES};
 use crate::{
@@ -101,8 +99,8 @@ impl Coverages for Sqlite {
 
     async fn acknowledge(&self, alert: i64, by: &str, at_us: Micros, record: audit::Record) -> Result<()> {
         self.clinical()?;
-        let (by, record) = (by.to_owned(), PreparedRecord::new(&record));
-        self.job(|reply| Acknowledge { alert, by, at_us, record, reply }).await
+        let by = by.to_owned();
+        self.job(Acknowledge { alert, by, at_us }, [record]).await
     }
 }
 
@@ -163,13 +161,13 @@ struct Acknowledge {
     alert: i64,
     by: String,
     at_us: Micros,
-    record: PreparedRecord,
-    reply: Reply<()>,
 }
 
 #[async_trait]
 impl Job for Acknowledge {
-    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    type Done = ();
+
+    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
         let found: Option<(Option<i64>,)> =
             sqlx::query_as("SELECT acknowledged_us FROM alerts WHERE alert = ?")
                 .bind(self.alert)
@@ -185,15 +183,7 @@ impl Job for Acknowledge {
             .bind(self.alert)
             .execute(&mut *connection)
             .await?;
-        state.write_records(std::iter::once(self.record.clone()), connection).await
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        answer(self.reply, outcome);
-    }
-
-    fn weight(&self) -> (usize, usize) {
-        (2, self.record.bytes.len())
+        Ok(())
     }
 }
 

@@ -8,10 +8,8 @@ use uuid::Uuid;
 
 use super::Sqlite;
 use super::codes::{delivery_state, delivery_state_number, limit as bounded, small, unsigned, uuid};
-use super::node::prepare::PreparedRecord;
+use super::node::job::Job;
 use super::node::state::{Counters, State};
-use super::node::writer::Job;
-use super::queue::{Reply, answer};
 use super::rows::Rows;
 use crate::forward::Held;
 use crate::{
@@ -72,15 +70,13 @@ impl Forwards for Sqlite {
 
     async fn settle_forward(&self, settlement: ForwardSettlement, records: Vec<audit::Record>) -> Result<()> {
         self.clinical()?;
-        let records = records.iter().map(PreparedRecord::new).collect();
-        self.job(|reply| SettleForward { settlement, records, reply }).await
+        self.job(SettleForward { settlement }, records).await
     }
 
     async fn queue_forwards(&self, forwards: Vec<NewForward>, records: Vec<audit::Record>) -> Result<()> {
         self.clinical()?;
-        let records: Vec<_> = records.iter().map(PreparedRecord::new).collect();
-        let queued_us = records.first().map_or(0, |record| record.at_us);
-        self.job(|reply| QueueForwards { forwards, queued_us, records, reply }).await
+        let queued_us = records.first().map_or(0, audit::Record::at_us);
+        self.job(QueueForwards { forwards, queued_us }, records).await
     }
 
     async fn forward_backlogs(&self) -> Result<Vec<ForwardBacklog>> {
@@ -114,8 +110,7 @@ impl Forwards for Sqlite {
 
     async fn revive_forward(&self, id: Uuid, record: audit::Record) -> Result<()> {
         self.clinical()?;
-        let record = PreparedRecord::new(&record);
-        self.job(|reply| ReviveForward { id, record, reply }).await
+        self.job(ReviveForward { id }, [record]).await
     }
 
     fn forwards_queued(&self) -> watch::Receiver<i64> {
@@ -221,13 +216,13 @@ impl ForwardRows {
 struct QueueForwards {
     forwards: Vec<NewForward>,
     queued_us: i64,
-    records: Vec<PreparedRecord>,
-    reply: Reply<()>,
 }
 
 #[async_trait]
 impl Job for QueueForwards {
-    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    type Done = ();
+
+    async fn run(&self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
         if self.forwards.iter().any(|forward| forward.lanes.is_empty()) {
             return Err(Error::Conflict("a forward without a lane"));
         }
@@ -235,39 +230,24 @@ impl Job for QueueForwards {
         for forward in &self.forwards {
             rows.forward(forward, self.queued_us, &mut state.counters);
         }
-        rows.write(connection).await?;
-        state.write_records(self.records.iter().cloned(), connection).await
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        answer(self.reply, outcome);
+        rows.write(connection).await
     }
 
     fn weight(&self) -> (usize, usize) {
-        let bytes = self.records.iter().map(|record| record.bytes.len()).sum();
-        (self.forwards.len() + self.records.len(), bytes)
+        (self.forwards.len(), 0)
     }
 }
 
 struct SettleForward {
     settlement: ForwardSettlement,
-    records: Vec<PreparedRecord>,
-    reply: Reply<()>,
 }
 
 #[async_trait]
 impl Job for SettleForward {
-    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
-        settle(&self.settlement, connection).await?;
-        state.write_records(self.records.iter().cloned(), connection).await
-    }
+    type Done = ();
 
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        answer(self.reply, outcome);
-    }
-
-    fn weight(&self) -> (usize, usize) {
-        (1 + self.records.len(), self.records.iter().map(|record| record.bytes.len()).sum())
+    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+        settle(&self.settlement, connection).await
     }
 }
 
@@ -303,13 +283,13 @@ async fn settle(settlement: &ForwardSettlement, connection: &mut SqliteConnectio
 
 struct ReviveForward {
     id: Uuid,
-    record: PreparedRecord,
-    reply: Reply<()>,
 }
 
 #[async_trait]
 impl Job for ReviveForward {
-    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    type Done = ();
+
+    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
         let done = sqlx::query(
             "UPDATE forwards SET state = 0, attempts = 0, next_us = 0, tried_us = NULL, accepted_us = NULL,
                 settled_us = NULL WHERE id = ? AND state = 2",
@@ -320,14 +300,6 @@ impl Job for ReviveForward {
         if done.rows_affected() == 0 {
             return Err(Error::NotFound);
         }
-        state.write_records(std::iter::once(self.record.clone()), connection).await
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        answer(self.reply, outcome);
-    }
-
-    fn weight(&self) -> (usize, usize) {
-        (2, self.record.bytes.len())
+        Ok(())
     }
 }

@@ -7,10 +7,9 @@ use uuid::Uuid;
 
 use super::Sqlite;
 use super::codes::{limit as bounded, uuid};
+use super::node::job::Job;
 use super::node::prepare::PreparedRecord;
 use super::node::state::State;
-use super::node::writer::Job;
-use super::queue::{Reply, answer as reply_with};
 use super::rows::Rows;
 use crate::{
     Error, IdentityDecision, JournalId, Micros, NewReview, PatientIdentifier, PatientIndex, Result, Review,
@@ -88,8 +87,8 @@ impl PatientIndex for Sqlite {
         record: audit::Record,
     ) -> Result<()> {
         self.clinical()?;
-        let (by, record) = (by.to_owned(), PreparedRecord::new(&record));
-        self.job(|reply| Answer { id, instead_of, act: Act { answer, by, at_us, record }, reply }).await
+        let (act, record) = (Act { answer, by: by.to_owned(), at_us }, PreparedRecord::new(&record));
+        self.job(Answer { id, instead_of, act, record }, None).await
     }
 
     async fn answered(&self, one: &str, other: &str) -> Result<Option<ReviewAnswer>> {
@@ -119,8 +118,8 @@ impl PatientIndex for Sqlite {
             return Err(Error::Conflict("two patients of one id"));
         }
         let pair = ordered(one, other);
-        let (by, record) = (by.to_owned(), PreparedRecord::new(&record));
-        self.job(|reply| Decide { pair, act: Act { answer, by, at_us, record }, reply }).await
+        let act = Act { answer, by: by.to_owned(), at_us };
+        self.job(Decide { pair, act }, [record]).await
     }
 
     async fn decisions(&self, patients: &[String]) -> Result<Vec<IdentityDecision>> {
@@ -244,12 +243,11 @@ fn said(number: i64) -> Result<ReviewAnswer> {
         .ok_or(Error::Corrupt("the answer of a review"))
 }
 
-/// What a person did, and its record.
+/// What a person did.
 struct Act {
     answer: ReviewAnswer,
     by: String,
     at_us: Micros,
-    record: PreparedRecord,
 }
 
 impl Act {
@@ -268,22 +266,21 @@ impl Act {
         .await?;
         Ok(())
     }
-
-    async fn record(&self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
-        state.write_records(std::iter::once(self.record.clone()), connection).await
-    }
 }
 
 struct Answer {
     id: Uuid,
     instead_of: Option<ReviewAnswer>,
     act: Act,
-    reply: Reply<()>,
+    /// Written unless the same was said before.
+    record: PreparedRecord,
 }
 
 #[async_trait]
 impl Job for Answer {
-    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    type Done = ();
+
+    async fn run(&self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
         let id = self.id.as_bytes().to_vec();
         let found: Option<(String, Option<i64>)> =
             sqlx::query_as("SELECT patients, answer FROM reviews WHERE id = ?")
@@ -320,27 +317,24 @@ impl Job for Answer {
         .bind(self.act.at_us)
         .execute(&mut *connection)
         .await?;
-        self.act.record(state, connection).await
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        reply_with(self.reply, outcome);
+        state.write_records(std::iter::once(self.record.clone()), connection).await
     }
 
     fn weight(&self) -> (usize, usize) {
-        (3, self.act.record.bytes.len())
+        (3, self.record.bytes.len())
     }
 }
 
 struct Decide {
     pair: (String, String),
     act: Act,
-    reply: Reply<()>,
 }
 
 #[async_trait]
 impl Job for Decide {
-    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    type Done = ();
+
+    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
         let last: Option<Vec<u8>> = sqlx::query_scalar(
             "SELECT m.id FROM message_patients p JOIN messages m ON m.seq = p.seq WHERE p.patient IN (?1, ?2)
              ORDER BY m.seq DESC LIMIT 1",
@@ -360,14 +354,6 @@ impl Job for Decide {
         .bind(self.act.at_us)
         .execute(&mut *connection)
         .await?;
-        self.act.record(state, connection).await
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        reply_with(self.reply, outcome);
-    }
-
-    fn weight(&self) -> (usize, usize) {
-        (2, self.act.record.bytes.len())
+        Ok(())
     }
 }

@@ -7,11 +7,10 @@ use uuid::Uuid;
 use super::Role;
 use super::Sqlite;
 use super::fault::unavailable;
+use super::node::job::Job;
 use super::node::plan::Plan;
 use super::node::prepare::{PreparedRecord, PreparedVersion};
 use super::node::state::State;
-use super::node::writer::Job;
-use super::queue::{Reply, answer};
 use crate::{Arrived, Error, Intake, IntakeWrite, Micros, Result};
 
 #[async_trait]
@@ -19,7 +18,7 @@ impl Intake for Sqlite {
     async fn arrive(&self, writes: Vec<IntakeWrite>) -> Result<Vec<Arrived>> {
         self.portal()?;
         let writes = writes.into_iter().map(Write::new).collect::<Result<_>>()?;
-        self.job(|reply| Arrive { writes, arrived: Vec::new(), reply }).await
+        self.job(Arrive { writes }, None).await
     }
 
     async fn receipt(&self, idempotency_key: Uuid) -> Result<Option<String>> {
@@ -32,7 +31,7 @@ impl Intake for Sqlite {
         self.portal()?;
         let (origin, note) = (origin.to_owned(), note.to_owned());
         let size = i64::try_from(size).map_err(|_| Error::Conflict("a size beyond the range"))?;
-        self.job(|reply| KeepWitness { origin, note, size, at_us, reply }).await
+        self.job(KeepWitness { origin, note, size, at_us }, None).await
     }
 
     async fn witness(&self, origin: &str) -> Result<Option<String>> {
@@ -81,21 +80,20 @@ impl Write {
 
 struct Arrive {
     writes: Vec<Write>,
-    arrived: Vec<Arrived>,
-    reply: Reply<Vec<Arrived>>,
 }
 
 #[async_trait]
 impl Job for Arrive {
-    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
-        self.arrived.clear();
+    type Done = Vec<Arrived>;
+
+    async fn run(&self, state: &mut State, connection: &mut SqliteConnection) -> Result<Vec<Arrived>> {
         let versions = self.writes.iter().filter_map(|write| write.version.as_ref());
         let mut plan = Plan::load(versions, &mut state.names, connection).await?;
-        let mut records = Vec::with_capacity(self.writes.len());
+        let (mut arrived, mut records) = (Vec::with_capacity(self.writes.len()), Vec::new());
         for write in &self.writes {
             // An earlier write of this very call is found too: its row is in the open transaction.
             if let Some(receipt) = receipt(write.idempotency_key, connection).await? {
-                self.arrived.push(Arrived::Duplicate { receipt });
+                arrived.push(Arrived::Duplicate { receipt });
                 continue;
             }
             sqlx::query("INSERT INTO arrivals (idempotency_key, receipt) VALUES (?, ?)")
@@ -107,15 +105,11 @@ impl Job for Arrive {
                 store(version, &mut plan, state)?;
             }
             records.push(write.record.clone());
-            self.arrived.push(Arrived::New);
+            arrived.push(Arrived::New);
         }
         plan.write(&mut state.counters, connection).await?;
-        state.write_records(records.into_iter(), connection).await
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        let Self { arrived, reply, .. } = *self;
-        answer(reply, outcome.map(|()| arrived));
+        state.write_records(records.into_iter(), connection).await?;
+        Ok(arrived)
     }
 
     fn weight(&self) -> (usize, usize) {
@@ -138,12 +132,13 @@ struct KeepWitness {
     note: String,
     size: i64,
     at_us: Micros,
-    reply: Reply<()>,
 }
 
 #[async_trait]
 impl Job for KeepWitness {
-    async fn run(&mut self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    type Done = ();
+
+    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
         sqlx::query(
             "INSERT INTO witnesses (origin, size, kept, at_us, note)
              SELECT ?1, ?2, coalesce(max(kept), 0) + 1, ?3, ?4 FROM witnesses WHERE origin = ?1 AND size = ?2
@@ -156,10 +151,6 @@ impl Job for KeepWitness {
         .execute(connection)
         .await?;
         Ok(())
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        answer(self.reply, outcome);
     }
 
     fn weight(&self) -> (usize, usize) {

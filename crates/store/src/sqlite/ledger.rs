@@ -8,10 +8,8 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Sqlite;
 use super::codes::{bytes32, limit as bounded, unsigned};
-use super::node::prepare::PreparedRecord;
+use super::node::job::{Job, OnlyRecords};
 use super::node::state::State;
-use super::node::writer::Job;
-use super::queue::{Reply, answer};
 use super::rows::Rows;
 use crate::{Error, Ledger, LedgerRow, Micros, Result, SealedLeaf, Unsealed};
 
@@ -44,7 +42,7 @@ impl Ledger for Sqlite {
         checkpoint: String,
         size: u64,
     ) -> Result<()> {
-        self.job(|reply| Seal { leaves, frontier, checkpoint, size, reply }).await
+        self.job(Seal { leaves, frontier, checkpoint, size }, None).await
     }
 
     async fn frontier(&self) -> Result<Option<Vec<u8>>> {
@@ -107,8 +105,7 @@ impl Ledger for Sqlite {
     }
 
     async fn append(&self, records: Vec<audit::Record>) -> Result<()> {
-        let records = records.iter().map(PreparedRecord::new).collect();
-        self.job(|reply| Append { records, reply }).await
+        self.job(OnlyRecords, records).await
     }
 
     async fn unsealed_summary(&self) -> Result<(u64, Option<Micros>)> {
@@ -186,37 +183,18 @@ async fn sealed_through(file: u8, connection: &mut SqliteConnection) -> Result<i
     Ok(last.unwrap_or(0))
 }
 
-struct Append {
-    records: Vec<PreparedRecord>,
-    reply: Reply<()>,
-}
-
-#[async_trait]
-impl Job for Append {
-    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
-        state.write_records(self.records.iter().cloned(), connection).await
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        answer(self.reply, outcome);
-    }
-
-    fn weight(&self) -> (usize, usize) {
-        (self.records.len(), self.records.iter().map(|record| record.bytes.len()).sum())
-    }
-}
-
 struct Seal {
     leaves: Vec<SealedLeaf>,
     frontier: Vec<u8>,
     checkpoint: String,
     size: u64,
-    reply: Reply<()>,
 }
 
 #[async_trait]
 impl Job for Seal {
-    async fn run(&mut self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    type Done = ();
+
+    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
         let mut sealed = [sealed_through(NODE, connection).await?, sealed_through(ACCESS, connection).await?];
         let next: i64 = sqlx::query_scalar("SELECT coalesce(max(leaf) + 1, 0) FROM leaves")
             .fetch_one(&mut *connection)
@@ -248,10 +226,6 @@ impl Job for Seal {
             .execute(connection)
             .await?;
         Ok(())
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        answer(self.reply, outcome);
     }
 
     fn weight(&self) -> (usize, usize) {

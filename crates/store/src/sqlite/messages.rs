@@ -10,10 +10,9 @@ use super::Sqlite;
 use super::codes::{bytes32, limit as bounded, message_state, message_state_number, small, unsigned, uuid};
 use super::forward::forwards_of;
 use super::node::entries::fold;
+use super::node::job::Job;
 use super::node::state::State;
-use super::node::writer::Job;
 use super::outbox::{DELIVERY_COLUMNS, delivery_row};
-use super::queue::{Reply, answer};
 use super::rows::{Value, arguments};
 use crate::{
     Error, JournalId, LedgerRow, MessageDetail, MessageFilter, MessageRow, MessageState, Messages, Micros,
@@ -109,7 +108,7 @@ impl Messages for Sqlite {
     async fn request_reprocess(&self, ids: &[JournalId], requested_by: &str, at_us: Micros) -> Result<u64> {
         self.clinical()?;
         let (ids, requested_by) = (ids.to_vec(), requested_by.to_owned());
-        self.job(|reply| RequestReprocess { ids, requested_by, at_us, made: 0, reply }).await
+        self.job(RequestReprocess { ids, requested_by, at_us }, None).await
     }
 
     async fn claim_reprocess(&self, limit: usize) -> Result<Vec<(i64, JournalId)>> {
@@ -125,7 +124,7 @@ impl Messages for Sqlite {
     async fn settle_reprocess(&self, request: i64, outcome: &str) -> Result<()> {
         self.clinical()?;
         let outcome = outcome.to_owned();
-        self.job(|reply| SettleReprocess { request, outcome, reply }).await
+        self.job(SettleReprocess { request, outcome }, None).await
     }
 
     async fn reprocess_outcomes(&self, ids: &[JournalId]) -> Result<Vec<(JournalId, Option<String>)>> {
@@ -263,14 +262,14 @@ struct RequestReprocess {
     ids: Vec<JournalId>,
     requested_by: String,
     at_us: Micros,
-    made: u64,
-    reply: Reply<u64>,
 }
 
 #[async_trait]
 impl Job for RequestReprocess {
-    async fn run(&mut self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
-        self.made = 0;
+    type Done = u64;
+
+    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<u64> {
+        let mut requested = 0;
         for id in &self.ids {
             let made = sqlx::query(
                 "INSERT INTO reprocess_requests (message, requested_by, requested_us)
@@ -282,13 +281,9 @@ impl Job for RequestReprocess {
             .bind(self.at_us)
             .execute(&mut *connection)
             .await?;
-            self.made += made.rows_affected();
+            requested += made.rows_affected();
         }
-        Ok(())
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        answer(self.reply, outcome.map(|()| self.made));
+        Ok(requested)
     }
 
     fn weight(&self) -> (usize, usize) {
@@ -299,12 +294,13 @@ impl Job for RequestReprocess {
 struct SettleReprocess {
     request: i64,
     outcome: String,
-    reply: Reply<()>,
 }
 
 #[async_trait]
 impl Job for SettleReprocess {
-    async fn run(&mut self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    type Done = ();
+
+    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
         let done =
             sqlx::query("UPDATE reprocess_requests SET outcome = ? WHERE request = ? AND outcome IS NULL")
                 .bind(&self.outcome)
@@ -312,10 +308,6 @@ impl Job for SettleReprocess {
                 .execute(connection)
                 .await?;
         if done.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        answer(self.reply, outcome);
     }
 
     fn weight(&self) -> (usize, usize) {

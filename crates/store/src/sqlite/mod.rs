@@ -49,8 +49,10 @@ use tokio::sync::watch;
 use self::access::AccessWriter;
 use self::checkpoint::{Checkpointer, Load};
 use self::file::Settings;
-use self::node::writer::{Job, Published, Request, Writer};
-use self::queue::{Queue, Reply};
+use self::node::job::{Job, Waiting};
+use self::node::prepare::PreparedRecord;
+use self::node::writer::{Published, Request, Writer};
+use self::queue::Queue;
 use self::watched::{Kind, Watched};
 use crate::{Condition, Micros, Result};
 
@@ -232,9 +234,10 @@ impl Sqlite {
         self.published.processed.borrow().0
     }
 
-    /// Queues a job of the writer of `node.db` and waits for its commit.
-    async fn job<T, J: Job + 'static>(&self, job: impl FnOnce(Reply<T>) -> J) -> Result<T> {
-        self.writer.ask(|reply| Request::Job(Box::new(job(reply)))).await
+    /// Queues a job of the writer of `node.db`, with the records of its transaction, and waits for the commit.
+    async fn job<J: Job>(&self, job: J, records: impl IntoIterator<Item = audit::Record>) -> Result<J::Done> {
+        let records = records.into_iter().map(|record| PreparedRecord::new(&record)).collect();
+        self.writer.ask(|reply| Request::Job(Box::new(Waiting::new(job, records, reply)))).await
     }
 }
 

@@ -9,10 +9,8 @@ use uuid::Uuid;
 
 use super::Sqlite;
 use super::codes::{bytes32, delivery_state, delivery_state_number, limit as bounded, small, unsigned, uuid};
-use super::node::prepare::PreparedRecord;
+use super::node::job::Job;
 use super::node::state::State;
-use super::node::writer::Job;
-use super::queue::{Reply, answer};
 use crate::{
     Delivery, DeliveryRow, DeliveryState, Error, Micros, Outbox, ResourceBody, ResourceKey, Result, Sealed,
     Settlement, WithdrawalReason,
@@ -48,8 +46,7 @@ impl Outbox for Sqlite {
 
     async fn settle(&self, settlements: Vec<(Uuid, Settlement)>, records: Vec<audit::Record>) -> Result<()> {
         self.clinical()?;
-        let records = records.iter().map(PreparedRecord::new).collect();
-        self.job(|reply| Settle { settlements, records, reply }).await
+        self.job(Settle { settlements }, records).await
     }
 
     async fn backlog(&self, destination: &str) -> Result<(u64, Option<Micros>)> {
@@ -79,8 +76,7 @@ impl Outbox for Sqlite {
 
     async fn revive(&self, id: Uuid, record: audit::Record) -> Result<()> {
         self.clinical()?;
-        let record = PreparedRecord::new(&record);
-        self.job(|reply| Revive { id, record, reply }).await
+        self.job(Revive { id }, [record]).await
     }
 
     fn queued(&self) -> watch::Receiver<i64> {
@@ -141,28 +137,21 @@ pub(super) fn delivery_row(row: &SqliteRow) -> Result<DeliveryRow> {
 
 struct Settle {
     settlements: Vec<(Uuid, Settlement)>,
-    records: Vec<PreparedRecord>,
-    reply: Reply<()>,
 }
 
 #[async_trait]
 impl Job for Settle {
-    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    type Done = ();
+
+    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
         for (id, settlement) in &self.settlements {
             settle(*id, settlement, connection).await?;
         }
-        state.write_records(self.records.iter().cloned(), connection).await
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        answer(self.reply, outcome);
+        Ok(())
     }
 
     fn weight(&self) -> (usize, usize) {
-        (
-            self.settlements.len() + self.records.len(),
-            self.records.iter().map(|record| record.bytes.len()).sum(),
-        )
+        (self.settlements.len(), 0)
     }
 }
 
@@ -217,13 +206,13 @@ async fn unsettle(id: Uuid, connection: &mut SqliteConnection) -> Result<()> {
 
 struct Revive {
     id: Uuid,
-    record: PreparedRecord,
-    reply: Reply<()>,
 }
 
 #[async_trait]
 impl Job for Revive {
-    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    type Done = ();
+
+    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
         let id = self.id.as_bytes().to_vec();
         let may_go: Option<bool> = sqlx::query_scalar(
             "SELECT d.withdrawal IS NOT NULL OR NOT EXISTS (SELECT 1 FROM standings s WHERE s.destination = d.destination
@@ -251,14 +240,6 @@ impl Job for Revive {
         .bind(&id)
         .execute(&mut *connection)
         .await?;
-        state.write_records(std::iter::once(self.record.clone()), connection).await
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        answer(self.reply, outcome);
-    }
-
-    fn weight(&self) -> (usize, usize) {
-        (2, self.record.bytes.len())
+        Ok(())
     }
 }

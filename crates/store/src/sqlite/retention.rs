@@ -9,10 +9,8 @@ use super::Sqlite;
 use super::codes::{delivery_state_number, message_state_number, unsigned};
 use super::journal;
 use super::month::Month;
-use super::node::prepare::PreparedRecord;
+use super::node::job::Job;
 use super::node::state::State;
-use super::node::writer::Job;
-use super::queue::{Reply, answer};
 use crate::{
     DeliveryState, Dropped, Error, Hold, HoldOn, JournalMonth, KeptFor, MessageState, Micros, Result,
     Retention, Seq, Verified,
@@ -74,10 +72,9 @@ impl Retention for Sqlite {
     async fn drop_month(&self, dropped: Dropped, now_us: Micros, record: audit::Record) -> Result<()> {
         let month = Month::of_name(&dropped.month).ok_or(Error::NotFound)?;
         let quarantined = quarantined(month, &mut *self.node.acquire().await?).await?.len();
-        let record = PreparedRecord::new(&record);
-        self.job(|reply| Drop { month, dropped, quarantined, now_us, record, reply }).await?;
+        self.job(Drop { month, dropped, quarantined, now_us }, [record]).await?;
         self.remove_month(month).await?;
-        self.job(|reply| FileGone { month, reply }).await
+        self.job(FileGone { month }, None).await
     }
 
     async fn is_dropped(&self, received_us: Micros) -> Result<bool> {
@@ -94,8 +91,7 @@ impl Retention for Sqlite {
     }
 
     async fn place_hold(&self, hold: Hold, record: audit::Record) -> Result<i64> {
-        let record = PreparedRecord::new(&record);
-        self.job(|reply| PlaceHold { hold, record, made: 0, reply }).await
+        self.job(PlaceHold { hold }, [record]).await
     }
 
     async fn holds(&self) -> Result<Vec<Hold>> {
@@ -103,8 +99,8 @@ impl Retention for Sqlite {
     }
 
     async fn release_hold(&self, hold: i64, by: &str, at_us: Micros, record: audit::Record) -> Result<()> {
-        let (by, record) = (by.to_owned(), PreparedRecord::new(&record));
-        self.job(|reply| ReleaseHold { hold, by, at_us, record, reply }).await
+        let by = by.to_owned();
+        self.job(ReleaseHold { hold, by, at_us }, [record]).await
     }
 
     async fn verify_month(&self, month: &str) -> Result<Verified> {
@@ -235,13 +231,13 @@ struct Drop {
     /// In quarantine when it was looked at, the refused included.
     quarantined: usize,
     now_us: Micros,
-    record: PreparedRecord,
-    reply: Reply<()>,
 }
 
 #[async_trait]
 impl Job for Drop {
-    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    type Done = ();
+
+    async fn run(&self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
         // Asked again in the transaction: what keeps it may have come since.
         let is_held = held(connection).await?.iter().any(|(month, _)| *month == self.month);
         let quarantined = quarantined(self.month, connection).await?.len();
@@ -264,48 +260,32 @@ impl Job for Drop {
         .bind(self.now_us)
         .execute(&mut *connection)
         .await?;
-        state.write_records(std::iter::once(self.record.clone()), connection).await
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        answer(self.reply, outcome);
-    }
-
-    fn weight(&self) -> (usize, usize) {
-        (2, self.record.bytes.len())
+        Ok(())
     }
 }
 
 struct FileGone {
     month: Month,
-    reply: Reply<()>,
 }
 
 #[async_trait]
 impl Job for FileGone {
-    async fn run(&mut self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    type Done = ();
+
+    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
         file_gone(self.month, connection).await
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        answer(self.reply, outcome);
-    }
-
-    fn weight(&self) -> (usize, usize) {
-        (1, 0)
     }
 }
 
 struct PlaceHold {
     hold: Hold,
-    record: PreparedRecord,
-    made: i64,
-    reply: Reply<i64>,
 }
 
 #[async_trait]
 impl Job for PlaceHold {
-    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    type Done = i64;
+
+    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<i64> {
         let (month, patient) = match &self.hold.on {
             HoldOn::Month(month) => (Some(month), None),
             HoldOn::Patient(value) => (None, Some(value)),
@@ -320,16 +300,7 @@ impl Job for PlaceHold {
         .bind(self.hold.placed_us)
         .execute(&mut *connection)
         .await?;
-        self.made = made.last_insert_rowid();
-        state.write_records(std::iter::once(self.record.clone()), connection).await
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        answer(self.reply, outcome.map(|()| self.made));
-    }
-
-    fn weight(&self) -> (usize, usize) {
-        (2, self.record.bytes.len())
+        Ok(made.last_insert_rowid())
     }
 }
 
@@ -337,13 +308,13 @@ struct ReleaseHold {
     hold: i64,
     by: String,
     at_us: Micros,
-    record: PreparedRecord,
-    reply: Reply<()>,
 }
 
 #[async_trait]
 impl Job for ReleaseHold {
-    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    type Done = ();
+
+    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
         let released = sqlx::query(
             "UPDATE journal_holds SET released_by = ?, released_us = ? WHERE hold = ? AND released_us IS NULL",
         )
@@ -355,14 +326,6 @@ impl Job for ReleaseHold {
         if released.rows_affected() == 0 {
             return Err(Error::NotFound);
         }
-        state.write_records(std::iter::once(self.record.clone()), connection).await
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        answer(self.reply, outcome);
-    }
-
-    fn weight(&self) -> (usize, usize) {
-        (2, self.record.bytes.len())
+        Ok(())
     }
 }

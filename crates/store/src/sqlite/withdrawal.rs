@@ -10,11 +10,10 @@ use sqlx::{Row, SqliteConnection};
 use super::Sqlite;
 use super::codes::{bytes32, delivery_state, limit as bounded, small, unsigned};
 use super::node::deliveries::DeliveryRows;
+use super::node::job::Job;
 use super::node::plan::Plan;
-use super::node::prepare::{PreparedRecord, PreparedVersion};
+use super::node::prepare::PreparedVersion;
 use super::node::state::State;
-use super::node::writer::Job;
-use super::queue::{Reply, answer};
 use super::resources::stored;
 use super::rows::Rows;
 use crate::{
@@ -109,8 +108,9 @@ impl Withdrawals for Sqlite {
 
     async fn commit_decided(&self, set: DecidedSet) -> Result<()> {
         self.clinical()?;
-        let set = PreparedDecided::new(set)?;
-        self.job(|reply| CommitDecided { set, reply }).await
+        let DecidedSet { at_us, versions, deliveries, pseudonyms, records, answers } = set;
+        let versions = versions.into_iter().map(PreparedVersion::new).collect::<Result<_>>()?;
+        self.job(CommitDecided { at_us, versions, deliveries, pseudonyms, answers }, records).await
     }
 
     async fn begin_sweep(
@@ -122,8 +122,7 @@ impl Withdrawals for Sqlite {
     ) -> Result<i64> {
         self.clinical()?;
         let (basis, requested_by) = (basis.to_owned(), requested_by.map(str::to_owned));
-        let record = PreparedRecord::new(&record);
-        self.job(|reply| BeginSweep { basis, requested_by, at_us, record, begun: 0, reply }).await
+        self.job(BeginSweep { basis, requested_by, at_us }, [record]).await
     }
 
     async fn sweeps(&self, limit: usize) -> Result<Vec<Sweep>> {
@@ -158,8 +157,7 @@ impl Withdrawals for Sqlite {
 
     async fn request_consent(&self, request: ConsentRequest, record: audit::Record) -> Result<i64> {
         self.clinical()?;
-        let record = PreparedRecord::new(&record);
-        self.job(|reply| RequestConsent { request, record, made: 0, reply }).await
+        self.job(RequestConsent { request }, [record]).await
     }
 
     async fn consent_requests(&self, limit: usize) -> Result<Vec<(i64, ConsentRequest)>> {
@@ -256,61 +254,38 @@ fn sweep(row: &SqliteRow) -> Result<Sweep> {
     })
 }
 
-struct PreparedDecided {
+struct CommitDecided {
     at_us: Micros,
     versions: Vec<PreparedVersion>,
     deliveries: Vec<NewDelivery>,
     pseudonyms: Vec<NewPseudonym>,
-    records: Vec<PreparedRecord>,
     answers: Answers,
-}
-
-impl PreparedDecided {
-    fn new(set: DecidedSet) -> Result<Self> {
-        Ok(Self {
-            at_us: set.at_us,
-            versions: set.versions.into_iter().map(PreparedVersion::new).collect::<Result<_>>()?,
-            deliveries: set.deliveries,
-            pseudonyms: set.pseudonyms,
-            records: set.records.iter().map(PreparedRecord::new).collect(),
-            answers: set.answers,
-        })
-    }
-}
-
-struct CommitDecided {
-    set: PreparedDecided,
-    reply: Reply<()>,
 }
 
 #[async_trait]
 impl Job for CommitDecided {
-    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
-        let set = &self.set;
-        answered(&set.answers, set.at_us, connection).await?;
-        let mut plan = Plan::load(set.versions.iter(), &mut state.names, connection).await?;
-        plan.check(&mut state.names, &set.versions)?;
-        for version in &set.versions {
+    type Done = ();
+
+    async fn run(&self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+        answered(&self.answers, self.at_us, connection).await?;
+        let mut plan = Plan::load(self.versions.iter(), &mut state.names, connection).await?;
+        plan.check(&mut state.names, &self.versions)?;
+        for version in &self.versions {
             plan.put(version, version.version, 0, &mut state.names, &mut state.counters)?;
         }
         plan.write(&mut state.counters, connection).await?;
         let mut rows = DeliveryRows::default();
-        for delivery in &set.deliveries {
-            rows.delivery(delivery, OF_NO_MESSAGE, set.at_us, &mut state.counters);
+        for delivery in &self.deliveries {
+            rows.delivery(delivery, OF_NO_MESSAGE, self.at_us, &mut state.counters);
         }
-        set.pseudonyms.iter().for_each(|pseudonym| rows.pseudonym(pseudonym));
-        rows.write(connection).await?;
-        state.write_records(set.records.iter().cloned(), connection).await
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        answer(self.reply, outcome);
+        self.pseudonyms.iter().for_each(|pseudonym| rows.pseudonym(pseudonym));
+        rows.write(connection).await
     }
 
     fn weight(&self) -> (usize, usize) {
-        let versions: usize = self.set.versions.iter().map(|version| version.weight().1).sum();
-        let deliveries: usize = self.set.deliveries.iter().map(|one| one.sealed.bytes.len()).sum();
-        (1 + self.set.versions.len() + self.set.deliveries.len(), versions + deliveries)
+        let versions: usize = self.versions.iter().map(|version| version.weight().1).sum();
+        let deliveries: usize = self.deliveries.iter().map(|one| one.sealed.bytes.len()).sum();
+        (1 + self.versions.len() + self.deliveries.len(), versions + deliveries)
     }
 }
 
@@ -349,14 +324,13 @@ struct BeginSweep {
     basis: String,
     requested_by: Option<String>,
     at_us: Micros,
-    record: PreparedRecord,
-    begun: i64,
-    reply: Reply<i64>,
 }
 
 #[async_trait]
 impl Job for BeginSweep {
-    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    type Done = i64;
+
+    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<i64> {
         sqlx::query("UPDATE sweeps SET ended_us = ?, outcome = 'abandoned' WHERE outcome IS NULL")
             .bind(self.at_us)
             .execute(&mut *connection)
@@ -370,29 +344,19 @@ impl Job for BeginSweep {
         .bind(self.at_us)
         .execute(&mut *connection)
         .await?;
-        self.begun = begun.last_insert_rowid();
-        state.write_records(std::iter::once(self.record.clone()), connection).await
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        answer(self.reply, outcome.map(|()| self.begun));
-    }
-
-    fn weight(&self) -> (usize, usize) {
-        (2, self.record.bytes.len())
+        Ok(begun.last_insert_rowid())
     }
 }
 
 struct RequestConsent {
     request: ConsentRequest,
-    record: PreparedRecord,
-    made: i64,
-    reply: Reply<i64>,
 }
 
 #[async_trait]
 impl Job for RequestConsent {
-    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    type Done = i64;
+
+    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<i64> {
         let made = sqlx::query(
             "INSERT INTO consent_requests (patient, denies, destination, requested_by, requested_us)
              VALUES (?, ?, ?, ?, ?)",
@@ -404,15 +368,6 @@ impl Job for RequestConsent {
         .bind(self.request.requested_us)
         .execute(&mut *connection)
         .await?;
-        self.made = made.last_insert_rowid();
-        state.write_records(std::iter::once(self.record.clone()), connection).await
-    }
-
-    fn answer(self: Box<Self>, outcome: Result<()>) {
-        answer(self.reply, outcome.map(|()| self.made));
-    }
-
-    fn weight(&self) -> (usize, usize) {
-        (2, self.record.bytes.len())
+        Ok(made.last_insert_rowid())
     }
 }

@@ -4,6 +4,7 @@
 pub(super) mod deliveries;
 pub(super) mod entries;
 mod index_change;
+pub(super) mod job;
 pub(super) mod names;
 pub(super) mod plan;
 pub(super) mod prepare;

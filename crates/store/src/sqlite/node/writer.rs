@@ -6,10 +6,10 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use async_trait::async_trait;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, watch};
 
+use super::job::Queued;
 use super::names::Names;
 use super::state::{Counters, State};
 use crate::sqlite::checkpoint::Load;
@@ -22,17 +22,6 @@ use super::write_set::{self, PreparedSet};
 #[cfg(feature = "clinical")]
 use crate::sqlite::queue::{Reply, answer};
 
-/// A write other than a write set. It may run twice: the first attempt is rolled back then.
-#[async_trait]
-pub(in crate::sqlite) trait Job: Send {
-    /// Writes inside the open transaction.
-    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()>;
-    /// Answers after the commit, or after what prevented it.
-    fn answer(self: Box<Self>, outcome: Result<()>);
-    /// Rows and bytes that it adds to a batch.
-    fn weight(&self) -> (usize, usize);
-}
-
 /// What the writer is asked for.
 pub(in crate::sqlite) enum Request {
     #[cfg(feature = "clinical")]
@@ -40,7 +29,7 @@ pub(in crate::sqlite) enum Request {
         set: Box<PreparedSet>,
         reply: Reply<()>,
     },
-    Job(Box<dyn Job>),
+    Job(Box<dyn Queued>),
 }
 
 impl std::fmt::Debug for Request {
