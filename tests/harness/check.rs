@@ -62,15 +62,15 @@ impl Report {
     }
 }
 
-/// True when every journal entry was applied; read beside the running node.
+/// How many entries the journal has, and how many of them were applied; read beside the running node.
 ///
 /// # Panics
 /// When the files cannot be read.
-pub async fn is_caught_up(config: &Config) -> bool {
+pub async fn progress(config: &Config) -> (Seq, Seq) {
     let store = Sqlite::open_reading(&config.data, Role::Clinical, options()).await.expect("the store opens");
     let (last, applied) = (*store.appended().borrow(), store.applied_through().await.expect("node.db reads"));
     store.close().await.expect("the store closes");
-    last == applied
+    (last, applied)
 }
 
 /// Looks at everything; `acknowledged`: control id and bytes of each message that its sender was told is kept.
