@@ -1,50 +1,90 @@
-//! Translation against one serde_json parse of the bundle it makes (goal: at most 5 times), and against the number of OBX.
+//! The package as shipped over messages of four kinds: translation, translation with its trace, and validation, each
+//! beside one serde_json parse of the bundle that is made (goals: at most 5, 15 and 5 times), and against the number of
+//! OBX. `cargo bench -p mapping -- ORU` takes the messages whose name begins so.
 #![allow(missing_docs, clippy::print_stdout, reason = "a benchmark prints")]
 
-#[path = "../tests/support/mod.rs"]
-mod support;
+#[path = "../tests/support/shipped.rs"]
+mod shipped;
 
+use mapping::{Context, Package};
+use std::hint::black_box;
 use std::time::{Duration, Instant};
-use support::{HEADER, context, package, read};
+use uuid::Uuid;
 
-const ROUNDS: usize = 60;
-
-fn best(mut run: impl FnMut()) -> Duration {
-    let timed = |run: &mut dyn FnMut()| {
-        let start = Instant::now();
-        run();
-        start.elapsed()
-    };
-    (0..ROUNDS).map(|_| timed(&mut run)).min().unwrap_or_default()
-}
-
-fn oru(results: usize) -> Vec<u8> {
-    let mut text =
-        format!("{}PID|1||42^^^H^MR||Doe^Jo||1970|F\rOBR|1||F1|A\r", HEADER.replace("ADT^A01", "ORU^R01"));
-    for n in 1..=results {
-        text.push_str(&format!(
-            "OBX|{n}|NM|G{n}^Glucose^LN||81.{n}|mg/dL^^UCUM|70-99|N|||F|||20240102030405\rNTE|1||checked\r"
-        ));
-    }
-    text.into_bytes()
-}
+const WINDOWS: usize = 40;
+/// A window is at least this long.
+const WINDOW: Duration = Duration::from_millis(3);
 
 fn main() {
     let start = Instant::now();
-    let package = package();
+    let package = shipped::package();
     println!("compile {:?}", start.elapsed());
-    for results in [10, 100, 1000] {
-        let bytes = oru(results);
-        let message = read(&bytes);
-        let made = package.translate(&message, &context()).expect("translates");
-        let json = serde_json::to_vec(&made.bundle()).expect("is JSON");
-        let parse = best(|| drop(serde_json::from_slice::<serde_json::Value>(&json)));
-        let translate = best(|| drop(package.translate(&message, &context())));
-        let per_result = translate.as_nanos() / u128::try_from(results).unwrap_or(1);
-        println!(
-            "{results} OBX: translate {translate:?} ({per_result} ns each), parse of {} bytes {parse:?}, ratio {:.2}",
-            json.len(),
-            translate.as_secs_f64() / parse.as_secs_f64()
-        );
+    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    let mut all = vec![
+        ("ADT_A01".to_owned(), shipped::fixture("ADT_A01/admit-inpatient.hl7")),
+        ("RDE_O11".to_owned(), shipped::fixture("RDE_O11/new-prescription.hl7")),
+        ("DFT_P03".to_owned(), shipped::fixture("DFT_P03/charges-and-credit.hl7")),
+    ];
+    all.extend([10, 100, 200].map(|results| (format!("ORU_R01 with {results} OBX"), panel(results))));
+    all.retain(|(name, _)| name.starts_with(&wanted));
+    println!(
+        "{:22} {:>8} {:>10} {:>10} {:>10} {:>10} {:>10}",
+        "", "bytes", "parse", "translate", "trace", "validate", "read"
+    );
+    all.iter().for_each(|(name, bytes)| measure(&package, name, bytes));
+}
+
+fn measure(package: &Package, name: &str, bytes: &[u8]) {
+    let message = hl7v2::Message::read(bytes).expect("has a header");
+    let context = |trace| Context { namespace: Uuid::from_u128(7), site: None, trace };
+    let made = package.translate(&message, &context(false)).expect("translates");
+    let json = serde_json::to_vec(&made.bundle()).expect("is JSON");
+    let resources: Vec<_> = made.made().map(|set| &set.resource).collect();
+    let parse = best(|| drop(black_box(serde_json::from_slice::<serde_json::Value>(&json))));
+    let translate = best(|| drop(black_box(package.translate(&message, &context(false)))));
+    let traced = best(|| drop(black_box(package.translate(&message, &context(true)))));
+    let validate = best(|| drop(black_box(package.validate(None, resources.iter().copied()))));
+    let read = best(|| drop(black_box(hl7v2::Message::read(bytes))));
+    println!(
+        "{name:22} {:8} {parse:>10.1?} {translate:>10.1?} {traced:>10.1?} {validate:>10.1?} {read:>10.1?}",
+        json.len()
+    );
+    let times = |one: Duration| one.as_secs_f64() / parse.as_secs_f64();
+    println!(
+        "{:22} {:>8} {:>10} {:>9.2}x {:>9.2}x {:>9.2}x {:>9.2}x   trace on/off {:.2}",
+        "",
+        "",
+        "",
+        times(translate),
+        times(traced),
+        times(validate),
+        times(read),
+        traced.as_secs_f64() / translate.as_secs_f64()
+    );
+}
+
+/// One order with as many results, of the form of `fixtures/ORU_R01/numeric-panel.hl7`.
+fn panel(results: usize) -> Vec<u8> {
+    let text = String::from_utf8(shipped::fixture("ORU_R01/numeric-panel.hl7")).expect("is UTF-8");
+    let head = text.split('\r').take_while(|line| !line.starts_with("OBX"));
+    let mut lines: Vec<String> = head.map(str::to_owned).collect();
+    for n in 1..=results {
+        lines.push(format!("OBX|{n}|NM|2951-{n}^Sodium [Moles/volume] in Serum or Plasma^LN||138.{n}|mmol/L^^UCUM|136-145|N|||F|||20190312084000-0500||4502^Hale^Bruno"));
+        if n % 5 == 0 {
+            lines.push("NTE|1|L|Slight hemolysis noted.".to_owned());
+        }
     }
+    lines.join("\r").into_bytes()
+}
+
+/// The best of many windows, for one run.
+fn best(mut run: impl FnMut()) -> Duration {
+    let mut window = |runs: u32| {
+        let start = Instant::now();
+        (0..runs).for_each(|_| run());
+        start.elapsed()
+    };
+    let once = window(1).max(Duration::from_nanos(1));
+    let runs = u32::try_from(WINDOW.as_nanos() / once.as_nanos()).unwrap_or(1).max(1);
+    (0..WINDOWS).map(|_| window(runs) / runs).min().unwrap_or_default()
 }

@@ -54,6 +54,17 @@ pub(crate) enum Level {
     Error,
 }
 
+impl Level {
+    /// As `unmapped: {level: …}` writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Info => "info",
+            Level::Warn => "warn",
+            Level::Error => "error",
+        }
+    }
+}
+
 /// The outcome of one lookup.
 pub(crate) struct Translated<'t> {
     /// System and code to emit.

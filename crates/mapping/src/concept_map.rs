@@ -1,13 +1,30 @@
 //! Code tables as FHIR ConceptMaps (R4 ConceptMap), and back: what a terminology server keeps, and what an analyst edits.
 
-use crate::codes::{CodeTable, Row, Unmapped};
+mod import;
+
+pub use import::code_table_of;
+
+use crate::codes::{CodeTable, Row};
 use crate::{Package, plan::Program};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 /// Canonical URLs of exported tables begin so; the table's name follows.
 const CANONICAL: &str = "urn:tidegate:code-table:";
+/// Extension of a ConceptMap: what becomes of the original of a code without a row (`keep`), how loudly it is told
+/// (`level`); or [`UNSAID`].
+const POLICY: &str = "urn:tidegate:code-table-unmapped";
+/// The table does not say what becomes of a code without a row.
+const UNSAID: &str = "unsaid";
+/// Extension of a ConceptMap: a table of the HL7 guide that this one answers (`ig`).
+const GUIDE_TABLE: &str = "urn:tidegate:code-table-guide";
+/// Extension of a ConceptMap: codes, and why they are not as the guide says (`deviates`).
+const DEVIATION: &str = "urn:tidegate:code-table-deviation";
+/// Extension of a target: the original stays beside it (`keep`).
+const KEPT: &str = "urn:tidegate:code-row-kept";
+/// R4 extension of an element that has no value, and why an element of a group has no code here.
+const ABSENT_REASON: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
+const NO_ROWS: &str = "not-applicable";
 
 /// Why a ConceptMap is no code table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,9 +56,20 @@ pub enum ConceptMapError {
         /// Counted from 1.
         element: usize,
     },
+    /// One source code in two elements.
+    #[error("group {group} element {element}: its code stands in an earlier element too")]
+    Twice {
+        /// Counted from 1.
+        group: usize,
+        /// Counted from 1.
+        element: usize,
+    },
     /// Mapped by another ConceptMap where nothing fits, which a table cannot follow.
     #[error("group {0}: `unmapped` refers to another map, which a code table cannot")]
     OtherMap(usize),
+    /// Two target systems each say what becomes of a code without a row.
+    #[error("group {0}: an earlier group has an `unmapped` of its own; a code table says it once")]
+    SecondUnmapped(usize),
 }
 
 impl Package {
@@ -54,7 +82,9 @@ impl Package {
     }
 
     /// A code table as a ConceptMap; `None` when there is none of this name. A row is `equivalent`, a lossy one `wider`, one
-    /// that deliberately gives nothing `unmatched`.
+    /// that deliberately gives nothing `unmatched`; codes that stand for themselves are `unmapped` of the mode `provided`.
+    /// What R4 has no element for (`keep`, `level`, `ig`, `deviates`) stands in extensions, so that [`code_table_of`]
+    /// gives the table back.
     pub fn concept_map(&self, table: &str, site: Option<&str>) -> Option<Value> {
         let table = self.program_of(site).tables.iter().find(|one| one.name == table)?;
         Some(concept_map(table, self.version()))
@@ -68,148 +98,97 @@ impl Package {
 
 fn concept_map(table: &CodeTable, version: &str) -> Value {
     let mut groups: BTreeMap<&str, BTreeMap<&str, &Row>> = BTreeMap::new();
-    // The table's own system comes with its policy for codes without a row, even where every row names another.
-    groups.entry(&table.to).or_default();
     for (code, row) in &table.rows {
         groups.entry(row.system.as_deref().unwrap_or(&table.to)).or_default().insert(code, row);
     }
-    let groups: Vec<Value> = groups.into_iter().filter_map(|(to, rows)| group(table, to, &rows)).collect();
-    let mut made = json!({
+    // The table's own system comes first, even where every row names another.
+    let own = groups.remove(&*table.to).unwrap_or_default();
+    let groups: Vec<Value> =
+        std::iter::once((&*table.to, own)).chain(groups).map(|(to, rows)| group(table, to, &rows)).collect();
+    json!({
         "resourceType": "ConceptMap",
+        "extension": extensions(table),
         "url": format!("{CANONICAL}{}", table.name),
         "version": version,
         "name": table.name,
         "status": "active",
-    });
-    if let (Some(object), false) = (made.as_object_mut(), groups.is_empty()) {
-        object.insert("group".into(), Value::Array(groups));
-    }
-    made
+        "group": groups,
+    })
 }
 
-/// One group; `None` where it would hold nothing, for R4 wants an element in each.
-fn group(table: &CodeTable, to: &str, rows: &BTreeMap<&str, &Row>) -> Option<Value> {
-    if rows.is_empty() {
-        return None;
-    }
-    let elements = rows.iter().map(|(code, row)| {
-        let equivalence = match (&row.code, row.lossy) {
-            (None, _) => "unmatched",
-            (Some(_), true) => "wider",
-            (Some(_), false) => "equivalent",
-        };
-        let mut target = Map::new();
-        if let Some(code) = &row.code {
-            target.insert("code".into(), code.as_str().into());
+/// What a table says that a ConceptMap has no element for.
+fn extensions(table: &CodeTable) -> Vec<Value> {
+    let policy = match &table.unmapped {
+        None => json!({ "url": POLICY, "valueCode": UNSAID }),
+        Some(policy) => {
+            let keep = match (policy.keep, policy.alone) {
+                (_, true) => "alone",
+                (true, false) => "true",
+                (false, false) => "false",
+            };
+            let mut parts = vec![
+                json!({ "url": "keep", "valueCode": keep }),
+                json!({ "url": "level", "valueCode": policy.level.name() }),
+            ];
+            // Of a table whose codes stand for themselves `group.unmapped` says that.
+            let emit = policy.emit.as_ref().filter(|_| table.same);
+            parts.extend(emit.map(|code| json!({ "url": "emit", "valueCode": code })));
+            json!({ "url": POLICY, "extension": parts })
         }
-        if let Some(display) = &row.display {
-            target.insert("display".into(), display.as_str().into());
-        }
-        target.insert("equivalence".into(), equivalence.into());
-        json!({ "code": code, "target": [target] })
+    };
+    let guide = table.ig.iter().map(|name| json!({ "url": GUIDE_TABLE, "valueString": name }));
+    let deviations = table.deviates.iter().map(|(codes, reason)| {
+        let codes = codes.iter().map(|code| json!({ "url": "code", "valueString": code }));
+        let parts: Vec<Value> = codes.chain([json!({ "url": "reason", "valueString": reason })]).collect();
+        json!({ "url": DEVIATION, "extension": parts })
     });
+    std::iter::once(policy).chain(guide).chain(deviations).collect()
+}
+
+fn group(table: &CodeTable, to: &str, rows: &BTreeMap<&str, &Row>) -> Value {
+    let mut elements: Vec<Value> = rows.iter().map(|(code, row)| element(code, row)).collect();
+    if elements.is_empty() {
+        // R4 wants an element in each group (ConceptMap.group.element 1..*): this one says that there is no row.
+        elements
+            .push(json!({ "_code": { "extension": [ { "url": ABSENT_REASON, "valueCode": NO_ROWS } ] } }));
+    }
     let mut made = Map::new();
     if let Some(from) = &table.from {
         made.insert("source".into(), from.as_str().into());
     }
     made.insert("target".into(), to.into());
-    made.insert("element".into(), elements.collect());
-    if to == table.to
-        && let Some(Unmapped { emit: Some(code), .. }) = &table.unmapped
-    {
-        made.insert("unmapped".into(), json!({ "mode": "fixed", "code": code }));
-    }
-    Some(Value::Object(made))
-}
-
-/// A ConceptMap as the text of `codes/<name>.yaml`. Equivalences that say less than `equal` or `equivalent` make a lossy row.
-///
-/// # Errors
-/// What in it a code table cannot say.
-pub fn code_table_of(concept_map: &Value, name: &str) -> Result<String, ConceptMapError> {
-    if concept_map.get("resourceType").and_then(Value::as_str) != Some("ConceptMap") {
-        return Err(ConceptMapError::OtherResource);
-    }
-    let groups = list(concept_map, "group");
-    let sources: std::collections::BTreeSet<Option<&str>> =
-        groups.iter().map(|group| group.get("source").and_then(Value::as_str)).collect();
-    let [source] = sources.into_iter().collect::<Vec<_>>()[..] else {
-        return Err(ConceptMapError::Sources(groups.len()));
+    made.insert("element".into(), elements.into());
+    let emit = table.unmapped.as_ref().and_then(|unmapped| unmapped.emit.as_deref());
+    let unmapped = match emit {
+        _ if table.same => Some(json!({ "mode": "provided" })),
+        Some(code) => Some(json!({ "mode": "fixed", "code": code })),
+        None => None,
     };
-    let main = groups.first().and_then(|group| group.get("target")).and_then(Value::as_str);
-    let to = main.ok_or(ConceptMapError::NoTarget(1))?;
-    let mut text = format!("code: {}\n", quoted(name));
-    if let Some(source) = source {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "from: {}", quoted(&short(source)));
+    if let Some(unmapped) = unmapped.filter(|_| to == table.to) {
+        made.insert("unmapped".into(), unmapped);
     }
-    let _ = writeln!(text, "to: {}\nrows:", quoted(to));
-    let mut fixed = None;
-    for (number, group) in (1..).zip(groups) {
-        let system = group.get("target").and_then(Value::as_str).ok_or(ConceptMapError::NoTarget(number))?;
-        for (at, element) in (1..).zip(list(group, "element")) {
-            text.push_str(&row(element, (system != to).then_some(system), number, at)?);
-        }
-        match group.get("unmapped").and_then(|unmapped| unmapped.get("mode")).and_then(Value::as_str) {
-            Some("other-map") => return Err(ConceptMapError::OtherMap(number)),
-            Some("fixed") => fixed = group.pointer("/unmapped/code").and_then(Value::as_str).or(fixed),
-            Some(_) | None => {}
-        }
-    }
-    let emit = fixed.map(|code| format!("emit: {}, ", quoted(code))).unwrap_or_default();
-    let _ = writeln!(text, "unmapped: {{{emit}keep: true, level: warn}}");
-    Ok(text)
+    Value::Object(made)
 }
 
-/// One line of `rows`.
-fn row(element: &Value, system: Option<&str>, group: usize, at: usize) -> Result<String, ConceptMapError> {
-    let missing = ConceptMapError::NoCode { group, element: at };
-    let from = element.get("code").and_then(Value::as_str).ok_or(missing.clone())?;
-    let targets = list(element, "target");
-    let says_nothing = |target: &&Value| {
-        matches!(target.get("equivalence").and_then(Value::as_str), Some("unmatched" | "disjoint"))
+fn element(code: &str, row: &Row) -> Value {
+    let equivalence = match (&row.code, row.lossy) {
+        (None, _) => "unmatched",
+        (Some(_), true) => "wider",
+        (Some(_), false) => "equivalent",
     };
-    let named: Vec<&Value> = targets.iter().filter(|target| !says_nothing(target)).collect();
-    let [target] = named[..] else {
-        return match named.len() {
-            0 => Ok(format!("  {}: none\n", quoted(from))),
-            targets => Err(ConceptMapError::Targets { group, element: at, targets }),
-        };
-    };
-    let code = target.get("code").and_then(Value::as_str).ok_or(missing)?;
-    let is_exact = matches!(target.get("equivalence").and_then(Value::as_str), Some("equal" | "equivalent"));
-    let display = target.get("display").and_then(Value::as_str);
-    if display.is_none() && system.is_none() {
-        let code = if is_exact { code.to_owned() } else { format!("{code}~") };
-        return Ok(format!("  {}: {}\n", quoted(from), quoted(&code)));
+    let mut target = Map::new();
+    if let Some(code) = &row.code {
+        target.insert("code".into(), code.as_str().into());
     }
-    let mut parts = vec![format!("code: {}", quoted(code))];
-    parts.extend(display.map(|display| format!("display: {}", quoted(display))));
-    parts.extend(system.map(|system| format!("system: {}", quoted(system))));
-    if !is_exact {
-        parts.push("lossy: true".to_owned());
+    if let Some(display) = &row.display {
+        target.insert("display".into(), display.as_str().into());
     }
-    Ok(format!("  {}: {{{}}}\n", quoted(from), parts.join(", ")))
-}
-
-fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
-    value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
-}
-
-/// `HL7nnnn` for a table of HL7, else the URI.
-fn short(system: &str) -> String {
-    let number = system.strip_prefix("http://terminology.hl7.org/CodeSystem/v2-");
-    let number =
-        number.filter(|number| number.len() == 4 && number.bytes().all(|byte| byte.is_ascii_digit()));
-    number.map_or_else(|| system.to_owned(), |number| format!("HL7{number}"))
-}
-
-/// A YAML scalar that reads back as this text: plain where that is safe, else in double quotes.
-fn quoted(text: &str) -> String {
-    let is_plain = !text.is_empty()
-        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.~/".contains(c));
-    if is_plain { text.to_owned() } else { Value::String(text.to_owned()).to_string() }
+    target.insert("equivalence".into(), equivalence.into());
+    let is_kept = row.keep || (row.code.is_none() && row.lossy);
+    if is_kept {
+        target.insert("extension".into(), json!([ { "url": KEPT, "valueBoolean": true } ]));
+    }
+    json!({ "code": code, "target": [target] })
 }
 
 #[cfg(test)]
@@ -235,7 +214,7 @@ mod tests {
         Package::compile(&Sources(files.into())).unwrap_or_else(|found| panic!("compiles: {found:?}"))
     }
 
-    const TABLE: &str = "code: t\nfrom: HL70002\nto: http://alpha.example\nrows:\n  M: married\n  'B: x': other~\n  N: none\n  S: {code: single, display: 'Single, never', system: 'http://beta.example'}\nunmapped: {emit: unk, keep: true}\n";
+    const TABLE: &str = "code: t\nfrom: HL70002\nto: http://alpha.example\nrows:\n  M: married\n  'B: x': other~\n  N: none\n  S: {code: single, display: 'Single, never', system: 'http://beta.example'}\n  K: {code: none, keep: true}\n  L: none~\nunmapped: {emit: unk, keep: alone, level: error}\nig: [Marital, 'Other One']\ndeviates: {M N: 'the guide: says nothing'}\n";
 
     #[test]
     fn a_table_that_goes_out_comes_back_the_same() {
@@ -250,7 +229,40 @@ mod tests {
         let text = code_table_of(&exported, "t").expect("imports");
         let again = package(&text).concept_map("t", None);
         assert_eq!(again, Some(exported), "{text}");
+        assert_eq!(all_of(&package(&text)), all_of(&first), "{text}");
         assert_eq!((first.code_tables(None), first.concept_map("absent", None)), (vec!["t"], None));
+    }
+
+    /// All that a table says, but where it stands.
+    fn all_of(package: &Package) -> String {
+        let table = package.base.tables.first().expect("there");
+        let rows: BTreeMap<_, _> = table
+            .rows
+            .iter()
+            .map(|(code, row)| (code, Row { place: Default::default(), ..row.clone() }))
+            .collect();
+        let CodeTable { name, from, to, same, unmapped, ig, deviates, place: _, rows: _ } = table;
+        format!("{:?}", (name, from, to, same, unmapped, ig, deviates, rows))
+    }
+
+    #[test]
+    fn tables_without_rows_or_with_codes_of_their_own_come_back_the_same() {
+        for rows in [
+            "rows: same\n",
+            "rows: same\nunmapped: drop\n",
+            "rows: same\nunmapped: {emit: unk, keep: true}\n",
+            "rows: {M: married, '*': same}\n",
+            "rows: {'*': {code: same}}\n",
+            "rows: {}\nunmapped: {keep: alone}\n",
+            "rows: {M: {code: x, system: 'http://beta.example'}}\nunmapped: {emit: unk}\n",
+            "rows: {M: {code: x~}}\nunmapped: drop\n",
+        ] {
+            let first = package(&format!("code: t\nto: http://alpha.example\n{rows}"));
+            let exported = first.concept_map("t", None).expect("there");
+            assert_eq!(fhir::validate(&exported), vec![], "{rows}");
+            let text = code_table_of(&exported, "t").expect("imports");
+            assert_eq!(all_of(&package(&text)), all_of(&first), "{text}");
+        }
     }
 
     #[test]
@@ -267,6 +279,13 @@ mod tests {
         assert_eq!(refusal, ConceptMapError::NoCode { group: 1, element: 1 });
         let other = json!({"source": "a", "target": "b", "element": [], "unmapped": {"mode": "other-map", "url": "u"}});
         assert_eq!(refused(with(other)), ConceptMapError::OtherMap(1));
+        let of = |target: &str| json!({"target": target, "element": [{"code": "A", "target": [{"code": "x", "equivalence": "equal"}]}], "unmapped": {"mode": "provided"}});
+        let both = json!({"resourceType": "ConceptMap", "group": [of("b"), of("c")]});
+        assert_eq!(refused(both), ConceptMapError::SecondUnmapped(2));
+        let mut twice = of("c");
+        twice.as_object_mut().expect("an object").remove("unmapped");
+        let twice = json!({"resourceType": "ConceptMap", "group": [of("b"), twice]});
+        assert_eq!(refused(twice), ConceptMapError::Twice { group: 2, element: 1 });
     }
 
     #[test]
@@ -279,13 +298,5 @@ mod tests {
             let text = code_table_of(&map, "t").expect("imports");
             assert!(text.contains(expected), "{equivalence}: {text}");
         }
-    }
-
-    #[test]
-    fn a_code_that_yaml_would_read_as_something_else_is_quoted() {
-        assert_eq!(
-            (quoted("A-1"), quoted(""), quoted("a: b"), quoted("-x")),
-            ("A-1".into(), "\"\"".into(), "\"a: b\"".into(), "\"-x\"".into())
-        );
     }
 }

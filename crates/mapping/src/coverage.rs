@@ -1,6 +1,7 @@
 //! Coverage: each populated leaf of the message ends as exactly one fate.
 
 use hl7v2::{Leaf, LeafPath, Message, Part, Span};
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Each populated leaf is exactly one of these.
@@ -46,48 +47,62 @@ pub struct LeafCoverage {
 }
 
 /// Collects fates while translating.
-pub(crate) struct Ledger {
+pub(crate) struct Ledger<'a> {
     leaves: Vec<Leaf>,
-    fates: Vec<Fate>,
+    fates: Vec<Fate<'a>>,
+    /// Index of the first leaf of each segment, and the number of leaves.
+    firsts: Vec<usize>,
     /// What the leaves were that changed since the outermost [`Ledger::begin`].
-    changed: Vec<(usize, Fate)>,
+    changed: Vec<(usize, Fate<'a>)>,
     /// How many objects are begun.
     depth: usize,
 }
 
-type Fate = (LeafFate, Option<String>);
+type Fate<'a> = (LeafFate, Option<Cow<'a, str>>);
 
-impl Ledger {
+impl<'a> Ledger<'a> {
     pub fn new(message: &Message<'_>) -> Self {
         let leaves: Vec<Leaf> = message.leaves().collect();
         let fates = vec![(LeafFate::Unmapped, None); leaves.len()];
-        Ledger { leaves, fates, changed: Vec::new(), depth: 0 }
+        let mut firsts: Vec<usize> = Vec::new();
+        for (at, leaf) in leaves.iter().enumerate() {
+            let segment = usize::try_from(leaf.path.segment).unwrap_or(usize::MAX);
+            // A segment without leaves begins where the next one does.
+            while firsts.len() <= segment {
+                firsts.push(at);
+            }
+        }
+        firsts.push(leaves.len());
+        Ledger { leaves, fates, firsts, changed: Vec::new(), depth: 0 }
     }
 
     /// Marks every leaf of a part. The better fate wins: mapped, lossy, rejected, ignored, unmapped.
-    pub fn mark(&mut self, part: Part<'_>, fate: LeafFate, reason: Option<&str>) {
-        self.mark_span(part.span(), fate, reason);
-    }
-
-    /// Marks the first leaf of a part: a composite taken as text.
-    pub fn mark_first(&mut self, part: Part<'_>, fate: LeafFate, reason: Option<&str>) {
-        let span = part.component(1).subcomponent(1).span();
-        self.mark_span(span, fate, reason);
-    }
-
-    pub fn mark_span(&mut self, span: Span, fate: LeafFate, reason: Option<&str>) {
-        let first = self.leaves.partition_point(|leaf| leaf.span.start < span.start);
-        for (at, (leaf, slot)) in self.leaves.iter().zip(self.fates.iter_mut()).enumerate().skip(first) {
+    pub fn mark(&mut self, part: Part<'_>, fate: LeafFate, reason: Option<&'a str>) {
+        let segment = usize::try_from(part.path().segment).unwrap_or(usize::MAX);
+        let span = part.span();
+        let range = self.of_segment(segment);
+        let begin = range.start;
+        let (leaves, fates) = (
+            self.leaves.get(range.clone()).unwrap_or_default(),
+            self.fates.get_mut(range).unwrap_or_default(),
+        );
+        let first = leaves.partition_point(|leaf| leaf.span.start < span.start);
+        for (at, (leaf, slot)) in leaves.iter().zip(fates).enumerate().skip(first) {
             if leaf.span.start >= span.end {
                 break;
             }
             if rank(fate) > rank(slot.0) {
-                let before = std::mem::replace(slot, (fate, reason.map(str::to_owned)));
+                let before = std::mem::replace(slot, (fate, reason.map(Cow::Borrowed)));
                 if self.depth > 0 {
-                    self.changed.push((at, before));
+                    self.changed.push((begin + at, before));
                 }
             }
         }
+    }
+
+    /// Marks the first leaf of a part: a composite taken as text.
+    pub fn mark_first(&mut self, part: Part<'_>, fate: LeafFate, reason: Option<&'a str>) {
+        self.mark(part.component(1).subcomponent(1), fate, reason);
     }
 
     /// From here on what is marked can be taken back: an object is begun that may turn out to lack what it needs.
@@ -110,7 +125,8 @@ impl Ledger {
             for (at, _) in changed {
                 let Some((leaf, slot)) = self.leaves.get(at).zip(self.fates.get_mut(at)) else { continue };
                 if rank(LeafFate::Rejected) > rank(slot.0) {
-                    let before = std::mem::replace(slot, (LeafFate::Rejected, Some(reason.to_owned())));
+                    let reason = Some(Cow::Owned(reason.to_owned()));
+                    let before = std::mem::replace(slot, (LeafFate::Rejected, reason));
                     self.changed.push((at, before));
                     rejected.push(leaf.path);
                 }
@@ -124,29 +140,28 @@ impl Ledger {
     }
 
     /// Marks what is still unmapped under a segment and numbers (field, component, subcomponent).
-    pub fn ignore(&mut self, segment: usize, numbers: &[u16], reason: &str) {
+    pub fn ignore(&mut self, segment: usize, numbers: &[u16], reason: &'a str) {
         let range = self.of_segment(segment);
         let (leaves, fates) = (
             self.leaves.get(range.clone()).unwrap_or_default(),
             self.fates.get_mut(range).unwrap_or_default(),
         );
-        for (leaf, slot) in leaves.iter().zip(fates) {
+        for (leaf, slot) in leaves.iter().zip(fates).filter(|(_, slot)| slot.0 == LeafFate::Unmapped) {
             let at = [leaf.path.field, leaf.path.component, leaf.path.subcomponent];
-            let inside = numbers.iter().zip(at).all(|(wanted, have)| *wanted == have);
-            if inside && slot.0 == LeafFate::Unmapped {
-                *slot = (LeafFate::Ignored, Some(reason.to_owned()));
+            if numbers.iter().zip(at).all(|(wanted, have)| *wanted == have) {
+                *slot = (LeafFate::Ignored, Some(Cow::Borrowed(reason)));
             }
         }
     }
 
     /// Marks what is still unmapped under a part, relative numbers given by component and subcomponent.
-    pub fn ignore_part(&mut self, part: Part<'_>, numbers: &[u16], reason: &str) {
+    pub fn ignore_part(&mut self, part: Part<'_>, numbers: &[u16], reason: &'a str) {
         let mut at = part;
         for number in numbers {
             at = below(at, usize::from(*number), part.span());
         }
         if !at.raw().is_empty() {
-            self.mark_span(at.span(), LeafFate::Ignored, Some(reason));
+            self.mark(at, LeafFate::Ignored, Some(reason));
         }
     }
 
@@ -156,7 +171,7 @@ impl Ledger {
         let range = self.of_segment(from);
         let (leaves, fates) =
             (self.leaves.get(range.clone()).unwrap_or_default(), self.fates.get(range).unwrap_or_default());
-        let fates: HashMap<LeafPath, (LeafFate, Option<String>)> = leaves
+        let fates: HashMap<LeafPath, Fate<'a>> = leaves
             .iter()
             .zip(fates)
             .map(|(leaf, fate)| (LeafPath { segment: number(to), ..leaf.path }, fate.clone()))
@@ -177,10 +192,8 @@ impl Ledger {
 
     /// The leaves of one segment; they lie in message order.
     fn of_segment(&self, segment: usize) -> std::ops::Range<usize> {
-        let number = u32::try_from(segment).unwrap_or(u32::MAX);
-        let first = self.leaves.partition_point(|leaf| leaf.path.segment < number);
-        let last = self.leaves.partition_point(|leaf| leaf.path.segment <= number);
-        first..last
+        let first = |segment: usize| self.firsts.get(segment).copied().unwrap_or(self.leaves.len());
+        first(segment)..first(segment.saturating_add(1))
     }
 
     /// The finished report.
@@ -193,7 +206,7 @@ impl Ledger {
                 path: path_text(message, leaf.path),
                 span: leaf.span,
                 fate,
-                reason,
+                reason: reason.map(Cow::into_owned),
             })
             .collect();
         Coverage { leaves }
@@ -221,18 +234,37 @@ pub(crate) fn path_text(message: &Message<'_>, path: LeafPath) -> String {
         return String::new();
     };
     let field = segment.field(usize::from(path.field));
-    let mut text = format!("{}-{}", segment.name(), path.field);
+    let mut text = String::with_capacity(PATH_LENGTH);
+    text.push_str(segment.name());
+    number('-', path.field, &mut text);
     if field.repetition_count() > 1 {
-        text.push_str(&format!("~{}", u32::from(path.repetition) + 1));
+        number('~', path.repetition.saturating_add(1), &mut text);
     }
     let repetition = field.repetition(usize::from(path.repetition));
     let component = repetition.component(usize::from(path.component));
     let several = component.subcomponent_count() > 1;
-    if repetition.component_count() > 1 || several {
-        text.push_str(&format!(".{}", path.component));
+    if several || repetition.component_count() > 1 {
+        number('.', path.component, &mut text);
     }
     if several {
-        text.push_str(&format!(".{}", path.subcomponent));
+        number('.', path.subcomponent, &mut text);
     }
     text
+}
+
+/// Most paths are no longer.
+const PATH_LENGTH: usize = 16;
+
+/// A mark and a number in decimal.
+fn number(mark: char, number: u16, text: &mut String) {
+    text.push(mark);
+    let mut power = 10_000;
+    while power > 1 && number < power {
+        power /= 10;
+    }
+    while power > 0 {
+        // A digit is below ten.
+        text.push(char::from_digit(u32::from(number / power % 10), 10).unwrap_or('0'));
+        power /= 10;
+    }
 }

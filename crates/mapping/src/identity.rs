@@ -30,19 +30,19 @@ impl<'i> Identity<'i> {
     }
 
     /// The id of a thing.
-    pub fn id(&self, kind: &str, parts: &[String]) -> String {
+    pub fn id(&self, kind: &str, parts: &[impl AsRef<str>]) -> String {
         named(self.namespace, kind, parts)
     }
 
     /// The identifying text of a value: `system|value` for identifiers and codes, else its text. None when absent.
-    pub fn key(&self, part: Part<'_>, level: Level, keyed: Keyed) -> Option<String> {
+    pub fn key<'a>(&self, part: Part<'a>, level: Level, keyed: Keyed) -> Option<Cow<'a, str>> {
         let text = |n: u16| child(part, level, n).map(|(part, _)| first_text(part)).unwrap_or_default();
         match keyed {
-            Keyed::Plain => Some(first_text(part).into_owned()).filter(|text| !text.is_empty()),
+            Keyed::Plain => Some(first_text(part)).filter(|text| !text.is_empty()),
             Keyed::Coded => {
-                let (code, words, system) = (text(1), text(2), text(3));
-                let code = if code.is_empty() { words } else { code };
-                (!code.is_empty()).then(|| format!("{system}|{code}"))
+                let (code, system) = (text(1), text(3));
+                let code = if code.is_empty() { text(2) } else { code };
+                (!code.is_empty()).then(|| format!("{system}|{code}").into())
             }
             Keyed::Cx | Keyed::Xcn | Keyed::Xon | Keyed::Ei => {
                 let value = match keyed {
@@ -57,7 +57,7 @@ impl<'i> Identity<'i> {
                     .system_of(part, level, keyed)
                     .map(|found| found.uri)
                     .unwrap_or_else(|| format!("urn:tidegate:{}:facility:{}", self.token, self.facility));
-                Some(patient_name(&system, &value))
+                Some(patient_name(&system, &value).into())
             }
         }
     }
@@ -104,12 +104,18 @@ pub(crate) fn patient_name(system: &str, value: &str) -> String {
     format!("{system}|{value}")
 }
 
-fn named(namespace: Uuid, kind: &str, parts: &[String]) -> String {
+fn named(namespace: Uuid, kind: &str, parts: &[impl AsRef<str>]) -> String {
     let mut name = String::from(kind);
     for part in parts {
         name.push('|');
-        // The separator inside a part must not look like one between parts.
-        name.push_str(&part.replace('\\', "\\\\").replace('|', "\\p"));
+        for letter in part.as_ref().chars() {
+            // The separator inside a part must not look like one between parts.
+            match letter {
+                '\\' => name.push_str("\\\\"),
+                '|' => name.push_str("\\p"),
+                other => name.push(other),
+            }
+        }
     }
     Uuid::new_v5(&namespace, name.as_bytes()).to_string()
 }

@@ -32,6 +32,7 @@ mod coverage;
 mod diagnostic;
 mod difference;
 mod execute;
+mod few;
 mod identity;
 mod missed_code;
 mod package;

@@ -1,6 +1,7 @@
 //! Naming systems: from what v2 writes (an HD, a table 0396 name) to the URI that FHIR needs.
 
 use crate::site::Site;
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 /// The systems registry of a package, and every URL it declares.
@@ -40,7 +41,7 @@ impl Systems {
     ) -> Option<Resolved> {
         if let Some(uri) = universal_uri(universal, universal_type) {
             // A registered OID has a URI of its own (R4 identifier registry).
-            let uri = self.identifiers.get(&universal.to_ascii_uppercase()).cloned().unwrap_or(uri);
+            let uri = self.identifiers.get(&*upper(universal)).cloned().unwrap_or(uri);
             return Some(Resolved { uri, lossy: false });
         }
         let shown = if name.is_empty() { universal } else { name };
@@ -51,7 +52,7 @@ impl Systems {
         if let Some(uri) = by_type.or_else(|| site.systems.get(shown)) {
             return Some(Resolved { uri: uri.clone(), lossy: false });
         }
-        if let Some(uri) = self.identifiers.get(&shown.to_ascii_uppercase()) {
+        if let Some(uri) = self.identifiers.get(&*upper(shown)) {
             return Some(Resolved { uri: uri.clone(), lossy: false });
         }
         if let Some(uri) = universal_uri(shown, "") {
@@ -68,8 +69,8 @@ impl Systems {
         if let Some(uri) = site
             .systems
             .get(name)
-            .or_else(|| self.codes.get(&name.to_ascii_uppercase()))
-            .or_else(|| self.identifiers.get(&name.to_ascii_uppercase()))
+            .or_else(|| self.codes.get(&*upper(name)))
+            .or_else(|| self.identifiers.get(&*upper(name)))
         {
             return Some(Resolved { uri: uri.clone(), lossy: false });
         }
@@ -78,6 +79,14 @@ impl Systems {
         }
         Some(Resolved { uri: site_urn(token, name), lossy: true })
     }
+}
+
+/// As the registry writes a name.
+fn upper(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        return name.to_ascii_uppercase().into();
+    }
+    name.into()
 }
 
 /// `HL70001` to the URI of table 0001.

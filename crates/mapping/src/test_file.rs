@@ -11,7 +11,7 @@ pub(crate) use running::run;
 
 pub(crate) const TEST_KEYS: &[&str] = &[
     "name", "doc", "site", "er7", "input", "expect", "absent", "removes", "unmapped", "lossy", "ignored",
-    "rejected", "issues", "count", "merges", "moves", "links", "reject", "bundle",
+    "rejected", "issues", "count", "merges", "moves", "links", "reject", "bundle", "invalid",
 ];
 
 /// The result of one test; no failures: it passed. Failures of synthetic fixtures show values.

@@ -6,6 +6,7 @@ pub(crate) mod quantity;
 pub(crate) mod time;
 
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// A converted value.
 pub(crate) struct Converted {
@@ -49,11 +50,17 @@ pub(crate) fn text(text: &str) -> Result<Converted, Refused> {
 
 /// Text as a FHIR code: no leading, trailing or doubled space (R4 datatypes, code).
 pub(crate) fn code(text: &str) -> Result<Converted, Refused> {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let tidy = words.join(" ");
-    match (tidy.is_empty(), tidy == text) {
-        (true, _) => Err("empty code"),
-        (false, true) => Ok(Converted::exact(tidy)),
-        (false, false) => Ok(Converted { value: tidy.into(), lossy: Some("space in the code collapsed") }),
+    let tidy = tidy_code(text)?;
+    let lossy = (tidy != text).then_some("space in the code collapsed");
+    Ok(Converted { value: tidy.into(), lossy })
+}
+
+/// The text of [`code`].
+pub(crate) fn tidy_code(text: &str) -> Result<Cow<'_, str>, Refused> {
+    let mut words = text.split_whitespace();
+    match (words.next(), words.next()) {
+        (None, _) => Err("empty code"),
+        (Some(word), None) => Ok(word.into()),
+        (Some(_), Some(_)) => Ok(text.split_whitespace().collect::<Vec<_>>().join(" ").into()),
     }
 }

@@ -5,6 +5,7 @@ use super::scope::{Value as Item, child};
 use crate::identity::first_text;
 use crate::plan::{Coded, Rule, Take};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 type Object = Map<String, Value>;
 
@@ -17,29 +18,30 @@ impl<'a> Executor<'a> {
         rule: &'a Rule,
         value: &Item<'a>,
         made: &mut Value,
-        hit: &mut Option<(String, bool)>,
+        hit: &mut Option<(&'a str, bool)>,
     ) {
         let program = self.program;
         let Some(table) = program.tables.get(table) else { return };
         let Some(object) = made.as_object_mut() else { return };
         let code = match value {
-            Item::Part(part, level) => child(*part, *level, 1)
-                .map(|(part, _)| first_text(part).trim().to_owned())
-                .unwrap_or_default(),
-            Item::Text(text) => text.trim().to_owned(),
-            Item::Segment(_) => String::new(),
+            Item::Part(part, level) => {
+                child(*part, *level, 1).map(|(part, _)| first_text(part)).unwrap_or_default()
+            }
+            Item::Text(text) => Cow::Borrowed(&**text),
+            Item::Segment(_) => Cow::default(),
         };
+        let code = code.trim();
         if code.is_empty() {
             return;
         }
         // A table that takes every code as its own may not claim one that names another system.
-        if table.same && names_other_system(object, &code, &[table.from.as_deref(), Some(&table.to)]) {
+        if table.same && names_other_system(object, code, &[table.from.as_deref(), Some(&table.to)]) {
             return;
         }
-        let found = table.translate(&code);
-        *hit = Some((table.name.clone(), found.hit));
-        self.report_code(found.level, rule, self.part_of(value, &[]), table, &code);
-        name_original(object, &code, table.from.as_deref());
+        let found = table.translate(code);
+        *hit = Some((&table.name, found.hit));
+        self.report_code(found.level, rule, self.part_of(value, &[]), table, code);
+        name_original(object, code, table.from.as_deref());
         let Some((system, code, display)) = found.target else { return };
         let target = coding(system, code, display);
         if take.coded == Coded::Coding {

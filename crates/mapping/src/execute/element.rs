@@ -3,8 +3,11 @@
 use super::Executor;
 use super::scope::{Level, Scope, Value as Item};
 use crate::Why;
+use crate::few::Few;
 use crate::plan::{Action, Elements, Field, Form, Into, Path, Root, Rule, Slot};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+use std::collections::HashSet;
 
 type Object = Map<String, Value>;
 
@@ -143,13 +146,13 @@ impl<'a> Executor<'a> {
             }
             Action::Dispatch { by, branches, otherwise } => {
                 let found = self.values(by, scope);
-                let key = found.first().map(|value| self.text_of(value).into_owned()).unwrap_or_default();
+                let key = found.first().map(|value| self.text_of(value)).unwrap_or_default();
                 if let Some(Item::Part(part, _)) = found.first() {
                     self.ledger.mark_first(*part, crate::LeafFate::Mapped, None);
                 }
                 let branch = branches
                     .iter()
-                    .find(|(keys, _)| keys.contains(&key))
+                    .find(|(keys, _)| keys.iter().any(|one| **one == *key))
                     .map_or(otherwise, |(_, rules)| rules);
                 if branch.is_empty() {
                     self.miss(slot, rule, scope, out, Why::Branch);
@@ -258,11 +261,11 @@ impl<'a> Executor<'a> {
         out: &mut Object,
     ) {
         let single = matches!(slot.form, Form::Element | Form::Choice) && !slot.repeats && !slot.primitive;
-        let name = format!("{}{}", slot.name, suffix.unwrap_or_default());
-        let mut made = match single.then(|| out.remove(&name)) {
+        let name = property(slot, suffix);
+        let mut made = match single.then(|| out.remove(&*name)) {
             Some(Some(Value::Object(made))) => made,
             Some(Some(other)) => {
-                out.insert(name.clone(), other);
+                out.insert(name.into_owned(), other);
                 Object::new()
             }
             Some(None) | None => Object::new(),
@@ -283,35 +286,33 @@ impl<'a> Executor<'a> {
     fn refer(
         &mut self,
         handle: &str,
-        indices: Vec<usize>,
+        indices: Few<usize>,
         rule: &'a Rule,
         slot: &'a Slot,
         scope: &Scope<'a>,
         out: &mut Object,
     ) -> bool {
         let limit = if slot.repeats { indices.len() } else { 1 };
+        let is_list = slot.repeats && matches!(slot.form, Form::Element);
+        let mut named = if is_list { references(out.get(&slot.name)) } else { HashSet::new() };
         let mut wrote = false;
         for index in indices.into_iter().take(limit) {
-            let Some(reference) = self
-                .instances
-                .get(index)
-                .map(|instance| format!("{}/{}", instance.kind.as_str(), instance.id))
-            else {
-                continue;
-            };
-            self.ran(rule);
-            let named = json!({ "reference": reference });
-            if slot.repeats
-                && out.get(&slot.name).and_then(Value::as_array).is_some_and(|list| list.contains(&named))
-            {
-                wrote = true;
-                continue;
-            }
-            self.step(slot, rule, out, None, None, Some(&reference), vec![format!("ref {handle}")], None);
-            write(slot, rule.suffix.as_deref(), Yield::plain(named), out);
+            let Some(instance) = self.instances.get(index) else { continue };
+            let reference = [instance.kind.as_str(), "/", &instance.id].concat();
             wrote = true;
+            let is_named = is_list && !named.insert(reference.clone());
+            if self.trace.is_some() {
+                self.ran(rule);
+                let words = vec![format!("ref {handle}")];
+                if !is_named {
+                    self.step(slot, rule, out, None, None, Some(&reference), words, None);
+                }
+            }
+            if !is_named {
+                write(slot, rule.suffix.as_deref(), Yield::plain(json!({ "reference": reference })), out);
+            }
         }
-        if !wrote {
+        if !wrote && self.trace.is_some() {
             self.miss(slot, rule, scope, out, Why::Reference(handle.to_owned()));
         }
         wrote
@@ -369,7 +370,7 @@ pub(super) fn write(slot: &Slot, suffix: Option<&str>, made: Yield, out: &mut Ob
         Form::Element if slot.repeats && made.value.is_null() => {}
         Form::Element if slot.repeats => push(out, &slot.name, made.value),
         Form::Element | Form::Choice => {
-            let name = format!("{}{}", slot.name, suffix.unwrap_or_default());
+            let name = property(slot, suffix).into_owned();
             if let Some(extension) = made.beside {
                 let mut holder = Object::new();
                 push(&mut holder, "extension", extension);
@@ -382,9 +383,24 @@ pub(super) fn write(slot: &Slot, suffix: Option<&str>, made: Yield, out: &mut Ob
     }
 }
 
+/// Name of the JSON property; of a choice with its type.
+fn property<'s>(slot: &'s Slot, suffix: Option<&str>) -> Cow<'s, str> {
+    match suffix {
+        None => Cow::Borrowed(&slot.name),
+        Some(suffix) => [&slot.name, suffix].concat().into(),
+    }
+}
+
+/// What the items of a list refer to that are references and nothing else.
+fn references(list: Option<&Value>) -> HashSet<String> {
+    let items = list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object);
+    let bare = items.filter(|item| item.len() == 1).filter_map(|item| item.get("reference")?.as_str());
+    bare.map(str::to_owned).collect()
+}
+
 /// Extensions of a primitive: `_birthDate`.
 fn beside(slot: &Slot, out: &mut Object, made: Object) {
-    let name = format!("_{}", slot.name);
+    let name = ["_", &slot.name].concat();
     let held = out.entry(name).or_insert_with(|| Value::Object(Object::new()));
     let Some(held) = held.as_object_mut() else { return };
     for (key, value) in made {

@@ -3,10 +3,11 @@
 use super::Executor;
 use crate::convert::time;
 use crate::identity::first_text;
-use crate::plan::{Ignore, Keyed, MessagePlan};
+use crate::plan::{Ignore, Keyed, Map, MessagePlan};
 use crate::{BusinessKey, KeyKind};
 use hl7v2::dictionary::{self, Group};
 use hl7v2::{Message, Part};
+use std::collections::HashSet;
 
 /// Longest part of a message type shown in a rejection.
 const CODE_SHOWN_MAX: usize = 8;
@@ -131,31 +132,34 @@ impl<'a> Executor<'a> {
             self.ledger.ignore(event, &[1], "the event of MSH-9 counts");
         }
         let program = self.program;
+        // What a map ignores of other segments holds for all of them: once is enough.
+        let mut settled: HashSet<usize> = HashSet::new();
         for index in 0..self.instances.len() {
             let Some(instance) = self.instances.get(index) else { continue };
-            let (segment, map, continued) = (instance.segment, instance.map, instance.continued.clone());
-            let Some(map) = program.maps.get(map) else { continue };
-            for ignore in &map.ignore {
-                self.ignore_listed(ignore, Some(segment));
-            }
+            let (segment, number, continued) = (instance.segment, instance.map, instance.continued.clone());
+            let Some(map) = program.maps.get(number) else { continue };
+            self.ignore_of_map(map, segment, settled.insert(number));
             for next in continued {
                 self.ledger.copy_fates(segment, next);
-                map.ignore.iter().for_each(|ignore| self.ignore_listed(ignore, Some(next)));
+                self.ignore_of_map(map, next, false);
             }
         }
-        for ignore in &plan.ignore {
-            self.ignore_listed(ignore, None);
+        plan.ignore.iter().for_each(|ignore| self.ignore_everywhere(ignore));
+    }
+
+    fn ignore_of_map(&mut self, map: &'a Map, own: usize, is_first: bool) {
+        for ignore in &map.ignore {
+            if self.groups.name(own) == ignore.segment {
+                self.ledger.ignore(own, &ignore.numbers, &ignore.reason);
+            } else if is_first {
+                self.ignore_everywhere(ignore);
+            }
         }
     }
 
-    fn ignore_listed(&mut self, ignore: &'a Ignore, own: Option<usize>) {
-        match own.filter(|segment| self.groups.name(*segment) == ignore.segment) {
-            Some(segment) => self.ledger.ignore(segment, &ignore.numbers, &ignore.reason),
-            None => {
-                let all: Vec<usize> = self.groups.all(&ignore.segment).collect();
-                all.into_iter()
-                    .for_each(|segment| self.ledger.ignore(segment, &ignore.numbers, &ignore.reason));
-            }
+    fn ignore_everywhere(&mut self, ignore: &'a Ignore) {
+        for segment in self.groups.all(&ignore.segment) {
+            self.ledger.ignore(segment, &ignore.numbers, &ignore.reason);
         }
     }
 }

@@ -3,8 +3,10 @@
 use super::scope::{Scope, Value};
 use super::{Executor, Instance};
 use crate::Rejection;
+use crate::few::Few;
 use crate::identity::first_text;
 use crate::plan::{Event, Expression, Make, MessagePlan, Target};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 /// Field numbers of OBX that make two text results one (v2.9 §7.4.2).
@@ -36,7 +38,7 @@ impl<'a> Executor<'a> {
         Ok(())
     }
 
-    fn segments_of(&self, make: &Make) -> Vec<usize> {
+    fn segments_of(&self, make: &Make) -> Few<usize> {
         if !make.groups.is_empty() {
             return self.groups.find_in_groups(&make.groups, &make.segment, make.every, 0);
         }
@@ -68,7 +70,7 @@ impl<'a> Executor<'a> {
         let id = map.id.as_ref().and_then(|id| self.text(id, &scope));
         self.id_type = "";
         let touched = std::mem::take(&mut self.touched);
-        let Some(id) = id else {
+        let Some(id) = id.map(Cow::into_owned) else {
             let path = map.id.as_ref().and_then(first_path).unwrap_or_default();
             if kind.as_str() == "Patient" && !make.is_transient {
                 return Err(Rejection::MissingRequired { path });
@@ -86,7 +88,7 @@ impl<'a> Executor<'a> {
             self.ledger.mark_first(part, crate::LeafFate::Mapped, None);
         }
         let number = self.instances.len();
-        for at in self.groups.chain(group).collect::<Vec<_>>() {
+        for at in self.groups.chain(group) {
             self.by_group.entry((&make.handle, at)).or_default().push(number);
         }
         self.by_segment.entry((&make.handle, segment)).or_default().push(number);
@@ -135,7 +137,7 @@ impl<'a> Executor<'a> {
 
     /// The resources a handle means here: those of the own segment if the handle is made from such segments, else those of
     /// the own group and below, else of the enclosing group.
-    pub(super) fn resources_in_scope(&self, handle: &str, scope: &Scope<'a>) -> Vec<usize> {
+    pub(super) fn resources_in_scope(&self, handle: &str, scope: &Scope<'a>) -> Few<usize> {
         let own = scope.own.map(|segment| (segment, self.groups.name(segment)));
         let plan = self.plan.map(|plan| plan.make.as_slice()).unwrap_or_default();
         if let Some((segment, name)) = own
@@ -156,7 +158,7 @@ impl<'a> Executor<'a> {
         handle: &str,
         pairs: &'a [(Expression, Expression)],
         scope: &Scope<'a>,
-    ) -> Vec<usize> {
+    ) -> Few<usize> {
         // The rule's own list of pairs is its key: it lies in the plan and does not move.
         let rule = pairs.as_ptr().addr();
         let null = self.null;
@@ -164,12 +166,11 @@ impl<'a> Executor<'a> {
             let index = self.index_of(handle, pairs);
             self.matched.insert(rule, index);
         }
-        let here: Option<Vec<String>> =
-            pairs.iter().map(|(_, here)| self.text(here, scope).filter(|text| !text.is_empty())).collect();
+        let here: Option<Vec<String>> = pairs.iter().map(|(_, here)| self.filled_text(here, scope)).collect();
         let found = here
             .and_then(|key| self.matched.get(&rule).and_then(|index| index.get(&key)).cloned())
             .unwrap_or_default();
-        for number in &found {
+        for number in found.iter() {
             let Some(there) = self.instances.get(*number).map(Scope::at) else { continue };
             for (value, _) in pairs {
                 for value in self.values(value, &there) {
@@ -183,12 +184,16 @@ impl<'a> Executor<'a> {
         found
     }
 
+    fn filled_text(&mut self, value: &'a Expression, scope: &Scope<'a>) -> Option<String> {
+        self.text(value, scope).filter(|text| !text.is_empty()).map(Cow::into_owned)
+    }
+
     fn index_of(
         &mut self,
         handle: &str,
         pairs: &'a [(Expression, Expression)],
-    ) -> HashMap<Vec<String>, Vec<usize>> {
-        let mut index: HashMap<Vec<String>, Vec<usize>> = HashMap::new();
+    ) -> HashMap<Vec<String>, Few<usize>> {
+        let mut index: HashMap<Vec<String>, Few<usize>> = HashMap::new();
         let lines = self.plan.map(|plan| plan.make.as_slice()).unwrap_or_default();
         for number in 0..self.instances.len() {
             let Some(instance) = self.instances.get(number) else { continue };
@@ -196,10 +201,8 @@ impl<'a> Executor<'a> {
                 continue;
             }
             let there = Scope::at(instance);
-            let key: Option<Vec<String>> = pairs
-                .iter()
-                .map(|(value, _)| self.text(value, &there).filter(|text| !text.is_empty()))
-                .collect();
+            let key: Option<Vec<String>> =
+                pairs.iter().map(|(value, _)| self.filled_text(value, &there)).collect();
             if let Some(key) = key {
                 index.entry(key).or_default().push(number);
             }

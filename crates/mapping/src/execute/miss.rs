@@ -152,10 +152,13 @@ impl<'a> Executor<'a> {
     }
 
     /// The resource that is made, and the element of it.
-    fn element_at(&self, last: Option<String>) -> (String, String) {
-        let kind = self.resource.split('/').next().unwrap_or_default().to_owned();
-        let parts = std::iter::once(kind).chain(self.location.iter().cloned()).chain(last);
-        (self.resource.clone(), parts.collect::<Vec<_>>().join("."))
+    pub(super) fn element_at(&self, last: Option<String>) -> (String, String) {
+        let mut text = self.resource.split('/').next().unwrap_or_default().to_owned();
+        for part in self.location.iter().chain(&last) {
+            text.push('.');
+            text.push_str(part);
+        }
+        (self.resource.clone(), text)
     }
 
     /// Where the paths lead: the parts that are there, else the path as written.

@@ -21,6 +21,7 @@ pub(crate) use take::ALTERNATE_CODES;
 
 use crate::coverage::{Ledger, path_text};
 use crate::diagnostic::Place;
+use crate::few::Few;
 use crate::identity::Identity;
 use crate::package::Package;
 use crate::plan::{MessagePlan, Program, Rule, Slot};
@@ -63,10 +64,12 @@ pub(crate) struct Executor<'a> {
     pub message_offset: Option<i32>,
     pub instances: Vec<Instance>,
     /// Handle and group (or any group above) to instances; built with the instances.
-    pub by_group: HashMap<(&'a str, usize), Vec<usize>>,
-    pub by_segment: HashMap<(&'a str, usize), Vec<usize>>,
+    pub by_group: HashMap<(&'a str, usize), Few<usize>>,
+    pub by_segment: HashMap<(&'a str, usize), Few<usize>>,
     pub plan: Option<&'a MessagePlan>,
-    pub ledger: Ledger,
+    /// Handles of the Patients of the message file.
+    patients: Vec<&'a str>,
+    pub ledger: Ledger<'a>,
     pub issues: Vec<Issue>,
     missed_codes: Vec<MissedCode>,
     seen_issues: HashSet<(String, String)>,
@@ -82,14 +85,14 @@ pub(crate) struct Executor<'a> {
     touched: Vec<Part<'a>>,
     refused: Option<&'static str>,
     /// The resources of a rule with `match`, by their values.
-    matched: HashMap<usize, HashMap<Vec<String>, Vec<usize>>>,
+    matched: HashMap<usize, HashMap<Vec<String>, Few<usize>>>,
     /// A rule with `keep` gave the element that is being made.
     only_fills: bool,
     depth: usize,
     /// Type of the resource whose id is computed.
     id_type: &'a str,
     pub trace: Option<Trace>,
-    /// `Patient/<id>` being made, and where in it.
+    /// `Patient/<id>` being made, and where in it; for the trace alone.
     resource: String,
     location: Vec<String>,
 }
@@ -137,6 +140,7 @@ impl<'a> Executor<'a> {
             by_group: HashMap::new(),
             by_segment: HashMap::new(),
             plan: None,
+            patients: Vec::new(),
             ledger: Ledger::new(message),
             issues: Vec::new(),
             missed_codes: Vec::new(),
@@ -171,6 +175,7 @@ impl<'a> Executor<'a> {
             }
         }
         let event = plan.events.get(event);
+        self.patients = self.patient_handles(plan);
         self.enumerate(plan, event)?;
         let mut sets = self.resources(plan, event)?;
         let records::Settled { merges, moves } = self.settle(plan, &mut sets);
@@ -250,6 +255,15 @@ impl<'a> Executor<'a> {
         self.location.pop();
     }
 
+    /// Begins a resource, for the trace; gives what was being made.
+    fn enter_resource(&mut self, kind: &str, id: &str) -> (String, Vec<String>) {
+        if self.trace.is_none() {
+            return Default::default();
+        }
+        let outer = std::mem::replace(&mut self.resource, format!("{kind}/{id}"));
+        (outer, std::mem::take(&mut self.location))
+    }
+
     #[expect(clippy::too_many_arguments, reason = "one step of the trace")]
     fn step(
         &mut self,
@@ -260,7 +274,7 @@ impl<'a> Executor<'a> {
         spread: Option<Part<'a>>,
         output: Option<&str>,
         conversions: Vec<String>,
-        code_table: Option<(String, bool)>,
+        code_table: Option<(&'a str, bool)>,
     ) {
         if self.trace.is_none() {
             return;
@@ -269,18 +283,15 @@ impl<'a> Executor<'a> {
             Some(Item::Part(part, _)) => Some(*part),
             Some(Item::Text(_) | Item::Segment(_)) | None => spread,
         };
-        let kind = self.resource.split('/').next().unwrap_or_default();
-        let mut element = vec![kind.to_owned()];
-        element.extend(self.location.iter().cloned());
-        element.push(location(slot, rule.suffix.as_deref(), out));
+        let (resource, element) = self.element_at(Some(location(slot, rule.suffix.as_deref(), out)));
         let step = Step {
-            resource: self.resource.clone(),
-            element: element.join("."),
+            resource,
+            element,
             source_path: part.map(|part| path_text(self.message, part.path())),
             span: part.map(|part| part.span()),
             rule: self.rule_text(rule.place),
             conversions,
-            code_table,
+            code_table: code_table.map(|(name, hit)| (name.to_owned(), hit)),
             input: value.map(|value| self.text_of(value).into_owned()),
             output: output.map(str::to_owned),
         };
@@ -290,7 +301,7 @@ impl<'a> Executor<'a> {
     }
 
     /// Marks the leaves of a segment that nothing read.
-    fn ignore_segment(&mut self, segment: usize, reason: &str) {
+    fn ignore_segment(&mut self, segment: usize, reason: &'static str) {
         self.ledger.ignore(segment, &[], reason);
     }
 

@@ -80,7 +80,7 @@ impl<'a> Executor<'a> {
             ..Scope::root()
         };
         let patient = self.owner(instance);
-        self.resource = format!("{kind}/{id}");
+        self.enter_resource(kind, &id);
         let mut object = Object::new();
         let Said { mut removals, mut fills } = self.build_resource(&map.body, &scope, &mut object);
         if let Some(event) = event {
@@ -139,19 +139,18 @@ impl<'a> Executor<'a> {
 
     /// Id of the Patient in scope of a group.
     pub(super) fn patient_near(&self, group: usize) -> Option<String> {
-        let plan = self.plan?;
         let scope = Scope { group, ..Scope::root() };
+        let found = self.patients.iter().find_map(|handle| {
+            self.resources_in_scope(handle, &scope).first().and_then(|index| self.instances.get(*index))
+        });
+        found.map(|patient| patient.id.clone())
+    }
+
+    /// Handles of the lines that make a Patient who stays.
+    pub(super) fn patient_handles(&self, plan: &'a MessagePlan) -> Vec<&'a str> {
         let is_patient = |map: usize| matches!(self.program.maps.get(map).map(|map| &map.target), Some(Target::Resource(kind)) if kind.as_str() == "Patient");
-        let handles = plan
-            .make
-            .iter()
-            .filter(|make| !make.is_transient && is_patient(make.map))
-            .map(|make| make.handle.as_str());
-        handles
-            .flat_map(|handle| self.resources_in_scope(handle, &scope))
-            .next()
-            .and_then(|index| self.instances.get(index))
-            .map(|patient| patient.id.clone())
+        let lines = plan.make.iter().filter(|make| !make.is_transient && is_patient(make.map));
+        lines.map(|make| make.handle.as_str()).collect()
     }
 
     /// What a type map makes of the current item, for its tests.
@@ -172,15 +171,13 @@ impl<'a> Executor<'a> {
         let id = map.id.as_ref().and_then(|id| self.text(id, scope));
         self.touched = touched;
         self.id_type = outer_type;
-        let id = id?;
-        let outer_resource = std::mem::replace(&mut self.resource, format!("{}/{id}", kind.as_str()));
-        let outer_location = std::mem::take(&mut self.location);
+        let id = id?.into_owned();
+        let outer = self.enter_resource(kind.as_str(), &id);
         let outer_null = self.null;
         let mut object = Object::new();
         self.build_resource(&map.body, scope, &mut object);
         self.null = outer_null;
-        self.resource = outer_resource;
-        self.location = outer_location;
+        (self.resource, self.location) = outer;
         object.insert("resourceType".into(), kind.as_str().into());
         object.insert("id".into(), id.clone().into());
         self.keep_extra(kind, &id, object, scope);

@@ -1,13 +1,15 @@
 //! Which segment a name means: the own group instance, else the enclosing one, never a sibling.
 
+use crate::few::Few;
 use hl7v2::dictionary::{Group, GroupInstance, Member, Node};
 use hl7v2::{Message, Part};
+use std::borrow::Cow;
 
 /// A value met while translating.
 #[derive(Clone)]
 pub(crate) enum Value<'a> {
     Part(Part<'a>, Level),
-    Text(String),
+    Text(Cow<'a, str>),
     Segment(usize),
 }
 
@@ -82,7 +84,8 @@ impl<'a> Scope<'a> {
 
     /// The same place with another current item.
     pub fn with_item(&self, item: Value<'a>) -> Self {
-        Scope { item: Some(item), ..self.clone() }
+        let Scope { group, own, bound, around, item: _, index, instance, make } = *self;
+        Scope { group, own, bound, around, item: Some(item), index, instance, make }
     }
 }
 
@@ -91,6 +94,16 @@ pub(crate) struct Groups<'a> {
     nodes: Vec<GroupNode>,
     of_segment: Vec<usize>,
     names: Vec<&'a str>,
+    /// The names as numbers, which are compared at once.
+    codes: Vec<u32>,
+}
+
+/// The three characters of a segment's name as one number; 0 for what is none.
+fn code(name: &str) -> u32 {
+    match *name.as_bytes() {
+        [first, second, third] => u32::from_be_bytes([0, first, second, third]),
+        _ => 0,
+    }
 }
 
 struct GroupNode {
@@ -114,7 +127,8 @@ impl<'a> Groups<'a> {
             grammar,
             repeats: false,
         };
-        let mut groups = Groups { nodes: vec![root], of_segment: vec![0; names.len()], names };
+        let codes = names.iter().map(|name| code(name)).collect();
+        let mut groups = Groups { nodes: vec![root], of_segment: vec![0; names.len()], names, codes };
         match grammar {
             Some(grammar) => groups.take(0, &hl7v2::dictionary::arrange(message, grammar)),
             None => (0..groups.names.len()).for_each(|segment| groups.put(0, segment)),
@@ -174,96 +188,92 @@ impl<'a> Groups<'a> {
 
     /// First segment of a name in the message.
     pub fn first(&self, name: &str) -> Option<usize> {
-        self.names.iter().position(|other| *other == name)
+        self.all(name).next()
+    }
+
+    fn is(&self, segment: usize, code: u32) -> bool {
+        code != 0 && self.codes.get(segment) == Some(&code)
     }
 
     /// Every segment of a name in the message.
-    pub fn all<'n>(&'n self, name: &'n str) -> impl Iterator<Item = usize> + 'n {
-        self.names.iter().enumerate().filter(move |(_, other)| **other == name).map(|(index, _)| index)
+    pub fn all(&self, name: &str) -> impl Iterator<Item = usize> + use<'_, 'a> {
+        let code = code(name);
+        (0..self.codes.len()).filter(move |segment| self.is(*segment, code))
     }
 
     /// What a name means at a place.
-    pub fn find(&self, name: &str, every: bool, scope: &Scope<'_>) -> Vec<usize> {
+    pub fn find(&self, name: &str, every: bool, scope: &Scope<'_>) -> Few<usize> {
+        let wanted = code(name);
         if !every {
             let near =
-                [scope.bound, scope.own].into_iter().flatten().find(|segment| self.name(*segment) == name);
-            if let Some(segment) = near {
-                return vec![segment];
+                [scope.bound, scope.own].into_iter().flatten().find(|segment| self.is(*segment, wanted));
+            if near.is_some() {
+                return near.into();
             }
             if name == "MSH" {
-                return self.first(name).into_iter().collect();
+                return self.first(name).into();
             }
         }
+        let mut found = Few::default();
         for at in self.chain(scope.group) {
-            let mut found = self.inside(at, name);
-            if !found.is_empty() {
-                if !every {
-                    found.truncate(1);
-                }
-                return found;
-            }
-            if self.nodes.get(at).and_then(|node| node.grammar).is_some_and(|grammar| declares(grammar, name))
-            {
-                return Vec::new();
+            self.inside(at, wanted, every, &mut found);
+            let is_its_own =
+                || self.nodes.get(at).and_then(|node| node.grammar).is_some_and(|it| declares(it, name));
+            if !found.is_empty() || is_its_own() {
+                break;
             }
         }
-        Vec::new()
+        found
     }
 
-    /// Segments of a name in a group: its own, else those of groups in it that do not repeat.
-    fn inside(&self, at: usize, name: &str) -> Vec<usize> {
-        let Some(node) = self.nodes.get(at) else { return Vec::new() };
-        let own: Vec<usize> =
-            node.segments.iter().copied().filter(|segment| self.name(*segment) == name).collect();
-        if !own.is_empty() {
-            return own;
+    /// Segments of a name in a group, all or the first: its own, else those of groups in it that do not repeat.
+    fn inside(&self, at: usize, wanted: u32, every: bool, found: &mut Few<usize>) {
+        let Some(node) = self.nodes.get(at) else { return };
+        let limit = if every { usize::MAX } else { 1 };
+        let before = found.len();
+        found.extend(node.segments.iter().copied().filter(|segment| self.is(*segment, wanted)).take(limit));
+        if found.len() > before {
+            return;
         }
-        node.groups
-            .iter()
-            .filter(|group| self.nodes.get(**group).is_some_and(|node| !node.repeats))
-            .flat_map(|group| self.inside(*group, name))
-            .collect()
+        for group in &node.groups {
+            if self.nodes.get(*group).is_some_and(|node| !node.repeats) {
+                self.inside(*group, wanted, every, found);
+                if !every && !found.is_empty() {
+                    return;
+                }
+            }
+        }
     }
 
     /// Segments by group path below the nearest enclosing group that has such groups. One that may have them and has none
     /// ends the search: the timing of one order is never that of the next.
-    pub fn find_in_groups(&self, path: &[String], name: &str, every: bool, from: usize) -> Vec<usize> {
+    pub fn find_in_groups(&self, path: &[String], name: &str, every: bool, from: usize) -> Few<usize> {
+        let wanted = code(name);
+        let limit = if every { usize::MAX } else { 1 };
         for at in self.chain(from) {
-            let mut groups = Vec::new();
+            let mut groups = Few::default();
             self.matching(at, path, &mut groups);
             if groups.is_empty() {
                 let grammar = self.nodes.get(at).and_then(|node| node.grammar);
                 if grammar.is_some_and(|grammar| may_hold(grammar, path)) {
-                    return Vec::new();
+                    break;
                 }
                 continue;
             }
-            return groups
-                .into_iter()
-                .flat_map(|group| {
-                    let own = self.nodes.get(group).map(|node| node.segments.as_slice()).unwrap_or_default();
-                    let limit = if every { usize::MAX } else { 1 };
-                    own.iter()
-                        .copied()
-                        .filter(|segment| self.name(*segment) == name)
-                        .take(limit)
-                        .collect::<Vec<_>>()
-                })
-                .collect();
+            let of_group = |group: usize| {
+                let own = self.nodes.get(group).map(|node| node.segments.as_slice()).unwrap_or_default();
+                own.iter().copied().filter(|segment| self.is(*segment, wanted)).take(limit)
+            };
+            return groups.into_iter().flat_map(of_group).collect();
         }
-        Vec::new()
+        Few::default()
     }
 
-    fn matching(&self, at: usize, path: &[String], found: &mut Vec<usize>) {
+    fn matching(&self, at: usize, path: &[String], found: &mut Few<usize>) {
         let Some(node) = self.nodes.get(at) else { return };
         for group in &node.groups {
-            let chain: Vec<&str> = self
-                .chain(*group)
-                .filter_map(|index| self.nodes.get(index))
-                .map(|node| node.name)
-                .take(path.len())
-                .collect();
-            if chain.iter().rev().eq(path.iter()) {
+            let around = self.chain(*group).filter_map(|index| self.nodes.get(index)).map(|node| node.name);
+            if around.take(path.len()).eq(path.iter().rev()) {
                 found.push(*group);
             } else {
                 self.matching(*group, path, found);

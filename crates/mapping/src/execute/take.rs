@@ -7,10 +7,12 @@ use super::{DEPTH_MAX, Executor};
 use crate::codes::{CodeTable, Level as CodeLevel};
 use crate::convert::quantity::{Structured, Unit};
 use crate::convert::{self, Converted, Refused, number, quantity, time};
+use crate::few::Few;
 use crate::identity::first_text;
 use crate::plan::{Coded, Convert, Expression, Keyed, Path, Rule, Slot, Take, Target};
 use crate::{LeafFate, MissedCode, Why};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 type Object = Map<String, Value>;
 
@@ -60,11 +62,11 @@ impl<'a> Executor<'a> {
     /// All repetitions (and continuing segments) as one text.
     fn joined_values(
         &mut self,
-        mut values: Vec<Item<'a>>,
+        mut values: Few<Item<'a>>,
         take: &'a Take,
         separator: &str,
         scope: &Scope<'a>,
-    ) -> Vec<Item<'a>> {
+    ) -> Few<Item<'a>> {
         let continued = scope
             .instance
             .and_then(|index| self.instances.get(index))
@@ -74,14 +76,20 @@ impl<'a> Executor<'a> {
             let next = Scope { own: Some(segment), instance: None, ..scope.clone() };
             values.extend(self.values(&take.from, &next));
         }
-        let mut texts = Vec::new();
-        for value in &values {
+        if values.is_empty() {
+            return values;
+        }
+        let mut joined = String::new();
+        for (at, value) in values.iter().enumerate() {
             if let Item::Part(part, _) = value {
                 self.touched.push(*part);
             }
-            texts.push(self.text_of(value).into_owned());
+            if at > 0 {
+                joined.push_str(separator);
+            }
+            joined.push_str(&self.text_of(value));
         }
-        if texts.is_empty() { Vec::new() } else { vec![Item::Text(texts.join(separator))] }
+        Few::One(Item::Text(joined.into()))
     }
 
     #[expect(clippy::too_many_arguments, reason = "one rule, one value, one target")]
@@ -104,22 +112,27 @@ impl<'a> Executor<'a> {
             convert => self.converted(convert, take, rule, scope, value, spread, &mut steps, &mut hit),
         };
         let Some(mut made) = made else {
-            let why = match (self.refused.take(), hit) {
-                (Some(reason), _) => Why::Refused(reason),
-                (None, Some((table, _))) => Why::Code(table),
-                (None, None) => Why::Map,
-            };
-            self.miss(slot, rule, &scope.with_item(value.clone()), out, why);
+            let refused = self.refused.take();
+            if self.trace.is_some() {
+                let why = match (refused, hit) {
+                    (Some(reason), _) => Why::Refused(reason),
+                    (None, Some((table, _))) => Why::Code(table.to_owned()),
+                    (None, None) => Why::Map,
+                };
+                self.miss(slot, rule, &scope.with_item(value.clone()), out, why);
+            }
             return false;
         };
         if let Value::Object(object) = &mut made.value {
             self.overlay(rule, slot, scope, value, object, out);
         }
-        self.ran(rule);
         let leaf = !matches!(take.convert, Convert::Map { reference: false, .. });
-        if leaf || hit.is_some() {
-            let shown = made.value.as_str().map_or_else(|| made.value.to_string(), str::to_owned);
-            self.step(slot, rule, out, Some(value), spread.first().copied(), Some(&shown), steps, hit);
+        if self.trace.is_some() {
+            self.ran(rule);
+            if leaf || hit.is_some() {
+                let shown = made.value.as_str().map_or_else(|| made.value.to_string(), str::to_owned);
+                self.step(slot, rule, out, Some(value), spread.first().copied(), Some(&shown), steps, hit);
+            }
         }
         write(slot, rule.suffix.as_deref(), made, out);
         true
@@ -163,9 +176,9 @@ impl<'a> Executor<'a> {
         value: &Item<'a>,
         spread: &[hl7v2::Part<'a>],
         steps: &mut Vec<String>,
-        hit: &mut Option<(String, bool)>,
+        hit: &mut Option<(&'a str, bool)>,
     ) -> Option<Yield> {
-        let text = self.text_of(value).into_owned();
+        let text = self.text_of(value);
         if let (Convert::Code, Some(table)) = (convert, take.table) {
             return self.coded(table, take, rule, value, spread, &text, hit);
         }
@@ -288,16 +301,18 @@ impl<'a> Executor<'a> {
         let Some(Item::Part(part, level)) = found.first() else { return Unit::default() };
         let (part, level) = (*part, *level);
         let text = |n: u16| {
-            child(part, level, n)
-                .map(|(part, _)| first_text(part).trim().to_owned())
-                .filter(|text| !text.is_empty())
+            let (part, _) = child(part, level, n)?;
+            Some(first_text(part)).filter(|text| !text.trim().is_empty())
         };
-        let tidy = |made: Result<Converted, Refused>| made.ok()?.value.as_str().map(str::to_owned);
-        let code = text(1).and_then(|code| tidy(convert::code(&code)));
-        let words = text(2).and_then(|words| tidy(convert::text(&words)));
+        let tidy = |made: Result<Converted, Refused>| match made.ok()?.value {
+            Value::String(text) => Some(text),
+            _ => None,
+        };
+        let code = text(1).and_then(|code| Some(convert::tidy_code(code.trim()).ok()?.into_owned()));
+        let words = text(2).and_then(|words| tidy(convert::text(words.trim())));
         let system = text(3);
         let system = system.and_then(|name| {
-            self.identity.systems.code_system(self.identity.site, &self.identity.token, &name)
+            self.identity.systems.code_system(self.identity.site, &self.identity.token, name.trim())
         });
         self.ledger.mark(part, LeafFate::Mapped, None);
         let display = words.or_else(|| code.clone());
@@ -316,12 +331,12 @@ impl<'a> Executor<'a> {
         value: &Item<'a>,
         spread: &[hl7v2::Part<'a>],
         text: &str,
-        hit: &mut Option<(String, bool)>,
+        hit: &mut Option<(&'a str, bool)>,
     ) -> Option<Yield> {
         let program = self.program;
         let table = program.tables.get(table)?;
-        let code = match convert::code(text) {
-            Ok(code) => code.value.as_str().unwrap_or_default().to_owned(),
+        let code = match convert::tidy_code(text) {
+            Ok(code) => code,
             Err(reason) => {
                 self.mark(&take.convert, value, spread, LeafFate::Rejected, Some(reason));
                 self.reject(rule, self.part_of(value, spread), reason);
@@ -329,14 +344,14 @@ impl<'a> Executor<'a> {
                 return None;
             }
         };
-        let code = code.as_str();
+        let code: &str = &code;
         let found = table.translate(code);
-        *hit = Some((table.name.clone(), found.hit));
+        *hit = Some((&table.name, found.hit));
         let original = || match &table.from {
             Some(system) => json!({ "system": system, "code": code }),
             None => json!({ "code": code }),
         };
-        let coding = found.target.map(|(system, code, display)| coding(system, code, display));
+        let coding = || found.target.map(|(system, code, display)| coding(system, code, display));
         let made = match take.coded {
             Coded::Code => {
                 let declared = program.systems.declared.contains(ALTERNATE_CODES);
@@ -349,10 +364,10 @@ impl<'a> Executor<'a> {
                     (None, false) => None,
                 }
             }
-            Coded::Coding => coding.or_else(|| found.keep.then(original)).map(Yield::plain),
+            Coded::Coding => coding().or_else(|| found.keep.then(original)).map(Yield::plain),
             Coded::Concept => {
                 let kept = found.keep.then(original);
-                let all: Vec<Value> = coding.into_iter().chain(kept).collect();
+                let all: Vec<Value> = coding().into_iter().chain(kept).collect();
                 (!all.is_empty()).then(|| Yield::plain(json!({ "coding": all })))
             }
         };
@@ -412,7 +427,7 @@ impl<'a> Executor<'a> {
         value: &Item<'a>,
         out: &Object,
         steps: &mut Vec<String>,
-        hit: &mut Option<(String, bool)>,
+        hit: &mut Option<(&'a str, bool)>,
     ) -> Option<Yield> {
         if self.depth >= DEPTH_MAX {
             return None;
@@ -422,7 +437,9 @@ impl<'a> Executor<'a> {
         self.depth -= 1;
         let program = self.program;
         let map = program.maps.get(index)?;
-        steps.push(map.name.clone());
+        if self.trace.is_some() {
+            steps.push(map.name.clone());
+        }
         let Some(mut made) = made else {
             if let Item::Part(part, _) = value {
                 self.ledger.mark(
@@ -480,7 +497,7 @@ impl<'a> Executor<'a> {
         value: &Item<'a>,
         spread: &[hl7v2::Part<'a>],
         fate: LeafFate,
-        reason: Option<&str>,
+        reason: Option<&'a str>,
     ) {
         let whole = matches!(
             convert,
@@ -507,18 +524,19 @@ impl<'a> Executor<'a> {
 }
 
 fn structured(convert: &Convert, value: &Item<'_>, unit: &Unit) -> Result<Converted, Refused> {
-    let texts: Vec<String> = match value {
+    let texts: Vec<Cow<'_, str>> = match value {
         Item::Part(part, level) => (1..=4)
-            .map(|n| {
-                child(*part, *level, n)
-                    .map(|(part, _)| first_text(part).trim().to_owned())
-                    .unwrap_or_default()
-            })
+            .map(|n| child(*part, *level, n).map(|(part, _)| first_text(part)).unwrap_or_default())
             .collect(),
-        Item::Text(text) => vec![String::new(), text.clone()],
+        Item::Text(text) => vec!["".into(), Cow::Borrowed(text)],
         Item::Segment(_) => Vec::new(),
     };
-    let text = |n: usize| texts.get(n).map(String::as_str).unwrap_or_default();
+    // Of a text without parts white space belongs to the number as it was sent.
+    let is_text = matches!(value, Item::Text(_));
+    let text = |n: usize| {
+        let text = texts.get(n).map(|text| &**text).unwrap_or_default();
+        if is_text { text } else { text.trim() }
+    };
     let sn = Structured { comparator: text(0), low: text(1), separator: text(2), high: text(3) };
     match convert {
         Convert::SnQuantity => sn.quantity(unit),

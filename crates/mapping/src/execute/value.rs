@@ -3,6 +3,7 @@
 use super::Executor;
 use super::scope::{Level, Scope, Value, child};
 use crate::convert::{binary, time};
+use crate::few::Few;
 use crate::identity::first_text;
 use crate::plan::{Expression, Function, Path, Root, Selector, Test};
 use crate::syntax::Operator;
@@ -11,7 +12,7 @@ use std::borrow::Cow;
 
 impl<'a> Executor<'a> {
     /// The valued values of an expression, in order. HL7 nulls set the null mark.
-    pub(super) fn values(&mut self, expression: &'a Expression, scope: &Scope<'a>) -> Vec<Value<'a>> {
+    pub(super) fn values(&mut self, expression: &'a Expression, scope: &Scope<'a>) -> Few<Value<'a>> {
         match expression {
             Expression::Path(path) => {
                 let mut found = self.parts(path, scope);
@@ -22,29 +23,37 @@ impl<'a> Executor<'a> {
                 });
                 found
             }
-            Expression::Literal(text) => vec![Value::Text(text.clone())],
-            Expression::Absent => Vec::new(),
+            Expression::Literal(text) => Few::One(Value::Text(Cow::Borrowed(text))),
+            Expression::Absent => Few::None,
             Expression::First(alternatives) => alternatives
                 .iter()
                 .map(|alternative| self.values(alternative, scope))
                 .find(|found| !found.is_empty())
                 .unwrap_or_default(),
             Expression::Call { function, arguments } => {
-                self.call(*function, arguments, scope).map(Value::Text).into_iter().collect()
+                self.call(*function, arguments, scope).map(|text| Value::Text(Cow::Owned(text))).into()
             }
             Expression::IdOf(handle) => self
                 .resources_in_scope(handle, scope)
                 .first()
                 .and_then(|index| self.instances.get(*index))
-                .map(|instance| Value::Text(instance.id.clone()))
-                .into_iter()
-                .collect(),
+                .map(|instance| Value::Text(Cow::Owned(instance.id.clone())))
+                .into(),
         }
     }
 
     /// The text of the first value.
-    pub(super) fn text(&mut self, expression: &'a Expression, scope: &Scope<'a>) -> Option<String> {
-        self.values(expression, scope).first().map(|value| self.text_of(value).into_owned())
+    pub(super) fn text(&mut self, expression: &'a Expression, scope: &Scope<'a>) -> Option<Cow<'a, str>> {
+        let first = self.values(expression, scope).into_iter().next()?;
+        Some(self.into_text(first))
+    }
+
+    fn into_text(&self, value: Value<'a>) -> Cow<'a, str> {
+        match value {
+            Value::Part(part, _) => first_text(part),
+            Value::Text(text) => text,
+            Value::Segment(segment) => Cow::Borrowed(self.groups.name(segment)),
+        }
     }
 
     pub(super) fn text_of<'v>(&self, value: &'v Value<'a>) -> Cow<'v, str> {
@@ -72,43 +81,29 @@ impl<'a> Executor<'a> {
     }
 
     /// The parts a path leads to, valued or not.
-    pub(super) fn parts(&mut self, path: &'a Path, scope: &Scope<'a>) -> Vec<Value<'a>> {
-        let mut found: Vec<Value<'a>> = match &path.root {
-            Root::Item => scope.item.iter().cloned().collect(),
-            Root::Segment { name, groups, every, absolute, filter, field, selector } => {
-                let all = *every || filter.is_some();
-                let mut segments: Vec<usize> = if *absolute && filter.is_some() {
-                    self.groups.all(name).collect()
-                } else if *absolute {
-                    self.groups.first(name).into_iter().collect()
-                } else if groups.is_empty() {
-                    self.groups.find(name, all, scope)
-                } else {
-                    self.groups.find_in_groups(groups, name, all, scope.group)
-                };
-                if let Some(filter) = filter {
-                    segments = self.matching(segments, filter, *every, scope);
-                }
-                match field {
-                    None => segments.into_iter().map(Value::Segment).collect(),
-                    Some(field) => segments
-                        .into_iter()
-                        .flat_map(|segment| self.repetitions(segment, *field, selector, scope))
-                        .collect(),
-                }
-            }
+    pub(super) fn parts(&mut self, path: &'a Path, scope: &Scope<'a>) -> Few<Value<'a>> {
+        let Root::Segment { name, groups, every, absolute, filter, field, selector } = &path.root else {
+            return scope.item.clone().and_then(|item| below(item, &path.steps)).into();
         };
-        for step in &path.steps {
-            found = found
-                .into_iter()
-                .filter_map(|value| match value {
-                    Value::Part(part, level) => {
-                        child(part, level, *step).map(|(part, level)| Value::Part(part, level))
-                    }
-                    Value::Text(text) => (*step == 1).then_some(Value::Text(text)),
-                    Value::Segment(_) => None,
-                })
-                .collect();
+        let all = *every || filter.is_some();
+        let mut segments: Few<usize> = if *absolute && filter.is_some() {
+            self.groups.all(name).collect()
+        } else if *absolute {
+            self.groups.first(name).into()
+        } else if groups.is_empty() {
+            self.groups.find(name, all, scope)
+        } else {
+            self.groups.find_in_groups(groups, name, all, scope.group)
+        };
+        if let Some(filter) = filter {
+            segments = self.matching(segments, filter, *every, scope);
+        }
+        let Some(field) = field else {
+            return segments.into_iter().filter_map(|it| below(Value::Segment(it), &path.steps)).collect();
+        };
+        let mut found = Few::default();
+        for segment in segments {
+            self.repetitions((segment, *field), selector, &path.steps, scope, &mut found);
         }
         found
     }
@@ -116,12 +111,12 @@ impl<'a> Executor<'a> {
     /// The segments for which a filter holds: all of them, or the first of each group.
     fn matching(
         &mut self,
-        segments: Vec<usize>,
+        segments: Few<usize>,
         filter: &'a Test,
         every: bool,
         scope: &Scope<'a>,
-    ) -> Vec<usize> {
-        let mut found: Vec<usize> = Vec::new();
+    ) -> Few<usize> {
+        let mut found: Few<usize> = Few::default();
         for segment in segments {
             let group = self.groups.group_of(segment);
             let taken = !every && found.last().is_some_and(|last| self.groups.group_of(*last) == group);
@@ -152,36 +147,41 @@ impl<'a> Executor<'a> {
         }
     }
 
+    /// What lies below the repetitions of a field, by segment and number, that are selected.
     fn repetitions(
         &mut self,
-        segment: usize,
-        field: u16,
+        (segment, field): (usize, u16),
         selector: &'a Selector,
+        steps: &[u16],
         scope: &Scope<'a>,
-    ) -> Vec<Value<'a>> {
-        let Some(segment) = self.message.segment(segment) else { return Vec::new() };
+        found: &mut Few<Value<'a>>,
+    ) {
+        let Some(segment) = self.message.segment(segment) else { return };
         let part = segment.field(usize::from(field));
         if part.raw().is_empty() {
-            return Vec::new();
+            return;
         }
-        let at = |index: usize| Value::Part(part.repetition(index), Level::Repetition);
+        let value = |part: Part<'a>| Value::Part(part, Level::Repetition);
+        let at = |index: usize| below(value(part.repetition(index)), steps);
         match selector {
-            Selector::First => vec![at(0)],
-            Selector::Nth(index) => vec![at(usize::from(*index))],
-            Selector::Every => (0..part.repetition_count()).map(at).collect(),
-            Selector::Where(filter) => (0..part.repetition_count())
-                .map(at)
-                .filter(|value| self.holds(filter, &scope.with_item(value.clone())))
-                .collect(),
+            Selector::First => found.extend(at(0)),
+            Selector::Nth(index) => found.extend(at(usize::from(*index))),
+            Selector::Every => found.extend(part.repetitions().filter_map(|one| below(value(one), steps))),
+            Selector::Where(filter) => {
+                for one in part.repetitions() {
+                    if self.holds(filter, &scope.with_item(value(one))) {
+                        found.extend(below(value(one), steps));
+                    }
+                }
+            }
         }
     }
 
     fn call(&mut self, function: Function, arguments: &'a [Expression], scope: &Scope<'a>) -> Option<String> {
-        let argument = |executor: &mut Self, index: usize| -> Option<String> {
-            let found = executor.values(arguments.get(index)?, scope);
-            let first = found.first()?;
-            executor.touch(first);
-            Some(executor.text_of(first).into_owned())
+        let argument = |executor: &mut Self, index: usize| -> Option<Cow<'a, str>> {
+            let first = executor.values(arguments.get(index)?, scope).into_iter().next()?;
+            executor.touch(&first);
+            Some(executor.into_text(first))
         };
         match function {
             Function::Count => {
@@ -215,18 +215,15 @@ impl<'a> Executor<'a> {
                 time::later(&start, &amount, &unit)
             }
             Function::Uuid => self.uuid(arguments, scope),
-            Function::Outer => {
-                let found = self.values(arguments.first()?, &scope.outside());
-                found.first().map(|value| self.text_of(value).into_owned())
-            }
+            Function::Outer => self.text(arguments.first()?, &scope.outside()).map(Cow::into_owned),
             Function::Lookup(table) => {
                 let code = argument(self, 0)?;
                 let found = self.program.tables.get(table)?.translate(code.trim());
                 found.target.map(|(_, target, _)| target.to_owned())
             }
             Function::Ordinal => {
-                let keys: Vec<String> =
-                    arguments.iter().map(|argument| self.key(argument, scope).unwrap_or_default()).collect();
+                let key = |argument| self.key(argument, scope).map(Cow::into_owned).unwrap_or_default();
+                let keys: Vec<String> = arguments.iter().map(key).collect();
                 // Lines of `make` that use one map count together, for their ids may not meet.
                 let lines = self.plan.map(|plan| plan.make.as_slice()).unwrap_or_default();
                 let map = scope.make.and_then(|make| lines.get(make)).map(|make| make.map);
@@ -250,7 +247,7 @@ impl<'a> Executor<'a> {
     ) -> Option<String> {
         let skip = usize::from(function == Function::Join);
         let separator =
-            if skip == 1 { self.text(arguments.first()?, scope).unwrap_or_default() } else { String::new() };
+            if skip == 1 { self.text(arguments.first()?, scope).unwrap_or_default() } else { Cow::default() };
         let mut texts = Vec::new();
         let mut any = false;
         for argument in arguments.iter().skip(skip) {
@@ -258,7 +255,7 @@ impl<'a> Executor<'a> {
             for value in self.values(argument, scope) {
                 any |= !literal;
                 self.touch(&value);
-                texts.push(self.text_of(&value).into_owned());
+                texts.push(self.into_text(value));
             }
         }
         any.then(|| texts.join(&separator))
@@ -281,22 +278,16 @@ impl<'a> Executor<'a> {
     }
 
     /// The identifying text of an argument of `uuid` or `ordinal`.
-    fn key(&mut self, argument: &'a Expression, scope: &Scope<'a>) -> Option<String> {
+    fn key(&mut self, argument: &'a Expression, scope: &Scope<'a>) -> Option<Cow<'a, str>> {
         match argument {
-            Expression::Path(path) => {
-                let found = self.values(argument, scope);
-                let Some(Value::Part(part, level)) = found.first() else {
-                    return found
-                        .first()
-                        .map(|value| self.text_of(value).into_owned())
-                        .filter(|text| !text.is_empty());
-                };
-                let key = self.identity.key(*part, *level, path.keyed);
-                if key.is_some() {
-                    self.touched.push(*part);
+            Expression::Path(path) => match self.values(argument, scope).into_iter().next()? {
+                Value::Part(part, level) => {
+                    let key = self.identity.key(part, level, path.keyed)?;
+                    self.touched.push(part);
+                    Some(key)
                 }
-                key
-            }
+                other => Some(self.into_text(other)).filter(|text| !text.is_empty()),
+            },
             Expression::First(alternatives) => {
                 alternatives.iter().find_map(|alternative| self.key(alternative, scope))
             }
@@ -339,18 +330,27 @@ impl<'a> Executor<'a> {
         right: &'a [Expression],
         scope: &Scope<'a>,
     ) -> bool {
-        let lefts: Vec<String> =
-            self.values(left, scope).iter().map(|value| self.text_of(value).into_owned()).collect();
+        let lefts: Few<Cow<'a, str>> =
+            self.values(left, scope).into_iter().map(|value| self.into_text(value)).collect();
         let wanted = if operator == Operator::NotEqual { Operator::Equal } else { operator };
         let mut holds = false;
         for expression in right {
             for value in self.values(expression, scope) {
-                let value = self.text_of(&value).into_owned();
+                let value = self.into_text(value);
                 holds |= lefts.iter().any(|left| compare(left, wanted, &value));
             }
         }
         holds != (operator == Operator::NotEqual)
     }
+}
+
+/// What lies at these component numbers below a value.
+fn below<'a>(value: Value<'a>, steps: &[u16]) -> Option<Value<'a>> {
+    steps.iter().try_fold(value, |value, step| match value {
+        Value::Part(part, level) => child(part, level, *step).map(|(part, level)| Value::Part(part, level)),
+        Value::Text(text) => (*step == 1).then_some(Value::Text(text)),
+        Value::Segment(_) => None,
+    })
 }
 
 fn compare(left: &str, operator: Operator, right: &str) -> bool {

@@ -150,6 +150,7 @@ fn run_message(
             add(tally, translation.trace.as_ref());
             let program = package.program(&message, &context);
             check(program, file, case, &translation, failures);
+            check_form(case, &translation, failures);
         }
     }
 }
@@ -226,6 +227,21 @@ fn check(
     if let Some(bundle) = case.node.get("bundle") {
         expect(bundle, Some(&translation.bundle()), "bundle", failures);
     }
+}
+
+/// What is made has the form of R4, keeps its required bindings and its invariants; `invalid` names the elements of a
+/// test that shows what does not.
+fn check_form(case: &Case, translation: &Translation, failures: &mut Vec<String>) {
+    let found: Vec<fhir::Issue> = translation
+        .made()
+        .flat_map(|set| fhir::validate(&set.resource))
+        .filter(fhir::Issue::is_error)
+        .collect();
+    if case.node.get("invalid").is_some() {
+        exact(&case.node, "invalid", found.into_iter().map(|issue| issue.location).collect(), failures);
+        return;
+    }
+    failures.extend(found.iter().map(|issue| format!("{} is invalid: {}", issue.location, issue.text)));
 }
 
 /// `Patient renumbered`, `Account merged`, `Encounter moved`: what is said of each record.

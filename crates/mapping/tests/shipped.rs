@@ -1,0 +1,61 @@
+//! The package as shipped: its tests pass, and the messages of `fixtures/` become the bundles beside them. What accepts
+//! new bundles is `tests/oracles` (`golden`).
+
+#[path = "support/shipped.rs"]
+mod shipped;
+
+use mapping::{Context, Package};
+use uuid::Uuid;
+
+/// The namespace of the ids in the expected bundles.
+const NAMESPACE: Uuid = Uuid::from_u128(0x7d1e_6a7e_0000_5000_8000_0000_0000_0002);
+
+#[test]
+fn the_tests_beside_the_maps_pass() {
+    let outcomes = shipped::package().run_tests();
+    assert!(outcomes.len() > 500, "only {} tests were found", outcomes.len());
+    let failed: Vec<String> = outcomes
+        .iter()
+        .filter(|outcome| !outcome.failures.is_empty())
+        .map(|one| format!("{}:{} {}: {}", one.file, one.line, one.name, one.failures.join("; ")))
+        .collect();
+    assert!(failed.is_empty(), "{} of {} fail:\n{}", failed.len(), outcomes.len(), failed.join("\n"));
+}
+
+#[test]
+fn the_fixtures_become_their_bundles_and_a_trace_changes_nothing() {
+    let package = shipped::package();
+    let mut messages: Vec<_> = std::fs::read_dir(shipped::root("fixtures"))
+        .expect("the folder is readable")
+        .flat_map(|folder| std::fs::read_dir(folder.expect("an entry").path()).into_iter().flatten())
+        .map(|file| file.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|end| end == "hl7"))
+        .collect();
+    messages.sort();
+    assert!(messages.len() > 30, "only {} fixtures were found", messages.len());
+    for path in messages {
+        let bytes = std::fs::read(&path).expect("the fixture is readable");
+        let expected =
+            std::fs::read_to_string(path.with_extension("bundle.json")).expect("it has its bundle");
+        assert!(made(&package, &bytes, false) == expected, "another bundle: {}", path.display());
+        assert!(made(&package, &bytes, true) == expected, "another bundle with a trace: {}", path.display());
+    }
+}
+
+/// The bundle of a fixture without what every edit of the package changes: its hash, and the id of the Provenance.
+fn made(package: &Package, bytes: &[u8], trace: bool) -> String {
+    let message = hl7v2::Message::read(bytes).expect("the fixture is a message");
+    let sender = message.segment(0).expect("MSH").field(3).component(1).text();
+    // Some fixtures are sent by other systems of the hospital.
+    let site = match &*sender {
+        "CAPE_RX" => "cape-pharmacy",
+        "MERIDIAN_PAY" => "meridian-payer",
+        _ => "demo",
+    };
+    let context = Context { namespace: NAMESPACE, site: Some(site), trace };
+    let made = package.translate(&message, &context).expect("the fixture is translated");
+    let text = serde_json::to_string_pretty(&made.bundle()).expect("a bundle is JSON") + "\n";
+    let text = text.replace(package.hash(), "[package hash]");
+    let provenance = made.change.sets.iter().find(|set| set.resource_type.as_str() == "Provenance");
+    provenance.map_or(text.clone(), |set| text.replace(&set.id, "[provenance id]"))
+}
