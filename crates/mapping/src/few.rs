@@ -3,8 +3,9 @@
 use std::ops::Deref;
 
 /// No item, one, or many, in order.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) enum Few<T> {
+    #[default]
     None,
     One(T),
     Many(Vec<T>),
@@ -34,12 +35,6 @@ impl<T> Few<T> {
             }
             Few::Many(items) => items.retain(holds),
         }
-    }
-}
-
-impl<T> Default for Few<T> {
-    fn default() -> Self {
-        Few::None
     }
 }
 

@@ -45,10 +45,10 @@ impl<'a> Executor<'a> {
     /// The text of the first value.
     pub(super) fn text(&mut self, expression: &'a Expression, scope: &Scope<'a>) -> Option<Cow<'a, str>> {
         let first = self.values(expression, scope).into_iter().next()?;
-        Some(self.into_text(first))
+        Some(self.own_text(first))
     }
 
-    fn into_text(&self, value: Value<'a>) -> Cow<'a, str> {
+    fn own_text(&self, value: Value<'a>) -> Cow<'a, str> {
         match value {
             Value::Part(part, _) => first_text(part),
             Value::Text(text) => text,
@@ -181,7 +181,7 @@ impl<'a> Executor<'a> {
         let argument = |executor: &mut Self, index: usize| -> Option<Cow<'a, str>> {
             let first = executor.values(arguments.get(index)?, scope).into_iter().next()?;
             executor.touch(&first);
-            Some(executor.into_text(first))
+            Some(executor.own_text(first))
         };
         match function {
             Function::Count => {
@@ -255,7 +255,7 @@ impl<'a> Executor<'a> {
             for value in self.values(argument, scope) {
                 any |= !literal;
                 self.touch(&value);
-                texts.push(self.into_text(value));
+                texts.push(self.own_text(value));
             }
         }
         any.then(|| texts.join(&separator))
@@ -286,7 +286,7 @@ impl<'a> Executor<'a> {
                     self.touched.push(part);
                     Some(key)
                 }
-                other => Some(self.into_text(other)).filter(|text| !text.is_empty()),
+                other => Some(self.own_text(other)).filter(|text| !text.is_empty()),
             },
             Expression::First(alternatives) => {
                 alternatives.iter().find_map(|alternative| self.key(alternative, scope))
@@ -331,12 +331,12 @@ impl<'a> Executor<'a> {
         scope: &Scope<'a>,
     ) -> bool {
         let lefts: Few<Cow<'a, str>> =
-            self.values(left, scope).into_iter().map(|value| self.into_text(value)).collect();
+            self.values(left, scope).into_iter().map(|value| self.own_text(value)).collect();
         let wanted = if operator == Operator::NotEqual { Operator::Equal } else { operator };
         let mut holds = false;
         for expression in right {
             for value in self.values(expression, scope) {
-                let value = self.into_text(value);
+                let value = self.own_text(value);
                 holds |= lefts.iter().any(|left| compare(left, wanted, &value));
             }
         }
