@@ -6,11 +6,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use mapping::Package;
-use oracles::measure::{self, Counts, HEAD, Run};
+use oracles::measure::{self, Counts, HEAD, Run, SATURATED};
 use oracles::{corpora, workspace};
 
-/// Messages in which every field is filled with a canary: run for their robustness, not counted in the goal.
-const SATURATED: &str = "deid-canaries";
 /// Populated fields mapped, at least, in hundredths of a percent: of the fixtures and of the corpora.
 const MAPPED_FIELDS_MIN: usize = 8_200;
 /// Populated fields ignored, at most, in hundredths of a percent.

@@ -79,14 +79,17 @@ fn deviations_are_few() {
 }
 
 /// A message in which every field of [`PROVENANCE`] is valued.
-const WHOLE: &str = "MSH|^~\\&|HARBOR_EMR|HARBOR|TIDEGATE|NODE|20190316141001-0400||ADT^A01^ADT_A01|H1|P|2.7.1|||||||||P1^^1.2.3.4^ISO|HARBOR TRUST^L^77\rSFT|Acme Software|4.2|Acme ADT\rEVN|A01|20190316141002-0400||01|7731^Lindqvist^Astrid|20190316141003-0400|WARD\rPID|1||100423^^^HARBOR&1.2.3.4&ISO^MR||Fairweather^Imogen\r";
+const WHOLE: &str = "MSH|^~\\&|HARBOR_EMR|HARBOR|TIDEGATE|NODE|20190316141001-0400||ADT^A01^ADT_A01|H1|P|2.7.1|||||||en||P1^^1.2.3.4^ISO|HARBOR TRUST^L^77\rSFT|Acme Software|4.2|Acme ADT\rEVN|A01|20190316141002-0400||01|7731^Lindqvist^Astrid|20190316141003-0400|WARD\rPID|1||100423^^^HARBOR&1.2.3.4&ISO^MR||Fairweather^Imogen||||||||||||||||||||||||||||20190315|QUAY^1.2.3.9^ISO\rORC|NW|||||||||44^Okafor^Daniel|||||||W5^Ward|D1^Desk|7^Lind^Eva\r";
 
+/// The Provenance of the message, and the one of the sender's own record.
 fn provenance(package: &Package, message: &str) -> Value {
     let message = hl7v2::Message::read(message.as_bytes()).expect("has a header");
     let context = mapping::Context { namespace: uuid::Uuid::nil(), site: None, trace: false };
     let translation = package.translate(&message, &context).expect("translates");
-    let mut sets = translation.change.sets.into_iter();
-    sets.find(|set| set.handle == "provenance").map_or(Value::Null, |set| set.resource)
+    let sets = translation.change.sets.into_iter();
+    let made: Vec<Value> =
+        sets.filter(|set| set.resource_type.as_str() == "Provenance").map(|set| set.resource).collect();
+    serde_json::json!({ "made": made })
 }
 
 /// Every value at a path without indices.
@@ -97,6 +100,7 @@ fn values<'v>(value: &'v Value, path: &str) -> Vec<&'v Value> {
             .and_then(Value::as_array)
             .map_or_else(|| below.into_iter().collect(), |list| list.iter().collect())
     };
+    let path = format!("made.{path}");
     path.split('.').fold(vec![value], |found, name| found.into_iter().flat_map(|at| step(at, name)).collect())
 }
 
@@ -126,7 +130,7 @@ fn provenance_is_as_listed() {
     }
     // MSH-7 is the time of recording where EVN-2 is absent.
     let header = provenance(&package, &without("EVN", 2));
-    assert_eq!(header["recorded"], "2019-03-16T14:10:01-04:00");
+    assert_eq!(header["made"][0]["recorded"], "2019-03-16T14:10:01-04:00");
     for (_, element, text) in PROVENANCE_CONSTANTS {
         assert!(values(&whole, element).iter().any(|value| *value == text), "{element} is never {text}");
     }

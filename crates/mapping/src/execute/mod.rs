@@ -6,6 +6,7 @@ mod envelope;
 mod events;
 mod handles;
 mod miss;
+mod participants;
 mod persons;
 mod provenance;
 mod records;
@@ -15,7 +16,7 @@ mod superseded;
 mod take;
 mod value;
 
-pub(crate) use provenance::PACKAGE;
+pub(crate) use participants::PACKAGE;
 pub(crate) use scope::{Level, Scope, Value as Item, child};
 pub(crate) use take::ALTERNATE_CODES;
 
@@ -188,9 +189,11 @@ impl<'a> Executor<'a> {
         sets.append(&mut self.extras);
         let keys = self.keys();
         self.envelope_coverage(plan);
+        let of_records = self.of_records(&sets);
         if let Some(set) = self.provenance(package, &sets) {
             sets.push(set);
         }
+        sets.extend(of_records);
         let change = Change { sets, replaced, merges, moves, links, persons };
         Ok(self.finish(change, transient, keys))
     }

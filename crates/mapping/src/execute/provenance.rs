@@ -1,5 +1,6 @@
 //! The Provenance of a message: what it made, who sent it, which package translated it.
 
+use super::participants::participant;
 use super::{Executor, Level};
 use crate::LeafFate;
 use crate::convert::time;
@@ -9,21 +10,19 @@ use crate::plan::Keyed;
 use crate::systems::site_urn;
 use crate::{Mode, ResourceSet};
 use aws_lc_rs::digest;
-use hl7v2::{Part, SegmentRef};
+use hl7v2::SegmentRef;
 use serde_json::{Map, Value, json};
 
-/// Who takes part in a Provenance (R4 provenance-participant-type).
-const PARTICIPANT_TYPE: &str = "http://terminology.hl7.org/CodeSystem/provenance-participant-type";
-/// Who takes part, where R4 has no code of its own: the receiver (v3 ParticipationType).
-const PARTICIPATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
+/// What was done to a record (v3 DataOperation).
+const DATA_OPERATION: &str = "http://terminology.hl7.org/CodeSystem/v3-DataOperation";
+/// Identifier system of what is a URI itself.
+const URI: &str = "urn:ietf:rfc:3986";
 /// HL7 table 0062, why the event happened.
 const EVENT_REASON: &str = "http://terminology.hl7.org/CodeSystem/v2-0062";
 /// Coverage of people and organizations that are only named here.
-const NAMED_ONLY: &str = "the Provenance keeps number, authority and name";
+pub(super) const NAMED_ONLY: &str = "the Provenance keeps number, authority and name";
 /// Identifier system of a message by its SHA-256.
 const MESSAGE_HASH: &str = "urn:tidegate:message:sha256";
-/// Identifier system of a mapping package.
-pub(crate) const PACKAGE: &str = "urn:tidegate:mapping-package";
 
 impl<'a> Executor<'a> {
     /// One for each message. Nothing made, or no time in the message: none.
@@ -52,7 +51,7 @@ impl<'a> Executor<'a> {
             "id": id,
             "target": targets,
             "recorded": recorded,
-            "agent": self.agents(package),
+            "agent": self.agents(package, sets),
             "entity": [ { "role": "source", "what": { "identifier": { "system": MESSAGE_HASH, "value": hash } } } ],
         });
         if let Some(object) = resource.as_object_mut() {
@@ -73,89 +72,76 @@ impl<'a> Executor<'a> {
         })
     }
 
-    /// Sender, receiver, who entered the event, who is responsible at either end, the sender's software, and the package that translated.
-    fn agents(&mut self, package: &Package) -> Vec<Value> {
-        let sender = format!("{}|{}", plain(&self.header_text(3, 1)), plain(&self.header_text(4, 1)));
-        let mut agents = vec![
-            json!({ "type": participant("author"), "who": { "identifier": { "system": site_urn(&self.identity.token, "sender"), "value": sender } } }),
-        ];
-        let receiver = format!("{}|{}", plain(&self.header_text(5, 1)), plain(&self.header_text(6, 1)));
-        if receiver.len() > 1 {
-            agents.push(json!({ "type": recipient(), "who": { "identifier": { "system": site_urn(&self.identity.token, "receiver"), "value": receiver } } }));
-            self.mark_message_field("MSH", 5);
-            self.mark_message_field("MSH", 6);
-        }
-        let named = [
-            ("EVN", 5, participant("enterer"), Keyed::Xcn),
-            ("MSH", 22, participant("custodian"), Keyed::Xon),
-            ("MSH", 23, recipient(), Keyed::Xon),
-        ];
-        for (segment, field, kind, keyed) in named {
-            let Some(found) = self.first_segment(segment) else { continue };
-            for repetition in found.field(field).repetitions() {
-                if let Some(who) = self.named(repetition, keyed) {
-                    agents.push(json!({ "type": kind, "who": who }));
-                }
+    /// What the sender says of its own record of a patient: when it was last changed (PID-33) and where (PID-34).
+    pub(super) fn of_records(&mut self, sets: &[ResourceSet]) -> Vec<ResourceSet> {
+        let Some((kind, recorded)) = fhir::ResourceType::parse("Provenance").zip(self.recorded()) else {
+            return Vec::new();
+        };
+        let zones =
+            time::Zones { message_offset: self.message_offset, site: self.program.site.zone.as_ref() };
+        let mut made: Vec<ResourceSet> = Vec::new();
+        for index in self.groups.all("PID").collect::<Vec<_>>() {
+            let Some(segment) = self.message.segment(index) else { continue };
+            let patient =
+                self.instances.iter().find(|of| of.segment == index && of.kind.as_str() == "Patient");
+            let Some(patient) = patient.map(|of| of.id.clone()) else { continue };
+            let is_set = sets.iter().any(|set| set.resource_type.as_str() == "Patient" && set.id == patient);
+            let changed = time::date_time(&first_text(segment.field(33)), zones).ok();
+            let place = self.place(segment.field(34));
+            let id = self.identity.id("Provenance", &["record".to_owned(), patient.clone()]);
+            if !is_set || (changed.is_none() && place.is_none()) || made.iter().any(|set| set.id == id) {
+                continue;
             }
-        }
-        let software: Vec<usize> = self.groups.all("SFT").collect();
-        for segment in software.into_iter().filter_map(|index| self.message.segment(index)) {
-            let part = |field: usize| plain(&first_text(segment.field(field)));
-            let words: Vec<String> =
-                [part(3), part(2), part(1)].into_iter().filter(|word| !word.is_empty()).collect();
-            if !words.is_empty() {
-                let mut who = json!({ "display": words.join(" ") });
-                // The binary id names the very build.
-                if let (build, Some(who)) = (part(4), who.as_object_mut())
-                    && !build.is_empty()
-                {
-                    who.insert("identifier".into(), json!({ "value": build }));
-                }
-                agents.push(json!({ "type": participant("assembler"), "who": who }));
-                (1..=4)
-                    .for_each(|field| self.ledger.mark_first(segment.field(field), LeafFate::Mapped, None));
+            let sender = format!("{}|{}", plain(&self.header_text(3, 1)), plain(&self.header_text(4, 1)));
+            let who = place.unwrap_or_else(
+                || json!({ "identifier": { "system": site_urn(&self.identity.token, "sender"), "value": sender } }),
+            );
+            let mut resource = json!({
+                "resourceType": "Provenance",
+                "id": id,
+                "target": [ { "reference": format!("Patient/{patient}") } ],
+                "recorded": recorded,
+                "activity": { "coding": [ { "system": DATA_OPERATION, "code": "UPDATE" } ] },
+                "agent": [ { "type": participant("performer"), "who": who } ],
+            });
+            if let (Some(changed), Some(object)) = (changed, resource.as_object_mut()) {
+                self.ledger.mark_first(segment.field(33), LeafFate::Mapped, None);
+                object.insert("occurredDateTime".into(), changed.value);
             }
+            made.push(ResourceSet {
+                handle: "record".to_owned(),
+                resource_type: kind,
+                id,
+                resource,
+                removals: Vec::new(),
+                fills: Vec::new(),
+                mode: Mode::Replace,
+                patient: Some(patient),
+            });
         }
-        let translator = format!("{}@{}", package.name(), package.version());
-        agents.push(json!({ "type": participant("assembler"), "who": { "identifier": { "system": PACKAGE, "value": format!("{translator}#{}", package.hash()) }, "display": translator } }));
-        agents
+        made
     }
 
-    /// A person (XCN) or organization (XON) by number and name, without a resource of its own.
-    fn named(&mut self, part: Part<'a>, keyed: Keyed) -> Option<Value> {
-        let text = |n: usize| plain(&first_text(part.component(n)));
-        let (number, name) = match keyed {
-            Keyed::Xon => (if text(10).is_empty() { text(3) } else { text(10) }, text(1)),
-            _ => (
-                text(1),
-                [text(6), text(3), text(4), text(2)]
-                    .into_iter()
-                    .filter(|word| !word.is_empty())
-                    .collect::<Vec<_>>()
-                    .join(" "),
-            ),
-        };
-        let mut who = Map::new();
-        if !number.is_empty() {
-            let mut identifier = json!({ "value": number });
-            if let (Some(system), Some(object)) =
-                (self.identity.system_of(part, Level::Repetition, keyed), identifier.as_object_mut())
-            {
-                object.insert("system".into(), system.uri.into());
-            }
-            who.insert("identifier".into(), identifier);
+    /// A facility (HD) by name and universal id, without a resource of its own.
+    fn place(&mut self, field: hl7v2::Part<'a>) -> Option<Value> {
+        let (name, number) = (plain(&first_text(field)), plain(&first_text(field.component(2))));
+        if name.is_empty() && number.is_empty() {
+            return None;
         }
+        self.ledger.mark(field, LeafFate::Lossy, Some(NAMED_ONLY));
+        let mut who = Map::new();
         if !name.is_empty() {
             who.insert("display".into(), name.into());
         }
-        if who.is_empty() {
-            return None;
+        if !number.is_empty()
+            && let Some(system) = self.identity.authority(field, Level::Repetition, "")
+        {
+            who.insert("identifier".into(), json!({ "system": URI, "value": system.uri }));
         }
-        self.ledger.mark(part, LeafFate::Lossy, Some(NAMED_ONLY));
         Some(Value::Object(who))
     }
 
-    /// When it happened (EVN-6), where (EVN-7), why (EVN-4), and the profiles the message claims (MSH-21).
+    /// When it happened (EVN-6), where (EVN-7), why (EVN-4), in which language its texts are (MSH-19), and the profiles the message claims (MSH-21).
     fn circumstances(&mut self, object: &mut Map<String, Value>) {
         if let Some(event) = self.first_segment("EVN") {
             let zones =
@@ -180,14 +166,25 @@ impl<'a> Executor<'a> {
             }
         }
         let Some(header) = self.first_segment("MSH") else { return };
+        if let Some(language) = language(&first_text(header.field(19))) {
+            self.ledger.mark(header.field(19), LeafFate::Lossy, Some("the code is kept"));
+            self.ledger.mark_first(header.field(19), LeafFate::Mapped, None);
+            object.insert("language".into(), language.into());
+        }
         let mut policies = Vec::new();
         for profile in header.field(21).repetitions() {
-            let declared = !first_text(profile.component(3)).is_empty();
-            if let Some(system) =
-                self.identity.system_of(profile, Level::Repetition, Keyed::Ei).filter(|_| declared)
-            {
+            let is_universal = !first_text(profile.component(3)).is_empty();
+            let name = plain(&first_text(profile.component(1))).replace(' ', "-");
+            let Some(system) = self.identity.system_of(profile, Level::Repetition, Keyed::Ei) else {
+                continue;
+            };
+            if is_universal {
                 self.ledger.mark(profile, LeafFate::Lossy, Some("the profile's universal id is kept"));
                 policies.push(Value::String(system.uri));
+            } else if !name.is_empty() {
+                // A name within its authority is as good: Z22 of CDCPHINVS.
+                self.ledger.mark(profile, LeafFate::Lossy, Some("the profile is named within its authority"));
+                policies.push(Value::String(format!("{}#{name}", system.uri)));
             }
         }
         policies.dedup();
@@ -196,11 +193,11 @@ impl<'a> Executor<'a> {
         }
     }
 
-    fn first_segment(&self, name: &str) -> Option<SegmentRef<'a>> {
+    pub(super) fn first_segment(&self, name: &str) -> Option<SegmentRef<'a>> {
         self.message.segment(self.groups.first(name)?)
     }
 
-    fn mark_message_field(&mut self, segment: &str, field: usize) {
+    pub(super) fn mark_message_field(&mut self, segment: &str, field: usize) {
         if let Some(index) = self.groups.first(segment) {
             self.mark_field(index, field);
         }
@@ -224,16 +221,25 @@ impl<'a> Executor<'a> {
 }
 
 /// What a FHIR string or code may hold of a text: its words, without control characters.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// The type of who the message is for.
-fn recipient() -> Value {
-    json!({ "coding": [ { "system": PARTICIPATION, "code": "IRCP", "display": "information recipient" } ] })
-}
-
-fn participant(code: &str) -> Value {
-    json!({ "coding": [ { "system": PARTICIPANT_TYPE, "code": code } ] })
+/// A language of BCP 47 as MSH-19 says it: two or three letters, and a region (`en`, `en-US`). Anything else is none.
+fn language(text: &str) -> Option<String> {
+    let (language, region) =
+        text.split_once(['-', '_']).map_or((text, None), |(left, right)| (left, Some(right)));
+    let is_word = |word: &str, lengths: std::ops::RangeInclusive<usize>| {
+        lengths.contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphabetic())
+    };
+    if !is_word(language, 2..=3) {
+        return None;
+    }
+    let language = language.to_ascii_lowercase();
+    match region {
+        None => Some(language),
+        Some(region) if is_word(region, 2..=2) => Some(format!("{language}-{}", region.to_ascii_uppercase())),
+        Some(_) => None,
+    }
 }

@@ -36,6 +36,13 @@ pub const PROVENANCE: &[(&str, &[u16], &str)] = &[
     ("SFT", &[1], "agent.who.display"),
     ("SFT", &[2], "agent.who.display"),
     ("SFT", &[3], "agent.who.display"),
+    ("MSH", &[19], "language"),
+    ("PID", &[33], "occurredDateTime"),
+    ("PID", &[34], "agent.who.display"),
+    ("ORC", &[10], "agent.who.identifier.value"),
+    ("ORC", &[17], "agent.onBehalfOf.identifier.value"),
+    ("ORC", &[18], "agent.who.identifier.value"),
+    ("ORC", &[19], "agent.who.identifier.value"),
 ];
 
 /// Constants of each Provenance: the segment they come with, the element, the text. Proven by the same test.
@@ -44,6 +51,8 @@ pub const PROVENANCE_CONSTANTS: &[(&str, &str, &str)] = &[
     ("MSH", "agent.type.coding.code", "assembler"),
     ("MSH", "agent.type.coding.system", "http://terminology.hl7.org/CodeSystem/provenance-participant-type"),
     ("MSH", "entity.role", "source"),
+    ("ORC", "agent.type.coding.code", "enterer"),
+    ("ORC", "agent.type.coding.code", "performer"),
 ];
 
 /// A path of [`PROVENANCE`].
