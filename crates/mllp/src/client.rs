@@ -1,13 +1,17 @@
 //! The sending side.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustls::ProtocolVersion;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, TlsStream};
 
 use crate::codec::{Decoder, Event, Limits, Pending};
 use crate::framing::{Commit, Framing};
@@ -20,6 +24,10 @@ use crate::{Error, events};
 pub const WINDOW_MAX: usize = 256;
 /// Bytes asked for in one read.
 const READ_BYTES: usize = 8 * 1024;
+/// How long a peer that sends no ticket may take to refuse our certificate; it is believed afterwards.
+const PROOF_TIMEOUT: Duration = Duration::from_millis(500);
+/// Bytes of replies that may come before that.
+const PROOF_BYTES: usize = 1_024;
 
 /// How a client connects and how long it waits.
 #[derive(Debug, Clone)]
@@ -98,9 +106,13 @@ impl Client {
     /// As [`Client::connect`].
     pub async fn reconnect(&mut self) -> Result<(), Error> {
         self.connected = None;
-        let stream =
-            timeout(self.config.connect_timeout, open(&self.config)).await.map_err(|_| Error::Timeout)??;
-        self.connected = Some(Connected::new(stream, &self.config));
+        let opening = async {
+            let mut connected = Connected::new(open(&self.config).await?, &self.config);
+            connected.prove().await?;
+            Ok::<_, Error>(connected)
+        };
+        let connected = timeout(self.config.connect_timeout, opening).await.map_err(|_| Error::Timeout)??;
+        self.connected = Some(connected);
         Ok(())
     }
 
@@ -202,6 +214,31 @@ impl Connected {
         Self { stream, decoder, wire: BytesMut::new() }
     }
 
+    /// Over TLS 1.3 the handshake ends on this side before the peer has judged our certificate (RFC 8446 section 2).
+    /// Waits for its refusal, or for a ticket, which it gives to whom it trusts; so that nothing is sent into a
+    /// connection that is about to be refused.
+    async fn prove(&mut self) -> Result<(), Error> {
+        let Stream::Tls(tls) = &mut self.stream else { return Ok(()) };
+        let answered = poll_fn(|cx| {
+            let mut bytes = [0; PROOF_BYTES];
+            let mut read = ReadBuf::new(&mut bytes);
+            match Pin::new(tls.as_mut()).poll_read(cx, &mut read) {
+                Poll::Ready(done) => Poll::Ready(done.map(|()| Some(read.filled().to_vec()))),
+                Poll::Pending if is_trusted(tls) => Poll::Ready(Ok(None)),
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        match timeout(PROOF_TIMEOUT, answered).await {
+            Err(_) | Ok(Ok(None)) => Ok(()),
+            Ok(Ok(Some(bytes))) if bytes.is_empty() => Err(Error::Closed),
+            Ok(Ok(Some(bytes))) => {
+                self.decoder.push(&bytes);
+                Ok(())
+            }
+            Ok(Err(error)) => Err(Error::Handshake(error)),
+        }
+    }
+
     async fn flush(&mut self, limit: Duration) -> Result<(), Error> {
         let writing = async {
             self.stream.write_all(&self.wire).await?;
@@ -271,6 +308,14 @@ fn reply(event: Event, config: &ClientConfig) -> Option<Result<Bytes, Error>> {
         Event::Truncated(_) => Some(Err(Error::Truncated)),
         Event::Oversized { .. } => Some(Err(Error::Oversized)),
     }
+}
+
+/// Whether the peer is known to have taken our certificate, or to have wanted none.
+fn is_trusted(tls: &TlsStream<TcpStream>) -> bool {
+    let TlsStream::Client(client) = tls else { return true };
+    let connection = client.get_ref().1;
+    let is_late = connection.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+    !is_late || connection.tls13_tickets_received() > 0
 }
 
 async fn open(config: &ClientConfig) -> Result<Stream, Error> {

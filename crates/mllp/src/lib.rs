@@ -38,7 +38,7 @@ mod tls;
 pub use cidr::Cidr;
 pub use client::{Client, ClientConfig, WINDOW_MAX};
 pub use codec::{Decoder, Ending, Event, Frame, Limits, Pending};
-pub use error::Error;
+pub use error::{Error, TlsFailure};
 pub use framing::{Framing, encode};
 pub use handler::{ConnectionRefusal, Delivery, Handler, Peer, Refusal, Reply};
 pub use line::{LINE_FRAMES_MAX, Line};

@@ -29,7 +29,9 @@ pub fn promises_wait(channel: &str, error: &store::Error) {
 
 /// The address of application acknowledgments could not be reached.
 pub fn not_reached(channel: &str, error: &mllp::Error) {
-    tracing::warn!(channel, %error, "application acknowledgment not sent, tried again");
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let reason = error.tls_failure().map(mllp::TlsFailure::code).unwrap_or_default();
+    tracing::warn!(channel, %error, cause, reason, "application acknowledgment not sent, tried again");
 }
 
 /// A listener stopped; `cut` connections did not end in time.

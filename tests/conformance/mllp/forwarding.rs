@@ -177,23 +177,29 @@ impl Outward {
     /// # Errors
     /// While a file of the running node is being made.
     pub async fn forwards(&self, destination: &str) -> Result<Vec<ForwardRow>, String> {
-        let options =
-            Options { synchronous_full: true, read_connections: 1, now_us: tidegate::clock::now_us };
-        let data = &self.site.pair.onprem_config.data;
-        let opened = Sqlite::open_reading(data, Role::Clinical, options).await;
-        let store = opened.map_err(|error| error.to_string())?;
-        let mut rows =
-            store.list(&MessageFilter::default(), None, 10_000).await.map_err(|error| error.to_string())?;
-        rows.reverse();
-        let mut found = Vec::new();
-        for row in rows {
-            let detail = store.detail(row.id).await.map_err(|error| error.to_string())?;
-            let forwards = detail.into_iter().flat_map(|detail| detail.forwards);
-            found.extend(forwards.filter(|forward| forward.destination == destination));
-        }
-        store.close().await.map_err(|error| error.to_string())?;
-        Ok(found)
+        forwards(&self.site, destination).await
     }
+}
+
+/// Every forward of a node to a destination, in the order of the journal.
+///
+/// # Errors
+/// While a file of the running node is being made.
+pub async fn forwards(site: &Site, destination: &str) -> Result<Vec<ForwardRow>, String> {
+    let options = Options { synchronous_full: true, read_connections: 1, now_us: tidegate::clock::now_us };
+    let opened = Sqlite::open_reading(&site.pair.onprem_config.data, Role::Clinical, options).await;
+    let store = opened.map_err(|error| error.to_string())?;
+    let mut rows =
+        store.list(&MessageFilter::default(), None, 10_000).await.map_err(|error| error.to_string())?;
+    rows.reverse();
+    let mut found = Vec::new();
+    for row in rows {
+        let detail = store.detail(row.id).await.map_err(|error| error.to_string())?;
+        let forwards = detail.into_iter().flat_map(|detail| detail.forwards);
+        found.extend(forwards.filter(|forward| forward.destination == destination));
+    }
+    store.close().await.map_err(|error| error.to_string())?;
+    Ok(found)
 }
 
 /// Destinations and rules into the site's own profiles, addresses into its configuration.

@@ -18,4 +18,5 @@ mod replayed;
 mod row;
 mod site;
 mod slow;
+mod trust;
 mod wire;

@@ -98,7 +98,7 @@ async fn a_reset_before_the_acknowledgment_is_noted_and_the_resend_gets_the_stor
     assert_eq!(seen.len(), 3);
 }
 
-fn asking(id: &str) -> Message {
+pub fn asking(id: &str) -> Message {
     Message::new(id).with("|P|2.5.1||||", "|P|2.5.1|||AL|AL")
 }
 
@@ -113,7 +113,7 @@ fn said(frame: &[u8]) -> (&'static str, String, Option<&'static str>) {
 }
 
 /// What was given later for the message with these bytes, by a stopped node.
-async fn given_later(site: &Site, message: &Message) -> Vec<Later> {
+pub async fn given_later(site: &Site, message: &Message) -> Vec<Later> {
     let store = stored::clinical(&site.pair.onprem_config.data).await;
     let journal = stored::journal(&store).await;
     let mut of: Vec<&Entry> = journal.iter().filter(|entry| entry.bytes == message.er7).collect();
@@ -123,7 +123,7 @@ async fn given_later(site: &Site, message: &Message) -> Vec<Later> {
     given
 }
 
-fn outcomes(given: &[Later]) -> Vec<(AckStage, &str, AckOutcome)> {
+pub fn outcomes(given: &[Later]) -> Vec<(AckStage, &str, AckOutcome)> {
     given.iter().map(|later| (later.given.stage, later.given.code.as_str(), later.outcome)).collect()
 }
 

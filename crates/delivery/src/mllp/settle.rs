@@ -67,6 +67,21 @@ impl Forwarder {
         self.forwards.settle_forward(settlement, record.into_iter().collect()).await
     }
 
+    /// Notes why a message waits that was not sent; it stays due.
+    pub(super) async fn note(&self, forward: Uuid, reason: &'static str) -> store::Result<()> {
+        let at_us = (self.now_us)();
+        let settlement = ForwardSettlement {
+            id: forward,
+            outcome: ForwardOutcome::Retry { next_us: at_us },
+            is_attempt: false,
+            at_us,
+            error: Some(reason.to_owned()),
+            ack_code: None,
+            error_code: None,
+        };
+        self.forwards.settle_forward(settlement, Vec::new()).await
+    }
+
     /// How long a message waits after so many attempts and one more.
     fn wait_us(&self, attempts: u32) -> Micros {
         let wait = self.backoff.wait(attempts.saturating_add(1), self.random());

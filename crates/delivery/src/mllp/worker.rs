@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hl7v2::{Charset, Peek};
-use mllp::{ClientConfig, Error};
+use mllp::{ClientConfig, Error, TlsFailure};
 use residency::{Denial, MessageFacts, MessagePermit, OnPrem, Policy, Released};
 use store::{Entry, Forward, Forwards, Journal, JournalId, Micros};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
+use uuid::Uuid;
 
 use super::answer::{Answer, Reply, read};
 use super::classify::{Class, Classifier};
@@ -64,6 +65,8 @@ struct Line {
     outstanding: Outstanding,
     /// Connections in a row that could not be opened, or broke before they brought an answer.
     failures: u32,
+    /// Of which message it was noted that the partner cannot be reached, and why.
+    noted: Option<(Uuid, &'static str)>,
     stop: watch::Receiver<bool>,
 }
 
@@ -90,7 +93,8 @@ impl Forwarder {
     pub async fn run(self, stop: watch::Receiver<bool>) {
         let mut queued = self.forwards.forwards_queued();
         let session = Session::new(self.client.clone(), self.gap);
-        let mut line = Line { session, outstanding: Outstanding::default(), failures: 0, stop };
+        let outstanding = Outstanding::default();
+        let mut line = Line { session, outstanding, failures: 0, noted: None, stop };
         while !*line.stop.borrow() {
             queued.borrow_and_update();
             let moved = match self.step(&mut line).await {
@@ -166,7 +170,7 @@ impl Forwarder {
         }
         let sent = line.session.send(forward.id, &ready.control_id, &ready.released).await;
         let heard = match sent {
-            Ok(()) => self.listen(line, &ready).await?,
+            Ok(()) => self.listen(line, forward, &ready).await?,
             Err(Error::NotEncodable) => {
                 self.settle(of(forward, false), Verdict::Dead("not-encodable"), None, &[]).await?;
                 return Ok(Went::On);
@@ -231,15 +235,28 @@ impl Forwarder {
             _ = line.stop.changed() => return Ok(false),
         };
         if let Err(error) = opened {
-            line.failures = line.failures.saturating_add(1);
-            events::partner_failed(&self.destination, &error);
+            self.unreached(line, forward, &error).await?;
             return Ok(false);
         }
+        line.noted = None;
         let Line { session, stop, .. } = line;
         Ok(tokio::select! {
             () = session.pace() => true,
             _ = stop.changed() => false,
         })
+    }
+
+    /// The partner could not be reached, or one side does not trust the other. The message waits, nothing counts against
+    /// it, and its row says why; again only when that has changed.
+    async fn unreached(&self, line: &mut Line, forward: &Forward, error: &Error) -> store::Result<()> {
+        line.failures = line.failures.saturating_add(1);
+        events::partner_failed(&self.destination, error);
+        let noted = (forward.id, unreached(error));
+        if line.noted != Some(noted) {
+            self.note(forward.id, noted.1).await?;
+            line.noted = Some(noted);
+        }
+        Ok(())
     }
 
     /// Reads what came since the last answer; notices a partner that has closed.
@@ -257,8 +274,13 @@ impl Forwarder {
         Ok(())
     }
 
-    /// Waits for the answer to what was sent; `None`: the worker stops.
-    async fn listen(&self, line: &mut Line, ready: &Ready) -> store::Result<Option<Heard>> {
+    /// Waits for the answer to what was sent; `None`: the worker stops, or it is as if it had not been sent.
+    async fn listen(
+        &self,
+        line: &mut Line,
+        forward: &Forward,
+        ready: &Ready,
+    ) -> store::Result<Option<Heard>> {
         let wait = match ready.expectation.first {
             First::Answer | First::ErrorOnly => self.client.reply_timeout,
             First::Application => self.application_timeout,
@@ -292,6 +314,11 @@ impl Forwarder {
                 },
                 Err(Error::Timeout) if is_stopping => return Ok(None),
                 Err(Error::Timeout) => return Ok(Some(Heard::Silence)),
+                // It read nothing of a client that it does not trust.
+                Err(error) if error.tls_failure() == Some(TlsFailure::CertificateRefused) => {
+                    self.unreached(line, forward, &error).await?;
+                    return Ok(None);
+                }
                 Err(error) => {
                     events::partner_failed(&self.destination, &error);
                     return Ok(Some(Heard::Lost));
@@ -414,6 +441,16 @@ impl Forwarder {
             later,
             until_us: since_us.saturating_add(wait_us),
         }
+    }
+}
+
+/// Why a partner could not be reached, as its rows say it.
+fn unreached(error: &Error) -> &'static str {
+    match (error.tls_failure(), error) {
+        (Some(failure), _) => failure.code(),
+        (None, Error::Connect(_)) => "partner-unreachable",
+        (None, Error::Timeout) => "partner-connect-timeout",
+        (None, _) => "partner-closed",
     }
 }
 
