@@ -31,6 +31,7 @@ impl Folders {
             errors,
             pattern: None,
             message_bytes_max: 1 << 20,
+            default_charset: None,
         }];
     }
 
@@ -138,6 +139,36 @@ async fn a_file_is_taken_answered_and_put_away() {
     for unfinished in [".hidden", "being.tmp", "written.part", "folder"] {
         assert!(folders.drop.join(unfinished).exists(), "{unfinished} was taken");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_has_a_character_set_for_messages_that_name_none() {
+    let mut pair = Pair::start_with("files-charset", |config, folder| {
+        Folders::configure(config, folder);
+        for folder in &mut config.folders {
+            folder.default_charset = Some("8859/1".to_owned());
+        }
+    })
+    .await;
+    let folders = Folders::of(&pair.folder);
+    let person = Person::new(47);
+    let silent = person.a01("LATIN").replacen("UNICODE UTF-8", "", 1).replacen("PID|1|", "PID|1|\u{fc}", 1);
+    let latin: Vec<u8> = silent.chars().map(|c| u8::try_from(u32::from(c)).expect("Latin-1")).collect();
+    let says = Person::new(48).a01("UTF-8").replacen("PID|1|", "PID|1|\u{fc}", 1);
+    folders.put("latin.hl7", &latin);
+    folders.put("utf-8.hl7", &says);
+    for (name, id) in [("latin.hl7", "LATIN"), ("utf-8.hl7", "UTF-8")] {
+        assert_eq!(folders.put_away(name).await, folders.archive, "{name}");
+        assert_eq!(answers(&folders.archive, name), [("AA".to_owned(), id.to_owned())]);
+    }
+    pair.stop_onprem().await;
+    let entries = journal(&pair).await;
+    let kept: Vec<_> = entries.iter().map(|entry| (entry.bytes.to_vec(), entry.charset.as_deref())).collect();
+    assert!(
+        kept.contains(&(latin, Some("windows-1252"))),
+        "the channel's character set is kept with its bytes"
+    );
+    assert!(kept.contains(&(says.into_bytes(), Some("windows-1252"))));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -26,6 +26,7 @@ fn arrival(er7: &str, received_us: i64) -> Arrival {
         acknowledgment: None,
         promise: None,
         parent: None,
+        charset: None,
     }
 }
 
@@ -41,7 +42,7 @@ async fn aged() -> (Pair, [Person; 2], [JournalId; 2]) {
         store.append(arrival).await.expect("the journal takes it");
     }
     stored::close(store).await;
-    pair.onprem_config.retention = Some(Retention { journal_months: 2 });
+    pair.onprem_config.retention = Some(Retention { journal_months: 2, forward_days: 90 });
     pair.start_cloud().await;
     pair.start_onprem().await;
     // The newest month stays, so there is one that is newer.

@@ -33,6 +33,13 @@ impl Charset {
         Some(Self { encoding, ascii_only: false })
     }
 
+    /// What a site says its messages are in that do not say it, by a label of [`Charset::from_label`]; UTF-8 where it
+    /// says nothing. A label that is not known is refused where the site writes it, and UTF-8 here.
+    #[must_use]
+    pub fn of_site(label: Option<&str>) -> Self {
+        label.and_then(Self::from_label).unwrap_or(Self::UTF_8)
+    }
+
     /// The character set of MSH-18 as sent: the repetitions' texts in order. An empty list, or only empty texts, gives
     /// `Ok(None)`; an unknown name gives `Err` with the 0-based repetition.
     /// Japanese senders declare `~ISO IR87` or `ISO IR6~ISO IR87`: ISO-2022-JP holds both.
@@ -50,7 +57,7 @@ impl Charset {
         Ok(chosen)
     }
 
-    /// Name for reports, such as `UTF-8` or `windows-1252`.
+    /// Name for reports, such as `UTF-8` or `windows-1252`; a label of [`Charset::from_label`].
     #[must_use]
     pub fn name(self) -> &'static str {
         if self.ascii_only { "US-ASCII" } else { self.encoding.name() }
@@ -202,7 +209,7 @@ fn latin(key: &str) -> Option<&'static Encoding> {
         "88598" | "IR138" => encoding_rs::ISO_8859_8,
         "88599" | "LATIN5" | "IR148" | "WINDOWS1254" | "CP1254" => encoding_rs::WINDOWS_1254,
         "885910" => encoding_rs::ISO_8859_10,
-        "885911" | "TIS620" | "IR166" => encoding_rs::WINDOWS_874,
+        "885911" | "TIS620" | "IR166" | "WINDOWS874" | "CP874" => encoding_rs::WINDOWS_874,
         "885913" => encoding_rs::ISO_8859_13,
         "885914" => encoding_rs::ISO_8859_14,
         "885915" | "LATIN9" => encoding_rs::ISO_8859_15,
@@ -229,4 +236,48 @@ fn wide(key: &str) -> Option<&'static Encoding> {
         "EUCJP" => encoding_rs::EUC_JP,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Charset;
+
+    #[test]
+    fn every_character_set_is_known_by_its_own_name() {
+        let labels = [
+            "ASCII",
+            "UNICODE UTF-8",
+            "8859/1",
+            "8859/2",
+            "8859/3",
+            "8859/4",
+            "8859/5",
+            "8859/6",
+            "8859/7",
+            "8859/8",
+            "8859/9",
+            "8859/10",
+            "8859/11",
+            "8859/13",
+            "8859/14",
+            "8859/15",
+            "8859/16",
+            "CP1250",
+            "CP1251",
+            "CP1253",
+            "GB 18030-2000",
+            "GBK",
+            "BIG-5",
+            "KS X 1001",
+            "ISO IR87",
+            "Shift_JIS",
+            "EUC-JP",
+        ];
+        for label in labels {
+            let charset = Charset::from_label(label).expect(label);
+            assert_eq!(Charset::from_label(charset.name()), Some(charset), "{label}");
+            assert_eq!(Charset::of_site(Some(label)), charset, "{label}");
+        }
+        assert_eq!(Charset::of_site(None), Charset::UTF_8);
+    }
 }

@@ -33,6 +33,14 @@ impl<'m> Message<'m> {
         Self::read_with(bytes, Charset::UTF_8)
     }
 
+    /// Reads a message that was kept with the label of its channel's character set ([`Charset::of_site`]).
+    ///
+    /// # Errors
+    /// As [`Message::read`].
+    pub fn read_as(bytes: &'m [u8], label: Option<&str>) -> Result<Self, Unreadable> {
+        Self::read_with(bytes, Charset::of_site(label))
+    }
+
     /// Reads a message; `default` is the site's character set for an empty MSH-18.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use hl7v2::Message;
 use hl7v2::continuation::{Part, assemble};
+use hl7v2::message::Unreadable;
 use store::{Cause, Entry, Key, KeyTerm, MessageFilter, MessageState, WriteSet};
 
 use crate::Error;
@@ -37,7 +38,7 @@ impl Pipeline {
             return Ok(translated);
         };
         if let Some(pointer) = &part.continued {
-            keys.push(Key { kind: KEY, value: key(&entry.bytes, pointer), system: None });
+            keys.push(Key { kind: KEY, value: key(entry, pointer), system: None });
         }
         let quarantined = |reason: &str, message_type, sender, keys| {
             Ok(Translated::Quarantined { reason: reason.to_owned(), message_type, sender, keys })
@@ -52,8 +53,7 @@ impl Pipeline {
         let (package, namespace) = (Arc::clone(&self.package), self.environment.namespace);
         let own = entry.clone();
         let whole = tokio::task::spawn_blocking(move || {
-            let read: Vec<Message<'_>> =
-                parts.iter().filter_map(|part| Message::read(&part.bytes).ok()).collect();
+            let read: Vec<Message<'_>> = parts.iter().filter_map(|part| read(part).ok()).collect();
             translate_safely(&package, namespace, &Entry { bytes: assemble(&read).into(), ..own })
         });
         match whole.await.map_err(|_| Error::Translation)? {
@@ -97,7 +97,7 @@ impl Pipeline {
 
     /// The entry of the same sender that says of itself that `pointer` continues it.
     async fn before(&self, entry: &Entry, pointer: &[u8]) -> Result<Option<(Entry, Part)>, Error> {
-        let term = KeyTerm { kind: Some(KEY), value: key(&entry.bytes, pointer) };
+        let term = KeyTerm { kind: Some(KEY), value: key(entry, pointer) };
         let filter = MessageFilter { key: Some(term), ..MessageFilter::default() };
         let mut rows = self.ports.messages.list(&filter, None, CANDIDATES_MAX).await?;
         // The last one before it; one that came after it only when there is none, which a reprocess may find.
@@ -105,10 +105,10 @@ impl Pipeline {
         rows.sort_by_key(|row| (row.seq > entry.seq, row.seq.0.abs_diff(entry.seq.0)));
         for row in rows {
             let Some(before) = self.ports.journal.read(row.id).await? else { continue };
-            let part = Message::read(&before.bytes).ok().and_then(|message| Part::of(&message));
+            let part = read(&before).ok().and_then(|message| Part::of(&message));
             let is_continued = part.as_ref().is_some_and(|part| part.continued.as_deref() == Some(pointer));
             if let Some(part) = part.filter(|_| is_continued && before.refused.is_none())
-                && sender(&before.bytes) == sender(&entry.bytes)
+                && sender(&before) == sender(entry)
             {
                 return Ok(Some((before, part)));
             }
@@ -117,16 +117,20 @@ impl Pipeline {
     }
 }
 
+fn read(entry: &Entry) -> Result<Message<'_>, Unreadable> {
+    Message::read_as(&entry.bytes, entry.charset.as_deref())
+}
+
 /// Sender and pointer, as they are looked for.
-fn key(bytes: &[u8], pointer: &[u8]) -> String {
-    let (application, facility) = sender(bytes).unwrap_or_default();
+fn key(entry: &Entry, pointer: &[u8]) -> String {
+    let (application, facility) = sender(entry).unwrap_or_default();
     let parts = [&application, &facility, pointer].map(String::from_utf8_lossy);
     parts.join("|")
 }
 
 /// MSH-3 and MSH-4 as sent.
-fn sender(bytes: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    let message = Message::read(bytes).ok()?;
+fn sender(entry: &Entry) -> Option<(Vec<u8>, Vec<u8>)> {
+    let message = read(entry).ok()?;
     let header = message.header();
     Some((header.sending_application().raw().to_vec(), header.sending_facility().raw().to_vec()))
 }

@@ -247,10 +247,20 @@ fn retired_before(state: &State, patient: &str) -> Vec<ResourceKey> {
 /// Notes writes in the state, as current from now on.
 pub fn note(state: &mut State, writes: &[Write]) {
     for write in writes {
-        let body = write.body.clone().map(|body| std::sync::Arc::new(residency::Clinical::new(body)));
-        state
-            .put(write.key.clone(), Current { version: write.version, patient: write.patient.clone(), body });
+        state.put(write.key.clone(), current(write.version, write.patient.clone(), write.body.clone()));
     }
+}
+
+/// As [`note`], of writes that nobody needs any more: nothing is copied.
+pub fn keep(state: &mut State, writes: Vec<Write>) {
+    for Write { key, version, patient, body, .. } in writes {
+        state.put(key, current(version, patient, body));
+    }
+}
+
+fn current(version: u32, patient: Option<String>, body: Option<Value>) -> Current {
+    let body = body.map(|body| std::sync::Arc::new(residency::Clinical::new(body)));
+    Current { version, patient, body }
 }
 
 /// What names the resource that a message sets.

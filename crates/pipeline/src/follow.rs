@@ -239,6 +239,8 @@ impl Pipeline {
                     return self.derived_again(&heading, translation, known, identified.decisions).await;
                 }
                 let writes = self.derive(&mut translation.change, &identified).await?;
+                // What is written stands in the writes; a large document is not held twice.
+                translation.change.sets.iter_mut().for_each(|set| set.resource = serde_json::Value::Null);
                 if let Some(reason) = invalid(&package, &mut translation, &writes) {
                     return Ok(self.held(&heading, reason, &translation));
                 }
@@ -291,7 +293,6 @@ impl Pipeline {
             .release
             .release(&self.ports, &self.environment, &mut self.state, &writes, &mut known)
             .await?;
-        derive::note(&mut self.state, &writes);
         let now_us = (self.environment.now_us)();
         let mut records = row::applied_records(
             &self.environment,
@@ -319,14 +320,16 @@ impl Pipeline {
         if identified.is_said_otherwise {
             message.flags |= row::FLAG_SAID_OTHERWISE;
         }
+        let versions = writes
+            .iter()
+            .filter(|write| !write.is_stored)
+            .map(|write| row::resource_version(write, heading.package_hash, now_us))
+            .collect();
+        derive::keep(&mut self.state, writes);
         Ok(WriteSet {
             cause,
             message,
-            versions: writes
-                .iter()
-                .filter(|write| !write.is_stored)
-                .map(|write| row::resource_version(write, heading.package_hash, now_us))
-                .collect(),
+            versions,
             keys: row::keys(translation),
             aliases: identified.aliases,
             deliveries: outcome.deliveries,

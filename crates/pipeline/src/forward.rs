@@ -31,7 +31,7 @@ pub fn route(
     if destinations.is_empty() || entry.refused.is_some() {
         return Ok(());
     }
-    let Ok(message) = Message::read(&entry.bytes) else { return Ok(()) };
+    let Ok(message) = Message::read_as(&entry.bytes, entry.charset.as_deref()) else { return Ok(()) };
     let facts = facts(&message, &entry.channel);
     let mut denied = Vec::new();
     for destination in destinations {
@@ -74,7 +74,7 @@ pub fn again(
 ) -> Result<(Vec<NewForward>, Vec<Record>), Error> {
     let (mut forwards, mut records) = (Vec::new(), Vec::new());
     for entry in entries.iter().filter(|entry| entry.refused.is_none()) {
-        let Ok(message) = Message::read(&entry.bytes) else { continue };
+        let Ok(message) = Message::read_as(&entry.bytes, entry.charset.as_deref()) else { continue };
         let Ok(permit) = policy.permit_message(destination, &facts(&message, &entry.channel)) else {
             continue;
         };
@@ -170,6 +170,7 @@ mod tests {
             control_id_reused: false,
             acknowledgment: None,
             parent: None,
+            charset: None,
         }
     }
 
@@ -190,6 +191,7 @@ mod tests {
             leaves_mapped: 0,
             leaves_total: 0,
             parent: None,
+            charset: None,
             resolved_by: None,
         };
         WriteSet::of(Cause::Applied(entry.seq), message, Vec::new())

@@ -33,7 +33,7 @@ pub async fn add_messages_of(
         let entries = ports.journal.after(Seq(seq.0 - 1), 1).await?;
         for entry in entries.iter().filter(|entry| entry.seq == seq) {
             // What cannot be read was never applied.
-            if let Ok(message) = Message::read(&entry.bytes) {
+            if let Ok(message) = Message::read_as(&entry.bytes, entry.charset.as_deref()) {
                 add_message(known, &message);
             }
         }

@@ -13,6 +13,10 @@ use crate::{Error, Ports};
 
 /// Cached resources before the cache is emptied (at a moment when nothing in it is uncommitted).
 pub const CACHED_RESOURCES_MAX: usize = 50_000;
+/// Weight of their bodies before it is emptied, in bytes; a few large documents weigh as much as all else.
+const CACHED_BYTES_MAX: usize = 32 << 20;
+/// What a value of JSON takes beside its text, about.
+const VALUE_BYTES: usize = 64;
 
 /// One resource as it stands.
 #[derive(Clone)]
@@ -39,6 +43,8 @@ impl Current {
 #[derive(Default)]
 pub struct State {
     resources: HashMap<ResourceKey, Current>,
+    /// Weight of the bodies.
+    bytes: usize,
     aliases: HashMap<String, Option<String>>,
     /// Whose number is whose.
     pub index: Index,
@@ -59,19 +65,22 @@ impl State {
 
     /// Notes a write that was handed to the store.
     pub fn put(&mut self, key: ResourceKey, current: Current) {
-        self.resources.insert(key, current);
+        self.bytes += weight(&current);
+        let before = self.resources.insert(key, current);
+        self.bytes = self.bytes.saturating_sub(before.as_ref().map_or(0, weight));
     }
 
     /// Forgets everything; the store is the truth again.
     pub fn clear(&mut self) {
         self.resources.clear();
+        self.bytes = 0;
         self.aliases.clear();
         self.index = Index::default();
     }
 
     /// Is the cache due to be emptied?
     pub fn is_full(&self) -> bool {
-        self.resources.len() > CACHED_RESOURCES_MAX
+        self.resources.len() > CACHED_RESOURCES_MAX || self.bytes > CACHED_BYTES_MAX
     }
 
     /// Loads `key` unless it is there.
@@ -81,7 +90,7 @@ impl State {
                 Some(stored) => to_current(&stored)?,
                 None => Current::ABSENT,
             };
-            self.resources.insert(key.clone(), current);
+            self.put(key.clone(), current);
         }
         Ok(())
     }
@@ -155,10 +164,27 @@ impl State {
     pub async fn load_compartment(&mut self, ports: &Ports, patient: &str) -> Result<(), Error> {
         for stored in ports.apply.compartment(patient).await? {
             let current = to_current(&stored)?;
-            self.resources.entry(stored.key).or_insert(current);
+            if !self.resources.contains_key(&stored.key) {
+                self.put(stored.key, current);
+            }
         }
         Ok(())
     }
+}
+
+fn weight(current: &Current) -> usize {
+    current.exposed(&permit()).map_or(0, weight_of)
+}
+
+/// What a value takes in memory, about.
+fn weight_of(value: &Value) -> usize {
+    let inner = match value {
+        Value::String(text) => text.len(),
+        Value::Array(list) => list.iter().map(weight_of).sum(),
+        Value::Object(map) => map.iter().map(|(name, value)| name.len() + weight_of(value)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    };
+    VALUE_BYTES + inner
 }
 
 /// Reads a stored row.
@@ -175,4 +201,34 @@ pub fn to_current(stored: &Stored) -> Result<Current, Error> {
 /// Leave to look at clinical content while applying.
 pub fn permit() -> Permit<OnPrem> {
     Permit::on_prem(Purpose::Translate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(id: &str) -> ResourceKey {
+        let resource_type = ResourceType::parse("Observation").expect("a type of R4");
+        ResourceKey { resource_type, id: id.to_owned() }
+    }
+
+    fn of(text: usize) -> Current {
+        let body = serde_json::json!({"valueString": "x".repeat(text)});
+        Current { version: 1, patient: None, body: Some(Arc::new(Clinical::new(body))) }
+    }
+
+    #[test]
+    fn large_bodies_fill_the_cache_and_what_replaces_them_frees_it() {
+        let mut state = State::default();
+        state.put(key("a"), of(CACHED_BYTES_MAX / 2));
+        state.put(key("a"), of(CACHED_BYTES_MAX / 2));
+        assert!(!state.is_full(), "one body, twice");
+        state.put(key("b"), of(CACHED_BYTES_MAX / 2));
+        assert!(state.is_full());
+        state.put(key("b"), Current::ABSENT);
+        assert!(!state.is_full());
+        state.put(key("c"), of(CACHED_BYTES_MAX));
+        state.clear();
+        assert!(!state.is_full() && state.bytes == 0);
+    }
 }

@@ -52,7 +52,7 @@ pub enum Translated {
 
 /// Translates one entry. Deterministic: same bytes, package and namespace, same result.
 pub fn translate(package: &Package, namespace: Uuid, entry: &Entry) -> Translated {
-    let message = match hl7v2::Message::read(&entry.bytes) {
+    let message = match hl7v2::Message::read_as(&entry.bytes, entry.charset.as_deref()) {
         Ok(message) => message,
         Err(_) => {
             let reason = entry.refused.clone().unwrap_or_else(|| "no-header".to_owned());

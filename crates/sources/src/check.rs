@@ -5,7 +5,7 @@ use hl7v2::acknowledgment::{
     AckCode, AckError, AckMode, ErrorCode, HeaderRefusal, HeaderRules, Location, Reply, Severity,
     acknowledge, acknowledge_unreadable, check_header_by,
 };
-use hl7v2::{Header, Message};
+use hl7v2::{Charset, Header, Message};
 use store::{Disposition, NewAcknowledgment, Promise, SenderKey};
 
 use crate::origin::{Origin, may_send};
@@ -41,11 +41,12 @@ pub(crate) fn check(
     keeps_promises: bool,
     stamp: Stamp<'_>,
 ) -> Checked {
-    let message = match Message::read(bytes) {
+    let charset = rules.charset;
+    let message = match Message::read_with(bytes, charset) {
         Ok(message) => message,
         Err(unreadable) => {
             let disposition = Disposition::Refused("no-header");
-            let acknowledgment = Some(refuse(bytes, &HeaderRefusal::from(unreadable), stamp));
+            let acknowledgment = Some(refuse(bytes, charset, &HeaderRefusal::from(unreadable), stamp));
             return Checked {
                 sender: None,
                 disposition,
@@ -68,7 +69,7 @@ pub(crate) fn check(
         Some((refusal, reason)) => Checked {
             sender,
             disposition: Disposition::Refused(reason),
-            acknowledgment: Some(refuse(bytes, &refusal, stamp)),
+            acknowledgment: Some(refuse(bytes, charset, &refusal, stamp)),
             promise: None,
             has_unknown_condition,
         },
@@ -143,26 +144,37 @@ fn accept(
 }
 
 /// The refusal of bytes in the mode that they ask for, when they say one.
-pub(crate) fn refuse(bytes: &[u8], refusal: &HeaderRefusal, stamp: Stamp<'_>) -> NewAcknowledgment {
-    fail(bytes, refusal.code, refusal.to_error(), stamp)
+pub(crate) fn refuse(
+    bytes: &[u8],
+    charset: Charset,
+    refusal: &HeaderRefusal,
+    stamp: Stamp<'_>,
+) -> NewAcknowledgment {
+    fail(bytes, charset, refusal.code, refusal.to_error(), stamp)
 }
 
 /// AE with 207 (application internal error), which senders take as a reason to send again.
-pub(crate) fn not_stored(bytes: &[u8], stamp: Stamp<'_>) -> NewAcknowledgment {
-    fail(bytes, AckCode::ApplicationError, internal("not stored, send again"), stamp)
+pub(crate) fn not_stored(bytes: &[u8], charset: Charset, stamp: Stamp<'_>) -> NewAcknowledgment {
+    fail(bytes, charset, AckCode::ApplicationError, internal("not stored, send again"), stamp)
 }
 
 /// AE with 207 for a message that is durable and was not applied in time.
-pub(crate) fn not_applied_yet(bytes: &[u8], stamp: Stamp<'_>) -> NewAcknowledgment {
-    fail(bytes, AckCode::ApplicationError, internal("stored, not applied yet"), stamp)
+pub(crate) fn not_applied_yet(bytes: &[u8], charset: Charset, stamp: Stamp<'_>) -> NewAcknowledgment {
+    fail(bytes, charset, AckCode::ApplicationError, internal("stored, not applied yet"), stamp)
 }
 
 fn internal(text: &str) -> AckError<'_> {
     AckError { code: ErrorCode::ApplicationInternal, location: None, severity: Severity::Error, text }
 }
 
-fn fail(bytes: &[u8], code: AckCode, error: AckError<'_>, stamp: Stamp<'_>) -> NewAcknowledgment {
-    match Message::read(bytes) {
+fn fail(
+    bytes: &[u8],
+    charset: Charset,
+    code: AckCode,
+    error: AckError<'_>,
+    stamp: Stamp<'_>,
+) -> NewAcknowledgment {
+    match Message::read_with(bytes, charset) {
         Ok(message) => given(&message, AckMode::of(&message.header()), code, Some(error), stamp),
         Err(_) => {
             let Stamp { control_id, time } = stamp;

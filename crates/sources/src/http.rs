@@ -82,7 +82,7 @@ impl Receiver {
             let (bytes, is_stored) = (answers.batch, answers.is_stored);
             return Posted::Acknowledged { bytes, entries, is_stored };
         }
-        match Message::read(&body) {
+        match Message::read_with(&body, self.rules.charset) {
             Err(_) => {
                 self.refused(peer, body, "no-header", false).await;
                 return Posted::NoMessage("the body is no HL7 v2 message: it has no MSH that can be read");

@@ -231,8 +231,8 @@ impl Later {
         reason: Option<&str>,
     ) -> store::Result<NewLater> {
         let entry = self.journal.read(promised.id).await?.ok_or(store::Error::NotFound)?;
-        let message =
-            Message::read(&entry.bytes).map_err(|_| store::Error::Corrupt("an accepted message"))?;
+        let message = Message::read_as(&entry.bytes, entry.charset.as_deref())
+            .map_err(|_| store::Error::Corrupt("an accepted message"))?;
         let header = message.header();
         let support = (self.types)(header.code().trim(), header.event().trim());
         let outcome = Outcome::of(state, reason, support);

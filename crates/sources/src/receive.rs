@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hl7v2::Charset;
 use hl7v2::acknowledgment::{AckCode, ErrorCode, HeaderRefusal};
 use store::{AckOutcome, AckStage, Appended, Arrival, Disposition, Journal, JournalId, NewLater, Promise};
 use tokio::sync::oneshot;
@@ -116,7 +117,14 @@ impl Receiver {
             acknowledgment: checked.acknowledgment,
             promise: checked.promise,
             parent: None,
+            charset: self.charset(),
         }
+    }
+
+    /// The channel's character set, for whoever reads the entry later.
+    fn charset(&self) -> Option<String> {
+        let charset = self.rules.charset;
+        (charset != Charset::UTF_8).then(|| charset.name().to_owned())
     }
 
     /// Bytes that are no whole message: a frame cut off or over its limit (`head` is what was kept of it), or junk. They
@@ -161,7 +169,7 @@ impl Receiver {
             reason,
         };
         let stamp = Stamp { control_id: &control_id, time: &time };
-        let acknowledgment = is_answered.then(|| check::refuse(&head, &refusal, stamp));
+        let acknowledgment = is_answered.then(|| check::refuse(&head, self.rules.charset, &refusal, stamp));
         Arrival {
             id,
             channel: self.channel.clone(),
@@ -173,6 +181,7 @@ impl Receiver {
             acknowledgment,
             promise: None,
             parent: None,
+            charset: self.charset(),
         }
     }
 
@@ -275,7 +284,8 @@ impl Receiver {
         }
         let given_us = (self.now_us)();
         let (control_id, time) = (control_id(JournalId((self.new_id)())), (self.hl7_time)(given_us));
-        let given = check::not_applied_yet(bytes, Stamp { control_id: &control_id, time: &time });
+        let given =
+            check::not_applied_yet(bytes, self.rules.charset, Stamp { control_id: &control_id, time: &time });
         let (code, bytes) = (given.code, given.bytes);
         let interim = NewLater { stage: AckStage::Interim, given_us, code, bytes: bytes.clone() };
         later.acknowledgments.give(id, interim).await?;
@@ -286,7 +296,8 @@ impl Receiver {
     fn lost(&self, bytes: &Bytes, error: &store::Error) -> Answer {
         events::not_stored(&self.channel, error);
         let (control_id, time) = (control_id(JournalId((self.new_id)())), (self.hl7_time)((self.now_us)()));
-        let given = check::not_stored(bytes, Stamp { control_id: &control_id, time: &time });
+        let given =
+            check::not_stored(bytes, self.rules.charset, Stamp { control_id: &control_id, time: &time });
         let bytes = given.is_owed.then_some(given.bytes);
         Answer { entry: None, stage: None, is_lost: bytes.is_none(), bytes }
     }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use hl7v2::Charset;
+
 use crate::origin::SenderRule;
 
 /// When the one acknowledgment of original mode is given. Enhanced mode says it itself, by MSH-15 and MSH-16.
@@ -40,6 +42,8 @@ pub struct Rules {
     pub types: Types,
     /// MSH-11.1 codes (table 0103) that are accepted.
     pub processing_ids: Vec<&'static str>,
+    /// What the bytes of a message are in that does not say (MSH-18 empty).
+    pub charset: Charset,
     /// Who may send from where; empty: everyone.
     pub senders: Vec<SenderRule>,
 }
@@ -51,6 +55,7 @@ impl Default for Rules {
             rejects_unknown_types: false,
             types: Arc::new(|_, _| TypeSupport::Supported),
             processing_ids: hl7v2::acknowledgment::HeaderRules::STANDARD.processing_ids.to_vec(),
+            charset: Charset::UTF_8,
             senders: Vec::new(),
         }
     }
@@ -58,8 +63,8 @@ impl Default for Rules {
 
 impl fmt::Debug for Rules {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { acknowledge, rejects_unknown_types, processing_ids, senders, .. } = self;
-        let rest = (rejects_unknown_types, processing_ids, senders.len());
+        let Self { acknowledge, rejects_unknown_types, processing_ids, charset, senders, .. } = self;
+        let rest = (rejects_unknown_types, processing_ids, charset, senders.len());
         write!(formatter, "Rules({acknowledge:?}, {rest:?})")
     }
 }

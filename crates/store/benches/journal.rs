@@ -143,5 +143,6 @@ fn arrival() -> Arrival {
         }),
         promise: None,
         parent: None,
+        charset: None,
     }
 }

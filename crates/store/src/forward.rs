@@ -167,6 +167,12 @@ pub trait Forwards: Send + Sync {
     /// # Errors
     /// [`crate::Error::NotFound`] when it is unknown or not dead.
     async fn revive_forward(&self, id: Uuid, record: audit::Record) -> Result<()>;
+    /// Removes forwards that were delivered before an instant, at most `limit`, and says how many: what was decided and
+    /// delivered stays in the ledger. What waits, was taken over or was given up stays, and so does the last number.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    async fn forget_delivered(&self, before_us: Micros, limit: usize) -> Result<u64>;
     /// Highest durable number; wakes the workers.
     fn forwards_queued(&self) -> tokio::sync::watch::Receiver<i64>;
 }

@@ -5,6 +5,9 @@ use bytes::Bytes;
 
 use crate::{JournalId, Micros, Promise, Result, Seq};
 
+/// Bytes of messages after which [`Journal::after`] reads no further entry.
+pub const PAGE_BYTES_MAX: usize = 8 << 20;
+
 /// What came in, with the acknowledgment it will get; both durable in one commit.
 #[derive(Clone)]
 pub struct Arrival {
@@ -28,6 +31,8 @@ pub struct Arrival {
     pub promise: Option<Promise>,
     /// The entry that a person edited to make this one. A child is never a duplicate, and makes no later arrival one.
     pub parent: Option<JournalId>,
+    /// The label of the character set that its channel has for a message that names none; `None`: UTF-8.
+    pub charset: Option<String>,
 }
 
 impl std::fmt::Debug for Arrival {
@@ -137,6 +142,8 @@ pub struct Entry {
     pub acknowledgment: Option<StoredAcknowledgment>,
     /// The entry that a person edited to make this one.
     pub parent: Option<JournalId>,
+    /// The label of the character set that its channel had for a message that names none; `None`: UTF-8.
+    pub charset: Option<String>,
 }
 
 impl std::fmt::Debug for Entry {
@@ -182,7 +189,8 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`crate::Error::Corrupt`] when its bytes are not those that were written.
     async fn read(&self, id: JournalId) -> Result<Option<Entry>>;
-    /// Durable entries beyond `seq`, ascending. Numbers may be missing; none appears later below one that was read.
+    /// Durable entries beyond `seq`, ascending; fewer than `limit` when they are longer than [`PAGE_BYTES_MAX`], and none
+    /// only when there is none. Numbers may be missing; none appears later below one that was read.
     ///
     /// # Errors
     /// As [`Journal::read`].

@@ -90,7 +90,7 @@ pub use ids::{JournalId, Micros, Seq};
 pub use intake::{Arrived, Intake, IntakeWrite};
 #[cfg(feature = "clinical")]
 pub use journal::{
-    AckOutcome, Appended, Arrival, Disposition, Entry, Journal, NewAcknowledgment, SenderKey,
+    AckOutcome, Appended, Arrival, Disposition, Entry, Journal, NewAcknowledgment, PAGE_BYTES_MAX, SenderKey,
     StoredAcknowledgment,
 };
 pub use ledger::{Ledger, LedgerRow, SealedLeaf, Unsealed};

@@ -42,6 +42,7 @@ fn arrival(number: usize, size: usize) -> Arrival {
         acknowledgment: None,
         promise: None,
         parent: None,
+        charset: None,
     }
 }
 

@@ -1,16 +1,25 @@
 //! Character sets, line ends, bytes that are no text.
 
 use super::hold::hold;
-use super::row::{Answer, Group, Kept, Message, Row, framed};
+use super::row::{Answer, Channel, Group, Kept, Message, Row, framed};
 
 /// The cases.
-pub const GROUP: Group = Group { letter: 'C', channels: &[], rows, elsewhere: &[], pending: &[] };
+pub const GROUP: Group = Group { letter: 'C', channels: CHANNELS, rows, elsewhere: &[], pending: &[] };
+
+/// Listeners whose senders leave MSH-18 empty and do not send UTF-8.
+const CHANNELS: &[Channel] = &[
+    Channel { name: "latin", options: &["default_charset: 8859/1"] },
+    Channel { name: "polish", options: &["default_charset: 8859/2"] },
+    Channel { name: "shifted", options: &["default_charset: Shift_JIS"] },
+    Channel { name: "seven-bit", options: &["default_charset: ASCII"] },
+];
 
 const FAMILY: &str = "/name/0/family";
 
 fn rows() -> Vec<Row> {
     let mut rows = declared();
     rows.extend(undeclared());
+    rows.extend(by_channel());
     rows.extend(unreadable());
     rows.extend(line_ends());
     rows.extend(round_trip());
@@ -63,6 +72,37 @@ fn undeclared() -> Vec<Row> {
         refused("C2", "UTF-8 declared, Latin-1 sent", &latin, "102", "charset"),
         reads("C1", "no MSH-18, UTF-8 sent", declaring("C1-14", "", "Müller".as_bytes()), "Müller"),
         refused("C2", "no MSH-18, Latin-1 sent", &declaring("C2-2", "", b"M\xfcller"), "102", "charset"),
+    ]
+}
+
+/// What the channel says where MSH-18 says nothing.
+fn by_channel() -> Vec<Row> {
+    let utf8 = "Müller".as_bytes();
+    let empty = |id: &str, family: &[u8]| declaring(id, "", family);
+    let refused = |what, channel, message: &Message| {
+        Row::new("C1", what)
+            .on(channel)
+            .bytes(message.framed())
+            .answered(Answer::new("AE", &message.control_id, Some("102")).holding(b"MSH^1^18"))
+            .keeps(Kept::held(&message.er7, Some("AE"), "charset"))
+    };
+    // The second byte of this character is a backslash.
+    let shifted = empty("C1-24", b"\x83\x5c");
+    let cut = empty("C1-26", b"Quill").then(b"NTE|1|L|\x83\r");
+    vec![
+        reads("C1", "no MSH-18, Latin-1 by the channel", empty("C1-20", b"M\xfcller"), "Müller").on("latin"),
+        reads("C1", "MSH-18 before the channel", declaring("C1-21", "UNICODE UTF-8", utf8), "Müller")
+            .on("latin"),
+        reads("C1", "no MSH-18, ASCII alone", empty("C1-22", b"Muller"), "Muller").on("latin"),
+        reads("C1", "no MSH-18, Latin-2 by the channel", empty("C1-23", b"\xa3ukasz"), "Łukasz").on("polish"),
+        reads("C1", "no MSH-18, Shift JIS by the channel", shifted, "ソ").on("shifted"),
+        refused(
+            "MSH-18 says UTF-8 on a Latin-1 channel",
+            "latin",
+            &declaring("C1-25", "UTF-8", b"M\xfcller"),
+        ),
+        refused("half a character on a Shift JIS channel", "shifted", &cut),
+        refused("high bytes on an ASCII channel", "seven-bit", &empty("C1-27", utf8)),
     ]
 }
 

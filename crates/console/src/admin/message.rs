@@ -137,7 +137,7 @@ async fn record(
 
 fn answer(clinical: &Clinical, found: &Found) -> Value {
     let Found { entry, detail, reveal, .. } = found;
-    let (read, package) = (Message::read(&entry.bytes), (clinical.package)());
+    let (read, package) = (Message::read_as(&entry.bytes, entry.charset.as_deref()), (clinical.package)());
     let translated = match &read {
         Ok(message) if entry.refused.is_none() => again(&package, clinical.namespace, message),
         Ok(_) => Again::Unreadable("it was refused, so it is not translated".to_owned()),

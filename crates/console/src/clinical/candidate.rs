@@ -83,7 +83,7 @@ async fn said_by_message(clinical: &Clinical, question: &NewReview) -> Result<Op
     let Some(entry) = clinical.journal.read(question.message).await? else { return Ok(None) };
     let parts = clinical.clone();
     let made = tokio::task::spawn_blocking(move || {
-        let message = Message::read(&entry.bytes).ok()?;
+        let message = Message::read_as(&entry.bytes, entry.charset.as_deref()).ok()?;
         let translation = translated(&(parts.package)(), parts.namespace, &message)?;
         let mut sets = translation.change.sets.into_iter();
         sets.find(|set| set.resource_type.as_str() == "Patient").map(|set| set.resource)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hl7v2::Message;
+use hl7v2::message::Unreadable;
 use mapping::{LeafFate, Translation};
 use serde_json::Value;
 use store::{
@@ -154,8 +155,12 @@ async fn newer_than(
     Ok(newest.map(instant))
 }
 
+fn read(entry: &Entry) -> Result<Message<'_>, Unreadable> {
+    Message::read_as(&entry.bytes, entry.charset.as_deref())
+}
+
 fn compare(clinical: &Clinical, attempt: &Attempt) -> Compared {
-    let (before, after) = (Message::read(&attempt.original.bytes), Message::read(&attempt.child.bytes));
+    let (before, after) = (read(&attempt.original), read(&attempt.child));
     let package = (clinical.package)();
     let made = |message: &Result<Message<'_>, _>| -> Option<Translation> {
         message.as_ref().ok().and_then(|message| translated(&package, clinical.namespace, message))

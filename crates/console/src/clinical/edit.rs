@@ -163,6 +163,7 @@ impl<'a> Editing<'a> {
             control_id_reused: false,
             acknowledgment: None,
             parent: Some(self.entry.id),
+            charset: self.entry.charset.clone(),
         }
     }
 }
@@ -205,7 +206,7 @@ pub(crate) async fn edit(
     let editing = Editing::begin(&server, &session, peer, &id, Some(&form)).await?;
     let patients = patients_of(&server, editing.detail.as_ref()).await?;
     editing.record_view("edit", &patients).await?;
-    html(&editing.page(to_text(&editing.entry.bytes)))
+    html(&editing.page(to_text(&editing.entry.bytes, editing.entry.charset.as_deref())))
 }
 
 /// `POST /messages/{id}/dry-run`: what the text would do.
@@ -220,7 +221,7 @@ pub(crate) async fn rehearse(
     let patients = patients_of(&server, editing.detail.as_ref()).await?;
     editing.record_view("dry-run", &patients).await?;
     let mut page = editing.page(Some(form.text.clone()));
-    match to_bytes(&form.text) {
+    match to_bytes(&form.text, editing.entry.charset.as_deref()) {
         Err(why) => page.refused = why.words(),
         Ok(bytes) => {
             let child = editing.child(new_journal_id(&server.console), bytes);
@@ -253,7 +254,7 @@ pub(crate) async fn resend(
     if let Some(known) = editing.clinical.journal.read(child).await? {
         return if known.parent == Some(editing.entry.id) { Ok(shown) } else { Err(Error::Invalid("child")) };
     }
-    let bytes = to_bytes(&form.text).map_err(|_| Error::Invalid("text"))?;
+    let bytes = to_bytes(&form.text, editing.entry.charset.as_deref()).map_err(|_| Error::Invalid("text"))?;
     let entry = editing.child(child, bytes);
     record_resend(&editing, &entry).await?;
     let arrival = Arrival {
@@ -267,6 +268,7 @@ pub(crate) async fn resend(
         acknowledgment: None,
         promise: None,
         parent: entry.parent,
+        charset: entry.charset,
     };
     match editing.clinical.journal.append(arrival).await {
         // The form came twice at once, and its other copy was first.

@@ -113,7 +113,7 @@ pub(crate) struct IssueRow {
 /// Builds every panel. Runs for as long as the message is large; call it where blocking is allowed.
 pub(crate) fn panels(clinical: &Clinical, found: &Found) -> Panels {
     let Found { entry, detail, reveal, .. } = found;
-    let (read, package) = (Message::read(&entry.bytes), (clinical.package)());
+    let (read, package) = (Message::read_as(&entry.bytes, entry.charset.as_deref()), (clinical.package)());
     let translated = match &read {
         Ok(message) if entry.refused.is_none() => again(&package, clinical.namespace, message),
         Ok(_) => Again::Unreadable("It was refused, so it is not translated.".to_owned()),

@@ -36,23 +36,24 @@ impl NotWritten {
     }
 }
 
-/// The text of a message: a segment on a line, control characters as their pictures (␛ for the escape character).
+/// The text of a message: a segment on a line, control characters as their pictures (␛ for the escape character). `site`:
+/// the label of its channel's character set.
 /// `None` when these bytes cannot be edited without loss.
-pub(crate) fn to_text(bytes: &[u8]) -> Option<String> {
-    let message = Message::read(bytes).ok().filter(|_| bytes.len() <= EDIT_BYTES_MAX)?;
+pub(crate) fn to_text(bytes: &[u8], site: Option<&str>) -> Option<String> {
+    let message = Message::read_as(bytes, site).ok().filter(|_| bytes.len() <= EDIT_BYTES_MAX)?;
     let (text, is_damaged) = message.charset().decode(bytes);
     let text = lines(&text).iter().map(|line| shown(line)).collect::<Vec<_>>().join("\n");
-    let back = to_bytes(&text).ok().filter(|_| !is_damaged)?;
+    let back = to_bytes(&text, site).ok().filter(|_| !is_damaged)?;
     let is_whole = lines(&message.charset().decode(&back).0) == lines(&message.charset().decode(bytes).0);
     is_whole.then_some(text)
 }
 
-/// The bytes of an edited text, in the character set that it names itself; segments end with a carriage return.
-pub(crate) fn to_bytes(text: &str) -> Result<Vec<u8>, NotWritten> {
+/// The bytes of an edited text, in the character set that it names itself, or its channel's; segments end with a carriage return.
+pub(crate) fn to_bytes(text: &str, site: Option<&str>) -> Result<Vec<u8>, NotWritten> {
     let lines = lines(text);
     let plain: String = lines.iter().map(|line| meant(line) + "\r").collect();
-    let named = Message::read(plain.as_bytes()).map_err(|_| NotWritten::Header)?.charset();
-    // A message that names no set is read as UTF-8 or ASCII, which hold the same first 128 characters.
+    let named = Message::read_as(plain.as_bytes(), site).map_err(|_| NotWritten::Header)?.charset();
+    // A message of which nobody names a set is read as UTF-8 or ASCII, which hold the same first 128 characters.
     let charset = if named == Charset::ASCII && !plain.is_ascii() { Charset::UTF_8 } else { named };
     let (bytes, is_lossy) = charset.encode(&plain);
     match bytes {
@@ -92,33 +93,36 @@ mod tests {
     #[test]
     fn a_text_comes_back_as_the_bytes_it_was() {
         let bytes = b"MSH|^~\\&|A|B|||20260101||ADT^A01|7|P|2.5.1||||||UNICODE UTF-8\rPID|1||77||Doe\x0b\x7f^J\xc3\xb6\r";
-        let text = to_text(bytes).expect("editable");
+        let text = to_text(bytes, None).expect("editable");
         assert!(text.contains("Doe\u{240b}\u{2421}^J\u{f6}"), "{text}");
-        assert_eq!(to_bytes(&text).expect("written"), bytes);
-        assert_eq!(to_bytes(&text.replace('\n', "\r\n")).expect("as a browser sends it"), bytes);
+        assert_eq!(to_bytes(&text, None).expect("written"), bytes);
+        assert_eq!(to_bytes(&text.replace('\n', "\r\n"), None).expect("as a browser sends it"), bytes);
     }
 
     #[test]
     fn the_character_set_is_that_of_the_edited_text() {
         let latin = b"MSH|^~\\&|A|B|||20260101||ADT^A01|7|P|2.5.1||||||8859/1\rPID|1||77||J\xf6\r";
-        let text = to_text(latin).expect("editable");
-        assert_eq!(to_bytes(&text).expect("written"), latin);
-        assert_eq!(to_bytes(&text.replace('\u{f6}', "\u{4e2d}")), Err(NotWritten::Charset("windows-1252")));
-        let utf_8 = to_bytes(&text.replace("8859/1", "UNICODE UTF-8")).expect("written");
+        let text = to_text(latin, None).expect("editable");
+        assert_eq!(to_bytes(&text, None).expect("written"), latin);
+        assert_eq!(
+            to_bytes(&text.replace('\u{f6}', "\u{4e2d}"), None),
+            Err(NotWritten::Charset("windows-1252"))
+        );
+        let utf_8 = to_bytes(&text.replace("8859/1", "UNICODE UTF-8"), None).expect("written");
         assert!(utf_8.windows(2).any(|pair| pair == [0xc3, 0xb6]));
     }
 
     #[test]
     fn what_would_not_come_back_is_not_offered() {
         let header = "MSH|^~\\&|A|B|||20260101||ADT^A01|7|P|2.5.1||||||UNICODE UTF-8\rPID|1||";
-        assert_eq!(to_text(b"GET / HTTP/1.1"), None);
+        assert_eq!(to_text(b"GET / HTTP/1.1", None), None);
         assert_eq!(
-            to_text(format!("{header}\u{240b}\r").as_bytes()),
+            to_text(format!("{header}\u{240b}\r").as_bytes(), None),
             None,
             "a picture that was sent as such"
         );
-        assert_eq!(to_text(&[header.as_bytes(), b"\xff\r"].concat()), None, "broken UTF-8");
-        assert_eq!(to_text(format!("{header}{}\r", "x".repeat(EDIT_BYTES_MAX)).as_bytes()), None);
-        assert_eq!(to_bytes("PID|1"), Err(NotWritten::Header));
+        assert_eq!(to_text(&[header.as_bytes(), b"\xff\r"].concat(), None), None, "broken UTF-8");
+        assert_eq!(to_text(format!("{header}{}\r", "x".repeat(EDIT_BYTES_MAX)).as_bytes(), None), None);
+        assert_eq!(to_bytes("PID|1", None), Err(NotWritten::Header));
     }
 }

@@ -210,6 +210,9 @@ impl Forwards for Node {
         self.clinical.forwarded.lock().expect("lock").push(record);
         Ok(())
     }
+    async fn forget_delivered(&self, _: Micros, _: usize) -> Result<u64> {
+        Err(refused())
+    }
     fn forwards_queued(&self) -> watch::Receiver<i64> {
         watch::channel(0).1
     }

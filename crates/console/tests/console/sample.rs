@@ -94,6 +94,7 @@ pub fn row(number: i64, id: Uuid, state: MessageState) -> MessageRow {
         leaves_mapped: 3,
         leaves_total: 9,
         parent: None,
+        charset: None,
         resolved_by: None,
     }
 }
@@ -114,6 +115,7 @@ fn entry(number: i64, id: Uuid, bytes: &'static [u8]) -> Entry {
             outcome: AckOutcome::Sent,
         }),
         parent: None,
+        charset: None,
     }
 }
 
@@ -309,6 +311,7 @@ impl Journal for Node {
             control_id_reused: false,
             acknowledgment: None,
             parent: arrival.parent,
+            charset: None,
         });
         Ok(Appended::New { seq, control_id_reused: false })
     }

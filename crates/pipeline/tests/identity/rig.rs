@@ -231,6 +231,7 @@ impl Rig {
             acknowledgment: None,
             promise: None,
             parent: None,
+            charset: None,
         };
         Journal::append(&*self.store, arrival).await.expect("appends");
         id
@@ -266,6 +267,7 @@ impl Rig {
             control_id_reused: false,
             acknowledgment: None,
             parent: None,
+            charset: None,
         };
         self.rehearsal.run(&entry).await.expect("rehearses")
     }

@@ -35,6 +35,7 @@ pub(super) const JOURNAL: Schema = Schema {
         include_str!("../migrations/journal_0001.sql"),
         include_str!("../migrations/journal_0002_acknowledgments.sql"),
         include_str!("../migrations/journal_0003_parts.sql"),
+        include_str!("../migrations/journal_0004_charset.sql"),
     ],
 };
 #[cfg(feature = "clinical")]
@@ -50,6 +51,7 @@ pub(super) const CLINICAL: Schema = Schema {
         include_str!("../migrations/clinical_0006_retention.sql"),
         include_str!("../migrations/clinical_0007_forwards.sql"),
         include_str!("../migrations/clinical_0008_worklist.sql"),
+        include_str!("../migrations/clinical_0009_settled_forwards.sql"),
     ],
 };
 pub(super) const PORTAL: Schema = Schema {

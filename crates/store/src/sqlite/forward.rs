@@ -113,6 +113,11 @@ impl Forwards for Sqlite {
         self.job(ReviveForward { id }, [record]).await
     }
 
+    async fn forget_delivered(&self, before_us: Micros, limit: usize) -> Result<u64> {
+        self.clinical()?;
+        self.job(ForgetDelivered { before_us, limit: bounded(limit) }, None).await
+    }
+
     fn forwards_queued(&self) -> watch::Receiver<i64> {
         self.published.forwarded.clone()
     }
@@ -301,5 +306,32 @@ impl Job for ReviveForward {
             return Err(Error::NotFound);
         }
         Ok(())
+    }
+}
+
+struct ForgetDelivered {
+    before_us: Micros,
+    limit: i64,
+}
+
+#[async_trait]
+impl Job for ForgetDelivered {
+    type Done = u64;
+
+    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<u64> {
+        // The last row stays, for a node that starts counts on from it.
+        let done = sqlx::query(
+            "DELETE FROM forwards WHERE number IN (SELECT number FROM forwards WHERE state = 1 AND settled_us < ?1
+                AND number < (SELECT max(number) FROM forwards) ORDER BY settled_us LIMIT ?2)",
+        )
+        .bind(self.before_us)
+        .bind(self.limit)
+        .execute(connection)
+        .await?;
+        Ok(done.rows_affected())
+    }
+
+    fn weight(&self) -> (usize, usize) {
+        (usize::try_from(self.limit).unwrap_or(usize::MAX), 0)
     }
 }

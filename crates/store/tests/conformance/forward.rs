@@ -204,3 +204,36 @@ pub async fn backlogs_of_forwards_are_told_by_destination(adapter: &impl Adapter
         ("archive", 1, queued_us, 1)
     );
 }
+
+pub async fn delivered_forwards_go_after_their_time_and_nothing_else(adapter: &impl Adapter) {
+    let node = adapter.clinical().await;
+    queue(&node, &[&[1], &[2], &[3], &[4], &[5], &[6], &[7]]).await;
+    for number in [1, 2, 7] {
+        settle(&*node.forwards, number, ForwardOutcome::Delivered).await;
+    }
+    settle(&*node.forwards, 3, ForwardOutcome::Dead).await;
+    settle(&*node.forwards, 4, ForwardOutcome::Accepted).await;
+    settle(&*node.forwards, 5, ForwardOutcome::Retry { next_us: NOW_US }).await;
+    let forget =
+        async |before_us, limit| node.forwards.forget_delivered(before_us, limit).await.expect("writes");
+    assert_eq!(forget(NOW_US, 10).await, 0, "not older");
+    assert_eq!(forget(NOW_US + 1, 1).await, 1, "no more than asked for");
+    // The last number stays, for the next one follows it.
+    assert_eq!((forget(NOW_US + 1, 10).await, forget(NOW_US + 1, 10).await), (1, 0));
+    let dead = node.forwards.dead_forwards("archive", 0, 10).await.expect("reads");
+    let accepted = node.forwards.accepted_forwards("archive", 10).await.expect("reads");
+    assert_eq!((dead.len(), accepted.len()), (1, 1));
+    assert_eq!(claimed(&*node.forwards, NOW_US, 10).await, [5, 6]);
+    let of_message = async |seq: i64| {
+        let detail = node.messages.detail(message(seq).id).await.expect("reads").expect("is there");
+        detail.forwards.len()
+    };
+    assert_eq!(
+        (of_message(1).await, of_message(2).await, of_message(3).await, of_message(7).await),
+        (0, 0, 1, 1)
+    );
+    let again = adapter.clinical().await;
+    let next = NewForward { id: Uuid::from_u128(8), ..forward(8, 7, &[7]) };
+    again.forwards.queue_forwards(vec![next], vec![record(audit::Kind::Decided)]).await.expect("queues");
+    assert_eq!(*again.forwards.forwards_queued().borrow(), 8);
+}

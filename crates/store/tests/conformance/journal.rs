@@ -54,6 +54,47 @@ pub async fn a_large_entry_is_read_back_whole_beside_small_ones(adapter: &impl A
     }
 }
 
+pub async fn what_follows_is_read_in_pages_of_bounded_size(adapter: &impl Adapter) {
+    let journal = adapter.clinical().await.journal;
+    let long = "x".repeat(store::PAGE_BYTES_MAX / 4 + 1);
+    let longest = "y".repeat(store::PAGE_BYTES_MAX + 1);
+    // Of two months, so that a page ends in one while the other has entries too.
+    let texts = [&long, &long, &longest, &long, &long, &long, &long, &long];
+    for (number, text) in texts.iter().enumerate() {
+        let day = i64::try_from(number).expect("small") * 3;
+        append(&*journal, arrival(&number.to_string(), text, NOW_US + day * DAY_US)).await;
+    }
+    let mut last = Seq(0);
+    loop {
+        let page = journal.after(last, 100).await.expect("reads");
+        let Some(end) = page.last() else { break };
+        for (number, entry) in (last.0..).zip(&page) {
+            let sent = texts.get(usize::try_from(number).expect("small")).expect("was sent");
+            assert_eq!((entry.seq.0, entry.bytes.len()), (number + 1, sent.len()));
+        }
+        last = end.seq;
+        let before_last: usize = page.iter().rev().skip(1).map(|entry| entry.bytes.len()).sum();
+        assert!(before_last < store::PAGE_BYTES_MAX, "{before_last}");
+    }
+    assert_eq!(usize::try_from(last.0).expect("small"), texts.len());
+}
+
+pub async fn the_character_set_of_the_channel_is_kept(adapter: &impl Adapter) {
+    let journal = adapter.clinical().await.journal;
+    let named = Arrival { charset: Some("windows-1252".into()), ..arrival("1", "x", NOW_US) };
+    let (id, none) = (named.id, arrival("2", "x", NOW_US));
+    let other = none.id;
+    append(&*journal, named).await;
+    append(&*journal, none).await;
+    let read = async |id| journal.read(id).await.expect("reads").expect("is there").charset;
+    assert_eq!((read(id).await, read(other).await), (Some("windows-1252".into()), None));
+    let all = all(&*journal).await;
+    assert_eq!(
+        all.into_iter().map(|entry| entry.charset).collect::<Vec<_>>(),
+        [Some("windows-1252".into()), None]
+    );
+}
+
 pub async fn positions_ascend_from_one_without_gaps(adapter: &impl Adapter) {
     let journal = adapter.clinical().await.journal;
     for number in 1..=5_i64 {

@@ -49,7 +49,9 @@ macro_rules! conformance {
                 an_outcome_is_seen_after_a_later_commit an_outcome_survives_closing
                 a_window_has_what_was_received_in_it months_are_read_in_the_order_of_positions
                 readers_are_woken_after_the_commit an_unknown_entry_is_none an_entry_id_is_given_once
-                an_edited_child_is_no_duplicate_and_makes_none;
+                an_edited_child_is_no_duplicate_and_makes_none
+                what_follows_is_read_in_pages_of_bounded_size
+                the_character_set_of_the_channel_is_kept;
             acknowledgments:
                 what_is_not_owed_is_kept_as_a_code_and_never_replayed
                 a_promise_is_read_until_it_is_kept the_first_of_a_stage_stands
@@ -111,7 +113,8 @@ macro_rules! conformance {
                 a_long_queue_behind_one_patient_is_looked_past what_was_taken_over_is_pending_and_says_so
                 a_dead_forward_lets_its_lane_go_on_and_can_be_revived a_settled_forward_is_not_settled_again
                 forwards_come_again_after_a_restart_and_numbers_go_on
-                backlogs_of_forwards_are_told_by_destination;
+                backlogs_of_forwards_are_told_by_destination
+                delivered_forwards_go_after_their_time_and_nothing_else;
             intake:
                 an_arrival_is_stored_with_receipt_and_record a_duplicate_arrival_writes_nothing
                 versions_of_the_portal_are_consecutive an_older_version_is_acknowledged_and_not_written

@@ -34,6 +34,7 @@ pub fn arrival(control_id: &str, bytes: &str, received_us: i64) -> Arrival {
         }),
         promise: None,
         parent: None,
+        charset: None,
     }
 }
 

@@ -77,6 +77,15 @@ pub struct ApplicationAcknowledgments {
     /// CA that its certificate must come from; absent: without TLS.
     #[serde(default)]
     pub ca: Option<PathBuf>,
+    /// Certificate chain of this node, where the sender's listener asks for one.
+    #[serde(default)]
+    pub certificate: Option<PathBuf>,
+    /// Its private key.
+    #[serde(default)]
+    pub key: Option<PathBuf>,
+    /// Name in the listener's certificate; absent: the host of `address`.
+    #[serde(default)]
+    pub server_name: Option<String>,
     /// Why it may go without TLS beyond loopback.
     #[serde(default)]
     pub plaintext_reason: Option<String>,
@@ -160,6 +169,12 @@ fn check_outgoing(outgoing: &ApplicationAcknowledgments) -> Option<Wrong> {
     };
     if host.is_empty() || port.parse::<u16>().is_err() {
         return Some((KEY, "address is no `host:port`", "write `host:port`"));
+    }
+    if outgoing.certificate.is_some() != outgoing.key.is_some() {
+        return Some((KEY, "has half an identity", "name both `certificate` and `key`"));
+    }
+    if outgoing.ca.is_none() && (outgoing.certificate.is_some() || outgoing.server_name.is_some()) {
+        return Some((KEY, "has an identity and no `ca`", "name the CA of the listener's certificate"));
     }
     let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
     let is_here = host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback());

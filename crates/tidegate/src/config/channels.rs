@@ -60,6 +60,15 @@ pub fn check(channels: &[Mllp], place: &str) -> Vec<Problem> {
     problems
 }
 
+/// Can messages be read in the character set of this label? A portal has no channels, and no reader of HL7 v2.
+pub(super) fn is_charset(label: &str) -> bool {
+    #[cfg(feature = "clinical")]
+    let is_known = hl7v2::Charset::from_label(label).is_some();
+    #[cfg(not(feature = "clinical"))]
+    let is_known = !label.is_empty();
+    is_known
+}
+
 fn check_framing(framing: &Framing, wrong: &mut impl FnMut(&str, &str, &str)) {
     if !matches!(framing.release, 1 | 2) {
         wrong(

@@ -53,7 +53,11 @@ fn resolve(config: &mut Config, folder: &Path) {
     let mut every_tls: Vec<_> = config.http.tls.iter_mut().collect();
     for mllp in &mut config.mllp {
         every_tls.extend(mllp.tls.as_mut());
-        paths.extend(mllp.application_acknowledgments.as_mut().and_then(|outgoing| outgoing.ca.as_mut()));
+        if let Some(outgoing) = &mut mllp.application_acknowledgments {
+            paths.extend(
+                [&mut outgoing.ca, &mut outgoing.certificate, &mut outgoing.key].into_iter().flatten(),
+            );
+        }
     }
     for tls in every_tls {
         paths.extend([&mut tls.certificate, &mut tls.key]);
@@ -92,6 +96,14 @@ fn check(config: &Config, place: &str) -> Vec<Problem> {
             wrong(&key, "takes no message", "give `message_bytes_max` a number of bytes, or leave it out");
         }
     }
+    let charsets = config.mllp.iter().map(|mllp| ("mllp", &mllp.name, &mllp.default_charset));
+    let dropped = config.folders.iter().map(|drop| ("folders", &drop.name, &drop.default_charset));
+    for (kind, name, label) in charsets.chain(dropped) {
+        if label.as_deref().is_some_and(|label| !channels::is_charset(label)) {
+            let fix = "use a code of table 0211, as `8859/1` or `UNICODE UTF-8`; UTF-16 cannot hold HL7 v2";
+            wrong(&format!("{kind}.{name}.default_charset"), "is no character set that can be read", fix);
+        }
+    }
     let mut channels: Vec<&str> = config.mllp.iter().map(|mllp| mllp.name.as_str()).collect();
     // What is posted to /hl7v2 is a channel of this name.
     channels.push("http");
@@ -104,6 +116,10 @@ fn check(config: &Config, place: &str) -> Vec<Problem> {
     if config.retention.is_some_and(|retention| retention.journal_months == 0) {
         let fix = "use 1 at least: repetitions are known by the current and the previous month";
         wrong("retention.journal_months", "is 0", fix);
+    }
+    if config.retention.is_some_and(|retention| retention.forward_days == 0) {
+        let fix = "use 1 at least, or leave it out for 90";
+        wrong("retention.forward_days", "is 0", fix);
     }
     match config.role {
         Role::Clinical => {
@@ -226,6 +242,7 @@ mod tests {
         for right in [
             "acknowledge: applied, unknown_types: reject, processing_ids: [P]".to_owned(),
             "senders: [{application: LAB, facility: H, from: [10.0.0.0/8]}]".to_owned(),
+            "default_charset: 8859/15".to_owned(),
             "application_acknowledgments: {address: \"127.0.0.1:2600\"}".to_owned(),
             "application_acknowledgments: {address: \"lab:2600\", ca: ca.pem}".to_owned(),
             "application_acknowledgments: {address: \"lab:2600\", plaintext_reason: VLAN}".to_owned(),
@@ -238,11 +255,22 @@ mod tests {
         for (wrong, key) in [
             ("processing_ids: []", "processing_ids"),
             ("applied_seconds_max: 99999", "applied_seconds_max"),
+            ("default_charset: KLINGON", "mllp.emr.default_charset"),
+            ("default_charset: UTF-16", "mllp.emr.default_charset"),
+            ("default_charset: \"\"", "mllp.emr.default_charset"),
             ("senders: [{application: LAB, facility: H}]", "senders"),
             ("senders: [{application: LAB, facility: H, from: [10.0.0.0]}]", "senders"),
             ("senders: [{application: LAB, facility: H, certificate: abc}]", "senders"),
             (&format!("senders: [{{application: L, facility: H, certificate: \"{digest}\"}}]"), "senders"),
             ("application_acknowledgments: {address: lab}", "application_acknowledgments"),
+            (
+                "application_acknowledgments: {address: \"lab:2600\", ca: ca.pem, certificate: c.pem}",
+                "application_acknowledgments",
+            ),
+            (
+                "application_acknowledgments: {address: \"127.0.0.1:2600\", server_name: lab}",
+                "application_acknowledgments",
+            ),
             ("application_acknowledgments: {address: \"lab:2600\"}", "application_acknowledgments"),
         ] {
             let found = with(wrong);
@@ -267,6 +295,8 @@ mod tests {
     #[test]
     fn retention_keeps_a_month_at_least() {
         assert_eq!(problems(&format!("{CLINICAL}retention: {{journal_months: 1}}\n")), []);
+        let none = problems(&format!("{CLINICAL}retention: {{journal_months: 1, forward_days: 0}}\n"));
+        assert!(none.iter().any(|p| p.place.ends_with("forward_days")), "{none:?}");
         let none = problems(&format!("{CLINICAL}retention: {{journal_months: 0}}\n"));
         assert!(none.iter().any(|p| p.place.ends_with("journal_months")), "{none:?}");
         assert!(!problems(&format!("{CLINICAL}retention: {{}}\n")).is_empty());

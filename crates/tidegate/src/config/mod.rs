@@ -159,6 +159,9 @@ pub struct Mllp {
     /// MSH-11 codes that are accepted; an empty MSH-11 always is.
     #[serde(default = "acknowledging::every_processing_id")]
     pub processing_ids: Vec<ProcessingId>,
+    /// Character set of a message that names none (MSH-18 empty); absent: UTF-8.
+    #[serde(default)]
+    pub default_charset: Option<String>,
     /// Which senders (MSH-3, MSH-4) may send from where; empty: all from everywhere.
     #[serde(default)]
     pub senders: Vec<Sender>,
@@ -233,6 +236,9 @@ pub struct Folder {
     /// Longest message, in bytes; of a longer one the beginning is kept and refused.
     #[serde(default = "default_frame_bytes_max")]
     pub message_bytes_max: usize,
+    /// Character set of a message that names none (MSH-18 empty); absent: UTF-8.
+    #[serde(default)]
+    pub default_charset: Option<String>,
 }
 
 /// Why a listener may go without TLS, and for whom.
@@ -263,6 +269,9 @@ pub struct LinkListener {
 pub struct Retention {
     /// Whole months before the current one that stay, 1 at least; older ones are dropped.
     pub journal_months: u32,
+    /// Days for which the queue shows what a system of the hospital took, 1 at least.
+    #[serde(default = "default_forward_days")]
+    pub forward_days: u32,
 }
 
 /// Logging: to stderr, route templates and ids only.
@@ -307,6 +316,10 @@ pub enum LogLevel {
     Info,
     /// And details.
     Debug,
+}
+
+fn default_forward_days() -> u32 {
+    90
 }
 
 fn default_frame_bytes_max() -> usize {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mllp::{ClientConfig, ClientTls};
+use hl7v2::Charset;
+use mllp::ClientConfig;
 use pipeline::Packages;
 use sources::{
     Acknowledge, BatchReply, Clock, Later, LaterPorts, Outgoing, Receiver, Rules, SenderRule, TypeSupport,
@@ -12,7 +13,8 @@ use sources::{
 use store::Messages as _;
 use store::sqlite::Sqlite;
 
-use crate::config::{self, ApplicationAcknowledgments, Mllp, UnknownTypes};
+use super::forwards;
+use crate::config::{self, ApplicationAcknowledgments, DialTls, Mllp, UnknownTypes};
 use crate::{Exit, Failure, clock};
 
 /// What receives a channel's messages.
@@ -106,21 +108,23 @@ pub fn rules(channel: &Mllp, types: Types) -> Result<Rules, Failure> {
         },
         rejects_unknown_types: channel.unknown_types == UnknownTypes::Reject,
         types,
+        charset: Charset::of_site(channel.default_charset.as_deref()),
         processing_ids: channel.processing_ids.iter().map(|id| id.code()).collect(),
         senders,
     })
 }
 
 fn outgoing_of(channel: &Mllp, outgoing: &ApplicationAcknowledgments) -> Result<Outgoing, Failure> {
-    let mut client = ClientConfig::new(outgoing.address.clone());
-    if let Some(ca) = &outgoing.ca {
-        let wrong = |error: &dyn std::fmt::Display| {
-            let words = format!("mllp.{}: {}: {error}", channel.name, ca.display());
-            Failure::new(Exit::Configuration, words)
+    let ApplicationAcknowledgments { address, ca, certificate, key, server_name, plaintext_reason: _ } =
+        outgoing;
+    let mut client = ClientConfig::new(address.clone());
+    if let Some(ca) = ca.clone() {
+        let (certificate, key, server_name) = (certificate.clone(), key.clone(), server_name.clone());
+        let tls = forwards::client_tls(address, &DialTls { ca, certificate, key, server_name });
+        let wrong = |failure: Failure| {
+            Failure::new(failure.exit, format!("mllp.{}: {}", channel.name, failure.words))
         };
-        let authorities = std::fs::read_to_string(ca).map_err(|error| wrong(&error))?;
-        let host = outgoing.address.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']);
-        client.tls = Some(ClientTls::from_pem(&authorities, None, host).map_err(|error| wrong(&error))?);
+        client.tls = Some(tls.map_err(wrong)?);
     }
     Ok(Outgoing::new(client))
 }

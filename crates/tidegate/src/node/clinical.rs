@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use delivery::{Backoff, Judged, Link, Recheck, Witness, Worker};
+use hl7v2::Charset;
 use pipeline::{Environment, Packages, Pipeline, Ports, Rehearsal, Release};
 use residency::{Decision, Destination, Labels, Policy, SealingKey};
 use store::ResourceKey;
@@ -53,8 +54,7 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     tasks.spawn_on(pipeline.run(stopped.clone()), background.handle());
     start_deliveries(config, &keys, &store, &policy, &basis, &stopped, &mut tasks)?;
     if let Some(retention) = config.retention {
-        let keep = retention.journal_months;
-        tasks.spawn(super::retention::run(store.clone(), config.node.clone(), keep, stopped.clone()));
+        tasks.spawn(super::retention::run(store.clone(), config.node.clone(), retention, stopped.clone()));
     }
     forwards::start(config, &store, &policy, &stopped, &mut tasks)?;
     listeners.apply(&config.mllp).await?;
@@ -288,7 +288,9 @@ fn start_folders(
     tasks: &mut JoinSet<()>,
 ) -> Result<(), Failure> {
     for folder in &config.folders {
-        let receiver = receivers.named(&folder.name);
+        let mut receiver = receivers.named(&folder.name);
+        let charset = Charset::of_site(folder.default_charset.as_deref());
+        receiver.rules = Arc::new(sources::Rules { charset, ..sources::Rules::default() });
         let source = super::folder::Source::open(folder, receiver, stopped.clone())?;
         tasks.spawn_blocking(|| source.run());
     }

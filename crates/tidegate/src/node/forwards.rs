@@ -100,7 +100,8 @@ pub(crate) fn client(address: &str, dial: &Dial) -> Result<ClientConfig, Failure
     })
 }
 
-fn client_tls(address: &str, tls: &DialTls) -> Result<ClientTls, Failure> {
+/// The client side of a partner's TLS, from files.
+pub(super) fn client_tls(address: &str, tls: &DialTls) -> Result<ClientTls, Failure> {
     let ca = text(&tls.ca)?;
     let identity = match (&tls.certificate, &tls.key) {
         (Some(certificate), Some(key)) => Some((text(certificate)?, text(key)?)),

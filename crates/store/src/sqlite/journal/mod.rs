@@ -20,6 +20,7 @@ use self::files::Files;
 use self::later::Give;
 use self::marks::Salt;
 pub(super) use self::months::remove_files;
+use self::read::Most;
 use self::write::{Append, Request, Writer};
 use super::Sqlite;
 use super::codes::message_state;
@@ -28,6 +29,7 @@ use super::file::Settings;
 use super::queue::Queue;
 use super::rows::Rows;
 use super::watched::Watched;
+use crate::journal::PAGE_BYTES_MAX;
 use crate::{
     AckOutcome, AckStage, Acknowledgments, Appended, Arrival, Entry, Journal, JournalId, Later, MessageState,
     Micros, NewLater, Promised, Result, Seq,
@@ -97,7 +99,8 @@ impl Journal for Sqlite {
 
     async fn after(&self, seq: Seq, limit: usize) -> Result<Vec<Entry>> {
         let journal = self.journal()?;
-        journal.files.window(Micros::MIN, Micros::MAX, seq, limit, &journal.salt).await
+        let most = Most { entries: limit, bytes: PAGE_BYTES_MAX };
+        journal.files.window(Micros::MIN, Micros::MAX, seq, most, &journal.salt).await
     }
 
     async fn window(
@@ -108,7 +111,8 @@ impl Journal for Sqlite {
         limit: usize,
     ) -> Result<Vec<Entry>> {
         let journal = self.journal()?;
-        journal.files.window(from_us, until_us, after, limit, &journal.salt).await
+        let most = Most { entries: limit, bytes: usize::MAX };
+        journal.files.window(from_us, until_us, after, most, &journal.salt).await
     }
 
     fn appended(&self) -> watch::Receiver<Seq> {

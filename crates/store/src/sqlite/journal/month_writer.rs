@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sqlx::{Connection, SqliteConnection};
 
 use super::files::MonthFile;
+use super::parts::Rest;
 use crate::Result;
 use crate::sqlite::checkpoint::{Checkpointer, Load};
 use crate::sqlite::fault::is_fatal;
@@ -44,20 +45,14 @@ impl MonthWriter {
         &mut self.connection
     }
 
-    /// One transaction of these rows, sent to SQLite as one text so that a commit costs one hand-over.
+    /// One transaction of these rows, sent to SQLite as one text so that a commit costs one hand-over. What is large goes
+    /// before it, in parts.
     ///
     /// # Errors
     /// When nothing of it is durable; after some of them the file is not to be written to any more.
-    pub async fn commit(&mut self, tables: Vec<Rows>, size: usize) -> Result<()> {
+    pub async fn commit(&mut self, tables: Vec<Rows>, large: &[Rest], size: usize) -> Result<()> {
         self.load.catch_up(&mut self.connection).await?;
-        let (mut script, mut values) = (String::from("BEGIN IMMEDIATE;"), Vec::new());
-        for (sql, arguments) in tables.into_iter().flat_map(Rows::into_statements) {
-            script.push_str(&sql);
-            script.push(';');
-            values.extend(arguments);
-        }
-        script.push_str("COMMIT");
-        let committed = run(&mut self.connection, script, values).await;
+        let committed = self.transact(tables, large).await;
         if committed.is_err() {
             // Most errors end the transaction themselves; then there is nothing to roll back, which is an error too.
             let rolled_back = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
@@ -65,7 +60,7 @@ impl MonthWriter {
         }
         self.load.add(size);
         match committed {
-            Ok(_) => {
+            Ok(()) => {
                 self.load.watched.took();
                 Ok(())
             }
@@ -79,6 +74,25 @@ impl MonthWriter {
                 Err(error)
             }
         }
+    }
+
+    async fn transact(&mut self, tables: Vec<Rows>, large: &[Rest]) -> Result<(), sqlx::Error> {
+        const BEGIN: &str = "BEGIN IMMEDIATE;";
+        let mut script = if large.is_empty() { BEGIN.to_owned() } else { String::new() };
+        if !large.is_empty() {
+            sqlx::query(BEGIN).execute(&mut self.connection).await?;
+        }
+        for rest in large {
+            rest.write(&mut self.connection).await?;
+        }
+        let mut values = Vec::new();
+        for (sql, arguments) in tables.into_iter().flat_map(Rows::into_statements) {
+            script.push_str(&sql);
+            script.push(';');
+            values.extend(arguments);
+        }
+        script.push_str("COMMIT");
+        run(&mut self.connection, script, values).await.map(drop)
     }
 
     /// Stops the checkpointer and closes the file.

@@ -1,10 +1,10 @@
 //! Large messages in parts. A value that is bound, and the row that SQLite makes of it, cost the size of the value each; a
 //! message in parts costs them for one part at a time.
 
-use sqlx::SqlitePool;
+use bytes::Bytes;
+use sqlx::{SqliteConnection, SqlitePool};
 
 use crate::Result;
-use crate::sqlite::rows::Rows;
 
 /// What an entry itself holds at most; the rest of a message lies in parts of this size.
 pub(super) const PART_BYTES: usize = 1 << 20;
@@ -14,16 +14,30 @@ pub(super) fn first(bytes: &[u8]) -> &[u8] {
     bytes.get(..PART_BYTES).unwrap_or(bytes)
 }
 
-/// The parts beyond the first, each a statement of its own.
-pub(super) fn rest(seq: i64, bytes: &[u8]) -> Vec<Rows> {
-    let parts = bytes.chunks(PART_BYTES).zip(0_i64..).skip(1);
-    parts
-        .map(|(part, number)| {
-            let mut rows = Rows::insert("INSERT INTO parts (seq, number, bytes)", 3);
-            rows.push([seq.into(), number.into(), part.to_vec().into()]);
-            rows
-        })
-        .collect()
+/// What lies beyond the first part of a message.
+pub(super) struct Rest {
+    seq: i64,
+    bytes: Bytes,
+}
+
+impl Rest {
+    /// Of a message that is longer than one part.
+    pub fn of(seq: i64, bytes: &Bytes) -> Option<Self> {
+        (bytes.len() > PART_BYTES).then(|| Self { seq, bytes: bytes.clone() })
+    }
+
+    /// Writes it into the open transaction, a part at a time: no more than one of them is copied at any moment.
+    pub async fn write(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        for (part, number) in self.bytes.chunks(PART_BYTES).zip(0_i64..).skip(1) {
+            sqlx::query("INSERT INTO parts (seq, number, bytes) VALUES (?, ?, ?)")
+                .bind(self.seq)
+                .bind(number)
+                .bind(part.to_vec())
+                .execute(&mut *connection)
+                .await?;
+        }
+        Ok(())
+    }
 }
 
 /// Adds to the first part of an entry what lies beyond it.

@@ -17,13 +17,29 @@ use crate::{AckOutcome, Entry, Error, JournalId, Micros, Result, Seq, StoredAckn
 
 const MICROS_PER_SECOND: u64 = 1_000_000;
 
+/// How much is read at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most {
+    /// Entries.
+    pub entries: usize,
+    /// Bytes of messages, after which no further entry is read.
+    pub bytes: usize,
+}
+
+/// Entries of one file.
+struct Page {
+    entries: Vec<Entry>,
+    /// There may be more within the limit of entries.
+    is_cut: bool,
+}
+
 impl Files {
     /// One entry: looked for in the month its id was made in, then in the others.
     pub async fn read(&self, id: JournalId, salt: &Salt) -> Result<Option<Entry>> {
         for file in self.candidates(id) {
             let row = sqlx::query(
                 "SELECT e.seq, e.id, e.received_us, e.channel, e.peer, e.refused, e.reused, e.digest, e.bytes,
-                    a.code, a.bytes, o.outcome, e.parent
+                    a.code, a.bytes, o.outcome, e.parent, e.charset
                  FROM entries e LEFT JOIN acknowledgments a ON a.seq = e.seq
                  LEFT JOIN acknowledgment_outcomes o ON o.seq = e.seq WHERE e.id = ?",
             )
@@ -57,21 +73,30 @@ impl Files {
         from_us: Micros,
         until_us: Micros,
         after: Seq,
-        limit: usize,
+        most: Most,
         salt: &Salt,
     ) -> Result<Vec<Entry>> {
-        let limit = limit.min(READ_ROWS_MAX);
+        let limit = most.entries.min(READ_ROWS_MAX);
+        let most = Most { entries: limit, ..most };
         let mut files = self.newest_first();
         files.retain(|file| file.last() > after.0 && overlaps(file, from_us, until_us));
         files.sort_by_key(|file| file.first());
-        let mut entries: Vec<Entry> = Vec::new();
+        let (mut entries, mut through): (Vec<Entry>, Seq) = (Vec::new(), Seq(i64::MAX));
         for file in files {
+            if through.0 < file.first() {
+                break;
+            }
             let full = entries.len() >= limit;
             if full && entries.get(limit - 1).is_none_or(|last| last.seq.0 < file.first()) {
                 break;
             }
-            entries.extend(page(&file, from_us, until_us, after, limit, salt).await?);
+            let page = page(&file, from_us, until_us, after, most, salt).await?;
+            let last = page.entries.last().map(|entry| entry.seq).filter(|_| page.is_cut);
+            through = last.map_or(through, |last| last.min(through));
+            entries.extend(page.entries);
             entries.sort_by_key(|entry| entry.seq);
+            // What lies behind a page that was cut may have others before it.
+            entries.retain(|entry| entry.seq <= through);
             entries.truncate(limit);
         }
         Ok(entries)
@@ -112,8 +137,9 @@ fn overlaps(file: &MonthFile, from_us: Micros, until_us: Micros) -> bool {
 
 /// Whether the entry at a position is what was written; `false` when it is not there any more.
 pub(super) async fn one(file: &MonthFile, seq: i64, salt: &Salt) -> Result<bool> {
-    let found = page(file, Micros::MIN, Micros::MAX, Seq(seq - 1), 1, salt).await?;
-    Ok(found.first().is_some_and(|entry| entry.seq.0 == seq))
+    let most = Most { entries: 1, bytes: usize::MAX };
+    let found = page(file, Micros::MIN, Micros::MAX, Seq(seq - 1), most, salt).await?;
+    Ok(found.entries.first().is_some_and(|entry| entry.seq.0 == seq))
 }
 
 async fn page(
@@ -121,27 +147,38 @@ async fn page(
     from_us: Micros,
     until_us: Micros,
     after: Seq,
-    limit: usize,
+    most: Most,
     salt: &Salt,
-) -> Result<Vec<Entry>> {
+) -> Result<Page> {
+    let Most { entries: limit, bytes: bytes_max } = most;
     let rows = sqlx::query(
         "SELECT e.seq, e.id, e.received_us, e.channel, e.peer, e.refused, e.reused, e.digest, e.bytes,
-            a.code, a.bytes, o.outcome, e.parent
-         FROM entries e LEFT JOIN acknowledgments a ON a.seq = e.seq
+            a.code, a.bytes, o.outcome, e.parent, e.charset
+         FROM (SELECT seq, sum(size) OVER (ORDER BY seq) - size AS before FROM
+            (SELECT seq, length(bytes) AS size FROM entries
+             WHERE seq > ? AND received_us >= ? AND received_us < ? ORDER BY seq LIMIT ?)) AS p
+         CROSS JOIN entries e ON e.seq = p.seq LEFT JOIN acknowledgments a ON a.seq = e.seq
          LEFT JOIN acknowledgment_outcomes o ON o.seq = e.seq
-         WHERE e.seq > ? AND e.received_us >= ? AND e.received_us < ? ORDER BY e.seq LIMIT ?",
+         WHERE p.before < ? ORDER BY e.seq",
     )
     .bind(after.0)
     .bind(from_us)
     .bind(until_us)
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .bind(i64::try_from(bytes_max).unwrap_or(i64::MAX))
     .fetch_all(&file.pool)
     .await?;
-    let mut entries = Vec::with_capacity(rows.len());
+    let (mut entries, mut bytes) = (Vec::with_capacity(rows.len()), 0);
     for row in rows {
-        entries.push(entry(&file.pool, &row, salt).await?);
+        if bytes >= bytes_max {
+            break;
+        }
+        let entry = entry(&file.pool, &row, salt).await?;
+        bytes += entry.bytes.len();
+        entries.push(entry);
     }
-    Ok(entries)
+    let is_cut = bytes >= bytes_max;
+    Ok(Page { entries, is_cut })
 }
 
 async fn entry(pool: &SqlitePool, row: &SqliteRow, salt: &Salt) -> Result<Entry> {
@@ -161,6 +198,7 @@ async fn entry(pool: &SqlitePool, row: &SqliteRow, salt: &Salt) -> Result<Entry>
         bytes: Bytes::from(bytes),
         acknowledgment: acknowledgment(row)?,
         parent: row.try_get::<Option<Vec<u8>>, _>(12)?.map(|id| id_of(&id).map(JournalId)).transpose()?,
+        charset: row.try_get(13)?,
     })
 }
 

@@ -12,7 +12,7 @@ use super::files::Files;
 use super::later::{self, Give, Placed};
 use super::marks::{Marks, Salt};
 use super::month_writer::MonthWriter;
-use super::parts;
+use super::parts::{self, Rest};
 use super::read::outcome_number;
 use crate::sqlite::fault::{again, unavailable};
 use crate::sqlite::file::Settings;
@@ -33,7 +33,7 @@ const MONTHS_OPEN_MAX: usize = 2;
 
 const INSERT_ENTRIES: &str =
     "INSERT INTO entries (seq, id, received_us, channel, peer, refused, reused, sender, digest, bytes,
-    parent)";
+    parent, charset)";
 const INSERT_ACKNOWLEDGMENTS: &str = "INSERT INTO acknowledgments (seq, code, bytes)";
 const INSERT_OUTCOMES: &str = "INSERT INTO acknowledgment_outcomes (seq, outcome)";
 const REPLACE_OUTCOME: &str = "ON CONFLICT (seq) DO UPDATE SET outcome = excluded.outcome";
@@ -259,7 +259,7 @@ impl Writer {
 
     async fn write(&mut self, month: Month, appends: &[Append], verdicts: &[Verdict]) -> Result<()> {
         let first = self.next;
-        let mut entries = Rows::insert(INSERT_ENTRIES, 11);
+        let mut entries = Rows::insert(INSERT_ENTRIES, 12);
         let mut acknowledgments = Rows::insert(INSERT_ACKNOWLEDGMENTS, 3);
         let mut promises = later::promises();
         let (mut unowed, mut large) = (Vec::new(), Vec::new());
@@ -269,7 +269,7 @@ impl Writer {
             if let Verdict::New { reused } = verdict {
                 size += append.arrival.bytes.len();
                 push(&mut entries, &mut acknowledgments, seq, append, *reused);
-                large.extend(parts::rest(seq, &append.arrival.bytes));
+                large.extend(Rest::of(seq, &append.arrival.bytes));
                 let Arrival { id, channel, acknowledgment, promise, .. } = &append.arrival;
                 if let Some(promise) = promise {
                     later::push_promise(&mut promises, seq, *id, channel, *promise);
@@ -282,13 +282,12 @@ impl Writer {
         }
         let gives = later::later(&self.gives, month);
         let (outcomes, later_outcomes) = self.outcomes_of(month, &unowed);
-        let mut tables = vec![entries, acknowledgments, promises, gives, outcomes, later_outcomes];
-        tables.extend(large);
+        let tables = vec![entries, acknowledgments, promises, gives, outcomes, later_outcomes];
         if tables.iter().all(Rows::is_empty) {
             return Ok(());
         }
         let open = self.month(month).await?;
-        let committed = open.commit(tables, size).await;
+        let committed = open.commit(tables, &large, size).await;
         self.outcomes.retain(|(of, ..)| committed.is_err() || *of != month);
         if self.outcomes.is_empty() {
             self.flush_at = None;
@@ -415,6 +414,7 @@ fn push(entries: &mut Rows, acknowledgments: &mut Rows, seq: i64, append: &Appen
         marks.digest.to_vec().into(),
         parts::first(&arrival.bytes).to_vec().into(),
         arrival.parent.map(|parent| parent.0.as_bytes().to_vec()).into(),
+        arrival.charset.as_deref().into(),
     ]);
     if let Some(given) = &arrival.acknowledgment {
         // What is not owed is never sent: only its code is kept.

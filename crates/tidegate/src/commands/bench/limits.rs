@@ -71,5 +71,6 @@ fn arrival(message: &Generated) -> Arrival {
         }),
         promise: None,
         parent: None,
+        charset: None,
     }
 }
