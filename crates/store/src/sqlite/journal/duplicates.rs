@@ -6,6 +6,7 @@ use bytes::Bytes;
 use sqlx::{Row, SqliteConnection};
 
 use super::files::Files;
+use super::known::Known;
 use super::read::id_of;
 use super::write::Append;
 use crate::sqlite::month::Month;
@@ -41,20 +42,29 @@ struct Heard {
     acknowledgment: Option<Bytes>,
 }
 
-/// Judges a batch of one month.
+/// Judges a batch of one month. What was surely never heard is not asked for.
 pub(super) async fn judge(
     appends: &[Append],
     connection: &mut SqliteConnection,
     month: Month,
     files: &Files,
+    known: &Known,
 ) -> Result<Vec<Verdict>> {
-    let mut stored = heard(appends, connection).await?;
-    for before in neighbours(appends, month) {
-        if let Some(file) = files.get(before) {
-            let mut reader = file.pool.acquire().await?;
-            for (sender, entries) in heard(appends, &mut reader).await? {
-                stored.entry(sender).or_default().extend(entries);
-            }
+    let mut others: Vec<_> =
+        neighbours(appends, month).into_iter().filter_map(|before| files.get(before)).collect();
+    let months: Vec<Month> = others.iter().map(|file| file.month).chain([month]).collect();
+    let mut senders: Vec<i64> = appends.iter().filter_map(|append| append.marks.sender).collect();
+    senders.retain(|sender| known.may_hold(*sender, &months));
+    senders.sort_unstable();
+    senders.dedup();
+    if senders.is_empty() {
+        others.clear();
+    }
+    let mut stored = heard(&senders, connection).await?;
+    for file in others {
+        let mut reader = file.pool.acquire().await?;
+        for (sender, entries) in heard(&senders, &mut reader).await? {
+            stored.entry(sender).or_default().extend(entries);
         }
     }
     let mut batch: HashMap<i64, Vec<usize>> = HashMap::new();
@@ -110,17 +120,14 @@ fn neighbours(appends: &[Append], month: Month) -> Vec<Month> {
     months
 }
 
-async fn heard(appends: &[Append], connection: &mut SqliteConnection) -> Result<HashMap<i64, Vec<Heard>>> {
+async fn heard(senders: &[i64], connection: &mut SqliteConnection) -> Result<HashMap<i64, Vec<Heard>>> {
     let mut rows = Rows::statement(
         "SELECT e.sender, e.id, e.received_us, e.digest, a.bytes FROM (",
         ") AS asked CROSS JOIN entries e ON e.sender = asked.column1
          LEFT JOIN acknowledgments a ON a.seq = e.seq WHERE e.sender IS NOT NULL ORDER BY e.seq",
         1,
     );
-    let mut senders: Vec<i64> = appends.iter().filter_map(|append| append.marks.sender).collect();
-    senders.sort_unstable();
-    senders.dedup();
-    senders.into_iter().for_each(|sender| rows.push([sender.into()]));
+    senders.iter().for_each(|sender| rows.push([(*sender).into()]));
     let mut heard: HashMap<i64, Vec<Heard>> = HashMap::new();
     for row in rows.fetch(connection).await? {
         let acknowledgment: Option<Vec<u8>> = row.try_get(4)?;

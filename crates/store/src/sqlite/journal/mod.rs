@@ -2,6 +2,7 @@
 
 mod duplicates;
 mod files;
+mod known;
 mod later;
 mod marks;
 mod month_writer;
@@ -11,12 +12,14 @@ mod read;
 mod write;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::Row;
 use tokio::sync::watch;
 
 use self::files::Files;
+use self::known::Known;
 use self::later::Give;
 use self::marks::Salt;
 pub(super) use self::months::remove_files;
@@ -50,7 +53,9 @@ impl JournalFiles {
         let (files, salt) = Files::open(folder, settings).await?;
         let last = files.last();
         let (sender, appended) = watch::channel(last);
-        let writer = Writer::new(files.clone(), salt, settings, sender, watched);
+        let known = Known::new();
+        let writer = Writer::new(files.clone(), salt, settings, Arc::clone(&known), sender, watched);
+        tokio::spawn(known.read(files.clone()));
         Ok(Self { files, salt, queue: Queue::start(|receiver| writer.run(receiver)), appended })
     }
 

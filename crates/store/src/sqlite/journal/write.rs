@@ -1,6 +1,7 @@
 //! The writer: what is queued becomes one transaction of the month it belongs to.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -9,6 +10,7 @@ use uuid::Uuid;
 
 use super::duplicates::{self, Verdict};
 use super::files::Files;
+use super::known::Known;
 use super::later::{self, Give, Placed};
 use super::marks::{Marks, Salt};
 use super::month_writer::MonthWriter;
@@ -76,6 +78,7 @@ pub(super) struct Writer {
     files: Files,
     salt: Salt,
     settings: Settings,
+    known: Arc<Known>,
     /// Open months, the one used last at the end.
     months: Vec<MonthWriter>,
     next: i64,
@@ -96,6 +99,7 @@ impl Writer {
         files: Files,
         salt: Salt,
         settings: Settings,
+        known: Arc<Known>,
         appended: watch::Sender<Seq>,
         watched: Watched,
     ) -> Self {
@@ -106,6 +110,7 @@ impl Writer {
             files,
             salt,
             settings,
+            known,
             months,
             next,
             recent,
@@ -252,9 +257,9 @@ impl Writer {
         if self.watched.has_failed() {
             return Err(unavailable("the journal failed to write; restart after its disk is checked"));
         }
-        let files = self.files.clone();
+        let (files, known) = (self.files.clone(), Arc::clone(&self.known));
         let open = self.month(month).await?;
-        duplicates::judge(appends, open.connection(), month, &files).await
+        duplicates::judge(appends, open.connection(), month, &files, &known).await
     }
 
     async fn write(&mut self, month: Month, appends: &[Append], verdicts: &[Verdict]) -> Result<()> {
@@ -268,6 +273,7 @@ impl Writer {
         for (append, verdict) in appends.iter().zip(verdicts) {
             if let Verdict::New { reused } = verdict {
                 size += append.arrival.bytes.len();
+                append.marks.sender.iter().for_each(|mark| self.known.add(*mark));
                 push(&mut entries, &mut acknowledgments, seq, append, *reused);
                 large.extend(Rest::of(seq, &append.arrival.bytes));
                 let Arrival { id, channel, acknowledgment, promise, .. } = &append.arrival;
@@ -391,7 +397,12 @@ impl Writer {
     }
 
     async fn open(&self, month: Month) -> Result<MonthWriter> {
+        let is_new = self.files.get(month).is_none();
         let (connection, file) = self.files.open_writer(month, self.salt).await?;
+        if is_new {
+            // All that it will hold is written here.
+            self.known.knows(month);
+        }
         MonthWriter::start(connection, &file, self.settings, self.watched.clone()).await
     }
 }
