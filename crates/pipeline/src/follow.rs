@@ -29,6 +29,9 @@ pub const BATCH_ENTRIES_MAX: usize = 256;
 const CHUNK_ENTRIES: usize = 32;
 /// Messages whose state is read at once.
 const FORESEEN_MAX: usize = 64;
+/// Least time from the start of a batch to the start of the next. What comes meanwhile is one transaction with it: each
+/// fsync of ours keeps the disk from the journal's, for which a sender waits. A batch of many takes longer by itself.
+const BATCH_INTERVAL: Duration = Duration::from_millis(8);
 /// Pause before the pipeline starts again after the store failed.
 const RESTART_PAUSE: Duration = Duration::from_millis(500);
 
@@ -107,7 +110,10 @@ impl Pipeline {
         let mut cursor = self.ports.apply.applied_through().await?;
         while !*stop.borrow() {
             appended.borrow_and_update();
-            if !self.step(&mut cursor).await? {
+            let pause = tokio::time::sleep(BATCH_INTERVAL);
+            if self.step(&mut cursor).await? {
+                pause.await;
+            } else {
                 tokio::select! {
                     _ = appended.changed() => {}
                     _ = stop.changed() => {}
