@@ -141,6 +141,63 @@ async fn a_file_is_taken_answered_and_put_away() {
     }
 }
 
+/// A message that asks for these acknowledgments in MSH-15 and MSH-16.
+fn asking(er7: &str, conditions: &str) -> String {
+    er7.replacen("|P|2.5.1||||||", &format!("|P|2.5.1|||{conditions}||"), 1)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn application_acknowledgments_stand_beside_the_file() {
+    let mut pair = Pair::start_with("files-later", Folders::configure).await;
+    let folders = Folders::of(&pair.folder);
+    let odd = Person::new(64).a01("L-4").replacen("ADT^A01^ADT_A01", "ZZZ^Z01", 1);
+    let messages = [
+        asking(&Person::new(61).a01("L-1"), "AL|AL"),
+        asking(&Person::new(62).a01("L-2"), "NE|AL"),
+        asking(&Person::new(63).a01("L-3"), "AL|ER"),
+        asking(&odd, "AL|ER"),
+        Person::new(65).a01("L-5"),
+    ];
+    folders.put("later.hl7", batch(&messages));
+    assert_eq!(folders.put_away("later.hl7").await, folders.archive);
+    let pairs = |of: &[(&str, &str)]| {
+        of.iter().map(|(code, id)| ((*code).to_owned(), (*id).to_owned())).collect::<Vec<_>>()
+    };
+    let given = pairs(&[("CA", "L-1"), ("CA", "L-3"), ("CA", "L-4"), ("AA", "L-5")]);
+    assert_eq!(answers(&folders.archive, "later.hl7"), given);
+    // L-3 was applied and asked to hear of errors only; L-4 is of a type that nobody maps.
+    let later = pairs(&[("AA", "L-1"), ("AA", "L-2"), ("AE", "L-4")]);
+    eventually("the application acknowledgments", || async {
+        let found = std::fs::read_to_string(folders.archive.join("later.hl7.app.ack"));
+        let found = found.map_err(|error| error.to_string())?;
+        let lines = found.matches("\rMSA|").count();
+        if lines >= later.len() { Ok(()) } else { Err(found) }
+    })
+    .await;
+    assert_eq!(answers(&folders.archive, "later.hl7.app"), later);
+    // The same file again is no new message: its application was acknowledged beside the first.
+    folders.put("again.hl7", batch(&messages));
+    folders.put_away("again.hl7").await;
+    eventually("the forgotten place of the file", || async {
+        let names = std::fs::read_dir(folders.drop.join(".tidegate")).map_err(|error| error.to_string())?;
+        let names: Vec<String> =
+            names.filter_map(|name| Some(name.ok()?.file_name().to_string_lossy().into_owned())).collect();
+        if names.iter().any(|name| name.ends_with(".promised")) { Err(format!("{names:?}")) } else { Ok(()) }
+    })
+    .await;
+    assert!(!folders.archive.join("again.hl7.app.ack").exists());
+    assert_eq!(answers(&folders.archive, "later.hl7.app"), later);
+    pair.stop_onprem().await;
+    let store = stored::clinical(&pair.onprem_config.data).await;
+    for entry in stored::journal(&store).await {
+        for later in store::Acknowledgments::given(&*store, entry.id).await.expect("reads") {
+            let expected = if later.given.bytes.is_empty() { AckOutcome::NotOwed } else { AckOutcome::Sent };
+            assert_eq!(later.outcome, expected);
+        }
+    }
+    stored::close(store).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_folder_has_a_character_set_for_messages_that_name_none() {
     let mut pair = Pair::start_with("files-charset", |config, folder| {

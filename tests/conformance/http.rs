@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use harness::{Pair, Person, stored};
 use store::{AckOutcome, Entry};
+use tidegate::config::ApplicationAcknowledgments;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -146,4 +147,49 @@ async fn what_is_no_message_has_a_status_and_words() {
     stored::close(store).await;
     let kept: Vec<_> = entries.iter().map(|entry| (&entry.bytes[..], entry.refused.as_deref())).collect();
     assert_eq!(kept, [(b"no message at all".as_slice(), Some("no-header")), (&er7, None)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_application_acknowledgment_of_a_post_goes_to_its_address() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let mut pair = Pair::start_with("over-http-later", |config, _| {
+        config.http.application_acknowledgments = Some(ApplicationAcknowledgments {
+            address: address.clone(),
+            ca: None,
+            certificate: None,
+            key: None,
+            server_name: None,
+            plaintext_reason: None,
+        });
+    })
+    .await;
+    let (to, token) = (pair.addresses.http, pair.shown.hl7v2_token.clone().expect("init shows it"));
+    let asking = |id: &str, n, conditions: &str| {
+        Person::new(n).a01(id).replacen("|P|2.5.1||||||", &format!("|P|2.5.1|||{conditions}||"), 1)
+    };
+    let mut answered = Vec::new();
+    for body in [
+        asking("H-11", 74, "AL|AL"),
+        asking("H-12", 75, "NE|AL"),
+        asking("H-13", 76, "AL|NE"),
+        Person::new(77).a01("H-14"),
+    ] {
+        let answer = post(to, Some(&token), HL7, body.as_bytes(), body.len()).await;
+        answered.push((answer.status, answer.codes()));
+    }
+    let codes = |codes: &[&str]| (200, codes.iter().map(|code| (*code).to_owned()).collect::<Vec<_>>());
+    assert_eq!(answered, [codes(&["CA"]), codes(&[]), codes(&["CA"]), codes(&["AA"])]);
+    let accepted = tokio::time::timeout(std::time::Duration::from_secs(60), listener.accept()).await;
+    let (mut stream, _) = accepted.expect("the node dials in time").expect("accepted");
+    let mut heard = Vec::new();
+    while heard.iter().filter(|byte| **byte == 0x1c).count() < 2 {
+        let read =
+            tokio::time::timeout(std::time::Duration::from_secs(60), stream.read_buf(&mut heard)).await;
+        assert!(read.expect("in time").expect("readable") > 0, "closed before both came");
+    }
+    let heard = String::from_utf8_lossy(&heard).into_owned();
+    let said: Vec<&str> = heard.split('\r').filter(|line| line.starts_with("MSA|")).collect();
+    assert_eq!(said, ["MSA|AA|H-11", "MSA|AA|H-12"]);
+    pair.stop_onprem().await;
 }

@@ -6,7 +6,7 @@
 
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -34,6 +34,19 @@ const PROMISES_MAX: usize = 256;
 const SENDING_MAX: usize = 1_024;
 /// Pause after the store failed.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// Where application acknowledgments go.
+pub enum Sink {
+    /// Back on the connection that their message came by.
+    Connection,
+    /// To an address of the channel's own.
+    Address(Outgoing),
+    /// Nowhere by themselves: whoever put the message away fetches them ([`Receiver::owed_to_files`]).
+    ///
+    /// [`Receiver::owed_to_files`]: crate::Receiver::owed_to_files
+    Fetched,
+}
+
 /// What keeps the promises of one channel.
 pub struct Later {
     /// Channel name.
@@ -48,6 +61,10 @@ pub struct Later {
     applied_wait: Duration,
     hurry: watch::Sender<bool>,
     pub(crate) outgoing: Option<Outgoing>,
+    /// [`Sink::Fetched`].
+    is_fetched: bool,
+    /// Something may have been given since it was asked for last.
+    given: AtomicBool,
     waiting: Waiting,
     /// Highest position for which something was promised.
     promised: AtomicI64,
@@ -77,16 +94,21 @@ pub struct LaterPorts {
 }
 
 impl Later {
-    /// For a channel. `outgoing`: where application acknowledgments go instead of the connection of their message.
+    /// For a channel.
     pub fn new(
         channel: &str,
         ports: LaterPorts,
         types: Types,
         clock: Clock,
         applied_wait: Duration,
-        outgoing: Option<Outgoing>,
+        sink: Sink,
     ) -> Self {
         let LaterPorts { journal, acknowledgments, processed } = ports;
+        let (outgoing, is_fetched) = match sink {
+            Sink::Connection => (None, false),
+            Sink::Address(outgoing) => (Some(outgoing), false),
+            Sink::Fetched => (None, true),
+        };
         Self {
             channel: channel.to_owned(),
             journal,
@@ -97,6 +119,8 @@ impl Later {
             applied_wait,
             hurry: watch::channel(false).0,
             outgoing,
+            is_fetched,
+            given: AtomicBool::new(true),
             waiting: Waiting::default(),
             promised: AtomicI64::new(0),
             wake: Notify::new(),
@@ -167,7 +191,7 @@ impl Later {
             let Some((last, _)) = unsent.last() else { return Ok(()) };
             after = last.seq;
             for (promised, _) in unsent {
-                if promised.promise == Promise::Original || self.outgoing.is_none() {
+                if promised.promise == Promise::Original || self.outgoing.is_none() && !self.is_fetched {
                     let outcome = AckOutcome::Undelivered;
                     self.acknowledgments.note(promised.id, AckStage::Final, outcome).await?;
                 }
@@ -260,6 +284,10 @@ impl Later {
         if given.bytes.is_empty() {
             return Ok(());
         }
+        if promised.promise == Promise::Application && self.is_fetched {
+            self.note_given();
+            return Ok(());
+        }
         if promised.promise == Promise::Application
             && let Some(outgoing) = &self.outgoing
         {
@@ -320,6 +348,16 @@ impl Later {
         self.wake.notify_one();
     }
 
+    /// Something is to be fetched.
+    pub(crate) fn note_given(&self) {
+        self.given.store(true, Ordering::Release);
+    }
+
+    /// Whether something is; it is not asked for twice.
+    pub(crate) fn take_given(&self) -> bool {
+        self.given.swap(false, Ordering::AcqRel)
+    }
+
     /// What was given for an entry at a stage.
     pub(crate) async fn given(&self, id: JournalId, stage: AckStage) -> store::Result<Option<Given>> {
         let given = self.acknowledgments.given(id).await?;
@@ -328,6 +366,10 @@ impl Later {
 
     /// The application acknowledgment again, to a sender that came again.
     pub(crate) async fn again(&self, id: JournalId, line: Option<&Line>) -> store::Result<()> {
+        if self.is_fetched {
+            // It stands beside the file that the message came in first.
+            return Ok(());
+        }
         if self.outgoing.is_none() {
             // Waits first, and looks then: what is given in between reaches it either way.
             if let Some(line) = line {

@@ -25,7 +25,7 @@ mod waiting;
 
 pub use batch::{BATCH_MESSAGES_MAX, BatchAnswers, BatchReply, is_batch};
 pub use http::{MediaType, Posted};
-pub use later::{Clock, Later, LaterPorts};
+pub use later::{Clock, Later, LaterPorts, Sink};
 pub use mllp_source::{Channel, serve};
 pub use origin::{Origin, SenderRule, may_send};
 pub use outgoing::Outgoing;

@@ -29,6 +29,7 @@ struct Taken {
     entry: JournalId,
     refused: Option<String>,
     is_repeated: bool,
+    is_promised: bool,
     acknowledgment: Bytes,
 }
 
@@ -124,14 +125,21 @@ impl FileIntake {
         };
         let given =
             arrival.acknowledgment.as_ref().filter(|given| given.is_owed).map(|given| given.bytes.clone());
+        let promise = arrival.promise;
         let taken = |entry, refused, acknowledgment: Option<Bytes>| Taken {
+            is_promised: promise.is_some() && entry == id,
             entry,
             refused,
             is_repeated: entry != id,
             acknowledgment: acknowledgment.unwrap_or_default(),
         };
         let taken = match self.receiver.journal.append(arrival).await {
-            Ok(Appended::New { .. }) => taken(id, refused, given),
+            Ok(Appended::New { seq, .. }) => {
+                if let Some(later) = self.receiver.later.as_ref().filter(|_| promise.is_some()) {
+                    later.note_promise(seq);
+                }
+                taken(id, refused, given)
+            }
             Ok(Appended::Duplicate { of, acknowledgment }) => taken(of, None, acknowledgment.or(given)),
             // Appended by a try that did not live to say so; what is refused is never a duplicate.
             Err(Error::Conflict(cause)) => match self.receiver.journal.read(id).await? {
@@ -185,6 +193,7 @@ impl FileIntake {
             counts.messages
         });
         counts.strays += u64::from(message.is_none());
+        counts.promised += u64::from(taken.as_ref().is_some_and(|taken| taken.is_promised));
         let refused = match &taken {
             Some(taken) => taken.refused.clone(),
             None => Some("stray".to_owned()),

@@ -4,7 +4,9 @@
 //! place in the file, so an entry that was appended before a crash is recognised when the same bytes come again.
 
 mod intake;
+mod owed;
 mod progress;
 
 pub use intake::FileIntake;
+pub use owed::Owed;
 pub use progress::{Claim, Counts, Finding, Progress};

@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 /// Findings a report names; more are counted.
 const FINDINGS_MAX: usize = 1_000;
+/// How the peer of an entry begins that came in a file.
+const PEER: &str = "file ";
 
 /// One taking of one file. It is made durable before the first entry, and stays through crashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +32,12 @@ impl Claim {
 
     /// The peer of its entries.
     pub(super) fn peer(&self) -> String {
-        format!("file {}", self.id)
+        format!("{PEER}{}", self.id)
+    }
+
+    /// The taking that a peer names.
+    pub(super) fn of_peer(peer: &str) -> Option<Uuid> {
+        Uuid::parse_str(peer.strip_prefix(PEER)?).ok()
     }
 }
 
@@ -45,6 +52,9 @@ pub struct Counts {
     pub repeated: u64,
     /// Messages and stretches that were refused.
     pub refused: u64,
+    /// Messages whose application acknowledgment is promised.
+    #[serde(default)]
+    pub promised: u64,
     /// Stretches that belong to no message.
     pub strays: u64,
     /// Batches (BHS).

@@ -118,6 +118,13 @@ impl Sender {
 /// What is wrong with these keys.
 pub(super) fn check(config: &Config, place: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
+    let posted = config.http.application_acknowledgments.as_ref();
+    let wrong = |(key, cause, fix): Wrong| Problem {
+        place: format!("{place}: http.{key}"),
+        cause: cause.to_owned(),
+        fix: fix.to_owned(),
+    };
+    problems.extend(posted.and_then(check_outgoing).map(wrong));
     for mllp in &config.mllp {
         let wrong = |(key, cause, fix): (&str, &str, &str)| Problem {
             place: format!("{place}: mllp.{}.{key}", mllp.name),

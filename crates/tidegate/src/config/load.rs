@@ -59,6 +59,9 @@ fn resolve(config: &mut Config, folder: &Path) {
             );
         }
     }
+    if let Some(outgoing) = &mut config.http.application_acknowledgments {
+        paths.extend([&mut outgoing.ca, &mut outgoing.certificate, &mut outgoing.key].into_iter().flatten());
+    }
     for tls in every_tls {
         paths.extend([&mut tls.certificate, &mut tls.key]);
         paths.extend(tls.client_ca.as_mut());
@@ -146,6 +149,10 @@ fn check(config: &Config, place: &str) -> Vec<Problem> {
             if !config.folders.is_empty() {
                 wrong("folders", "belongs to the clinical role", "remove it: a cloud node takes no HL7 v2");
             }
+            if config.http.application_acknowledgments.is_some() {
+                let fix = "remove it: a cloud node takes no HL7 v2";
+                wrong("http.application_acknowledgments", "belongs to the clinical role", fix);
+            }
             if !config.destinations.is_empty() {
                 wrong("destinations", "belongs to the clinical role", "remove it: a cloud node dials nobody");
             }
@@ -205,6 +212,22 @@ mod tests {
         assert!(problems(&twice).iter().any(|p| p.cause.contains("two channels")));
         let portal = folder("lab", "done").replace("clinical", "portal");
         assert!(problems(&portal).iter().any(|p| p.place.ends_with("folders")));
+    }
+
+    #[test]
+    fn what_is_posted_has_an_address_for_its_application_acknowledgments() {
+        let with = |keys: &str| {
+            let listen = "listen: 127.0.0.1:8080";
+            problems(&CLINICAL.replacen(
+                listen,
+                &format!("{listen}, application_acknowledgments: {{{keys}}}"),
+                1,
+            ))
+        };
+        assert_eq!(with("address: \"127.0.0.1:2600\""), []);
+        let found = with("address: \"lis.example.org:2600\"");
+        let place = "http.application_acknowledgments";
+        assert!(found.iter().any(|problem| problem.place.ends_with(place)), "{found:?}");
     }
 
     #[test]

@@ -78,6 +78,9 @@ pub struct Http {
     /// Server certificate.
     #[serde(default)]
     pub tls: Option<Tls>,
+    /// Where application acknowledgments of what is posted to `/hl7v2` go; absent: none is given.
+    #[serde(default)]
+    pub application_acknowledgments: Option<ApplicationAcknowledgments>,
 }
 
 /// PEM files.

@@ -7,14 +7,14 @@ use hl7v2::Charset;
 use mllp::ClientConfig;
 use pipeline::Packages;
 use sources::{
-    Acknowledge, BatchReply, Clock, Later, LaterPorts, Outgoing, Receiver, Rules, SenderRule, TypeSupport,
-    Types,
+    Acknowledge, BatchReply, Clock, Later, LaterPorts, Outgoing, Receiver, Rules, SenderRule, Sink,
+    TypeSupport, Types,
 };
 use store::Messages as _;
 use store::sqlite::Sqlite;
 
 use super::forwards;
-use crate::config::{self, ApplicationAcknowledgments, DialTls, Mllp, UnknownTypes};
+use crate::config::{self, ApplicationAcknowledgments, DialTls, Folder, Mllp, UnknownTypes};
 use crate::{Exit, Failure, clock};
 
 /// What receives a channel's messages.
@@ -31,18 +31,13 @@ impl Receivers {
     /// When a network, a digest or a CA of its configuration cannot be used.
     pub fn of(&self, channel: &Mllp) -> Result<Receiver, Failure> {
         let rules = rules(channel, Arc::clone(&self.types))?;
-        let ports = LaterPorts {
-            journal: Arc::clone(&self.journal),
-            acknowledgments: self.store.clone(),
-            processed: self.store.processed(),
-        };
-        let clock = Clock { now_us: clock::now_us, new_id: clock::new_id, hl7_time: clock::hl7_time };
         let wait = Duration::from_secs(channel.applied_seconds_max);
+        let place = format!("mllp.{}", channel.name);
         let outgoing = channel.application_acknowledgments.as_ref();
-        let outgoing = outgoing.map(|outgoing| outgoing_of(channel, outgoing)).transpose()?;
-        let later = Later::new(&channel.name, ports, Arc::clone(&self.types), clock, wait, outgoing);
+        let outgoing = outgoing.map(|outgoing| outgoing_of(&place, outgoing)).transpose()?;
+        let later = self.later(&channel.name, wait, outgoing.map_or(Sink::Connection, Sink::Address));
         let mut receiver = self.named(&channel.name);
-        (receiver.rules, receiver.later) = (Arc::new(rules), Some(Arc::new(later)));
+        (receiver.rules, receiver.later) = (Arc::new(rules), Some(later));
         receiver.batch_reply = match channel.batch {
             config::BatchReply::Batch => BatchReply::Batch,
             config::BatchReply::Each => BatchReply::Each,
@@ -50,7 +45,39 @@ impl Receivers {
         Ok(receiver)
     }
 
-    /// Of a channel without a connection: nothing can be acknowledged later.
+    /// Of `POST /hl7v2`: its application acknowledgments go to an address, or are not given.
+    ///
+    /// # Errors
+    /// When a file of that address cannot be used.
+    pub fn posted(
+        &self,
+        channel: &str,
+        outgoing: Option<&ApplicationAcknowledgments>,
+    ) -> Result<Receiver, Failure> {
+        let outgoing = outgoing.map(|outgoing| outgoing_of("http", outgoing)).transpose()?;
+        let later = outgoing.map(|outgoing| self.later(channel, Duration::ZERO, Sink::Address(outgoing)));
+        Ok(Receiver { later, ..self.named(channel) })
+    }
+
+    /// Of a folder: its application acknowledgments are written beside its files.
+    pub fn dropped(&self, folder: &Folder) -> Receiver {
+        let charset = Charset::of_site(folder.default_charset.as_deref());
+        let rules = Arc::new(Rules { charset, ..Rules::default() });
+        let later = Some(self.later(&folder.name, Duration::ZERO, Sink::Fetched));
+        Receiver { rules, later, ..self.named(&folder.name) }
+    }
+
+    fn later(&self, channel: &str, wait: Duration, sink: Sink) -> Arc<Later> {
+        let ports = LaterPorts {
+            journal: Arc::clone(&self.journal),
+            acknowledgments: self.store.clone(),
+            processed: self.store.processed(),
+        };
+        let clock = Clock { now_us: clock::now_us, new_id: clock::new_id, hl7_time: clock::hl7_time };
+        Arc::new(Later::new(channel, ports, Arc::clone(&self.types), clock, wait, sink))
+    }
+
+    /// Of a channel of which nothing is acknowledged later.
     pub fn named(&self, channel: &str) -> Receiver {
         Receiver {
             channel: channel.to_owned(),
@@ -114,16 +141,14 @@ pub fn rules(channel: &Mllp, types: Types) -> Result<Rules, Failure> {
     })
 }
 
-fn outgoing_of(channel: &Mllp, outgoing: &ApplicationAcknowledgments) -> Result<Outgoing, Failure> {
+fn outgoing_of(place: &str, outgoing: &ApplicationAcknowledgments) -> Result<Outgoing, Failure> {
     let ApplicationAcknowledgments { address, ca, certificate, key, server_name, plaintext_reason: _ } =
         outgoing;
     let mut client = ClientConfig::new(address.clone());
     if let Some(ca) = ca.clone() {
         let (certificate, key, server_name) = (certificate.clone(), key.clone(), server_name.clone());
         let tls = forwards::client_tls(address, &DialTls { ca, certificate, key, server_name });
-        let wrong = |failure: Failure| {
-            Failure::new(failure.exit, format!("mllp.{}: {}", channel.name, failure.words))
-        };
+        let wrong = |failure: Failure| Failure::new(failure.exit, format!("{place}: {}", failure.words));
         client.tls = Some(tls.map_err(wrong)?);
     }
     Ok(Outgoing::new(client))

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use delivery::{Backoff, Judged, Link, Recheck, Witness, Worker};
-use hl7v2::Charset;
 use pipeline::{Environment, Packages, Pipeline, Ports, Rehearsal, Release};
 use residency::{Decision, Destination, Labels, Policy, SealingKey};
+use sources::Receiver;
 use store::ResourceKey;
 use store::sqlite::Sqlite;
 use tokio::sync::watch;
@@ -63,7 +63,7 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     super::start_sampler(config, &store, &metrics, &stopped, &mut tasks);
     let router =
         router(config, &keys, &store, &packages, &policy, rehearsal, readiness, metrics, listeners.bound())?;
-    let posted = over_http(config, &receivers)?;
+    let posted = over_http(config, &receivers, &stopped, &mut tasks)?;
     super::serve_http(config, router.merge(posted), stopped, &mut tasks).await?;
     gate.set(true);
     let (listeners, background) = (Some(listeners), Some(background));
@@ -274,11 +274,32 @@ fn receiver_of(receivers: &Arc<Receivers>) -> ReceiverOf {
 }
 
 /// `POST /hl7v2`; closed to everybody where `init` made no tokens for it.
-fn over_http(config: &Config, receivers: &Receivers) -> Result<axum::Router, Failure> {
+fn over_http(
+    config: &Config,
+    receivers: &Receivers,
+    stopped: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) -> Result<axum::Router, Failure> {
     let has_tokens = config.keys.join(keys::HL7V2_TOKENS).exists();
     let tokens = if has_tokens { super::token_hashes(config, keys::HL7V2_TOKENS)? } else { Vec::new() };
-    let receiver = receivers.named(super::over_http::CHANNEL);
+    let outgoing = config.http.application_acknowledgments.as_ref();
+    let receiver = receivers.posted(super::over_http::CHANNEL, outgoing)?;
+    keep_promises(&receiver, stopped, tasks);
     Ok(super::over_http::router(receiver, rest::TokenSet::new(tokens)))
+}
+
+/// Application acknowledgments of a channel without a listener of its own; what is open at the end is kept at the next
+/// start.
+fn keep_promises(receiver: &Receiver, stopped: &watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
+    if let Some(later) = receiver.later.clone() {
+        let stopped = stopped.clone();
+        tasks.spawn(async move {
+            tokio::select! {
+                () = later.run() => {}
+                () = super::until(stopped) => {}
+            }
+        });
+    }
 }
 
 fn start_folders(
@@ -288,9 +309,8 @@ fn start_folders(
     tasks: &mut JoinSet<()>,
 ) -> Result<(), Failure> {
     for folder in &config.folders {
-        let mut receiver = receivers.named(&folder.name);
-        let charset = Charset::of_site(folder.default_charset.as_deref());
-        receiver.rules = Arc::new(sources::Rules { charset, ..sources::Rules::default() });
+        let receiver = receivers.dropped(folder);
+        keep_promises(&receiver, stopped, tasks);
         let source = super::folder::Source::open(folder, receiver, stopped.clone())?;
         tasks.spawn_blocking(|| source.run());
     }

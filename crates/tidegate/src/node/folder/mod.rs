@@ -5,10 +5,11 @@
 //! into a folder of ours, where nobody can write over it, and taken from there; where it is and how far is durable at
 //! every step, so a crash leaves neither a gap nor a second entry.
 
+mod owed;
 mod place;
 mod take;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sources::Receiver;
 use sources::folder::Claim;
@@ -30,6 +31,9 @@ enum Interruption {
     /// A file or folder.
     #[error("a file cannot be used")]
     Io(#[from] std::io::Error),
+    /// The store.
+    #[error("the store cannot be used")]
+    Store(#[from] store::Error),
     /// The node stops; the next start goes on.
     #[error("the node stops")]
     Stopped,
@@ -40,6 +44,10 @@ pub(super) struct Source {
     place: Place,
     receiver: Receiver,
     message_bytes_max: usize,
+    /// Application acknowledgments on the disk of which it is not known that this is noted.
+    written: owed::Written,
+    /// When those were last looked for.
+    owed_at: Option<Instant>,
     stopped: watch::Receiver<bool>,
     handle: Handle,
 }
@@ -58,7 +66,8 @@ impl Source {
             Failure::new(Exit::Configuration, format!("folders.{}: {error}", config.name))
         })?;
         let message_bytes_max = config.message_bytes_max;
-        Ok(Self { place, receiver, message_bytes_max, stopped, handle: Handle::current() })
+        let (handle, written) = (Handle::current(), owed::Written::new());
+        Ok(Self { place, receiver, message_bytes_max, written, owed_at: None, stopped, handle })
     }
 
     /// Takes files until the node stops. It reads and renames, so it belongs on a thread that may block.
@@ -72,12 +81,21 @@ impl Source {
                     tracing::error!(channel = self.receiver.channel, %error, "a folder cannot be used, tried again");
                     self.pause(RETRY_PAUSE);
                 }
+                Err(Interruption::Store(error)) => {
+                    let channel = &self.receiver.channel;
+                    tracing::error!(channel, %error, "acknowledgments of files wait for the store");
+                    self.pause(RETRY_PAUSE);
+                }
             }
         }
     }
 
     /// One file; `false` when there was none.
     fn step(&mut self) -> Result<bool, Interruption> {
+        if self.owed_at.is_none_or(|at| at.elapsed() >= LOOK_INTERVAL) {
+            owed::write(self)?;
+            self.owed_at = Some(Instant::now());
+        }
         let claim = || Claim { id: (self.receiver.new_id)(), at_us: (self.receiver.now_us)() };
         let found = match self.place.resume()? {
             Some(saved) => Some(saved),

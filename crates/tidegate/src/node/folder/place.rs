@@ -1,7 +1,8 @@
 //! The folders of a source: claiming a file, keeping how far it is, putting it away.
 //!
 //! Beside the files that partners drop lies `.tidegate`, ours alone, with at most one file under way: `file`, its `answer`
-//! so far, and `taking.json`, which is replaced as a whole and says what is durable.
+//! so far, and `taking.json`, which is replaced as a whole and says what is durable; and for each file of which application
+//! acknowledgments are promised, `CLAIM.promised`, which says where it went.
 
 use std::collections::BinaryHeap;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -13,6 +14,7 @@ use std::time::SystemTime;
 use aws_lc_rs::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 use sources::folder::{Claim, Progress};
+use uuid::Uuid;
 
 use crate::config::Folder;
 use crate::keys::to_hex;
@@ -23,6 +25,8 @@ const FILES_LISTED_MAX: usize = 1_000;
 const IDENTITY_BYTES: u64 = 64 << 10;
 /// Names that are not taken: a file that is still being written.
 const UNFINISHED: [&str; 2] = [".tmp", ".part"];
+/// How names end that say where a file went.
+const PROMISED: &str = "promised";
 
 /// The folders of one source.
 pub(super) struct Place {
@@ -185,6 +189,10 @@ impl Place {
     pub fn put_away(&self, saved: &Saved) -> Result<()> {
         let Some(End { name, is_clean }) = &saved.end else { return Ok(()) };
         let folder = if *is_clean { &self.archive } else { &self.errors };
+        if saved.progress.counts.promised > 0 {
+            let end = serde_json::to_vec(&End { name: name.clone(), is_clean: *is_clean })?;
+            self.replace(&promised_name(saved.progress.claim.id), &end)?;
+        }
         if saved.answer_bytes > 0 {
             move_once(&self.work.join("answer"), &folder.join(format!("{name}.ack")))?;
         } else {
@@ -194,6 +202,37 @@ impl Place {
         move_once(&self.file(), &folder.join(name))?;
         sync_folder(folder)?;
         self.forget()
+    }
+
+    /// Is this the file under way?
+    pub fn is_under_way(&self, claim: Uuid) -> Result<bool> {
+        Ok(self.resume()?.is_some_and(|saved| saved.progress.claim.id == claim))
+    }
+
+    /// Adds to the application acknowledgments beside a file that was put away; `false`: no such file is known.
+    pub fn add_owed(&self, claim: Uuid, bytes: &[u8]) -> Result<bool> {
+        let end: End = match std::fs::read(self.work.join(promised_name(claim))) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            read => serde_json::from_slice(&read?)?,
+        };
+        let folder = if end.is_clean { &self.archive } else { &self.errors };
+        let path = folder.join(format!("{}.app.ack", end.name));
+        let mut file = OpenOptions::new().append(true).create(true).mode(0o640).open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        sync_folder(folder)?;
+        Ok(true)
+    }
+
+    /// Every promise is kept: where each file went is of no more use.
+    pub fn forget_promises(&self) -> Result<()> {
+        for entry in std::fs::read_dir(&self.work)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|end| end == PROMISED) {
+                remove_if_there(&path)?;
+            }
+        }
+        Ok(())
     }
 
     fn forget(&self) -> Result<()> {
@@ -228,9 +267,14 @@ impl Identity {
     }
 }
 
+/// The name under which it is kept where a file went of which something is promised.
+fn promised_name(claim: Uuid) -> String {
+    format!("{}.{PROMISED}", claim.simple())
+}
+
 /// The dropped name, or with an end of its own when a file of that name was put away before.
 fn free_name(folder: &Path, name: &str, claim: Claim) -> Result<String> {
-    let ends = ["", ".ack", ".report.json"];
+    let ends = ["", ".ack", ".app.ack", ".report.json"];
     for end in ends {
         if folder.join(format!("{name}{end}")).try_exists()? {
             return Ok(format!("{name}.{}", claim.id.simple()));
