@@ -191,7 +191,6 @@ mod tests {
             leaves_mapped: 0,
             leaves_total: 0,
             parent: None,
-            charset: None,
             resolved_by: None,
         };
         WriteSet::of(Cause::Applied(entry.seq), message, Vec::new())

@@ -40,7 +40,7 @@ pub enum Sink {
     /// Back on the connection that their message came by.
     Connection,
     /// To an address of the channel's own.
-    Address(Outgoing),
+    Address(Box<Outgoing>),
     /// Nowhere by themselves: whoever put the message away fetches them ([`Receiver::owed_to_files`]).
     ///
     /// [`Receiver::owed_to_files`]: crate::Receiver::owed_to_files
@@ -106,7 +106,7 @@ impl Later {
         let LaterPorts { journal, acknowledgments, processed } = ports;
         let (outgoing, is_fetched) = match sink {
             Sink::Connection => (None, false),
-            Sink::Address(outgoing) => (Some(outgoing), false),
+            Sink::Address(outgoing) => (Some(*outgoing), false),
             Sink::Fetched => (None, true),
         };
         Self {

@@ -94,7 +94,6 @@ pub fn row(number: i64, id: Uuid, state: MessageState) -> MessageRow {
         leaves_mapped: 3,
         leaves_total: 9,
         parent: None,
-        charset: None,
         resolved_by: None,
     }
 }

@@ -35,7 +35,11 @@ impl Receivers {
         let place = format!("mllp.{}", channel.name);
         let outgoing = channel.application_acknowledgments.as_ref();
         let outgoing = outgoing.map(|outgoing| outgoing_of(&place, outgoing)).transpose()?;
-        let later = self.later(&channel.name, wait, outgoing.map_or(Sink::Connection, Sink::Address));
+        let later = self.later(
+            &channel.name,
+            wait,
+            outgoing.map_or(Sink::Connection, |outgoing| Sink::Address(Box::new(outgoing))),
+        );
         let mut receiver = self.named(&channel.name);
         (receiver.rules, receiver.later) = (Arc::new(rules), Some(later));
         receiver.batch_reply = match channel.batch {
@@ -55,7 +59,8 @@ impl Receivers {
         outgoing: Option<&ApplicationAcknowledgments>,
     ) -> Result<Receiver, Failure> {
         let outgoing = outgoing.map(|outgoing| outgoing_of("http", outgoing)).transpose()?;
-        let later = outgoing.map(|outgoing| self.later(channel, Duration::ZERO, Sink::Address(outgoing)));
+        let later =
+            outgoing.map(|outgoing| self.later(channel, Duration::ZERO, Sink::Address(Box::new(outgoing))));
         Ok(Receiver { later, ..self.named(channel) })
     }
 
