@@ -262,6 +262,9 @@ fn shape(kind: Kind) -> Shape {
         }
         Kind::ResourceRead | Kind::MessageViewed => (rest(), interaction("read"), "R", Direction::Out),
         Kind::ResourceSearched => (rest(), interaction("search-type"), "E", Direction::In),
+        Kind::ResourceCreated => (rest(), interaction("create"), "C", Direction::In),
+        Kind::ResourceUpdated | Kind::ChangeRefused => (rest(), interaction("update"), "U", Direction::In),
+        Kind::ResourceDeleted => (rest(), interaction("delete"), "D", Direction::In),
         Kind::SignIn => {
             let authentication = coding(DICOM, "110114", "User Authentication");
             (authentication, coding(DICOM, "110122", "Login"), "E", Direction::In)

@@ -67,11 +67,19 @@ pub enum Kind {
     AlertAcknowledged,
     /// The package in force knows a code that was missing: its messages are processed again.
     CodeMapped,
+    /// A client created resources.
+    ResourceCreated,
+    /// A client changed resources.
+    ResourceUpdated,
+    /// A client deleted resources.
+    ResourceDeleted,
+    /// A client's change was refused.
+    ChangeRefused,
 }
 
 impl Kind {
     /// Every kind, in declaration order.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 36] = [
         Self::MessageReceived,
         Self::MessageApplied,
         Self::MessageQuarantined,
@@ -104,6 +112,10 @@ impl Kind {
         Self::HoldReleased,
         Self::AlertAcknowledged,
         Self::CodeMapped,
+        Self::ResourceCreated,
+        Self::ResourceUpdated,
+        Self::ResourceDeleted,
+        Self::ChangeRefused,
     ];
 
     /// The stored text, `object.act`.
@@ -141,6 +153,10 @@ impl Kind {
             Self::HoldReleased => "hold.released",
             Self::AlertAcknowledged => "alert.acknowledged",
             Self::CodeMapped => "code.mapped",
+            Self::ResourceCreated => "resource.created",
+            Self::ResourceUpdated => "resource.updated",
+            Self::ResourceDeleted => "resource.deleted",
+            Self::ChangeRefused => "resource.refused",
         }
     }
 

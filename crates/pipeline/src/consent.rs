@@ -77,6 +77,7 @@ impl Pipeline {
             version: version + 1,
             patient: owner,
             moved_from: None,
+            client: None,
             body: Some(body),
             is_stored: false,
         };

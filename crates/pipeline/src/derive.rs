@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mapping::{Change, PatientMerge, ReplacedSet, ResourceSet};
 use serde_json::Value;
-use store::ResourceKey;
+use store::{ResourceKey, WriteMethod};
 
 use crate::index::patient_key;
 use crate::merge::{join, merge};
@@ -21,7 +21,9 @@ pub struct Write {
     pub patient: Option<String>,
     /// Its owner until now, when that was another: its released id derives from the owner and changes with it.
     pub moved_from: Option<String>,
-    /// Content, without `meta`; `None`: deleted.
+    /// The client of the REST API whose resource it is, and what it did; `None` for what messages make.
+    pub client: Option<(String, WriteMethod)>,
+    /// Content; `None`: deleted.
     pub body: Option<Value>,
     /// This version is stored already: it is only released again.
     pub is_stored: bool,
@@ -223,14 +225,27 @@ impl Draft<'_> {
 
     fn finish_one(&mut self, key: ResourceKey) -> Option<Write> {
         let Next { patient, body } = self.writes.remove(&key)?;
-        let (version, standing, owner) = match self.state.peek(&key) {
-            Some(current) => (current.version, current.exposed(&permit()), current.patient.clone()),
-            None => (0, None, None),
-        };
+        let current = self.state.peek(&key).unwrap_or(&Current::ABSENT);
+        let (version, standing, owner) =
+            (current.version, current.exposed(&permit()), current.patient.clone());
+        let client = moved_by_message(current);
         let moved_from = owner.filter(|owner| standing.is_some() && patient.as_ref() != Some(owner));
         let unchanged = body.as_ref() == standing && moved_from.is_none();
-        (!unchanged).then(|| Write { key, version: version + 1, patient, moved_from, body, is_stored: false })
+        (!unchanged).then(|| Write {
+            key,
+            version: version + 1,
+            patient,
+            moved_from,
+            client,
+            body,
+            is_stored: false,
+        })
     }
+}
+
+/// What a message does to a client's resource: it goes along with its patient, and stays the client's.
+pub(crate) fn moved_by_message(current: &Current) -> Option<(String, WriteMethod)> {
+    current.client.clone().map(|client| (client, WriteMethod::Moved))
 }
 
 /// Patients that a merge retired in favour of `patient`, who stands.
@@ -247,20 +262,21 @@ fn retired_before(state: &State, patient: &str) -> Vec<ResourceKey> {
 /// Notes writes in the state, as current from now on.
 pub fn note(state: &mut State, writes: &[Write]) {
     for write in writes {
-        state.put(write.key.clone(), current(write.version, write.patient.clone(), write.body.clone()));
+        let client = write.client.as_ref().map(|(client, _)| client.clone());
+        state.put(write.key.clone(), current(write.version, write.patient.clone(), client, write.body.clone()));
     }
 }
 
 /// As [`note`], of writes that nobody needs any more: nothing is copied.
 pub fn keep(state: &mut State, writes: Vec<Write>) {
-    for Write { key, version, patient, body, .. } in writes {
-        state.put(key, current(version, patient, body));
+    for Write { key, version, patient, client, body, .. } in writes {
+        state.put(key, current(version, patient, client.map(|(client, _)| client), body));
     }
 }
 
-fn current(version: u32, patient: Option<String>, body: Option<Value>) -> Current {
+fn current(version: u32, patient: Option<String>, client: Option<String>, body: Option<Value>) -> Current {
     let body = body.map(|body| std::sync::Arc::new(residency::Clinical::new(body)));
-    Current { version, patient, body }
+    Current { version, patient, client, body }
 }
 
 /// What names the resource that a message sets.

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use mapping::{Change, Package, Translation};
 use store::{Cause, Entry, MessageState, Seq, WriteSet};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::continuation::NO_PREDECESSOR;
 use crate::derive::{self, Write};
+use crate::desk::Asked;
 use crate::identity::{self, Conflict, Identified};
 use crate::packages::Packages;
 use crate::release::{Outcome, Release};
@@ -55,7 +56,7 @@ pub struct Pipeline {
     pub(crate) ports: Ports,
     pub(crate) environment: Environment,
     /// Where the package in force is found.
-    packages: Packages,
+    pub(crate) packages: Packages,
     /// The package of the batch at hand.
     pub(crate) package: Arc<Package>,
     pub(crate) release: Release,
@@ -63,6 +64,10 @@ pub struct Pipeline {
     pub(crate) worklist: Worklist,
     /// What it works out is not written, so nothing is said of it.
     pub(crate) is_rehearsal: bool,
+    /// Where clients ask for changes.
+    pub(crate) desk: Option<mpsc::Receiver<Asked>>,
+    /// What they asked for and is not taken up yet.
+    pub(crate) asked: VecDeque<Asked>,
 }
 
 impl Pipeline {
@@ -76,7 +81,9 @@ impl Pipeline {
     ) -> Self {
         let (state, packages) = (State::new(environment.namespace), packages.into());
         let (package, worklist) = (packages.current(), Worklist::default());
-        Self { ports, environment, packages, package, release, state, worklist, is_rehearsal: false }
+        let (desk, asked) = (None, VecDeque::new());
+        let is_rehearsal = false;
+        Self { ports, environment, packages, package, release, state, worklist, is_rehearsal, desk, asked }
     }
 
     /// Runs until `stop` turns true. A failing store is retried from what is durable, for ever, and says so; a message
@@ -117,6 +124,7 @@ impl Pipeline {
                 tokio::select! {
                     _ = appended.changed() => {}
                     _ = stop.changed() => {}
+                    () = self.asked() => {}
                     // Reprocess requests have no bell of their own; a second is soon enough for a person.
                     () = tokio::time::sleep(Duration::from_secs(1)) => {}
                 }
@@ -133,7 +141,8 @@ impl Pipeline {
             self.worklist.package_changed();
         }
         self.tell_alerts().await?;
-        let reprocessed = self.reprocess_requests().await?
+        let reprocessed = self.client_writes().await?
+            | self.reprocess_requests().await?
             | self.consent_requests().await?
             | self.sweep().await?
             | self.redrive().await?;

@@ -9,9 +9,11 @@
 //! newer state: a reprocess re-derives the whole patient from the journal (see [`reprocess`]).
 
 mod apart;
+mod client;
 mod consent;
 mod continuation;
 pub mod derive;
+mod desk;
 mod difference;
 mod events;
 mod follow;
@@ -20,8 +22,10 @@ mod id;
 mod identifiers;
 mod identity;
 mod index;
+mod kept;
 mod linking;
 mod merge;
+mod owner;
 mod packages;
 mod prefetch;
 mod records;
@@ -40,6 +44,7 @@ mod visit;
 mod worklist;
 mod year;
 
+pub use desk::Desk;
 pub use difference::{Alteration, Difference};
 pub use follow::{Pipeline, RELEASE_REFUSED};
 pub use forward::again as forward_again;

@@ -212,9 +212,17 @@ impl Pipeline {
                 continue;
             }
             let Some(stored) = self.ports.resources.read(&key).await? else { continue };
-            let Current { version, patient, body } = to_current(&stored)?;
+            let Current { version, patient, body, .. } = to_current(&stored)?;
             let body = body.map(|body| body.expose(&permit()).clone());
-            unsent.push(Write { key, version, patient, moved_from: None, body, is_stored: true });
+            unsent.push(Write {
+                key,
+                version,
+                patient,
+                moved_from: None,
+                client: None,
+                body,
+                is_stored: true,
+            });
         }
         Ok(unsent)
     }
@@ -337,6 +345,10 @@ impl Pipeline {
             if current.exposed(&permit()).is_some_and(consent::is_said_by_a_person) {
                 continue;
             }
+            if current.client.is_some() {
+                writes.extend(self.client_resource(fresh, &key, &current).await?);
+                continue;
+            }
             if !new.iter().any(|(other, _)| *other == key) {
                 let owner = current.patient.clone();
                 writes.push(write(&key, Some(&current), owner, None));
@@ -385,5 +397,6 @@ pub(crate) fn write(
     let version = before.map_or(0, |current| current.version) + 1;
     let owner = before.filter(|current| current.body.is_some()).and_then(|current| current.patient.clone());
     let moved_from = owner.filter(|owner| patient.as_ref() != Some(owner));
-    Write { key: key.clone(), version, patient, moved_from, body, is_stored: false }
+    let client = before.and_then(derive::moved_by_message);
+    Write { key: key.clone(), version, patient, moved_from, client, body, is_stored: false }
 }

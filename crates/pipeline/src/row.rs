@@ -6,8 +6,8 @@ use audit::{Kind, Record};
 use mapping::{KeyKind, LeafFate, Translation};
 use serde_json::{Value, json};
 use store::{
-    Cause, Effect, Entry, IndexEntry, Key, MessageRow, MessageState, NewDelivery, NewReview, ResourceBody,
-    ResourceVersion, WithdrawalReason,
+    Cause, Effect, Entry, IndexEntry, Key, MessageRow, MessageState, NewDelivery, NewReview, Origin,
+    ResourceBody, ResourceVersion, WithdrawalReason,
 };
 
 use crate::derive::Write;
@@ -125,7 +125,10 @@ pub fn resource_version(write: &Write, package_hash: &str, now_us: i64) -> Resou
         deleted: write.body.is_none(),
         body: ResourceBody::new(body),
         index,
-        package_hash: package_hash.to_owned(),
+        origin: match &write.client {
+            Some((client, method)) => Origin::Client { client: client.clone(), method: *method },
+            None => Origin::Package(package_hash.to_owned()),
+        },
     }
 }
 

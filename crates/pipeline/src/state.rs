@@ -25,13 +25,15 @@ pub struct Current {
     pub version: u32,
     /// Owner; `None` for shared entities.
     pub patient: Option<String>,
+    /// The client of the REST API that wrote it; `None` for what messages made.
+    pub client: Option<String>,
     /// `None`: never written, or deleted.
     pub body: Option<Arc<Clinical<Value>>>,
 }
 
 impl Current {
     /// What was never written.
-    pub(crate) const ABSENT: Self = Self { version: 0, patient: None, body: None };
+    pub(crate) const ABSENT: Self = Self { version: 0, patient: None, client: None, body: None };
 
     /// The body, for code of this zone.
     pub fn exposed<'a>(&'a self, permit: &Permit<OnPrem>) -> Option<&'a Value> {
@@ -95,6 +97,24 @@ impl State {
         Ok(())
     }
 
+    /// Loads those of the keys that are not there, all at once.
+    pub async fn load_all(&mut self, ports: &Ports, keys: BTreeSet<ResourceKey>) -> Result<(), Error> {
+        let unknown: Vec<ResourceKey> =
+            keys.into_iter().filter(|key| !self.resources.contains_key(key)).collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let found = ports.resources.read_all(&unknown).await?;
+        for key in unknown {
+            self.resources.insert(key, Current::ABSENT);
+        }
+        for stored in found {
+            let current = to_current(&stored)?;
+            self.resources.insert(stored.key, current);
+        }
+        Ok(())
+    }
+
     /// The patient under whose id `patient` is kept since a merge; itself when it was never merged away.
     pub async fn survivor(&mut self, ports: &Ports, patient: &str) -> Result<String, Error> {
         if let Some(known) = self.aliases.get(patient) {
@@ -132,11 +152,12 @@ impl State {
         self.aliases.insert(retired.to_owned(), Some(survivor.to_owned()));
     }
 
-    /// Keys of loaded, live resources of one type and owner.
+    /// Keys of loaded, live resources of one type and owner that messages made.
     pub fn owned(&self, patient: &str, resource_type: ResourceType) -> Vec<ResourceKey> {
         let is_owned = |(key, current): &(&ResourceKey, &Current)| {
             key.resource_type == resource_type
                 && current.body.is_some()
+                && current.client.is_none()
                 && current.patient.as_deref() == Some(patient)
         };
         let mut keys: Vec<_> = self.resources.iter().filter(is_owned).map(|(key, _)| key.clone()).collect();
@@ -195,7 +216,8 @@ pub fn to_current(stored: &Stored) -> Result<Current, Error> {
         let value = serde_json::from_slice(stored.body.expose()).map_err(Error::Body)?;
         Some(Arc::new(Clinical::new(value)))
     };
-    Ok(Current { version: stored.version, patient: stored.patient.clone(), body })
+    let client = stored.origin.client().map(str::to_owned);
+    Ok(Current { version: stored.version, patient: stored.patient.clone(), client, body })
 }
 
 /// Leave to look at clinical content while applying.

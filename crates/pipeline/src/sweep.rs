@@ -108,7 +108,15 @@ impl Pipeline {
                 let (version, owner) = (current.version, current.patient.clone());
                 // One that is another patient's now is decided as theirs, which withdraws what stands of it here.
                 let patient = owner.or_else(|| Some(patient.to_owned()));
-                writes.push(Write { key, version, patient, moved_from: None, body, is_stored: true });
+                writes.push(Write {
+                    key,
+                    version,
+                    patient,
+                    moved_from: None,
+                    client: None,
+                    body,
+                    is_stored: true,
+                });
             }
         }
         Ok(writes)
@@ -120,7 +128,7 @@ impl Pipeline {
         let body = current.exposed(&permit()).cloned();
         let key = unit.resource.clone();
         let (version, patient) = (current.version, current.patient.clone());
-        Ok(vec![Write { key, version, patient, moved_from: None, body, is_stored: true }])
+        Ok(vec![Write { key, version, patient, moved_from: None, client: None, body, is_stored: true }])
     }
 
     fn swept(&self, basis: &str, outcome: &'static str) -> Result<Record, Error> {

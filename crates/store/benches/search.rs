@@ -9,8 +9,9 @@ use fhir::{Audience, DateMatch, ResourceType};
 use serde_json::{Value, json};
 use store::sqlite::{Options, Role, Sqlite};
 use store::{
-    Apply, Cause, Clause, History, Include, IndexEntry, JournalId, MessageRow, MessageState, ResourceBody,
-    ResourceKey, ResourceVersion, Resources, Search, Seq, Sort, SortBy, TextMatch, TokenValue, WriteSet,
+    Apply, Cause, Clause, History, Include, IndexEntry, JournalId, MessageRow, MessageState, Origin,
+    ResourceBody, ResourceKey, ResourceVersion, Resources, Search, Seq, Sort, SortBy, TextMatch, TokenValue,
+    WriteSet,
 };
 use uuid::Uuid;
 
@@ -144,7 +145,7 @@ fn version(body: &Value, patient: &str, number: usize, indexed: fn(&str) -> bool
         deleted: false,
         body: ResourceBody::new(fhir::canonical_json(body)),
         index: index.collect(),
-        package_hash: "p".into(),
+        origin: Origin::Package("p".into()),
     }
 }
 

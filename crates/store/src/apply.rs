@@ -5,8 +5,8 @@ use fhir::ResourceType;
 use uuid::Uuid;
 
 use crate::{
-    Effect, IdentityDecision, MessageRow, MissedCode, NewForward, NewReview, PathCount, PatientIdentifier,
-    ResourceKey, ResourceVersion, Result, Seq, Stored,
+    Effect, GuardedSet, IdentityDecision, MessageRow, MissedCode, NewForward, NewReview, PathCount,
+    PatientIdentifier, ResourceKey, ResourceVersion, Result, Seq, Stored,
 };
 
 /// A [`Key`] of this kind holds a clinical patient id: its message counts as one of that patient's
@@ -197,6 +197,13 @@ pub trait Apply: Send + Sync {
     /// [`crate::Error::Conflict`] for a version or id that exists, [`crate::Error::NotFound`] for the reprocessing of
     /// a message that was never applied; nothing of the set is written then.
     async fn commit(&self, set: WriteSet) -> Result<()>;
+    /// Commits what clients changed: all sets in their order, each after its guards held, or none of them. It queues behind
+    /// every write set that was handed over before; returns after the fsync.
+    ///
+    /// # Errors
+    /// [`crate::Error::Guard`] with the first guard that does not hold; [`crate::Error::Conflict`] for a version or id that
+    /// exists. Nothing is written then.
+    async fn commit_guarded(&self, sets: Vec<GuardedSet>) -> Result<()>;
     /// The highest applied journal position; 0 before the first.
     ///
     /// # Errors

@@ -24,6 +24,14 @@ pub enum Error {
     /// The write contradicts a row that exists (a version, a delivery id, a leaf number). It was not written.
     #[error("the write contradicts a stored row: {0}")]
     Conflict(&'static str),
+    /// A guard does not hold when its set is to be written. Nothing of any of the sets was.
+    #[error("guard {guard} of set {set} does not hold")]
+    Guard {
+        /// Position of the set.
+        set: usize,
+        /// Position of the guard in it.
+        guard: usize,
+    },
     /// The read would cost more than its limits allow; a narrower one may not.
     #[error("the read costs too much: {0}")]
     TooCostly(&'static str),

@@ -31,6 +31,8 @@ mod acknowledgments;
 #[cfg(feature = "clinical")]
 mod apply;
 #[cfg(feature = "clinical")]
+mod client_writes;
+#[cfg(feature = "clinical")]
 mod code_items;
 mod condition;
 #[cfg(feature = "clinical")]
@@ -47,6 +49,7 @@ mod journal;
 mod ledger;
 #[cfg(feature = "clinical")]
 mod messages;
+mod origin;
 #[cfg(feature = "clinical")]
 mod outbox;
 mod resources;
@@ -68,6 +71,10 @@ pub use acknowledgments::{AckStage, Acknowledgments, Later, NewLater, Promise, P
 #[cfg(feature = "clinical")]
 pub use apply::{
     Apply, Cause, Key, NewDelivery, NewPseudonym, PATIENT_KEY, PatientAlias, SHARED_KEY, Sealed, WriteSet,
+};
+#[cfg(feature = "clinical")]
+pub use client_writes::{
+    ACTS_MAX, Act, ClientOutcome, ClientRefusal, ClientWrite, ClientWrites, Guard, GuardedSet, Written,
 };
 #[cfg(feature = "clinical")]
 pub use code_items::{
@@ -96,6 +103,7 @@ pub use journal::{
 pub use ledger::{Ledger, LedgerRow, SealedLeaf, Unsealed};
 #[cfg(feature = "clinical")]
 pub use messages::{KeyTerm, MessageDetail, MessageFilter, MessageRow, MessageState, Messages};
+pub use origin::{Origin, WriteMethod};
 #[cfg(feature = "clinical")]
 pub use outbox::{Delivery, DeliveryRow, DeliveryState, Outbox, Settlement};
 pub use resources::{IndexEntry, ResourceBody, ResourceKey, ResourceVersion, Resources, Stored};

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use fhir::{IndexValue, ResourceType};
 
-use crate::{History, HistoryPage, Micros, Page, Result, Search};
+use crate::{History, HistoryPage, Micros, Origin, Page, Result, Search};
 
 /// A stored resource body: canonical JSON. PHI on the clinical role: `Debug` prints `[phi]`, and there is no
 /// `Serialize`, `Display` or `AsRef`.
@@ -59,8 +59,8 @@ pub struct ResourceVersion {
     pub body: ResourceBody,
     /// Values of the search parameters, extracted before.
     pub index: Vec<IndexEntry>,
-    /// The package of mappings it was made with.
-    pub package_hash: String,
+    /// What made it.
+    pub origin: Origin,
 }
 
 impl std::fmt::Debug for ResourceVersion {
@@ -98,6 +98,8 @@ pub struct Stored {
     pub patient: Option<String>,
     /// Whether that version is its deletion.
     pub deleted: bool,
+    /// What made that version.
+    pub origin: Origin,
     /// Canonical JSON.
     pub body: ResourceBody,
 }

@@ -112,6 +112,8 @@ pub enum Answers {
         /// A code.
         outcome: String,
     },
+    /// A client's request, which has no row of its own.
+    Client,
 }
 
 /// What a sweep did so far.

@@ -9,8 +9,8 @@ use serde_json::Value;
 use store::{
     Accesses, Cause, Delivery, DeliveryRow, Dropped, Effect, Entry, Forward, ForwardBacklog, ForwardRow,
     ForwardSettlement, Forwards, Hold, JournalId, JournalMonth, Key, LedgerRow, MessageState, Micros,
-    NewDelivery, NewForward, Outbox, PATIENT_KEY, ResourceBody, ResourceVersion, Result, Retention, Sealed,
-    Settlement, Verified, WriteSet,
+    NewDelivery, NewForward, Origin, Outbox, PATIENT_KEY, ResourceBody, ResourceVersion, Result, Retention,
+    Sealed, Settlement, Verified, WriteSet,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -55,7 +55,7 @@ impl DryRun for Node {
                         .into_bytes(),
                 ),
                 index: Vec::new(),
-                package_hash: String::new(),
+                origin: Origin::Package(String::new()),
             });
             set.deliveries.push(leaving());
         }

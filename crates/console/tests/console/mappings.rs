@@ -53,6 +53,7 @@ async fn browser_on(fixture: &str) -> (Browser, Bytes) {
         updated_us: START_US,
         patient: None,
         deleted: false,
+        origin: store::Origin::Package(String::new()),
         body: ResourceBody::new(fhir::canonical_json(&set.resource)),
     });
     *node.stored.lock().expect("lock") = stored.collect();

@@ -407,6 +407,7 @@ fn retired() -> store::Stored {
         updated_us: START_US,
         patient: Some(OTHER.to_owned()),
         deleted: false,
+        origin: store::Origin::Package(String::new()),
         body: store::ResourceBody::new(body.into_bytes()),
     }
 }

@@ -142,6 +142,7 @@ impl ClinicalNode {
             updated_us: START_US,
             patient: Some(PATIENT.to_owned()),
             deleted: false,
+            origin: store::Origin::Package(String::new()),
             body: ResourceBody::new(
                 format!(
                     r#"{{"resourceType":"Patient","id":"{PATIENT}","identifier":[{{"value":"MRN-4711"}}],"name":[{{"family":"Fairweather","given":["Imogen<script>alert(1)</script>"]}}],"birthDate":"1962-04-17"}}"#

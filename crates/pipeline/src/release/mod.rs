@@ -208,6 +208,7 @@ pub(crate) fn standing_writes(state: &State, patient: &str, writes: &[Write]) ->
             version: current.version,
             patient: current.patient.clone(),
             moved_from: None,
+            client: None,
             body: current.exposed(&permit()).cloned(),
             is_stored: true,
         })

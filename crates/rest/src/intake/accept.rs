@@ -9,7 +9,7 @@ use axum::{Extension, Json};
 use fhir::{IndexValue, ResourceType};
 use serde::Serialize;
 use serde_json::Value;
-use store::{Arrived, IndexEntry, IntakeWrite, Micros, ResourceBody, ResourceKey, ResourceVersion};
+use store::{Arrived, IndexEntry, IntakeWrite, Micros, Origin, ResourceBody, ResourceKey, ResourceVersion};
 use uuid::Uuid;
 
 use super::IntakeState;
@@ -211,7 +211,7 @@ fn version(delivery: Delivery, resource: Option<&Value>, at_us: Micros) -> Resou
         deleted: delivery.deleted,
         body: ResourceBody::new(delivery.body),
         index: resource.map(|resource| index(of, resource)).unwrap_or_default(),
-        package_hash: delivery.policy_hash,
+        origin: Origin::Package(delivery.policy_hash),
     }
 }
 

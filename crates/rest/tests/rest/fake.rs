@@ -10,8 +10,8 @@ use rest::{CursorKey, Fhir, Metrics, TokenSet, every_type, token_hash};
 use serde_json::{Value, json};
 use store::{
     Access, Arrived, Clause, Error, History, HistoryPage, Intake, IntakeWrite, Ledger, LedgerRow, Micros,
-    Page, Position, ResourceBody, ResourceKey, Resources, Result, SealedLeaf, Search, Stored, TokenValue,
-    Unsealed,
+    Origin, Page, Position, ResourceBody, ResourceKey, Resources, Result, SealedLeaf, Search, Stored,
+    TokenValue, Unsealed,
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -45,7 +45,9 @@ pub fn stored(resource: &Value, version: u32) -> Stored {
         patient => patient.map(str::to_owned),
     };
     let body = ResourceBody::new(fhir::canonical_json(resource));
-    Stored { key: ResourceKey { resource_type, id }, version, updated_us: AT, patient, deleted: false, body }
+    let origin = Origin::Package("p".to_owned());
+    let key = ResourceKey { resource_type, id };
+    Stored { key, version, updated_us: AT, patient, deleted: false, origin, body }
 }
 
 /// Two patients, one of them with two versions, one deleted; five observations.

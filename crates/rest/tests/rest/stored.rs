@@ -10,7 +10,8 @@ use rest::every_type;
 use serde_json::{Value, json};
 use store::sqlite::{Options, Role, Sqlite};
 use store::{
-    INCLUDED_MAX, IndexEntry, Intake, IntakeWrite, ResourceBody, ResourceKey, ResourceVersion, SORTED_MAX,
+    INCLUDED_MAX, IndexEntry, Intake, IntakeWrite, Origin, ResourceBody, ResourceKey, ResourceVersion,
+    SORTED_MAX,
 };
 use uuid::Uuid;
 
@@ -73,7 +74,7 @@ fn version(resource: &Value, number: u32) -> ResourceVersion {
         deleted: false,
         body: ResourceBody::new(fhir::canonical_json(resource)),
         index: index.collect(),
-        package_hash: "p".to_owned(),
+        origin: Origin::Package("p".to_owned()),
     }
 }
 

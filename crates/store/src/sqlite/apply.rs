@@ -6,11 +6,12 @@ use sqlx::Row;
 
 use super::Sqlite;
 use super::codes::bytes32;
+use super::guarded::CommitGuarded;
 use super::node::write_set::PreparedSet;
 use super::node::writer::Request;
 use super::resources::stored;
 use super::rows::Rows;
-use crate::{Apply, Error, NewPseudonym, Result, Seq, Stored, WriteSet};
+use crate::{Apply, Error, GuardedSet, NewPseudonym, Result, Seq, Stored, WriteSet};
 
 #[async_trait]
 impl Apply for Sqlite {
@@ -18,6 +19,12 @@ impl Apply for Sqlite {
         self.clinical()?;
         let set = Box::new(PreparedSet::new(set)?);
         self.writer.ask(|reply| Request::Commit { set, reply }).await
+    }
+
+    async fn commit_guarded(&self, sets: Vec<GuardedSet>) -> Result<()> {
+        self.clinical()?;
+        let (sets, records) = CommitGuarded::new(sets)?;
+        self.job(sets, records).await
     }
 
     async fn applied_through(&self) -> Result<Seq> {
@@ -89,7 +96,8 @@ impl Apply for Sqlite {
         let names = self.published.names();
         let Some(tid) = names.type_number("Patient") else { return Ok(Vec::new()) };
         let rows = sqlx::query(
-            "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body
+            "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body,
+                (SELECT o.hash FROM packages o WHERE o.pkg = r.pkg)
              FROM resources p CROSS JOIN comp c ON c.patient = p.rid CROSS JOIN resources r ON r.rid = c.rid
              WHERE p.id = ? AND p.tid = ? ORDER BY c.tid, c.newness, c.rid",
         )

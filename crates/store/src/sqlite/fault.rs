@@ -77,7 +77,14 @@ pub(super) fn is_fatal_cause(error: &Error) -> bool {
 
 /// Whether the error belongs to one write of a batch, so that the others can go on without it.
 pub(super) fn is_of_one_write(error: &Error) -> bool {
-    matches!(error, Error::Conflict(_) | Error::NotFound | Error::AlreadyApplied(_) | Error::Corrupt(_))
+    matches!(
+        error,
+        Error::Conflict(_)
+            | Error::NotFound
+            | Error::AlreadyApplied(_)
+            | Error::Corrupt(_)
+            | Error::Guard { .. }
+    )
 }
 
 /// The same error for another waiter.
@@ -96,6 +103,7 @@ pub(super) fn again(error: &Error) -> Error {
         Error::AlreadyApplied(seq) => Error::AlreadyApplied(*seq),
         Error::NotFound => Error::NotFound,
         Error::Conflict(what) => Error::Conflict(what),
+        Error::Guard { set, guard } => Error::Guard { set: *set, guard: *guard },
         Error::TooCostly(what) => Error::TooCostly(what),
     }
 }

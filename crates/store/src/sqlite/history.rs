@@ -12,15 +12,18 @@ use crate::{History, HistoryPage, Result};
 const COUNTED_MAX: i64 = 1_000;
 
 pub(super) const OF_ONE: &str = "SELECT * FROM (
-    SELECT r.tid, r.id, v.version AS version, v.updated_us, v.deleted, v.patient, v.body, v.version AS place
+    SELECT r.tid, r.id, v.version AS version, v.updated_us, v.deleted, v.patient, v.body,
+    (SELECT o.hash FROM packages o WHERE o.pkg = v.pkg), v.version AS place
     FROM resource_versions v JOIN resources r ON r.rid = v.rid WHERE v.rid = ?1 AND v.version < ?2
     UNION ALL
-    SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body, r.version
+    SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body,
+    (SELECT o.hash FROM packages o WHERE o.pkg = r.pkg), r.version
     FROM resources r WHERE r.rid = ?1 AND r.version > 0 AND r.version < ?2)
     ORDER BY place DESC LIMIT ?3";
 pub(super) const OF_TYPE: &str =
     "SELECT r.tid, r.id, c.version, coalesce(v.updated_us, r.updated_us), coalesce(v.deleted, r.deleted),
-    CASE WHEN v.rid IS NULL THEN r.patient ELSE v.patient END, coalesce(v.body, r.body), c.change
+    CASE WHEN v.rid IS NULL THEN r.patient ELSE v.patient END, coalesce(v.body, r.body), 
+    (SELECT o.hash FROM packages o WHERE o.pkg = coalesce(v.pkg, r.pkg)), c.change
     FROM changes c CROSS JOIN resources r ON r.rid = c.rid
     LEFT JOIN resource_versions v ON v.rid = c.rid AND v.version = c.version
     WHERE c.tid = ?1 AND c.change < ?2 ORDER BY c.change DESC LIMIT ?3";
@@ -56,7 +59,7 @@ impl Sqlite {
             .await?;
         let shown = rows.get(..count).unwrap_or(&rows);
         let next = match shown.last() {
-            Some(last) if rows.len() > count => Some(last.try_get(7)?),
+            Some(last) if rows.len() > count => Some(last.try_get(8)?),
             _ => None,
         };
         let versions = shown.iter().map(|row| stored(row, &names)).collect::<Result<Vec<_>>>()?;

@@ -14,6 +14,8 @@ mod fault;
 mod file;
 #[cfg(feature = "clinical")]
 mod forward;
+#[cfg(feature = "clinical")]
+mod guarded;
 mod history;
 #[cfg(feature = "clinical")]
 mod identity;

@@ -10,7 +10,9 @@ use super::body::unpack;
 use super::codes::{small, unsigned};
 use super::node::names::Names;
 use super::rows::Rows;
-use crate::{History, HistoryPage, Page, ResourceBody, ResourceKey, Resources, Result, Search, Stored};
+use crate::{
+    Error, History, HistoryPage, Origin, Page, ResourceBody, ResourceKey, Resources, Result, Search, Stored,
+};
 
 #[async_trait]
 impl Resources for Sqlite {
@@ -18,7 +20,8 @@ impl Resources for Sqlite {
         let names = self.published.names();
         let Some(tid) = names.type_number(key.resource_type.as_str()) else { return Ok(None) };
         let row = sqlx::query(
-            "SELECT tid, id, version, updated_us, deleted, patient, body FROM resources
+            "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body, (SELECT o.hash FROM packages o WHERE o.pkg = r.pkg)
+             FROM resources r
              WHERE id = ? AND tid = ? AND version > 0",
         )
         .bind(&key.id)
@@ -31,7 +34,8 @@ impl Resources for Sqlite {
     async fn read_all(&self, keys: &[ResourceKey]) -> Result<Vec<Stored>> {
         let names = self.published.names();
         let mut asked = Rows::statement(
-            "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body FROM (",
+            "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body,
+                (SELECT o.hash FROM packages o WHERE o.pkg = r.pkg) FROM (",
             ") AS asked CROSS JOIN resources r ON r.id = asked.column1 AND r.tid = asked.column2
              WHERE r.version > 0",
             2,
@@ -49,11 +53,13 @@ impl Resources for Sqlite {
         let names = self.published.names();
         let Some(tid) = names.type_number(key.resource_type.as_str()) else { return Ok(None) };
         let row = sqlx::query(
-            "SELECT r.tid, r.id, v.version, v.updated_us, v.deleted, v.patient, v.body
+            "SELECT r.tid, r.id, v.version, v.updated_us, v.deleted, v.patient, v.body,
+                (SELECT o.hash FROM packages o WHERE o.pkg = v.pkg)
              FROM resources r JOIN resource_versions v ON v.rid = r.rid AND v.version = ?3
              WHERE r.id = ?1 AND r.tid = ?2
              UNION ALL
-             SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body
+             SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body,
+                (SELECT o.hash FROM packages o WHERE o.pkg = r.pkg)
              FROM resources r WHERE r.id = ?1 AND r.tid = ?2 AND r.version = ?3 AND ?3 > 0",
         )
         .bind(&key.id)
@@ -85,7 +91,7 @@ impl Resources for Sqlite {
     }
 }
 
-/// A row of `tid, id, version, updated_us, deleted, patient, body`.
+/// A row that begins with `tid, id, version, updated_us, deleted, patient, body, origin`.
 pub(super) fn stored(row: &SqliteRow, names: &Names) -> Result<Stored> {
     Ok(Stored {
         key: ResourceKey { resource_type: names.resource_type(row.try_get(0)?)?, id: row.try_get(1)? },
@@ -93,6 +99,7 @@ pub(super) fn stored(row: &SqliteRow, names: &Names) -> Result<Stored> {
         updated_us: row.try_get(3)?,
         deleted: row.try_get(4)?,
         patient: row.try_get(5)?,
+        origin: Origin::parse(row.try_get(7)?).ok_or(Error::Corrupt("the origin of a version"))?,
         body: ResourceBody::new(unpack(row.try_get(6)?)?),
     })
 }

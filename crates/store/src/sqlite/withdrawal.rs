@@ -66,7 +66,8 @@ impl Withdrawals for Sqlite {
         let mut found = Vec::new();
         for tid in types.iter().filter_map(|of| names.type_number(of.as_str())) {
             let rows = sqlx::query(
-                "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body
+                "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body,
+                    (SELECT o.hash FROM packages o WHERE o.pkg = r.pkg)
                  FROM resources p CROSS JOIN comp c ON c.patient = p.rid AND c.tid = ?3
                  CROSS JOIN resources r ON r.rid = c.rid WHERE p.id = ?1 AND p.tid = ?2",
             )
@@ -90,7 +91,8 @@ impl Withdrawals for Sqlite {
         let names = self.published.names();
         let Some(of_patient) = names.type_number("Patient") else { return Ok(Vec::new()) };
         let mut asked = Rows::statement(
-            "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body, asked.column1 FROM (",
+            "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body,
+                (SELECT o.hash FROM packages o WHERE o.pkg = r.pkg), asked.column1 FROM (",
             ") AS asked CROSS JOIN resources p ON p.id = asked.column1 AND p.tid = asked.column2
              CROSS JOIN comp c ON c.patient = p.rid AND c.tid = asked.column3
              CROSS JOIN resources r ON r.rid = c.rid",
@@ -103,14 +105,13 @@ impl Withdrawals for Sqlite {
         }
         let mut connection = self.node.acquire().await?;
         let rows = asked.fetch(&mut connection).await?;
-        rows.iter().map(|row| Ok((row.try_get(7)?, stored(row, &names)?))).collect()
+        rows.iter().map(|row| Ok((row.try_get(8)?, stored(row, &names)?))).collect()
     }
 
     async fn commit_decided(&self, set: DecidedSet) -> Result<()> {
         self.clinical()?;
-        let DecidedSet { at_us, versions, deliveries, pseudonyms, records, answers } = set;
-        let versions = versions.into_iter().map(PreparedVersion::new).collect::<Result<_>>()?;
-        self.job(CommitDecided { at_us, versions, deliveries, pseudonyms, answers }, records).await
+        let (set, records) = CommitDecided::new(set)?;
+        self.job(set, records).await
     }
 
     async fn begin_sweep(
@@ -254,12 +255,21 @@ fn sweep(row: &SqliteRow) -> Result<Sweep> {
     })
 }
 
-struct CommitDecided {
+pub(super) struct CommitDecided {
     at_us: Micros,
     versions: Vec<PreparedVersion>,
     deliveries: Vec<NewDelivery>,
     pseudonyms: Vec<NewPseudonym>,
     answers: Answers,
+}
+
+impl CommitDecided {
+    /// Packs a set; its records are written after it.
+    pub fn new(set: DecidedSet) -> Result<(Self, Vec<audit::Record>)> {
+        let DecidedSet { at_us, versions, deliveries, pseudonyms, records, answers } = set;
+        let versions = versions.into_iter().map(PreparedVersion::new).collect::<Result<_>>()?;
+        Ok((Self { at_us, versions, deliveries, pseudonyms, answers }, records))
+    }
 }
 
 #[async_trait]
@@ -315,6 +325,7 @@ async fn answered(answers: &Answers, at_us: Micros, connection: &mut SqliteConne
                 .bind(request)
                 .bind(outcome)
         }
+        Answers::Client => return Ok(()),
     };
     let done = done.execute(connection).await?;
     if done.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }

@@ -10,6 +10,7 @@ mod bulk;
 mod code_items;
 mod coverage;
 mod forward;
+mod guarded;
 mod harness;
 mod identity;
 mod intake;
@@ -72,6 +73,10 @@ macro_rules! conformance {
             bulk:
                 many_resources_are_read_as_each_is many_aliases_are_read_as_each_is
                 numbers_of_many_patients_are_read_as_of_each compartments_of_many_are_read_as_of_each;
+            guarded:
+                guards_on_a_version_hold_for_it_alone guards_on_a_resource_tell_what_stands
+                guards_on_a_search_see_what_is_written sets_see_those_before_them_and_fail_together
+                of_many_at_once_one_finds_nothing_there an_origin_is_read_back;
             resources:
                 old_versions_are_kept a_deletion_is_a_version_that_no_search_finds
                 tokens_match_by_code_and_system references_match_by_type_and_id

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use fhir::{IndexValue, ResourceType};
 use store::{
     Arrival, Cause, Clause, Disposition, IndexEntry, JournalId, Key, MessageRow, MessageState,
-    NewAcknowledgment, NewDelivery, NewPseudonym, ResourceBody, ResourceKey, ResourceVersion, Sealed, Search,
-    SenderKey, Seq, TokenValue, WriteSet,
+    NewAcknowledgment, NewDelivery, NewPseudonym, Origin, ResourceBody, ResourceKey, ResourceVersion, Sealed,
+    Search, SenderKey, Seq, TokenValue, WriteSet,
 };
 use uuid::Uuid;
 
@@ -86,7 +86,7 @@ pub fn version(name: &str, id: &str, version: u32) -> ResourceVersion {
             format!("{{\"resourceType\":\"{name}\",\"id\":\"{id}\",\"v\":{version}}}").into_bytes(),
         ),
         index: Vec::new(),
-        package_hash: "p1".into(),
+        origin: Origin::Package("p1".into()),
     }
 }
 

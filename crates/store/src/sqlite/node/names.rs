@@ -87,9 +87,9 @@ impl Names {
         uri.filter(|uri| !uri.is_empty()).map_or(NO_SYSTEM, |uri| self.systems.intern(uri.to_owned()))
     }
 
-    /// The number of a package, made when it is new.
-    pub fn intern_package(&mut self, hash: &str) -> i64 {
-        self.packages.intern(hash.to_owned())
+    /// The number of an origin by its text, which for what messages made is the package's hash; made when it is new.
+    pub fn intern_package(&mut self, text: &str) -> i64 {
+        self.packages.intern(text.to_owned())
     }
 
     /// The number of a type that has rows.

@@ -147,7 +147,7 @@ impl Plan {
             deleted: version.deleted,
             source_version,
             patient: version.patient.clone(),
-            pkg: names.intern_package(&version.package_hash),
+            pkg: names.intern_package(&version.origin),
             rows,
             body: version.body.clone(),
         };

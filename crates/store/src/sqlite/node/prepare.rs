@@ -15,7 +15,8 @@ pub(in crate::sqlite) struct PreparedVersion {
     pub patient: Option<String>,
     pub deleted: bool,
     pub index: Vec<IndexEntry>,
-    pub package_hash: String,
+    /// The stored text of what made it.
+    pub origin: String,
     /// The stored form of the body.
     pub body: Vec<u8>,
 }
@@ -35,7 +36,7 @@ impl PreparedVersion {
             patient: version.patient,
             deleted: version.deleted,
             index: if version.deleted { Vec::new() } else { version.index },
-            package_hash: version.package_hash,
+            origin: version.origin.to_text(),
         })
     }
 

@@ -64,7 +64,13 @@ impl Sqlite {
     }
 }
 
-async fn read(search: &Search, tid: i64, names: &Names, connection: &mut SqliteConnection) -> Result<Page> {
+/// One page of a search of the type of this number.
+pub(in crate::sqlite) async fn read(
+    search: &Search,
+    tid: i64,
+    names: &Names,
+    connection: &mut SqliteConnection,
+) -> Result<Page> {
     let mut clauses = Vec::with_capacity(search.clauses.len());
     for clause in &search.clauses {
         clauses.push(compile(clause, tid, names, connection).await?);
@@ -266,7 +272,8 @@ fn count_statement(driver: &Driver, most: usize) -> (String, Vec<super::rows::Va
 /// The current versions of these resources in this order; of what is not stored, nothing.
 async fn bodies(numbers: &[i64], names: &Names, connection: &mut SqliteConnection) -> Result<Vec<Stored>> {
     let mut asked = Rows::statement(
-        "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body, r.rid FROM resources r
+        "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body,
+            (SELECT o.hash FROM packages o WHERE o.pkg = r.pkg), r.rid FROM resources r
          WHERE r.rid IN (",
         ") AND r.version > 0",
         1,
@@ -274,7 +281,7 @@ async fn bodies(numbers: &[i64], names: &Names, connection: &mut SqliteConnectio
     numbers.iter().for_each(|number| asked.push([(*number).into()]));
     let mut read = HashMap::with_capacity(numbers.len());
     for row in asked.fetch(connection).await? {
-        read.insert(row.try_get::<i64, _>(7)?, stored(&row, names)?);
+        read.insert(row.try_get::<i64, _>(8)?, stored(&row, names)?);
     }
     Ok(numbers.iter().filter_map(|number| read.remove(number)).collect())
 }
