@@ -16,6 +16,7 @@ const SHOWN_MAX: usize = audit::PATIENTS_MAX;
 pub(crate) struct Access<'a> {
     pub(crate) client: &'a Client,
     pub(crate) request: RequestId,
+    /// The type that is asked for, or `Bundle` for what concerns several.
     pub(crate) resource_type: ResourceType,
 }
 
@@ -69,10 +70,19 @@ impl Access<'_> {
         Ok(())
     }
 
+    /// Commits the record of a change that was refused, or that changed nothing.
+    ///
+    /// # Errors
+    /// 503 as above.
+    #[cfg(feature = "clinical")]
+    pub(crate) async fn refused(&self, server: &Server, outcome: &'static str) -> Result<(), Failure> {
+        commit(server, self.begin(server, Kind::ChangeRefused, outcome)).await
+    }
+
     fn begin(&self, server: &Server, kind: Kind, outcome: &'static str) -> Result<Record, audit::Error> {
         Record::new(kind, self.request.0, &server.fhir.node, (server.fhir.now_us)())
             .outcome(outcome)
-            .actor(Actor::Client(self.client.0.clone()))
+            .actor(Actor::Client(self.client.name.clone()))
             .object("type", self.resource_type.as_str())
     }
 }

@@ -15,9 +15,23 @@ use crate::outcome::Failure;
 const HASH_BYTES: usize = 32;
 const SCHEME: &str = "bearer";
 
-/// Who asks: the name a token was given in the configuration.
+/// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Client(pub String);
+pub struct Client {
+    /// The name a token was given in the configuration.
+    pub name: String,
+    /// What the token lets it do.
+    pub permission: Permission,
+}
+
+/// What a token lets its client do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// Read and search.
+    Read,
+    /// And create, change and delete.
+    Write,
+}
 
 /// The tokens a surface accepts, as SHA-256 hashes. Debug prints how many.
 #[derive(Clone, Default)]
@@ -26,9 +40,16 @@ pub struct TokenSet {
 }
 
 impl TokenSet {
-    /// `tokens`: client name and [`token_hash`] of its token.
+    /// Tokens that read. `tokens`: client name and [`token_hash`] of its token.
     pub fn new(tokens: impl IntoIterator<Item = (String, [u8; 32])>) -> Self {
-        Self { tokens: Arc::new(tokens.into_iter().map(|(name, hash)| (Client(name), hash)).collect()) }
+        Self::with(tokens.into_iter().map(|(name, hash)| (name, hash, Permission::Read)))
+    }
+
+    /// `tokens`: client name, [`token_hash`] of its token, and what it may do.
+    pub fn with(tokens: impl IntoIterator<Item = (String, [u8; 32], Permission)>) -> Self {
+        let tokens = tokens.into_iter();
+        let client = |(name, hash, permission)| (Client { name, permission }, hash);
+        Self { tokens: Arc::new(tokens.map(client).collect()) }
     }
 
     /// The client of a token; compares with every hash, whatever matches, in constant time.
@@ -102,8 +123,8 @@ mod tests {
     #[test]
     fn a_token_names_its_client_and_no_other() {
         let set = TokenSet::new([("a".to_owned(), token_hash("one")), ("b".to_owned(), token_hash("two"))]);
-        assert_eq!(set.client("one"), Some(&Client("a".to_owned())));
-        assert_eq!(set.client("two"), Some(&Client("b".to_owned())));
+        assert_eq!(set.client("one").map(|client| client.name.as_str()), Some("a"));
+        assert_eq!(set.client("two").map(|client| client.name.as_str()), Some("b"));
         assert_eq!(set.client("three"), None);
         assert_eq!(set.client(""), None);
         assert_eq!(TokenSet::default().client("one"), None);

@@ -20,6 +20,15 @@ pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of the form of `POST [type]/_search`.
 pub const SEARCH_FORM_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a resource, a bundle or a patch that is written, packed or unpacked.
+#[cfg(feature = "clinical")]
+pub const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Entries of a batch or transaction.
+#[cfg(feature = "clinical")]
+pub const ENTRIES_MAX: usize = 5_000;
+/// How often a condition is looked at again because something was written between the look and the write.
+#[cfg(feature = "clinical")]
+pub(crate) const ATTEMPTS_MAX: usize = 8;
 /// Bytes of all names and values of one search, after decoding.
 pub(crate) const SEARCH_BYTES_MAX: usize = 8 * 1024;
 /// Parameters of one request.

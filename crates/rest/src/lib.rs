@@ -19,6 +19,8 @@
 
 mod audit;
 mod auth;
+#[cfg(feature = "clinical")]
+mod body;
 mod capacity;
 mod edge;
 mod error;
@@ -26,11 +28,15 @@ mod gauges;
 mod headers;
 mod health;
 mod interaction;
+#[cfg(feature = "clinical")]
+mod json;
 mod metrics;
 mod negotiation;
 mod outcome;
 mod outgoing;
 mod paging;
+#[cfg(feature = "clinical")]
+mod patch;
 mod query;
 mod serve;
 mod server;
@@ -38,7 +44,9 @@ mod time;
 
 pub mod intake;
 
-pub use crate::auth::{Client, TokenSet, token_hash};
+pub use crate::auth::{Client, Permission, TokenSet, token_hash};
+#[cfg(feature = "clinical")]
+pub use crate::capacity::{BODY_BYTES_MAX, ENTRIES_MAX};
 pub use crate::capacity::{
     CONCURRENT_REQUESTS_MAX, CONNECTIONS_MAX, HEADER_TIMEOUT, REQUEST_TIMEOUT, SEARCH_FORM_BYTES_MAX,
 };

@@ -26,6 +26,42 @@ impl Failure {
         Self { status, issues: vec![issue], headers: Vec::new() }
     }
 
+    /// A failure of these issues; `issues` is not empty.
+    #[cfg(feature = "clinical")]
+    pub(crate) fn of_issues(status: StatusCode, issues: Vec<Issue>) -> Self {
+        Self { status, issues, headers: Vec::new() }
+    }
+
+    /// The same, of an entry of a bundle: `Patient.name` becomes `Bundle.entry[3].resource.name`, what is placed in a bundle
+    /// stays.
+    #[cfg(feature = "clinical")]
+    pub(crate) fn within(mut self, location: &str) -> Self {
+        for issue in &mut self.issues {
+            issue.location = match issue.location.split_once('.') {
+                Some(("Bundle", _)) => continue,
+                Some(("entry", inner)) => format!("{location}.{inner}"),
+                Some((_, inner)) => format!("{location}.resource.{inner}"),
+                None => location.to_owned(),
+            };
+        }
+        self
+    }
+
+    #[cfg(feature = "clinical")]
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    #[cfg(feature = "clinical")]
+    pub(crate) fn issues(&self) -> &[Issue] {
+        &self.issues
+    }
+
+    #[cfg(feature = "clinical")]
+    pub(crate) fn precondition(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, IssueCode::Conflict, text)
+    }
+
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use bytes::Bytes;
 use fhir::{Audience, ResourceType};
 use store::{Access, Micros, Resources};
 
 use crate::auth::{TokenSet, require};
 use crate::edge;
+#[cfg(feature = "clinical")]
+use crate::interaction::{batch, create, delete, meta, patch, update, validate};
 use crate::interaction::{capabilities, history, read, search, vread};
 use crate::metrics::Metrics;
 use crate::outcome::Failure;
@@ -25,6 +27,9 @@ pub type PatientToken = Arc<dyn Fn(&str) -> String + Send + Sync>;
 pub struct Fhir {
     /// Where resources come from.
     pub resources: Arc<dyn Resources>,
+    /// Through which resources are changed; `None`: nothing is written here.
+    #[cfg(feature = "clinical")]
+    pub writes: Option<Arc<dyn store::ClientWrites>>,
     /// Where access records go; an answer waits for their commit.
     pub access: Arc<dyn Access>,
     /// Who may ask: the tokens of this role.
@@ -63,6 +68,8 @@ pub(crate) struct Role {
     /// Whose search parameters there are, beside `_id`.
     pub(crate) audience: Audience,
     pub(crate) precision: Precision,
+    /// Whether clients may change resources, where the node has the port for it.
+    pub(crate) writes: bool,
     pub(crate) description: &'static str,
 }
 
@@ -71,6 +78,7 @@ static CLINICAL: Role = Role {
     name: "clinical",
     audience: Audience::Identified,
     precision: Precision::Exact,
+    writes: true,
     description: "Tidegate, on-prem node: identified resources",
 };
 
@@ -78,6 +86,7 @@ pub(crate) static PORTAL: Role = Role {
     name: "portal",
     audience: Audience::Deidentified,
     precision: Precision::Year,
+    writes: false,
     description: "Tidegate, cloud node: de-identified resources; instants are told to the year",
 };
 
@@ -128,11 +137,38 @@ fn router(mut fhir: Fhir, role: &'static Role) -> Router {
         .route("/{type}/_history", get(history::of_type))
         .route("/{type}/{id}", get(read::read))
         .route("/{type}/{id}/_history", get(history::of_resource))
-        .route("/{type}/{id}/_history/{version}", get(vread::vread))
-        .route_layer(from_fn_with_state(tokens, require));
+        .route("/{type}/{id}/_history/{version}", get(vread::vread));
+    let guarded = changing(guarded, role).route_layer(from_fn_with_state(tokens, require));
     let routes = guarded
         .route("/metadata", get(capabilities::capabilities))
         .fallback(|| async { Failure::unknown_route() })
         .with_state(server);
     Router::new().nest("/fhir", edge::around(routes, metrics))
+}
+
+/// The routes by which resources are changed; on a role that changes none, they say so.
+#[cfg(feature = "clinical")]
+fn changing(router: Router<Arc<Server>>, role: &Role) -> Router<Arc<Server>> {
+    if !role.writes {
+        return router.route("/", any(not_served));
+    }
+    let of_type =
+        post(create::create).put(update::conditional).patch(patch::conditional).delete(delete::conditional);
+    let of_one = axum::routing::put(update::update).patch(patch::patch).delete(delete::delete);
+    router
+        .route("/", post(batch::batch))
+        .route("/{type}", of_type)
+        .route("/{type}/{id}", of_one)
+        .route("/{type}/$validate", post(validate::of_type))
+        .route("/{type}/{id}/$validate", post(validate::of_resource))
+        .route("/{type}/{id}/$meta", get(meta::meta))
+}
+
+#[cfg(not(feature = "clinical"))]
+fn changing(router: Router<Arc<Server>>, _: &Role) -> Router<Arc<Server>> {
+    router.route("/", any(not_served))
+}
+
+async fn not_served() -> axum::http::StatusCode {
+    axum::http::StatusCode::METHOD_NOT_ALLOWED
 }

@@ -111,7 +111,7 @@ pub fn init(
     }
     keys::write_new(&cloud, keys::CURSOR, clock::random_hex(32).as_bytes())?;
     let (onprem_token, cloud_token) = (clock::random_hex(24), clock::random_hex(24));
-    keys::write_new(&onprem, keys::TOKENS, token_line("demo", &onprem_token).as_bytes())?;
+    keys::write_new(&onprem, keys::TOKENS, writing_line("demo", &onprem_token).as_bytes())?;
     keys::write_new(&cloud, keys::TOKENS, token_line("demo", &cloud_token).as_bytes())?;
     let admin_token = clock::random_hex(24);
     keys::write_new(&onprem, keys::ADMIN_TOKENS, token_line("operator", &admin_token).as_bytes())?;
@@ -131,6 +131,11 @@ pub fn login_codes(folder: &Path) -> Result<(String, String), InitError> {
         keys::replace(&folder.join(node).join("keys"), keys::LOGIN, hash.as_bytes())?;
     }
     Ok(codes)
+}
+
+/// The line of a token that may change resources.
+fn writing_line(client: &str, token: &str) -> String {
+    format!("{client} {} write\n", keys::sha256_hex(token))
 }
 
 fn token_line(client: &str, token: &str) -> String {

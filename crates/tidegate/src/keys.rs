@@ -24,7 +24,8 @@ pub const RECEIPT_PUBLIC: &str = "receipt.pub";
 pub const PEER_LEDGER_PUBLIC: &str = "peer-ledger.pub";
 /// Authenticates paging cursors (both roles).
 pub const CURSOR: &str = "cursor.key";
-/// SHA-256 of bearer tokens, a line each: `<client> <hex>` (both roles).
+/// SHA-256 of bearer tokens, a line each: `<client> <hex>`, and ` write` behind those that may change resources (both roles; on
+/// the portal role nothing is changed).
 pub const TOKENS: &str = "tokens";
 /// SHA-256 of bearer tokens of the admin API, in the same form (clinical).
 pub const ADMIN_TOKENS: &str = "admin-tokens";

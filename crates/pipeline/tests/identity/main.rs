@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "the names of the tests say what they are")]
 
 mod answers;
+mod clients;
 mod feeds;
 mod links;
 mod merges;

@@ -13,8 +13,9 @@ use residency::{Policy, Profile, SealingKey};
 use serde_json::Value;
 use store::sqlite::{Options, Role, Sqlite};
 use store::{
-    Apply, Arrival, Disposition, Entry, Journal, JournalId, Ledger, MessageDetail, MessageRow, Messages,
-    Outbox, PatientIndex, Resources, Review, ReviewAnswer, Search, Seq, Settlement, WriteSet,
+    Apply, Arrival, ClientOutcome, ClientWrite, ClientWrites, Disposition, Entry, Journal, JournalId, Ledger,
+    MessageDetail, MessageRow, Messages, Outbox, PatientIndex, Resources, Review, ReviewAnswer, Search, Seq,
+    Settlement, WriteSet,
 };
 use uuid::Uuid;
 use verifier::Grammar;
@@ -247,6 +248,32 @@ impl Rig {
     /// Processes what is there.
     pub async fn run(&mut self) {
         self.pipeline.catch_up().await.expect("catches up");
+    }
+
+    /// Asks as a client of the REST API does.
+    pub async fn ask(&mut self, write: ClientWrite) -> ClientOutcome {
+        self.ask_all(vec![write]).await.remove(0)
+    }
+
+    /// As [`Rig::ask`], of several that wait together.
+    pub async fn ask_all(&mut self, writes: Vec<ClientWrite>) -> Vec<ClientOutcome> {
+        let desk = self.pipeline.desk();
+        let waiting: Vec<_> = writes
+            .into_iter()
+            .map(|write| {
+                let desk = desk.clone();
+                tokio::spawn(async move { desk.write(write).await })
+            })
+            .collect();
+        while !waiting.iter().all(tokio::task::JoinHandle::is_finished) {
+            tokio::task::yield_now().await;
+            self.run().await;
+        }
+        let mut outcomes = Vec::new();
+        for one in waiting {
+            outcomes.push(one.await.expect("ends").expect("is served"));
+        }
+        outcomes
     }
 
     /// Derives a message's patients again; the outcome.

@@ -2,7 +2,7 @@
 
 use fhir::{Issue, IssueCode, Severity};
 use serde_json::{Map, Value, json};
-use store::{EXAMINED_MAX, INCLUDED_MAX, Page, Stored};
+use store::{EXAMINED_MAX, INCLUDED_MAX, Origin, Page, Stored, WriteMethod};
 
 use super::outward;
 use crate::outcome::Failure;
@@ -54,10 +54,17 @@ fn warning(code: IssueCode, text: String) -> Issue {
 
 /// One version: what it holds and which request made it. The instant of the request is told where instants are.
 pub(super) fn version(stored: &Stored, server: &Server) -> Result<Value, Failure> {
-    let (method, status) = match (stored.deleted, stored.version) {
-        (true, _) => ("DELETE", "204"),
-        (false, 1) => ("PUT", "201"),
-        (false, _) => ("PUT", "200"),
+    let method = match &stored.origin {
+        _ if stored.deleted => WriteMethod::Delete,
+        Origin::Client { method, .. } => *method,
+        Origin::Package(_) => WriteMethod::Put,
+    };
+    let (method, status) = match (method, stored.version) {
+        (WriteMethod::Delete, _) => ("DELETE", "204"),
+        (WriteMethod::Post, _) => ("POST", "201"),
+        (WriteMethod::Patch, _) => ("PATCH", "200"),
+        (WriteMethod::Put, 1) => ("PUT", "201"),
+        (WriteMethod::Put | WriteMethod::Moved, _) => ("PUT", "200"),
     };
     let mut response = Map::new();
     response.insert("status".to_owned(), json!(status));
@@ -66,7 +73,10 @@ pub(super) fn version(stored: &Stored, server: &Server) -> Result<Value, Failure
         let at = fhir_instant(instant(stored.updated_us, server.role.precision));
         response.insert("lastModified".to_owned(), json!(at));
     }
-    let url = format!("{}/{}", stored.key.resource_type, stored.key.id);
+    let url = match method {
+        "POST" => stored.key.resource_type.to_string(),
+        _ => format!("{}/{}", stored.key.resource_type, stored.key.id),
+    };
     let mut entry = json!({
         "fullUrl": full_url(stored, server),
         "request": {"method": method, "url": url},

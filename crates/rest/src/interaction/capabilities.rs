@@ -20,6 +20,8 @@ use crate::time::Precision;
 
 /// Date of the last change to what this module states.
 const STATED_AT: &str = "2026-11-23";
+/// Where the operations of R4 are defined.
+const OPERATIONS: &str = "http://hl7.org/fhir/OperationDefinition/";
 /// Bytes of the hash in the entity tag.
 const TAG_BYTES: usize = 8;
 /// Open to all: a client reads it before it has a token, and it tells nothing of any resource.
@@ -44,7 +46,9 @@ pub(crate) async fn capabilities(
 
 /// The CapabilityStatement of a role, canonical JSON; made once.
 pub(crate) fn statement(fhir: &Fhir, role: &Role) -> Bytes {
-    let resources: Vec<Value> = fhir.types.iter().map(|of| resource(*of, &fhir.types, role)).collect();
+    let writes = writes(fhir, role);
+    let resources: Vec<Value> =
+        fhir.types.iter().map(|of| resource(*of, &fhir.types, role, writes)).collect();
     let mut rest = json!({
         "mode": "server",
         "documentation": documentation(role),
@@ -53,7 +57,10 @@ pub(crate) fn statement(fhir: &Fhir, role: &Role) -> Bytes {
     if !resources.is_empty() {
         rest["resource"] = Value::Array(resources);
     }
-    let statement = json!({
+    if writes {
+        rest["interaction"] = json!([{"code": "transaction"}, {"code": "batch"}]);
+    }
+    let mut statement = json!({
         "resourceType": "CapabilityStatement",
         "status": "active",
         "date": STATED_AT,
@@ -64,7 +71,21 @@ pub(crate) fn statement(fhir: &Fhir, role: &Role) -> Bytes {
         "format": ["application/fhir+json", "json"],
         "rest": [rest],
     });
+    if writes {
+        statement["patchFormat"] = json!(["application/json-patch+json"]);
+    }
     Bytes::from(::fhir::canonical_json(&statement))
+}
+
+/// Whether resources are changed through this surface.
+#[cfg(feature = "clinical")]
+fn writes(fhir: &Fhir, role: &Role) -> bool {
+    role.writes && fhir.writes.is_some()
+}
+
+#[cfg(not(feature = "clinical"))]
+fn writes(_: &Fhir, role: &Role) -> bool {
+    role.writes
 }
 
 /// What searching here means, with its limits.
@@ -86,7 +107,7 @@ fn documentation(role: &Role) -> String {
     )
 }
 
-fn resource(of: ResourceType, served: &[ResourceType], role: &Role) -> Value {
+fn resource(of: ResourceType, served: &[ResourceType], role: &Role, writes: bool) -> Value {
     let own = own_parameters(role).iter().copied();
     let parameters: Vec<Value> = own
         .chain(registered(of, role).iter().map(|parameter| (parameter.code, parameter.kind)))
@@ -97,19 +118,27 @@ fn resource(of: ResourceType, served: &[ResourceType], role: &Role) -> Value {
         interactions.push("history-type");
     }
     interactions.push("search-type");
+    if writes {
+        interactions.extend(["create", "update", "patch", "delete"]);
+    }
     let interactions: Vec<Value> = interactions.into_iter().map(|code| json!({"code": code})).collect();
     let mut stated = json!({
         "type": of.as_str(),
         "interaction": interactions,
         "versioning": "versioned",
         "readHistory": true,
-        "updateCreate": false,
-        "conditionalCreate": false,
+        "updateCreate": writes,
+        "conditionalCreate": writes,
         "conditionalRead": if role.precision == Precision::Exact { "full-support" } else { "not-match" },
-        "conditionalUpdate": false,
-        "conditionalDelete": "not-supported",
+        "conditionalUpdate": writes,
+        "conditionalDelete": if writes { "single" } else { "not-supported" },
         "searchParam": parameters,
     });
+    if writes {
+        let operation =
+            |name: &str| json!({"name": name, "definition": format!("{OPERATIONS}Resource-{name}")});
+        stated["operation"] = json!([operation("validate"), operation("meta")]);
+    }
     let forward: Vec<String> = includes(of, role).iter().map(|code| format!("{of}:{code}")).collect();
     if !forward.is_empty() {
         stated["searchInclude"] = json!(forward);

@@ -15,11 +15,25 @@ use crate::query::Parameters;
 use crate::server::{Role, Server};
 use crate::time::{Precision, fhir_instant, instant};
 
+#[cfg(feature = "clinical")]
+pub(crate) mod batch;
 pub(crate) mod capabilities;
+#[cfg(feature = "clinical")]
+pub(crate) mod create;
+#[cfg(feature = "clinical")]
+pub(crate) mod delete;
 pub(crate) mod history;
+#[cfg(feature = "clinical")]
+pub(crate) mod meta;
+#[cfg(feature = "clinical")]
+pub(crate) mod patch;
 pub(crate) mod read;
 pub(crate) mod registry;
 pub(crate) mod search;
+#[cfg(feature = "clinical")]
+pub(crate) mod update;
+#[cfg(feature = "clinical")]
+pub(crate) mod validate;
 pub(crate) mod vread;
 
 mod bundle;
@@ -28,6 +42,8 @@ mod parameters;
 mod pretty;
 mod refusal;
 mod values;
+#[cfg(feature = "clinical")]
+mod write;
 
 pub(crate) type Shared = axum::extract::State<Arc<Server>>;
 

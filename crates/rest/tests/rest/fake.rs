@@ -232,6 +232,8 @@ pub fn node() -> Node {
     let (memory, records) = (Arc::new(memory()), Arc::new(Records::default()));
     let fhir = Fhir {
         resources: memory.clone(),
+        #[cfg(feature = "clinical")]
+        writes: None,
         access: records.clone(),
         tokens: TokenSet::new([("console".to_owned(), token_hash("good"))]),
         cursor_key: CursorKey::from_bytes(&[5; 32]).expect("32 bytes"),

@@ -4,7 +4,11 @@ mod answer;
 mod fake;
 
 mod access;
+#[cfg(feature = "clinical")]
+mod batch;
 mod capabilities;
+#[cfg(feature = "clinical")]
+mod desk;
 mod health;
 mod intake;
 mod portal;
@@ -14,3 +18,5 @@ mod read;
 mod search;
 mod serve;
 mod stored;
+#[cfg(feature = "clinical")]
+mod writes;

@@ -49,7 +49,8 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     let receivers = Arc::new(receivers(overrides, &store, &packages));
     let mut listeners = Listeners::new(receiver_of(&receivers), readiness.gate("listeners"));
     super::watch_store(&store, &readiness, &stopped, &mut tasks);
-    let (pipeline, rehearsal) = pipelines(config, &keys, &store, &packages, &policy, &profiles);
+    let (mut pipeline, rehearsal) = pipelines(config, &keys, &store, &packages, &policy, &profiles);
+    let desk = Arc::new(pipeline.desk());
     let background = Background::start()?;
     tasks.spawn_on(pipeline.run(stopped.clone()), background.handle());
     start_deliveries(config, &keys, &store, &policy, &basis, &stopped, &mut tasks)?;
@@ -61,8 +62,18 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     start_folders(config, &receivers, &stopped, &mut tasks)?;
     let metrics = Arc::new(rest::Metrics::new("clinical"));
     super::start_sampler(config, &store, &metrics, &stopped, &mut tasks);
-    let router =
-        router(config, &keys, &store, &packages, &policy, rehearsal, readiness, metrics, listeners.bound())?;
+    let router = router(
+        config,
+        &keys,
+        &store,
+        &packages,
+        &policy,
+        rehearsal,
+        readiness,
+        metrics,
+        listeners.bound(),
+        desk,
+    )?;
     let posted = over_http(config, &receivers, &stopped, &mut tasks)?;
     super::serve_http(config, router.merge(posted), stopped, &mut tasks).await?;
     gate.set(true);
@@ -328,8 +339,10 @@ fn router(
     readiness: rest::Readiness,
     metrics: Arc<rest::Metrics>,
     bound: Bound,
+    desk: Arc<pipeline::Desk>,
 ) -> Result<axum::Router, Failure> {
-    let fhir = super::fhir_surface(config, store, keys.patient_token.clone(), metrics.clone())?;
+    let mut fhir = super::fhir_surface(config, store, keys.patient_token.clone(), metrics.clone())?;
+    fhir.writes = Some(desk);
     let tokens = fhir.tokens.clone();
     let clinical = console::Clinical {
         admin: console::AdminTokens::new(super::token_hashes(config, keys::ADMIN_TOKENS)?),

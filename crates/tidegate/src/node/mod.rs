@@ -248,20 +248,39 @@ pub(crate) async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, F
 
 /// The bearer tokens of this role.
 fn tokens(config: &Config) -> Result<rest::TokenSet, Failure> {
-    Ok(rest::TokenSet::new(token_hashes(config, keys::TOKENS)?))
+    let lines = token_lines(config, keys::TOKENS)?;
+    Ok(rest::TokenSet::with(lines.into_iter().map(|(client, hash, may_write)| {
+        let permission = if may_write { rest::Permission::Write } else { rest::Permission::Read };
+        (client, hash, permission)
+    })))
 }
 
 /// Client name and SHA-256 of each token of a key file.
 pub(crate) fn token_hashes(config: &Config, name: &str) -> Result<Vec<(String, [u8; 32])>, Failure> {
+    let lines = token_lines(config, name)?;
+    Ok(lines.into_iter().map(|(client, hash, _)| (client, hash)).collect())
+}
+
+/// The word behind a token's hash that lets its client change resources.
+const WRITES: &str = "write";
+
+/// Client name and SHA-256 of each token of a key file, and whether it is for writing.
+fn token_lines(config: &Config, name: &str) -> Result<Vec<(String, [u8; 32], bool)>, Failure> {
     let text = keys::read_text(&config.keys, name).map_err(|e| Failure::because(Exit::Configuration, &e))?;
     let mut tokens = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         let parsed = line.split_once(' ').and_then(|(client, hex)| {
-            let hash = keys::from_hex(hex.trim()).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())?;
-            Some((client.to_owned(), hash))
+            let (hex, may_write) = match hex.trim().split_once(' ') {
+                None => (hex.trim(), false),
+                Some((hex, word)) if word.trim() == WRITES => (hex, true),
+                Some(_) => return None,
+            };
+            let hash = keys::from_hex(hex).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())?;
+            Some((client.to_owned(), hash, may_write))
         });
-        let words =
-            || format!("{}: line {number} is no `<client> <sha256>`", config.keys.join(name).display());
+        let words = || {
+            format!("{}: line {number} is no `<client> <sha256> [write]`", config.keys.join(name).display())
+        };
         tokens.push(parsed.ok_or_else(|| Failure::new(Exit::Configuration, words()))?);
     }
     Ok(tokens)
@@ -307,6 +326,8 @@ pub(crate) fn fhir_surface(
 ) -> Result<rest::Fhir, Failure> {
     Ok(rest::Fhir {
         resources: store.clone(),
+        #[cfg(feature = "clinical")]
+        writes: None,
         access: store.clone(),
         tokens: tokens(config)?,
         cursor_key: cursor_key(config)?,
