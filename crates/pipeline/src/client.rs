@@ -8,6 +8,7 @@ use audit::{Actor, Kind, Record};
 use fhir::{Issue, IssueCode, Reference, ResourceType};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use store::{
     Act, Answers, ClientOutcome, ClientRefusal, DecidedSet, Guard, GuardedSet, ResourceBody, ResourceKey,
     WriteMethod, Written,
@@ -22,7 +23,7 @@ use crate::index::patient_key;
 use crate::owner::owner_of;
 use crate::release::Outcome;
 use crate::state::{Current, permit};
-use crate::{Error, row};
+use crate::{Error, events, row};
 
 /// Requests that are committed together.
 const GROUP_REQUESTS_MAX: usize = 64;
@@ -70,30 +71,28 @@ impl Pipeline {
         if group.is_empty() {
             return Ok(false);
         }
-        match self.together(&group).await {
+        match caught(self.together(&group)).await {
             Ok(Some(outcomes)) => {
                 group.into_iter().zip(outcomes).for_each(|(asked, outcome)| answer(asked, Ok(outcome)));
                 return Ok(true);
             }
             Ok(None) => {}
-            Err(Error::Store(error)) if group.len() == 1 => return self.failed(group, error.into()),
             Err(error) if error.is_waited_for() => return self.failed(group, error),
             Err(_) => self.forget(),
         }
-        let mut failed = None;
         for asked in group {
-            let outcome = match self.alone(&asked).await {
+            let outcome = match caught(self.alone(&asked)).await {
                 Ok(outcome) => Ok(outcome),
-                Err(Error::Store(error)) => Err(error),
                 Err(error) => {
-                    failed = Some(error);
+                    // Whatever is wrong with it is this request's: messages go on.
                     self.forget();
-                    Err(unavailable("the change could not be worked out"))
+                    events::client_failed(asked.write.request, &error);
+                    Err(unavailable("the change could not be made"))
                 }
             };
             answer(asked, outcome);
         }
-        failed.map_or(Ok(true), Err)
+        Ok(true)
     }
 
     /// Nobody of the group can be served now.
@@ -102,7 +101,7 @@ impl Pipeline {
         for asked in group {
             answer(asked, Err(unavailable("the store did not take the change")));
         }
-        if error.is_waited_for() { Err(error) } else { Ok(true) }
+        Err(error)
     }
 
     fn next_group(&mut self) -> Vec<Asked> {
@@ -372,6 +371,16 @@ impl Pipeline {
         }
         Ok(records)
     }
+}
+
+/// A panic over what a client sent costs that request, and never the pipeline.
+async fn caught<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let mut work = std::pin::pin!(work);
+    std::future::poll_fn(|context| {
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)))
+            .unwrap_or(std::task::Poll::Ready(Err(Error::Client)))
+    })
+    .await
 }
 
 /// Stands for an instant that is asked of the store.

@@ -26,6 +26,12 @@ pub fn reprocess_failed(id: JournalId, error: &Error) {
     tracing::error!(message = %id.0, %error, cause, "reprocess failed");
 }
 
+/// A client's change could not be made; messages go on.
+pub fn client_failed(request: uuid::Uuid, error: &Error) {
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    tracing::error!(id = %request, %error, cause, "a client's change failed");
+}
+
 /// A sender started to use a field that nobody maps, or with a value that cannot be used.
 pub fn new_field(alert: &Alert) {
     let Alert { alert, kind, path, message, .. } = alert;

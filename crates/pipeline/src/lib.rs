@@ -104,6 +104,9 @@ pub enum Error {
     /// A translation thread died; the message is quarantined, the thread is not the message's fault.
     #[error("a translation did not finish")]
     Translation,
+    /// Working out a client's change panicked (a defect, not data).
+    #[error("a client's change could not be worked out")]
+    Client,
     /// A withdrawal could not be made (a defect, not data).
     #[error("a withdrawal was refused")]
     Withdrawal(#[from] residency::Refusal),

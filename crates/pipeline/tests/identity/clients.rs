@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 use store::{
-    Act, ClientOutcome, ClientRefusal, ClientWrite, ClientWrites, Guard, Ledger, Origin, ResourceBody,
-    ResourceKey, Resources, Search, WriteMethod,
+    Act, ClientOutcome, ClientRefusal, ClientWrite, Guard, Ledger, Origin, ResourceBody, ResourceKey,
+    Resources, Search, WriteMethod,
 };
 use uuid::Uuid;
 

@@ -1,11 +1,14 @@
 //! What clients changed, written after its guards held: both inside the writer's transaction.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use sqlx::{Row, SqliteConnection};
 
 use super::node::job::Job;
 use super::node::names::Names;
 use super::node::state::State;
+use super::rows::Rows;
 use super::search;
 use super::withdrawal::CommitDecided;
 use crate::{Error, Guard, GuardedSet, ResourceKey, Result, Search, Total};
@@ -35,8 +38,9 @@ impl Job for CommitGuarded {
 
     async fn run(&self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
         for (position, (guards, set)) in self.0.iter().enumerate() {
+            let last = last(guards, &state.names, connection).await?;
             for (guard, expected) in guards.iter().enumerate() {
-                if !holds(expected, &state.names, connection).await? {
+                if !holds(expected, &last, &state.names, connection).await? {
                     return Err(Error::Guard { set: position, guard });
                 }
             }
@@ -50,13 +54,19 @@ impl Job for CommitGuarded {
     }
 }
 
-async fn holds(guard: &Guard, names: &Names, connection: &mut SqliteConnection) -> Result<bool> {
+/// (version, whether it is the deletion) of resources that were ever written.
+type Last<'g> = HashMap<&'g ResourceKey, (i64, bool)>;
+
+async fn holds(
+    guard: &Guard,
+    last: &Last<'_>,
+    names: &Names,
+    connection: &mut SqliteConnection,
+) -> Result<bool> {
     Ok(match guard {
-        Guard::Version { key, version } => {
-            last(key, names, connection).await?.map_or(0, |(last, _)| last) == i64::from(*version)
-        }
-        Guard::Live(key) => last(key, names, connection).await?.is_some_and(|(_, deleted)| !deleted),
-        Guard::Absent(key) => last(key, names, connection).await?.is_none_or(|(_, deleted)| deleted),
+        Guard::Version { key, version } => last.get(key).map_or(0, |(last, _)| *last) == i64::from(*version),
+        Guard::Live(key) => last.get(key).is_some_and(|(_, deleted)| !deleted),
+        Guard::Absent(key) => last.get(key).is_none_or(|(_, deleted)| *deleted),
         Guard::NoMatch(search) => matching(search, names, connection).await?.as_deref() == Some(&[]),
         Guard::OnlyMatch { search, key } => {
             matching(search, names, connection).await?.as_deref() == Some(std::slice::from_ref(key))
@@ -64,20 +74,34 @@ async fn holds(guard: &Guard, names: &Names, connection: &mut SqliteConnection) 
     })
 }
 
-/// The last version of a resource, and whether it is the deletion.
-async fn last(
-    key: &ResourceKey,
-    names: &Names,
-    connection: &mut SqliteConnection,
-) -> Result<Option<(i64, bool)>> {
-    let Some(tid) = names.type_number(key.resource_type.as_str()) else { return Ok(None) };
-    let found =
-        sqlx::query("SELECT version, deleted FROM resources WHERE id = ? AND tid = ? AND version > 0")
-            .bind(&key.id)
-            .bind(tid)
-            .fetch_optional(connection)
-            .await?;
-    found.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+/// The last versions of all resources that guards name, in one statement.
+async fn last<'g>(guards: &'g [Guard], names: &Names, connection: &mut SqliteConnection) -> Result<Last<'g>> {
+    let mut asked = Rows::statement(
+        "SELECT r.tid, r.id, r.version, r.deleted FROM (",
+        ") AS asked CROSS JOIN resources r ON r.id = asked.column1 AND r.tid = asked.column2
+         WHERE r.version > 0",
+        2,
+    );
+    let mut keys: HashMap<(i64, &str), &ResourceKey> = HashMap::new();
+    for guard in guards {
+        let key = match guard {
+            Guard::Version { key, .. } | Guard::Live(key) | Guard::Absent(key) => key,
+            Guard::NoMatch(_) | Guard::OnlyMatch { .. } => continue,
+        };
+        if let Some(tid) = names.type_number(key.resource_type.as_str())
+            && keys.insert((tid, &key.id), key).is_none()
+        {
+            asked.push([key.id.as_str().into(), tid.into()]);
+        }
+    }
+    let mut found = HashMap::new();
+    for row in asked.fetch(connection).await? {
+        let (tid, id): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+        if let Some(key) = keys.get(&(tid, id.as_str())) {
+            found.insert(*key, (row.try_get(2)?, row.try_get(3)?));
+        }
+    }
+    Ok(found)
 }
 
 /// What matches, two at most; `None` when that could not be found out within the limits of a search.
