@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::{StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use bytes::Bytes;
@@ -138,7 +139,8 @@ fn router(mut fhir: Fhir, role: &'static Role) -> Router {
         .route("/{type}/{id}", get(read::read))
         .route("/{type}/{id}/_history", get(history::of_resource))
         .route("/{type}/{id}/_history/{version}", get(vread::vread));
-    let guarded = changing(guarded, role).route_layer(from_fn_with_state(tokens, require));
+    let guarded =
+        changing(guarded, capabilities::writes(&fhir, role)).route_layer(from_fn_with_state(tokens, require));
     let routes = guarded
         .route("/metadata", get(capabilities::capabilities))
         .fallback(|| async { Failure::unknown_route() })
@@ -146,10 +148,10 @@ fn router(mut fhir: Fhir, role: &'static Role) -> Router {
     Router::new().nest("/fhir", edge::around(routes, metrics))
 }
 
-/// The routes by which resources are changed; on a role that changes none, they say so.
+/// The routes by which resources are changed; on a node that changes none, they say so.
 #[cfg(feature = "clinical")]
-fn changing(router: Router<Arc<Server>>, role: &Role) -> Router<Arc<Server>> {
-    if !role.writes {
+fn changing(router: Router<Arc<Server>>, writes: bool) -> Router<Arc<Server>> {
+    if !writes {
         return router.route("/", any(not_served));
     }
     let of_type =
@@ -165,10 +167,11 @@ fn changing(router: Router<Arc<Server>>, role: &Role) -> Router<Arc<Server>> {
 }
 
 #[cfg(not(feature = "clinical"))]
-fn changing(router: Router<Arc<Server>>, _: &Role) -> Router<Arc<Server>> {
+fn changing(router: Router<Arc<Server>>, _: bool) -> Router<Arc<Server>> {
     router.route("/", any(not_served))
 }
 
-async fn not_served() -> axum::http::StatusCode {
-    axum::http::StatusCode::METHOD_NOT_ALLOWED
+/// 405 of an address where nothing is done at all.
+async fn not_served() -> impl axum::response::IntoResponse {
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "")])
 }

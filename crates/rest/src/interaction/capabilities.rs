@@ -79,12 +79,12 @@ pub(crate) fn statement(fhir: &Fhir, role: &Role) -> Bytes {
 
 /// Whether resources are changed through this surface.
 #[cfg(feature = "clinical")]
-fn writes(fhir: &Fhir, role: &Role) -> bool {
+pub(crate) fn writes(fhir: &Fhir, role: &Role) -> bool {
     role.writes && fhir.writes.is_some()
 }
 
 #[cfg(not(feature = "clinical"))]
-fn writes(_: &Fhir, role: &Role) -> bool {
+pub(crate) fn writes(_: &Fhir, role: &Role) -> bool {
     role.writes
 }
 

@@ -35,7 +35,7 @@ async fn case_1_and_2_a_create_has_an_id_and_a_version_of_the_server() {
     let answer = node.post("/fhir/Patient", &sent).await;
     assert_eq!(answer.status, 201, "{}", answer.body);
     let made = answer.json();
-    let id = made["id"].as_str().expect("an id");
+    let id = made["id"].as_str().expect("an id").to_owned();
     assert_ne!(id, "x");
     assert_eq!(answer.header("location"), format!("http://node.example/fhir/Patient/{id}/_history/1"));
     assert_eq!((answer.header("etag"), made["meta"]["versionId"].as_str()), ("W/\"1\"", Some("1")));
@@ -485,4 +485,72 @@ async fn validation_and_meta_tell_and_write_nothing() {
     let meta = node.get(&format!("/fhir/Patient/{id}/$meta")).await.json();
     assert_eq!(meta["parameter"][0]["valueMeta"]["versionId"], "1");
     assert_eq!(node.get("/fhir/Patient/never/$meta").await.status, 404);
+}
+
+#[tokio::test]
+async fn the_statement_lists_what_is_served() {
+    let node = writing().await;
+    let statement = node.get("/fhir/metadata").await.json();
+    assert_eq!(fhir::validate(&statement), []);
+    let rest = &statement["rest"][0];
+    assert_eq!(rest["interaction"], json!([{"code": "transaction"}, {"code": "batch"}]));
+    assert_eq!(statement["patchFormat"], json!(["application/json-patch+json"]));
+    let resources = rest["resource"].as_array().expect("resources");
+    for stated in resources {
+        let codes: Vec<&str> = stated["interaction"]
+            .as_array()
+            .expect("codes")
+            .iter()
+            .filter_map(|one| one["code"].as_str())
+            .collect();
+        for code in ["create", "update", "patch", "delete"] {
+            assert!(codes.contains(&code), "{} {code}", stated["type"]);
+        }
+        let told =
+            ["updateCreate", "conditionalCreate", "conditionalUpdate"].map(|name| stated[name] == true);
+        assert_eq!((told, stated["conditionalDelete"].as_str()), ([true; 3], Some("single")));
+    }
+    // Each of them on every type: what comes first is neither 404 nor 405.
+    let headers = [("authorization", "Bearer reads")];
+    for stated in resources {
+        let of = stated["type"].as_str().expect("a type");
+        for (method, path) in [
+            ("POST", format!("/fhir/{of}")),
+            ("PUT", format!("/fhir/{of}/a")),
+            ("PUT", format!("/fhir/{of}?_id=a")),
+            ("PATCH", format!("/fhir/{of}/a")),
+            ("PATCH", format!("/fhir/{of}?_id=a")),
+            ("DELETE", format!("/fhir/{of}/a")),
+            ("DELETE", format!("/fhir/{of}?_id=a")),
+        ] {
+            assert_eq!(send(&node.router, method, &path, &headers, "").await.status, 403, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_role_without_writes_says_so() {
+    let portal = rest::portal(crate::fake::node().fhir);
+    let reading = rest::clinical(crate::fake::node().fhir);
+    for router in [portal, reading] {
+        let statement = send(&router, "GET", "/fhir/metadata", &[], "").await.json();
+        assert!(!statement.to_string().contains("\"create\"") && statement.get("patchFormat").is_none());
+        for (method, path) in [
+            ("POST", "/fhir"),
+            ("POST", "/fhir/Patient"),
+            ("PUT", "/fhir/Patient/p1"),
+            ("PUT", "/fhir/Patient?_id=p1"),
+            ("PATCH", "/fhir/Patient/p1"),
+            ("DELETE", "/fhir/Patient/p1"),
+            ("DELETE", "/fhir/Patient?_id=p1"),
+        ] {
+            let headers = [("authorization", "Bearer good")];
+            let answer = send(&router, method, path, &headers, "{}").await;
+            assert_eq!(
+                (answer.status.as_u16(), answer.issue().as_str()),
+                (405, "not-supported"),
+                "{method} {path}"
+            );
+        }
+    }
 }
