@@ -131,6 +131,7 @@ fn router(mut fhir: Fhir, role: &'static Role) -> Router {
     fhir.types.dedup();
     let (tokens, metrics) = (fhir.tokens.clone(), fhir.metrics.clone());
     let capabilities = capabilities::statement(&fhir, role);
+    let writes = capabilities::writes(&fhir, role);
     let server = Arc::new(Server { fhir, role, capabilities });
     let guarded = Router::new()
         .route("/{type}", get(search::by_get))
@@ -139,8 +140,7 @@ fn router(mut fhir: Fhir, role: &'static Role) -> Router {
         .route("/{type}/{id}", get(read::read))
         .route("/{type}/{id}/_history", get(history::of_resource))
         .route("/{type}/{id}/_history/{version}", get(vread::vread));
-    let guarded =
-        changing(guarded, capabilities::writes(&fhir, role)).route_layer(from_fn_with_state(tokens, require));
+    let guarded = changing(guarded, writes).route_layer(from_fn_with_state(tokens, require));
     let routes = guarded
         .route("/metadata", get(capabilities::capabilities))
         .fallback(|| async { Failure::unknown_route() })
