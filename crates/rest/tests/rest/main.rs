@@ -7,6 +7,7 @@ mod access;
 mod capabilities;
 mod health;
 mod intake;
+mod linked;
 mod portal;
 #[cfg(feature = "clinical")]
 mod read;
