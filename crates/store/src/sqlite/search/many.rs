@@ -15,6 +15,9 @@ pub(super) const CHUNK: usize = 256;
 /// Candidates read at a time where all of them are looked at.
 const STREAM_CHUNK: usize = 1_000;
 
+/// Candidates with where they stand.
+type Placed = Vec<(Position, Candidate)>;
+
 /// How a page of many candidates is found.
 enum Way {
     /// What an ordered driver selects, by number.
@@ -157,8 +160,8 @@ impl Engine<'_> {
         let mut at = after
             .filter(|_| !missing)
             .map(|after| Position { keys: after.keys.first().cloned().into_iter().collect(), number: edge });
-        let (mut placed, mut group): (Vec<(Position, Candidate)>, Vec<(Position, Candidate)>) =
-            (Vec::new(), Vec::new());
+        let mut placed: Placed = Vec::new();
+        let mut group: Placed = Vec::new();
         let mut examined = 0;
         loop {
             let chunk = self.reader.walk(walk, frame.scope.tid, at.as_ref(), CHUNK).await?;
@@ -200,7 +203,8 @@ impl Engine<'_> {
     /// All candidates, of which the first of the page are kept.
     async fn all(&mut self, frame: &Frame<'_>, driver: Option<&Driver>) -> Result<Found> {
         let count = frame.search.count.min(READ_ROWS_MAX);
-        let (mut best, mut held): (Vec<(Position, Candidate)>, usize) = (Vec::new(), 0);
+        let mut best: Placed = Vec::new();
+        let mut held = 0_usize;
         let mut stream = self.stream(driver, ORDERED_MAX).await?;
         while let Some(candidates) = self.next(&mut stream, frame).await? {
             for candidate in self.passing(&frame.scope.tests, candidates).await? {
@@ -303,7 +307,7 @@ struct Stream {
 
 impl Frame<'_> {
     /// Sorts those that are equal by the first key and puts them behind what is placed.
-    fn settle(&self, group: &mut Vec<(Position, Candidate)>, placed: &mut Vec<(Position, Candidate)>) {
+    fn settle(&self, group: &mut Placed, placed: &mut Placed) {
         group.sort_by(|(one, _), (other, _)| self.order.compare(one, other));
         let after = self.search.after.as_ref();
         let follows =
