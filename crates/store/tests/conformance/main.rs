@@ -11,6 +11,7 @@ mod code_items;
 mod coverage;
 mod forward;
 mod harness;
+mod history;
 mod identity;
 mod intake;
 mod journal;
@@ -88,7 +89,9 @@ macro_rules! conformance {
                 not_and_missing_find_what_has_no_value the_last_change_is_an_instant
                 sorted_pages_put_missing_values_last many_matches_are_walked_in_the_order_of_an_index
                 a_page_looks_at_no_more_than_its_limit what_comes_along_is_one_step_away_and_each_once
-                many_matches_are_put_into_any_order what_comes_along_has_a_limit histories_are_newest_first_and_page;
+                many_matches_are_put_into_any_order what_comes_along_has_a_limit;
+            history:
+                histories_are_newest_first_and_page;
             modifiers:
                 units_of_one_dimension_are_compared a_bound_stands_for_all_that_it_can_be
                 uris_are_compared_along_their_path words_beside_codes_are_found identifiers_are_found_by_their_type

@@ -253,15 +253,17 @@ pub async fn logical_references_are_found_by_identifier(adapter: &impl Adapter) 
         seen("literal", &json!({"reference": "Patient/M1"})),
     ];
     put(&node, 1, resources.iter().map(real).collect()).await;
-    let cases: [(&[(Option<&str>, Option<&str>)], &[&str]); 4] = [
-        (&[(None, Some("m1"))], &["both", "logical"]),
-        (&[(Some("urn:mrn"), Some("M1"))], &["logical"]),
-        (&[(Some(""), Some("M1"))], &["both"]),
-        (&[(None, Some("p"))], &[]),
+    /// System and code, ids.
+    type Case<'a> = (Option<&'a str>, &'a str, &'a [&'a str]);
+    let cases: [Case<'_>; 4] = [
+        (None, "m1", &["both", "logical"]),
+        (Some("urn:mrn"), "M1", &["logical"]),
+        (Some(""), "M1", &["both"]),
+        (None, "p", &[]),
     ];
-    for (values, expected) in cases {
-        let clause = tokens(&fhir::identifier_name("subject"), values);
-        assert_eq!(found(&*node.resources, "Observation", vec![clause]).await, expected, "{values:?}");
+    for (system, code, expected) in cases {
+        let clause = tokens(&fhir::identifier_name("subject"), &[(system, Some(code))]);
+        assert_eq!(found(&*node.resources, "Observation", vec![clause]).await, expected, "{code}");
     }
 }
 
