@@ -7,9 +7,7 @@ use store::{
 };
 
 use crate::harness::{Adapter, Clinical};
-use crate::samples::{
-    DAY_US, NOW_US, of_patient, resource_type, search, set, token, tokens, version, with,
-};
+use crate::samples::{DAY_US, NOW_US, of_patient, resource_type, search, set, token, tokens, version, with};
 
 pub async fn put(node: &Clinical, seq: i64, versions: Vec<ResourceVersion>) {
     let mut one = set(seq);
