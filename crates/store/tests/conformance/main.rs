@@ -99,7 +99,7 @@ macro_rules! conformance {
                 logical_references_are_found_by_identifier missing_is_about_all_that_is_indexed;
             linked:
                 chains_lead_over_several_hops what_refers_here_is_asked_nested
-                chains_over_many_are_never_cut links_beyond_the_limit_are_refused
+                chains_over_many_are_never_cut
                 includes_repeat_until_nothing_is_new searches_of_several_types_page_by_number;
             naive:
                 searches_agree_with_a_naive_reading;
