@@ -1,6 +1,9 @@
 //! What search parameters extract.
 
-use fhir::{IndexValue, Reference, extract, extract_composite, for_each_reference, r4};
+use fhir::{
+    Audience, Comparator, IndexValue, Reference, begins_a_word, extract, extract_composite, extract_texts,
+    extract_typed, for_each_reference, index_entries, r4, searchable,
+};
 use serde_json::{Value, json};
 
 fn token(system: Option<&str>, code: &str) -> IndexValue {
@@ -16,7 +19,8 @@ fn reference(resource_type: Option<&str>, id: &str) -> IndexValue {
 }
 
 fn quantity(value: &str, system: Option<&str>, code: Option<&str>) -> IndexValue {
-    IndexValue::Quantity { value: value.into(), system: system.map(Into::into), code: code.map(Into::into) }
+    let (system, code) = (system.map(Into::into), code.map(Into::into));
+    IndexValue::Quantity { value: value.into(), system, code, comparator: None }
 }
 
 fn values(resource: &Value, code: &str) -> Vec<IndexValue> {
@@ -152,6 +156,95 @@ fn quantities_and_numbers() {
     let condition =
         json!({"resourceType": "Condition", "subject": {}, "onsetAge": {"value": 3, "unit": "a"}});
     assert_eq!(values(&condition, "onset-age"), [quantity("3", None, Some("a"))]);
+}
+
+#[test]
+fn a_canonical_is_found_with_and_without_its_version() {
+    let response = json!({"resourceType": "QuestionnaireResponse", "status": "completed",
+        "questionnaire": "http://example.org/fhir/Questionnaire/q|2.0"});
+    let found = [
+        reference(None, "http://example.org/fhir/Questionnaire/q|2.0"),
+        reference(Some("Questionnaire"), "http://example.org/fhir/Questionnaire/q"),
+    ];
+    assert_eq!(values(&response, "questionnaire"), found);
+}
+
+#[test]
+fn what_a_code_cannot_say_is_kept_under_the_code_with_a_mark() {
+    let mut observation = observation();
+    observation["valueQuantity"] = json!({"comparator": "<", "value": 5, "unit": "mg"});
+    observation["performer"] =
+        json!([{"identifier": {"system": "s", "value": "N1"}}, {"identifier": {"system": "s"}}]);
+    let entries = index_entries(&observation, Audience::Identified);
+    let of = |name: &str| {
+        entries.iter().filter(|(own, _)| own == name).map(|(_, value)| value.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("value-quantity"), []);
+    let bound = IndexValue::Quantity {
+        value: "5".into(),
+        system: None,
+        code: Some("mg".into()),
+        comparator: Some(Comparator::Less),
+    };
+    assert_eq!(of("value-quantity:<"), [bound]);
+    assert_eq!(of("performer:identifier"), [token(Some("s"), "N1")]);
+    assert_eq!(of("performer"), []);
+    assert_eq!(of("subject"), [reference(Some("Patient"), "p1")]);
+    let deidentified = index_entries(&observation, Audience::Deidentified);
+    assert!(deidentified.iter().all(|(name, _)| !name.contains("identifier")));
+    assert!(deidentified.iter().any(|(name, _)| name == "value-quantity:<"));
+    assert_eq!(index_entries(&json!({"resourceType": "Nonsense"}), Audience::Identified), []);
+}
+
+#[test]
+fn texts_and_types_of_coded_values() {
+    let patient = json!({"resourceType": "Patient", "identifier": [
+        {"type": {"text": "Record", "coding": [{"system": "t", "code": "MR", "display": "Medical record"}, {"code": "X"}]}, "value": "1"},
+        {"type": {"coding": [{"code": "MR"}]}}, {"value": "2"}]});
+    let identifier = r4().search_parameter("Patient", "identifier").unwrap();
+    assert_eq!(extract_texts(&patient, identifier), ["Record", "Medical record"]);
+    let typed: Vec<_> =
+        extract_typed(&patient, identifier).into_iter().map(|it| (it.system, it.code, it.value)).collect();
+    assert_eq!(typed, [("t", "MR", "1"), ("", "X", "1")]);
+    let code = r4().search_parameter("Observation", "code").unwrap();
+    assert_eq!(extract_texts(&observation(), code), ["BP"]);
+    assert!(extract_typed(&observation(), code).is_empty());
+}
+
+#[test]
+fn words_begin_after_what_is_no_letter() {
+    for (text, asked, begins) in [
+        ("glucose [mass/volume]", "mass", true),
+        ("glucose [mass/volume]", "volume", true),
+        ("glucose [mass/volume]", "ass", false),
+        ("glucose in blood", "in bl", true),
+        ("xa a a", "a a", true),
+        ("aab ab", "ab", true),
+        ("aab", "ab", false),
+        ("", "a", false),
+    ] {
+        assert_eq!(begins_a_word(text, asked), begins, "{text} {asked}");
+    }
+}
+
+#[test]
+fn parts_of_composites_are_parameters_of_their_type() {
+    for name in r4().resource_names() {
+        for parameter in
+            searchable(name, Audience::Identified).filter(|parameter| !parameter.components.is_empty())
+        {
+            for component in parameter.components {
+                let part = r4().search_parameter(name, component.code);
+                assert!(
+                    part.is_some_and(|part| part.kind == component.kind),
+                    "{name} {} {}",
+                    parameter.code,
+                    component.code
+                );
+            }
+        }
+        assert!(searchable(name, Audience::Deidentified).all(|parameter| parameter.components.is_empty()));
+    }
 }
 
 #[test]

@@ -263,7 +263,10 @@ fn retired_before(state: &State, patient: &str) -> Vec<ResourceKey> {
 pub fn note(state: &mut State, writes: &[Write]) {
     for write in writes {
         let client = write.client.as_ref().map(|(client, _)| client.clone());
-        state.put(write.key.clone(), current(write.version, write.patient.clone(), client, write.body.clone()));
+        state.put(
+            write.key.clone(),
+            current(write.version, write.patient.clone(), client, write.body.clone()),
+        );
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) const SEARCH_BYTES_MAX: usize = 8 * 1024;
 pub(crate) const PARAMETERS_MAX: usize = 64;
 /// Values in the OR-list of one parameter.
 pub(crate) const OR_VALUES_MAX: usize = 100;
+/// References that one chain or `_has` follows, one after another.
+pub(crate) const HOPS_MAX: usize = 4;
 /// Characters of a sealed cursor.
 pub(crate) const CURSOR_CHARS_MAX: usize = 32 * 1024;
 /// Seconds in `Retry-After`.

@@ -82,6 +82,12 @@ impl Failure {
         self
     }
 
+    /// What a lenient search leaves out and why: of a request that asks for what is not supported.
+    pub(crate) fn not_supported(&self) -> Option<&Issue> {
+        let first = self.issues.first()?;
+        (self.status == StatusCode::BAD_REQUEST && first.code == IssueCode::NotSupported).then_some(first)
+    }
+
     pub(crate) fn bad_request(code: IssueCode, text: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, text)
     }
@@ -92,6 +98,11 @@ impl Failure {
 
     pub(crate) fn unknown_type() -> Self {
         Self::new(StatusCode::NOT_FOUND, IssueCode::NotSupported, "this resource type is not served here")
+    }
+
+    /// 501: part of FHIR that this server does not have, by its name.
+    pub(crate) fn not_implemented(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_IMPLEMENTED, IssueCode::NotSupported, text)
     }
 
     pub(crate) fn unknown_route() -> Self {

@@ -14,7 +14,7 @@ use crate::auth::{TokenSet, require};
 use crate::edge;
 #[cfg(feature = "clinical")]
 use crate::interaction::{batch, create, delete, meta, patch, update, validate};
-use crate::interaction::{capabilities, history, read, search, vread};
+use crate::interaction::{capabilities, compartment, everything, history, read, search, unsupported, vread};
 use crate::metrics::Metrics;
 use crate::outcome::Failure;
 use crate::paging::CursorKey;
@@ -134,10 +134,16 @@ fn router(mut fhir: Fhir, role: &'static Role) -> Router {
     let writes = capabilities::writes(&fhir, role);
     let server = Arc::new(Server { fhir, role, capabilities });
     let guarded = Router::new()
+        .route("/", get(unsupported::system_search))
+        .route("/_search", post(unsupported::system_search))
+        .route("/$graphql", get(unsupported::graphql).post(unsupported::graphql))
+        .route("/{type}/{id}/$graphql", get(unsupported::graphql))
         .route("/{type}", get(search::by_get))
         .route("/{type}/_search", post(search::by_post))
         .route("/{type}/_history", get(history::of_type))
         .route("/{type}/{id}", get(read::read))
+        .route("/{type}/{id}/$everything", get(everything::everything))
+        .route("/{type}/{id}/{of}", get(compartment::search))
         .route("/{type}/{id}/_history", get(history::of_resource))
         .route("/{type}/{id}/_history/{version}", get(vread::vread));
     let guarded = changing(guarded, writes).route_layer(from_fn_with_state(tokens, require));

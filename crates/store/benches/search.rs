@@ -11,7 +11,7 @@ use store::sqlite::{Options, Role, Sqlite};
 use store::{
     Apply, Cause, Clause, History, Include, IndexEntry, JournalId, MessageRow, MessageState, Origin,
     ResourceBody, ResourceKey, ResourceVersion, Resources, Search, Seq, Sort, SortBy, TextMatch, TokenValue,
-    WriteSet,
+    Way, WriteSet,
 };
 use uuid::Uuid;
 
@@ -190,8 +190,14 @@ const SEARCHES: &[Made] = &[
         (vec![of(n), token("category", "laboratory"), dated("ge2015")], newest("date"), Vec::new())
     }),
     ("Observation", "patient, _include", |n| {
-        let include = Include::Forward { parameters: vec!["subject".to_owned()], target: None };
-        (vec![of(n)], Vec::new(), vec![include])
+        let include = ResourceType::parse("Observation").map(|source| Include {
+            way: Way::Forward,
+            source,
+            parameters: vec!["subject".to_owned()],
+            targets: Vec::new(),
+            iterate: false,
+        });
+        (vec![of(n)], Vec::new(), include.into_iter().collect())
     }),
     ("Observation", "code", |n| (vec![token("code", &format!("{}-1", n % CODES))], Vec::new(), Vec::new())),
     ("Observation", "code and date=ge, sorted by -date", |n| {

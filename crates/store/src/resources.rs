@@ -73,10 +73,18 @@ impl std::fmt::Debug for ResourceVersion {
 /// One value of one search parameter.
 #[derive(Clone, PartialEq)]
 pub struct IndexEntry {
-    /// The parameter's code.
+    /// The parameter's code, or with a mark what the code alone cannot say ([`fhir::index_entries`]).
     pub parameter: String,
     /// Its value. PHI.
     pub value: IndexValue,
+}
+
+impl IndexEntry {
+    /// All that an audience can search a resource by.
+    pub fn all_of(resource: &serde_json::Value, audience: fhir::Audience) -> Vec<Self> {
+        let entries = fhir::index_entries(resource, audience).into_iter();
+        entries.map(|(parameter, value)| Self { parameter, value }).collect()
+    }
 }
 
 impl std::fmt::Debug for IndexEntry {

@@ -6,20 +6,28 @@ use crate::Stored;
 
 /// Most resources that a page has beside its matches; more are cut, and the page says so.
 pub const INCLUDED_MAX: usize = 400;
-/// Most matches that a search sorts by several keys, by `_id`, or by a parameter without an order of its own.
+/// Most candidates that are read at once, and so put into any order and counted for nothing.
 pub const SORTED_MAX: usize = 1_000;
-/// Most resources that one page looks at. Beyond it the page ends, perhaps empty, and the next goes on.
+/// Most candidates that are looked at one after another to put them into an order that no index has; of an order that
+/// begins with an index's, the most that are equal in it.
+pub const ORDERED_MAX: usize = 50_000;
+/// Most resources that one page looks at along an index. Beyond it the page ends, perhaps empty, and the next goes on.
 pub const EXAMINED_MAX: usize = 10_000;
 /// Most matches that are counted.
 pub const COUNTED_MAX: usize = 100_000;
+/// Most resources that one page looks at behind the references of its candidates, for chains and `_has`.
+pub const LINKED_MAX: usize = 100_000;
 
-/// A search of one type: all clauses must hold.
+/// A search of one type, or of several: all clauses must hold.
 #[derive(Clone)]
 pub struct Search {
     /// The type.
     pub resource_type: ResourceType,
     /// AND of clauses.
     pub clauses: Vec<Clause>,
+    /// Other types whose resources match as well, each with its own clauses. Such a search has no sort key, and the first
+    /// clause of each of its types must be one that the index finds: ids or references.
+    pub beside: Vec<(ResourceType, Vec<Clause>)>,
     /// Sort keys, the first decides first. None: the order in which resources were first stored.
     pub sort: Vec<Sort>,
     /// Most matches of a page.
@@ -38,6 +46,7 @@ impl Search {
         Self {
             resource_type,
             clauses: Vec::new(),
+            beside: Vec::new(),
             sort: Vec::new(),
             count,
             after: None,
@@ -93,12 +102,14 @@ pub enum Clause {
         /// How they are compared.
         how: TextMatch,
     },
-    /// A uri parameter; whole and case-sensitive.
+    /// A uri parameter; case-sensitive.
     Uri {
         /// Its code.
         parameter: String,
         /// The values.
         values: Vec<String>,
+        /// How they are compared.
+        how: UriMatch,
     },
     /// A number or quantity parameter.
     Number {
@@ -114,6 +125,84 @@ pub enum Clause {
         /// Whether resources without a value are asked for, or those with one.
         missing: bool,
     },
+    /// `:text` of a token parameter: a word of the texts beside its codes begins so, without case and accents.
+    Words {
+        /// Its code.
+        parameter: String,
+        /// The values as asked for.
+        values: Vec<String>,
+    },
+    /// `:of-type` of a token parameter that finds identifiers.
+    OfType {
+        /// Its code.
+        parameter: String,
+        /// The values.
+        values: Vec<TypedValue>,
+    },
+    /// A composite parameter: the parts of a value hold of one and the same element.
+    Composite {
+        /// Its code.
+        parameter: String,
+        /// The values, each with one part for each component.
+        values: Vec<Vec<PartValue>>,
+    },
+    /// A chain: a reference parameter leads to a live resource of which a clause holds.
+    Chain {
+        /// Code of the reference parameter.
+        parameter: String,
+        /// Types of the target, each with what must hold of it.
+        targets: Vec<(ResourceType, Clause)>,
+    },
+    /// `_has`: a live resource of which a clause holds leads here.
+    Has {
+        /// Its type.
+        source: ResourceType,
+        /// Code of its reference parameter.
+        parameter: String,
+        /// What must hold of it.
+        clause: Box<Clause>,
+    },
+    /// Any of these; of none, nothing.
+    Any(Vec<Clause>),
+}
+
+/// How a uri is compared (R4, search §3.1.1.4.13). Above and below go by the segments of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UriMatch {
+    /// Whole.
+    Whole,
+    /// `:below`: the same, or further along its path.
+    Below,
+    /// `:above`: the same, or a beginning of its path.
+    Above,
+}
+
+/// One value of `:of-type`. PHI: no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TypedValue {
+    /// System of the identifier's type.
+    pub system: String,
+    /// Code of the identifier's type.
+    pub code: String,
+    /// The identifier's value.
+    pub value: String,
+}
+
+/// One part of a value of a composite parameter, by the type of the component. PHI: no `Debug`.
+#[derive(Clone, PartialEq)]
+pub enum PartValue {
+    /// A token.
+    Token(TokenValue),
+    /// A number or quantity, in every unit that it can be compared in.
+    Number(Vec<QuantityValue>),
+    /// A date.
+    Date(DateMatch),
+    /// A string, from its start.
+    Text(String),
+    /// A uri, whole.
+    Uri(String),
+    /// A reference: type and id; without a type, any target of that id.
+    Reference(Option<String>, String),
 }
 
 /// How texts are compared (R4, search §3.1.1.4.8).
@@ -214,27 +303,34 @@ pub enum Total {
     None,
     /// Counted where it costs little.
     Cheap,
+    /// Counted where it costs little, else worked out of what the index holds and of [`SORTED_MAX`] candidates.
+    Estimate,
     /// Counted; [`crate::Error::TooCostly`] beyond [`COUNTED_MAX`].
     Accurate,
 }
 
-/// Resources that come along with the matches, one step away.
+/// Resources that come along with the matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Include {
-    /// `_include`: what a match refers to.
-    Forward {
-        /// Codes of the reference parameters.
-        parameters: Vec<String>,
-        /// Targets of this type alone.
-        target: Option<ResourceType>,
-    },
-    /// `_revinclude`: what refers to a match.
-    Reverse {
-        /// The type that refers.
-        source: ResourceType,
-        /// Codes of its reference parameters.
-        parameters: Vec<String>,
-    },
+pub struct Include {
+    /// Which way.
+    pub way: Way,
+    /// The type that refers.
+    pub source: ResourceType,
+    /// Codes of its reference parameters.
+    pub parameters: Vec<String>,
+    /// Targets of these types alone; none: of any.
+    pub targets: Vec<ResourceType>,
+    /// `:iterate`: also from what comes along, again and again until nothing is new.
+    pub iterate: bool,
+}
+
+/// Which way an include goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// `_include`: to what is referred to.
+    Forward,
+    /// `_revinclude`: to what refers.
+    Reverse,
 }
 
 /// One page of a search.

@@ -19,6 +19,15 @@ pub fn fold_string(text: &str) -> String {
     cut.trim_end().to_owned()
 }
 
+/// Whether a word of a folded text, or the words from one on, begin with what is asked, folded too.
+pub fn begins_a_word(folded: &str, asked: &str) -> bool {
+    let mut before = None;
+    folded.char_indices().any(|(at, character)| {
+        let starts = !before.replace(character).is_some_and(char::is_alphanumeric);
+        starts && folded.get(at..).is_some_and(|rest| rest.starts_with(asked))
+    })
+}
+
 /// Letters that no decomposition takes apart.
 fn letters(character: char) -> impl Iterator<Item = char> {
     let (first, second) = match character {

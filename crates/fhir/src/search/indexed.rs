@@ -66,13 +66,24 @@ const DEIDENTIFIED: [&str; 41] = [
 /// The parameters of a resource type that are indexed for an audience, by code: every one of R4 with an expression whose
 /// type is token, string, date, reference, uri, number or quantity, less those that need an index of their own.
 pub fn indexed(resource: &str, audience: Audience) -> impl Iterator<Item = &'static SearchParameter> {
-    r4().search_parameters(resource).iter().filter(move |parameter| {
-        let kind_has_index = !matches!(parameter.kind, SearchKind::Composite | SearchKind::Special);
-        let open = match audience {
-            Audience::Identified => true,
-            Audience::Deidentified => DEIDENTIFIED.binary_search(&parameter.code).is_ok(),
-        };
-        kind_has_index && open && parameter.program.is_some() && !NOT_INDEXED.contains(&parameter.code)
+    r4().search_parameters(resource).iter().filter(move |parameter| is_indexed(parameter, audience))
+}
+
+fn is_indexed(parameter: &SearchParameter, audience: Audience) -> bool {
+    let kind_has_index = !matches!(parameter.kind, SearchKind::Composite | SearchKind::Special);
+    let open = match audience {
+        Audience::Identified => true,
+        Audience::Deidentified => DEIDENTIFIED.binary_search(&parameter.code).is_ok(),
+    };
+    kind_has_index && open && parameter.program.is_some() && !NOT_INDEXED.contains(&parameter.code)
+}
+
+/// The parameters of a resource type that can be asked for by an audience, by code: those that are indexed and, of
+/// identified resources, the composites, whose parts are.
+pub fn searchable(resource: &str, audience: Audience) -> impl Iterator<Item = &'static SearchParameter> {
+    r4().search_parameters(resource).iter().filter(move |parameter| match parameter.kind {
+        SearchKind::Composite => audience == Audience::Identified && parameter.program.is_some(),
+        _ => is_indexed(parameter, audience),
     })
 }
 

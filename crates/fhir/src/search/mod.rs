@@ -1,10 +1,12 @@
 //! Search parameters and what they extract from a resource.
 
+mod entries;
 mod evaluate;
 mod expression;
 mod fold;
 mod indexed;
 mod query;
+mod units;
 mod values;
 
 use std::collections::HashSet;
@@ -12,12 +14,14 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::error::Error;
+pub use entries::{bounded_name, identifier_name, index_entries};
 use evaluate::{Found, Item, elements, evaluate};
 pub(crate) use expression::{Expression, parse};
-pub use fold::{FOLDED_CHARS_MAX, fold_string};
-pub use indexed::{Audience, indexed, is_plain};
-pub use query::{DateMatch, NumberMatch, PREFIXES, Prefix, QueryProblem};
-use values::{index_values, token};
+pub use fold::{FOLDED_CHARS_MAX, begins_a_word, fold_string};
+pub use indexed::{Audience, indexed, is_plain, searchable};
+pub use query::{DateMatch, Limits, NumberMatch, PREFIXES, Prefix, QueryProblem};
+pub use units::UCUM;
+use values::{index_values, texts, token, typed};
 
 /// A search parameter of one resource type.
 #[derive(Debug, Clone, Copy)]
@@ -151,6 +155,8 @@ pub enum IndexValue {
         system: Option<String>,
         /// Code of the unit, or its text where there is no code.
         code: Option<String>,
+        /// What is known where the number is a bound of the value (`<5`).
+        comparator: Option<Comparator>,
     },
     /// A URI.
     Uri(String),
@@ -170,6 +176,71 @@ impl std::fmt::Debug for IndexValue {
             Self::Uri(_) => "Uri",
             Self::Number(_) => "Number",
         })
+    }
+}
+
+/// How a value lies to its number (Quantity.comparator).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Comparator {
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>=`
+    GreaterOrEqual,
+    /// `>`
+    Greater,
+}
+
+impl Comparator {
+    /// Every comparator.
+    pub const ALL: [Self; 4] = [Self::Less, Self::LessOrEqual, Self::GreaterOrEqual, Self::Greater];
+
+    /// The comparator that is written so.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|comparator| comparator.as_str() == text)
+    }
+
+    /// How it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::GreaterOrEqual => ">=",
+            Self::Greater => ">",
+        }
+    }
+}
+
+/// One type of an identifier with the identifier's value. PHI: no `Debug`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TypedIdentifier<'a> {
+    /// System of the type; empty where it has none.
+    pub system: &'a str,
+    /// Code of the type (`MR`).
+    pub code: &'a str,
+    /// Value of the identifier.
+    pub value: &'a str,
+}
+
+/// Texts that stand with the coded values of a token parameter (`:text`).
+pub fn extract_texts<'a>(resource: &'a Value, parameter: &SearchParameter) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    found_by(resource, parameter).into_iter().for_each(|element| texts(element, &mut found));
+    found
+}
+
+/// Types and values of the identifiers that a token parameter finds (`:of-type`).
+pub fn extract_typed<'a>(resource: &'a Value, parameter: &SearchParameter) -> Vec<TypedIdentifier<'a>> {
+    let mut found = Vec::new();
+    found_by(resource, parameter).into_iter().for_each(|element| typed(element, &mut found));
+    found
+}
+
+fn found_by<'a>(resource: &'a Value, parameter: &SearchParameter) -> Vec<Found<'a>> {
+    match (Found::resource(resource), parameter.program) {
+        (Some(resource), Some(program)) => elements(evaluate(program, resource, resource)),
+        _ => Vec::new(),
     }
 }
 
@@ -208,12 +279,16 @@ fn values<'a>(
     context: Found<'a>,
     resource: Found<'a>,
 ) -> Vec<IndexValue> {
+    of_items(kind, &evaluate(program, context, resource))
+}
+
+fn of_items(kind: SearchKind, items: &[Item<'_>]) -> Vec<IndexValue> {
     let mut found = Vec::new();
-    for item in evaluate(program, context, resource) {
+    for item in items {
         match item {
-            Item::Element(element) => index_values(kind, element, &mut found),
+            Item::Element(element) => index_values(kind, *element, &mut found),
             Item::Truth(is) if kind == SearchKind::Token => {
-                found.push(token(None, if is { "true" } else { "false" }))
+                found.push(token(None, if *is { "true" } else { "false" }))
             }
             Item::Truth(_) | Item::Target(_) => {}
         }

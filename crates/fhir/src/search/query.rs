@@ -1,15 +1,14 @@
-//! Values of a query: prefixes, dates and numbers with the precision they are written in (R4, search §3.1.1.4.3 to 7).
+//! Values of a query: prefixes and dates with the precision they are written in (R4, search §3.1.1.4.3 to 7).
 
 use crate::date::date_interval;
 
+mod number;
+
+pub use number::{Limits, NumberMatch};
+
 const US_PER_MINUTE: i64 = 60_000_000;
-/// `ap` takes this part of the distance from now to a date, and of a number, as near (R4 advises 10 %).
+/// `ap` takes this part of the distance from now to a date as near (R4 advises 10 %).
 const NEAR_PART: i64 = 10;
-const NEAR: f64 = 0.1;
-/// Most characters of a number in a query.
-const NUMBER_CHARS_MAX: usize = 32;
-/// Largest exponent of a number in a query, either way.
-const EXPONENT_MAX: i32 = 300;
 
 /// How a value of a resource must lie to the value asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +53,8 @@ pub enum QueryProblem {
     Prefix,
     /// It is no date or number.
     Value,
+    /// It has more digits than can be converted between units.
+    Digits,
 }
 
 impl Prefix {
@@ -139,88 +140,4 @@ fn interval(text: &str) -> Option<(i64, i64)> {
         return Some((low, low + US_PER_MINUTE));
     }
     date_interval(&format!("{date}T{clock}{zone}")).map(|found| (found.low_us, found.high_us))
-}
-
-/// A number asked for. PHI: `Debug` prints the prefix alone.
-#[derive(Clone, Copy, PartialEq)]
-pub struct NumberMatch {
-    /// How a stored number must lie to it.
-    pub prefix: Prefix,
-    /// The number itself; order prefixes compare with it.
-    pub value: f64,
-    /// Least number that counts as equal, or near.
-    pub low: f64,
-    /// The first number beyond.
-    pub high: f64,
-}
-
-impl std::fmt::Debug for NumberMatch {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "NumberMatch({:?})", self.prefix)
-    }
-}
-
-impl NumberMatch {
-    /// Reads `[prefix]number`. `100` means 99.5 to 100.5, `100.00` means 99.995 to 100.005, `1e2` means 95 to 105; with an
-    /// order prefix the number is exact.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, QueryProblem> {
-        let (prefix, number) = Prefix::split(text)?;
-        let (value, low, high) = precise(number).ok_or(QueryProblem::Value)?;
-        let (low, high) = match prefix {
-            Prefix::Approximate => {
-                let near = value.abs() * NEAR;
-                (low.min(value - near), high.max(value + near))
-            }
-            _ => (low, high),
-        };
-        Ok(Self { prefix, value, low, high })
-    }
-
-    /// Whether a stored number is what was asked for.
-    pub fn holds(&self, number: f64) -> bool {
-        let inside = self.low <= number && number < self.high;
-        match self.prefix {
-            Prefix::Equal => inside,
-            Prefix::NotEqual => !inside,
-            Prefix::Greater | Prefix::StartsAfter => number > self.value,
-            Prefix::Less | Prefix::EndsBefore => number < self.value,
-            Prefix::GreaterOrEqual => number >= self.value,
-            Prefix::LessOrEqual => number <= self.value,
-            Prefix::Approximate => self.low <= number && number <= self.high,
-        }
-    }
-}
-
-/// The number, and its bounds at half of its last digit: each worked out in decimal, then rounded once.
-fn precise(text: &str) -> Option<(f64, f64, f64)> {
-    if text.len() > NUMBER_CHARS_MAX {
-        return None;
-    }
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent.parse::<i32>().ok()?)),
-        None => (text, None),
-    };
-    if exponent.is_some_and(|exponent| exponent.abs() > EXPONENT_MAX) {
-        return None;
-    }
-    let unsigned = mantissa.strip_prefix('-').unwrap_or(mantissa);
-    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-    let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let ends_with_point = unsigned.contains('.') && fraction.is_empty();
-    if whole.is_empty() || ends_with_point || !all_digits(whole) || !all_digits(fraction) {
-        return None;
-    }
-    // `1e2` is 95 to 105 in the specification: an exponent without a fraction counts one digit more.
-    let (fraction, digits) = match (exponent, fraction) {
-        (Some(_), "") => ("0", 1),
-        _ => (fraction, i32::try_from(fraction.len()).ok()?),
-    };
-    let scaled: i128 = format!("{whole}{fraction}").parse().ok()?;
-    let scaled = if mantissa.starts_with('-') { -scaled } else { scaled }.checked_mul(10)?;
-    let power = exponent.unwrap_or(0) - digits - 1;
-    let number = |scaled: i128| format!("{scaled}e{power}").parse::<f64>().ok().filter(|it| it.is_finite());
-    Some((number(scaled)?, number(scaled.checked_sub(5)?)?, number(scaled.checked_add(5)?)?))
 }

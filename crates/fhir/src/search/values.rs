@@ -1,9 +1,9 @@
-//! Index values of one element, by the kind of search parameter (R4, search §3.1.1.4).
+//! What one element gives to a search, by the kind of search parameter (R4, search §3.1.1.4).
 
 use serde_json::Value;
 
 use super::evaluate::Found;
-use super::{IndexValue, SearchKind};
+use super::{Comparator, IndexValue, SearchKind, TypedIdentifier};
 use crate::date::{DateInterval, date_interval};
 use crate::definitions::{Strength, r4};
 use crate::reference::Reference;
@@ -15,7 +15,7 @@ const CURRENCY_SYSTEM: &str = "urn:iso:std:iso:4217";
 pub(super) fn index_values(kind: SearchKind, found: Found<'_>, out: &mut Vec<IndexValue>) {
     match kind {
         SearchKind::Token => tokens(found, out),
-        SearchKind::Reference => out.extend(reference(found)),
+        SearchKind::Reference => references(found, out),
         SearchKind::String => strings(found, out),
         SearchKind::Date => dates(found, out),
         SearchKind::Quantity => out.extend(quantity(found)),
@@ -60,21 +60,26 @@ fn implied_system(found: Found<'_>, code: &str) -> Option<&'static str> {
     r4().codes(binding.value_set)?.system_of(code)
 }
 
-fn reference(found: Found<'_>) -> Option<IndexValue> {
-    let text = match found.type_code {
-        "Reference" => found.text("reference")?,
-        // canonical and uri, and the resource itself in a bundle's first entry.
-        _ => match found.value {
-            Value::String(text) => text,
-            resource => {
-                let (name, id) = (resource.get("resourceType")?.as_str()?, resource.get("id")?.as_str()?);
-                return Some(IndexValue::Reference {
-                    resource_type: Some(name.to_owned()),
-                    id: id.to_owned(),
-                });
+fn references(found: Found<'_>, out: &mut Vec<IndexValue>) {
+    match (found.type_code, found.value) {
+        ("Reference", _) => out.extend(found.text("reference").and_then(reference)),
+        // A canonical is found with its version and without; a fragment names a part of what is there.
+        (_, Value::String(text)) => {
+            out.extend(reference(text));
+            out.extend(text.split_once('|').and_then(|(url, _)| reference(url)));
+        }
+        // The resource itself, in a bundle's first entry.
+        (_, resource) => {
+            let text = |name: &str| resource.get(name).and_then(Value::as_str);
+            if let (Some(name), Some(id)) = (text("resourceType"), text("id")) {
+                let resource_type = Some(name.to_owned());
+                out.push(IndexValue::Reference { resource_type, id: id.to_owned() });
             }
-        },
-    };
+        }
+    }
+}
+
+fn reference(text: &str) -> Option<IndexValue> {
     match Reference::parse(text) {
         Reference::Relative { resource_type, id, .. } => Some(IndexValue::Reference {
             resource_type: Some(resource_type.as_str().to_owned()),
@@ -146,5 +151,43 @@ fn quantity(found: Found<'_>) -> Option<IndexValue> {
         "Money" => (Some(CURRENCY_SYSTEM.to_owned()), owned("currency")),
         _ => (owned("system"), owned("code").or_else(|| owned("unit"))),
     };
-    Some(IndexValue::Quantity { value, system, code })
+    let comparator = found.text("comparator").and_then(Comparator::parse);
+    Some(IndexValue::Quantity { value, system, code, comparator })
+}
+
+/// The identifier of a logical reference, for `:identifier`.
+pub(super) fn logical(found: Found<'_>) -> Option<IndexValue> {
+    let identifier = found.value.get("identifier").filter(|_| found.type_code == "Reference")?;
+    let text = |name: &str| identifier.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    Some(token(text("system"), text("value")?))
+}
+
+/// Texts that stand with a coded value, for `:text`: CodeableConcept.text, Coding.display, Identifier.type.text.
+pub(super) fn texts<'a>(found: Found<'a>, out: &mut Vec<&'a str>) {
+    let concept = match found.type_code {
+        "Coding" => {
+            out.extend(found.text("display"));
+            return;
+        }
+        "CodeableConcept" => found.value,
+        "Identifier" => match found.value.get("type") {
+            Some(concept) => concept,
+            None => return,
+        },
+        _ => return,
+    };
+    let text = |value: &'a Value, name: &str| value.get(name).and_then(Value::as_str);
+    out.extend(text(concept, "text"));
+    let codings = concept.get("coding").and_then(Value::as_array).into_iter().flatten();
+    out.extend(codings.filter_map(|coding| text(coding, "display")));
+}
+
+/// The types of an identifier with its value, for `:of-type`.
+pub(super) fn typed<'a>(found: Found<'a>, out: &mut Vec<TypedIdentifier<'a>>) {
+    let Some(value) = found.text("value").filter(|_| found.type_code == "Identifier") else { return };
+    let codings = found.value.pointer("/type/coding").and_then(Value::as_array).into_iter().flatten();
+    out.extend(codings.filter_map(|coding| {
+        let text = |name: &str| coding.get(name).and_then(Value::as_str);
+        Some(TypedIdentifier { system: text("system").unwrap_or_default(), code: text("code")?, value })
+    }));
 }

@@ -15,7 +15,6 @@ use uuid::Uuid;
 use super::IntakeState;
 use super::delivery::{Answer, Delivery, Refusal, Sent, read};
 use super::receipt::{ReceiptText, hex};
-use crate::interaction::registry::registered;
 use crate::outcome::Failure;
 use crate::serve::PeerCertificate;
 use crate::server::PORTAL;
@@ -210,19 +209,10 @@ fn version(delivery: Delivery, resource: Option<&Value>, at_us: Micros) -> Resou
         patient,
         deleted: delivery.deleted,
         body: ResourceBody::new(delivery.body),
-        index: resource.map(|resource| index(of, resource)).unwrap_or_default(),
+        // Values of the portal's search parameters alone: nothing else can be asked for.
+        index: resource.map(|resource| IndexEntry::all_of(resource, PORTAL.audience)).unwrap_or_default(),
         origin: Origin::Package(delivery.policy_hash),
     }
-}
-
-/// Values of the portal's search parameters alone: nothing else can be asked for.
-fn index(of: ResourceType, resource: &Value) -> Vec<IndexEntry> {
-    let parameters = registered(of, &PORTAL).into_iter();
-    let entries = parameters.flat_map(|parameter| {
-        let values = fhir::extract(resource, parameter).into_iter();
-        values.map(|value| IndexEntry { parameter: parameter.code.to_owned(), value })
-    });
-    entries.collect()
 }
 
 /// The patient whose compartment the resource is in.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use store::{EXAMINED_MAX, INCLUDED_MAX, Origin, Page, Stored, WriteMethod};
 
 use super::outward;
+use super::subset::Subset;
 use crate::outcome::Failure;
 use crate::server::Server;
 use crate::time::{Precision, fhir_instant, instant};
@@ -23,16 +24,22 @@ pub(super) fn bundle(kind: &str, links: &[(&str, String)], total: Option<u64>, e
     bundle
 }
 
-/// Matches, what comes along with them, and a word where either was cut.
-pub(super) fn found(page: &Page, server: &Server) -> Result<Vec<Value>, Failure> {
+/// Matches, what comes along with them, and a word where either was cut or something that was asked is left out.
+pub(super) fn found(
+    page: &Page,
+    subset: &Subset,
+    left_out: Vec<Issue>,
+    server: &Server,
+) -> Result<Vec<Value>, Failure> {
     let entry = |stored: &Stored, mode: &str| {
-        let resource = outward(stored, server.role)?;
+        let mut resource = outward(stored, server.role)?;
+        subset.apply(&mut resource);
         Ok(json!({"fullUrl": full_url(stored, server), "resource": resource, "search": {"mode": mode}}))
     };
     let matches = page.matches.iter().map(|stored| entry(stored, "match"));
     let included = page.included.iter().map(|stored| entry(stored, "include"));
     let mut entries = matches.chain(included).collect::<Result<Vec<_>, Failure>>()?;
-    let mut issues = Vec::new();
+    let mut issues = left_out;
     if page.included_cut {
         let text = format!("more than {INCLUDED_MAX} resources would come along; those beyond are left out");
         issues.push(warning(IssueCode::TooCostly, text));

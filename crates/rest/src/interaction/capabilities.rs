@@ -5,21 +5,23 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
-use fhir::ResourceType;
+use fhir::{Audience, ResourceType, SearchKind};
 use serde_json::{Value, json};
-use store::{COUNTED_MAX, EXAMINED_MAX, INCLUDED_MAX, SORTED_MAX};
+use store::{COUNTED_MAX, EXAMINED_MAX, INCLUDED_MAX, LINKED_MAX, ORDERED_MAX};
 
+use super::compartment::COMPARTMENTS;
 use super::controls::{INCLUDES_MAX, SORT_KEYS_MAX};
 use super::registry::{includes, own_parameters, registered, reverse_includes};
 use super::search::{PAGE_DEFAULT, PAGE_MAX};
 use super::{Shared, not_modified, ok, presentation};
+use crate::capacity::HOPS_MAX;
 use crate::headers::Validators;
 use crate::outcome::Failure;
 use crate::server::{Fhir, Role};
 use crate::time::Precision;
 
 /// Date of the last change to what this module states.
-const STATED_AT: &str = "2026-11-23";
+const STATED_AT: &str = "2026-11-30";
 /// Where the operations of R4 are defined.
 const OPERATIONS: &str = "http://hl7.org/fhir/OperationDefinition/";
 /// Bytes of the hash in the entity tag.
@@ -56,6 +58,9 @@ pub(crate) fn statement(fhir: &Fhir, role: &Role) -> Bytes {
     });
     if !resources.is_empty() {
         rest["resource"] = Value::Array(resources);
+        let definition =
+            |of: &&str| format!("http://hl7.org/fhir/CompartmentDefinition/{}", of.to_lowercase());
+        rest["compartment"] = json!(COMPARTMENTS.iter().map(definition).collect::<Vec<_>>());
     }
     if writes {
         rest["interaction"] = json!([{"code": "transaction"}, {"code": "batch"}]);
@@ -96,20 +101,36 @@ fn documentation(role: &Role) -> String {
             "Histories are of a resource alone and tell no instant; _lastUpdated is no parameter and dates are years."
         }
     };
+    let (handling, texts) = match role.audience {
+        Audience::Identified => (
+            "is refused with 400; under Prefer: handling=lenient it is left out, of the self link too, and an outcome entry \
+            says so (a value that cannot be read is refused all the same)",
+            ":text (beginnings of words) of tokens, :of-type of identifiers, :identifier of references, ",
+        ),
+        Audience::Deidentified => ("is refused with 400, also under Prefer: handling=lenient", ""),
+    };
     format!(
-        "Search is strict: a parameter, modifier, prefix, sort key, include or value that is not supported is refused with \
-        400, also under Prefer: handling=lenient. Modifiers: :not of tokens, :exact and :contains of strings, :[type] of \
-        references, :missing of all; no chains, no :iterate. A date without a zone is UTC. Result parameters: _count \
-        ({PAGE_DEFAULT} unless given, at most {PAGE_MAX}; 0 for the total alone), _sort (at most {SORT_KEYS_MAX} keys; by \
-        several keys, _id or a number at most {SORTED_MAX} candidates), _include and _revinclude (at most {INCLUDES_MAX}, one \
-        step, at most {INCLUDED_MAX} resources a page), _total (accurate up to {COUNTED_MAX}), _summary=count, _format, \
-        _pretty. A page ends when {EXAMINED_MAX} resources were looked at and says so; its next link goes on. {history}"
+        "Search is strict: a parameter, modifier, prefix, sort key, include or value that is not supported {handling}. \
+        Modifiers: {texts}:not of tokens, :exact and :contains of strings, :[type] of references, :below and :above of uris \
+        by the segments of a path, :missing of all but composites, and is about what the index holds. Codes match whatever \
+        their case. Chains and _has follow at most {HOPS_MAX} references over the parameters stated here and look at no more \
+        than {LINKED_MAX} resources behind those of one page. A quantity with a UCUM unit is compared with every unit of its \
+        dimension in the server's table, a bound (<5) by all that it can be. A date without a zone is UTC. Result parameters: \
+        _count ({PAGE_DEFAULT} unless given, at most {PAGE_MAX}; 0 for the total alone), _sort (at most {SORT_KEYS_MAX} keys; \
+        an order that no index begins with takes at most {ORDERED_MAX} candidates; references stand in the order in which \
+        their targets were first spoken of), _include and _revinclude (at most {INCLUDES_MAX}, also :iterate, at most \
+        {INCLUDED_MAX} resources a page), _total (accurate up to {COUNTED_MAX}; estimate works out of a sample), _summary, \
+        _elements, _format, _pretty. A page ends when {EXAMINED_MAX} resources were looked at and says so; its next link goes \
+        on. Not here: XML, GraphQL, a search over all types, _filter, _text, _content, near, and :in, :not-in, :above and :below of \
+        tokens. {history}"
     )
 }
 
 fn resource(of: ResourceType, served: &[ResourceType], role: &Role, writes: bool) -> Value {
     let own = own_parameters(role).iter().copied();
+    let list = server_has_lists(served, role).then_some(("_list", SearchKind::Special));
     let parameters: Vec<Value> = own
+        .chain(list)
         .chain(registered(of, role).iter().map(|parameter| (parameter.code, parameter.kind)))
         .map(|(code, kind)| json!({"name": code, "type": kind.as_str()}))
         .collect();
@@ -134,10 +155,17 @@ fn resource(of: ResourceType, served: &[ResourceType], role: &Role, writes: bool
         "conditionalDelete": if writes { "single" } else { "not-supported" },
         "searchParam": parameters,
     });
+    let mut operations = Vec::new();
+    if COMPARTMENTS.contains(&of.as_str()) {
+        operations.push(json!({"name": "everything", "definition": format!("{OPERATIONS}{of}-everything")}));
+    }
     if writes {
         let operation =
             |name: &str| json!({"name": name, "definition": format!("{OPERATIONS}Resource-{name}")});
-        stated["operation"] = json!([operation("validate"), operation("meta")]);
+        operations.extend([operation("validate"), operation("meta")]);
+    }
+    if !operations.is_empty() {
+        stated["operation"] = Value::Array(operations);
     }
     let forward: Vec<String> = includes(of, role).iter().map(|code| format!("{of}:{code}")).collect();
     if !forward.is_empty() {
@@ -149,4 +177,10 @@ fn resource(of: ResourceType, served: &[ResourceType], role: &Role, writes: bool
             reverse.iter().map(|(source, code)| json!(format!("{source}:{code}"))).collect();
     }
     stated
+}
+
+/// Whether members of a List can be asked for.
+fn server_has_lists(served: &[ResourceType], role: &Role) -> bool {
+    let list = served.iter().find(|of| of.as_str() == "List");
+    list.is_some_and(|list| registered(*list, role).iter().any(|parameter| parameter.code == "item"))
 }

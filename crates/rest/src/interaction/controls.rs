@@ -1,7 +1,7 @@
 //! Result parameters of a search: page size, total, order, includes (R4, search §3.1.1.5).
 
 use fhir::{IssueCode, ResourceType, SearchKind, SearchParameter};
-use store::{Include, Sort, SortBy, Total};
+use store::{Include, Sort, SortBy, Total, Way};
 
 use super::refusal::{choice, invalid, not_supported};
 use super::registry::{includes, own_parameters, points_at, registered, sorts};
@@ -24,18 +24,15 @@ pub(super) fn page_size(count: Option<&str>, summary: Option<&str>) -> Result<us
         }
         Some(_) => return Err(invalid("_count is a whole number from 0")),
     };
-    match summary {
-        None | Some("false") => Ok(counted),
-        Some("count") => Ok(0),
-        Some(_) => Err(not_supported("`_summary` is supported as count or false")),
-    }
+    Ok(if summary == Some("count") { 0 } else { counted })
 }
 
 /// How much the total may cost. A search for the total alone asks for it.
 pub(super) fn total(asked: Option<&str>, count: usize) -> Result<Total, Failure> {
     match asked {
         _ if count == 0 => Ok(Total::Accurate),
-        None | Some("estimate") => Ok(Total::Cheap),
+        None => Ok(Total::Cheap),
+        Some("estimate") => Ok(Total::Estimate),
         Some("none") => Ok(Total::None),
         Some("accurate") => Ok(Total::Accurate),
         Some(_) => Err(not_supported("`_total` is none, estimate or accurate")),
@@ -72,48 +69,81 @@ pub(super) fn sort(
     keys.iter().map(key).collect()
 }
 
-/// `_include`: `Type:parameter`, `Type:parameter:Target`, `Type:*` or `*`.
-pub(super) fn forward(asked: &str, of: ResourceType, server: &Server) -> Result<Include, Failure> {
-    let all = includes(of, server.role);
+/// `_include`: `Type:parameter`, `Type:parameter:Target`, `Type:*` or `*`. One that repeats may begin at any served type.
+pub(super) fn forward(
+    asked: &str,
+    of: ResourceType,
+    iterate: bool,
+    server: &Server,
+) -> Result<Include, Failure> {
     let (source, parameter, target) = parts(asked);
+    let known = server.resource_type(source).ok().filter(|source| iterate || *source == of);
+    let from = known.unwrap_or(of);
+    let all = includes(from, server.role);
     let refused = || {
-        let valid: Vec<String> = all.iter().map(|code| format!("{of}:{code}")).collect();
-        let valid: Vec<&str> = valid.iter().map(String::as_str).chain(["*"]).collect();
-        choice("_include", asked, &valid)
+        let valid: Vec<String> = all.iter().map(|code| format!("{from}:{code}")).collect();
+        let any = format!("{from}:*");
+        let valid: Vec<&str> = valid.iter().map(String::as_str).chain([any.as_str(), "*"]).collect();
+        choice(if iterate { "_include:iterate" } else { "_include" }, asked, &valid)
     };
     let target = match target {
         None => None,
         Some(name) => Some(ResourceType::parse(name).ok_or_else(refused)?),
     };
-    if asked == "*" || (source == of.as_str() && parameter == Some("*") && target.is_none()) {
-        return Ok(Include::Forward {
-            parameters: all.iter().map(|code| (*code).to_owned()).collect(),
-            target,
-        });
-    }
-    let known = all.iter().find(|code| parameter == Some(**code)).filter(|_| source == of.as_str());
-    let parameters = vec![(*known.ok_or_else(refused)?).to_owned()];
-    Ok(Include::Forward { parameters, target })
+    let every = (asked == "*" && !iterate) || (known.is_some() && parameter == Some("*") && target.is_none());
+    let parameters = if every {
+        all.iter().map(|code| (*code).to_owned()).collect()
+    } else {
+        let found = all.iter().find(|code| parameter == Some(**code)).filter(|_| known.is_some());
+        let found = found.ok_or_else(refused)?;
+        let points = registered(from, server.role).into_iter().find(|known| known.code == *found);
+        if !target.is_none_or(|target| points.is_some_and(|points| points_at(points, target))) {
+            return Err(refused());
+        }
+        vec![(*found).to_owned()]
+    };
+    Ok(Include {
+        way: Way::Forward,
+        source: from,
+        parameters,
+        targets: target.into_iter().collect(),
+        iterate,
+    })
 }
 
-/// `_revinclude`: `Type:parameter` of a served type whose parameter can point at the one searched.
-pub(super) fn reverse(asked: &str, of: ResourceType, server: &Server) -> Result<Include, Failure> {
+/// `_revinclude`: `Type:parameter` of a served type whose parameter can point at the one searched; of one that repeats,
+/// at any.
+pub(super) fn reverse(
+    asked: &str,
+    of: ResourceType,
+    iterate: bool,
+    server: &Server,
+) -> Result<Include, Failure> {
     let (source, parameter, target) = parts(asked);
     let refused = || {
         let valid = super::registry::reverse_includes(of, &server.fhir.types, server.role);
         let valid: Vec<String> = valid.iter().map(|(source, code)| format!("{source}:{code}")).collect();
-        choice("_revinclude", asked, &valid.iter().map(String::as_str).collect::<Vec<_>>())
+        let name = if iterate { "_revinclude:iterate" } else { "_revinclude" };
+        choice(name, asked, &valid.iter().map(String::as_str).collect::<Vec<_>>())
     };
     let source = server.resource_type(source).map_err(|_| refused())?;
+    let target = match target {
+        None => None,
+        Some(name) => Some(ResourceType::parse(name).ok_or_else(refused)?),
+    };
+    let wanted = if iterate { target } else { target.or(Some(of)) };
     let points_here = |found: &&SearchParameter| {
-        found.kind == SearchKind::Reference && Some(found.code) == parameter && points_at(found, of)
+        found.kind == SearchKind::Reference
+            && Some(found.code) == parameter
+            && wanted.is_none_or(|wanted| points_at(found, wanted))
     };
     let parameters = registered(source, server.role);
     let found = parameters.iter().find(|found| points_here(found)).ok_or_else(refused)?;
-    if target.is_some_and(|target| target != of.as_str()) {
+    if !iterate && target.is_some_and(|target| target != of) {
         return Err(refused());
     }
-    Ok(Include::Reverse { source, parameters: vec![found.code.to_owned()] })
+    let parameters = vec![found.code.to_owned()];
+    Ok(Include { way: Way::Reverse, source, parameters, targets: target.into_iter().collect(), iterate })
 }
 
 fn parts(asked: &str) -> (&str, Option<&str>, Option<&str>) {

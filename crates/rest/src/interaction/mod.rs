@@ -5,9 +5,11 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
+use fhir::ResourceType;
 use serde_json::{Map, Value};
 use store::Stored;
 
+use self::subset::Subset;
 use crate::headers::Validators;
 use crate::negotiation::Format;
 use crate::outcome::Failure;
@@ -18,10 +20,12 @@ use crate::time::{Precision, fhir_instant, instant};
 #[cfg(feature = "clinical")]
 pub(crate) mod batch;
 pub(crate) mod capabilities;
+pub(crate) mod compartment;
 #[cfg(feature = "clinical")]
 pub(crate) mod create;
 #[cfg(feature = "clinical")]
 pub(crate) mod delete;
+pub(crate) mod everything;
 pub(crate) mod history;
 #[cfg(feature = "clinical")]
 pub(crate) mod meta;
@@ -30,6 +34,8 @@ pub(crate) mod patch;
 pub(crate) mod read;
 pub(crate) mod registry;
 pub(crate) mod search;
+pub(crate) mod subset;
+pub(crate) mod unsupported;
 #[cfg(feature = "clinical")]
 pub(crate) mod update;
 #[cfg(feature = "clinical")]
@@ -38,6 +44,7 @@ pub(crate) mod vread;
 
 mod bundle;
 mod controls;
+mod filters;
 mod parameters;
 mod pretty;
 mod refusal;
@@ -54,6 +61,24 @@ fn presentation(query: Option<&str>, headers: &HeaderMap) -> Result<(Format, boo
     let presentation = parameters.take_presentation()?;
     parameters.expect_none()?;
     Ok((Format::negotiate(headers, presentation.format.as_deref())?, presentation.pretty))
+}
+
+/// As [`presentation`], of one resource of a type, of which part may be asked for.
+fn partial(
+    query: Option<&str>,
+    headers: &HeaderMap,
+    of: ResourceType,
+) -> Result<((Format, bool), Subset), Failure> {
+    let mut parameters = Parameters::default();
+    parameters.decode(query.unwrap_or_default())?;
+    let presentation = parameters.take_presentation()?;
+    let (subset, counts) = Subset::take(&mut parameters, of)?;
+    if counts {
+        return Err(refusal::not_supported("`_summary=count` is of searches alone"));
+    }
+    parameters.expect_none()?;
+    let format = Format::negotiate(headers, presentation.format.as_deref())?;
+    Ok(((format, presentation.pretty), subset))
 }
 
 /// A stored resource as it goes out: with `meta.versionId` and `meta.lastUpdated`, which are not stored in the body.

@@ -7,7 +7,8 @@ use axum::response::Response;
 use fhir::{IssueCode, ResourceType, is_resource_id};
 use store::{ResourceKey, Stored};
 
-use super::{Shared, not_modified, ok, outward, presentation, validators};
+use super::subset::Subset;
+use super::{Shared, not_modified, ok, outward, partial, validators};
 use crate::audit::Access;
 use crate::auth::Client;
 use crate::edge::Id;
@@ -24,13 +25,13 @@ pub(crate) async fn read(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let resource_type = server.resource_type(&name)?;
-    let form = presentation(query.as_deref(), &headers)?;
+    let (form, subset) = partial(query.as_deref(), &headers, resource_type)?;
     let access = Access { client: &client, request, resource_type };
     let stored = match key(resource_type, id) {
         Some(key) => server.fhir.resources.read(&key).await?,
         None => None,
     };
-    answer(&server, &access, stored, form, &headers).await
+    answer(&server, &access, stored, (form, &subset), &headers).await
 }
 
 /// The key of an id that can exist.
@@ -43,7 +44,7 @@ pub(super) async fn answer(
     server: &Server,
     access: &Access<'_>,
     stored: Option<Stored>,
-    form: (Format, bool),
+    (form, subset): ((Format, bool), &Subset),
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
     let Some(stored) = stored else {
@@ -59,7 +60,9 @@ pub(super) async fn answer(
         access.read(server, "not-modified", Some(&stored)).await?;
         return Ok(not_modified(&validators));
     }
-    let json = fhir::canonical_json(&outward(&stored, server.role)?);
+    let mut resource = outward(&stored, server.role)?;
+    subset.apply(&mut resource);
+    let json = fhir::canonical_json(&resource);
     access.read(server, "ok", Some(&stored)).await?;
     Ok(ok(json, form, Some(&validators)))
 }

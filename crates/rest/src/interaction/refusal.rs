@@ -6,6 +6,7 @@
 use fhir::{IssueCode, ResourceType, SearchParameter};
 
 use super::registry::{RESULT_PARAMETERS, own_parameters};
+use crate::capacity::HOPS_MAX;
 use crate::outcome::Failure;
 use crate::server::Role;
 
@@ -69,9 +70,23 @@ pub(super) fn unknown(
     not_supported(format!("{what}{meant}; valid: {}", valid.join(", ")))
 }
 
-/// A chain on a parameter.
+/// A chain on what is no reference.
 pub(super) fn chain(code: &str) -> Failure {
-    not_supported(format!("chained parameters such as `{code}.name` are not supported here"))
+    not_supported(format!("`{code}` is no reference, so nothing can be chained to it"))
+}
+
+/// A chain whose target has no such type.
+pub(super) fn chain_type(code: &str, valid: &[&str]) -> Failure {
+    not_supported(format!(
+        "`{code}` is chained to a type that it cannot point at; valid: {}",
+        valid.join(", ")
+    ))
+}
+
+/// More references one after another than are followed.
+pub(super) fn hops() -> Failure {
+    let text = format!("a chain or _has follows at most {HOPS_MAX} references");
+    Failure::bad_request(IssueCode::TooCostly, text)
 }
 
 /// A modifier that a parameter does not have.

@@ -1,17 +1,18 @@
 //! The search parameters of a role: what the router reads, the intake indexes and the CapabilityStatement tells.
 
-use fhir::{ResourceType, SearchKind, SearchParameter, indexed};
+use fhir::{Audience, ResourceType, SearchKind, SearchParameter, searchable};
 
 use crate::server::Role;
 use crate::time::Precision;
 
 /// Result parameters of a search, in the order in which they are told.
-pub(super) const RESULT_PARAMETERS: [&str; 8] =
-    ["_sort", "_include", "_revinclude", "_count", "_summary", "_total", "_format", "_pretty"];
+pub(super) const RESULT_PARAMETERS: [&str; 9] =
+    ["_sort", "_include", "_revinclude", "_count", "_summary", "_elements", "_total", "_format", "_pretty"];
 
-/// Search parameters of a role that this resource type has, by code; `_id` and `_lastUpdated` beside them.
+/// Search parameters of a role that this resource type has, by code; `_id` and `_lastUpdated` beside them. Chains and
+/// `_has` lead over these alone.
 pub(crate) fn registered(of: ResourceType, role: &Role) -> Vec<&'static SearchParameter> {
-    indexed(of.as_str(), role.audience).collect()
+    searchable(of.as_str(), role.audience).collect()
 }
 
 /// `_id`, and `_lastUpdated` where instants are told.
@@ -23,18 +24,32 @@ pub(super) fn own_parameters(role: &Role) -> &'static [(&'static str, SearchKind
     }
 }
 
-/// Whether matches can be sorted by a parameter of this kind.
+/// Whether matches can be sorted by a parameter of this kind: those with one value in the index at a time.
 pub(super) fn sorts(kind: SearchKind) -> bool {
-    !matches!(kind, SearchKind::Reference | SearchKind::Composite | SearchKind::Special)
+    !matches!(kind, SearchKind::Composite | SearchKind::Special)
 }
 
-/// Modifiers of a kind, beside the types of a reference.
-pub(super) fn modifiers(kind: SearchKind) -> &'static [&'static str] {
-    match kind {
+/// Modifiers of a parameter, beside the types of a reference. Those that read what is removed from de-identified
+/// resources (texts, identifiers) are of identified ones alone.
+pub(super) fn modifiers(parameter: &SearchParameter, role: &Role) -> &'static [&'static str] {
+    let identified = role.audience == Audience::Identified;
+    match parameter.kind {
+        SearchKind::Token if identified && finds_identifiers(parameter) => {
+            &["text", "not", "of-type", "missing"]
+        }
+        SearchKind::Token if identified => &["text", "not", "missing"],
         SearchKind::Token => &["not", "missing"],
         SearchKind::String => &["exact", "contains", "missing"],
+        SearchKind::Uri => &["below", "above", "missing"],
+        SearchKind::Reference if identified => &["identifier", "missing"],
+        // R4 has none for combinations.
+        SearchKind::Composite | SearchKind::Special => &[],
         _ => &["missing"],
     }
+}
+
+fn finds_identifiers(parameter: &SearchParameter) -> bool {
+    parameter.expression.split('|').any(|path| path.trim().to_ascii_lowercase().ends_with("identifier"))
 }
 
 /// Values of `_include` for a type: its reference parameters.

@@ -7,10 +7,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use fhir::{IssueCode, ResourceType};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use store::{COUNTED_MAX, Page};
+use store::{COUNTED_MAX, Page, ResourceKey};
 
 use super::bundle::{bundle, found};
-use super::parameters::Query;
+use super::compartment::membership;
+use super::parameters::{Query, is_lenient};
 use super::{Shared, ok};
 use crate::audit::Access;
 use crate::auth::Client;
@@ -40,7 +41,8 @@ pub(crate) async fn by_get(
     let resource_type = server.resource_type(&name)?;
     let mut parameters = Parameters::default();
     parameters.decode(query.as_deref().unwrap_or_default())?;
-    search(&server, (&client, request), resource_type, parameters, &headers).await
+    let searched = Searched { resource_type, compartment: None };
+    search(&server, (&client, request), &searched, parameters, &headers).await
 }
 
 pub(crate) async fn by_post(
@@ -56,7 +58,8 @@ pub(crate) async fn by_post(
     let mut parameters = Parameters::default();
     parameters.decode(query.as_deref().unwrap_or_default())?;
     parameters.decode(&form(&headers, body).await?)?;
-    search(&server, (&client, request), resource_type, parameters, &headers).await
+    let searched = Searched { resource_type, compartment: None };
+    search(&server, (&client, request), &searched, parameters, &headers).await
 }
 
 /// The text of a form body; no body is an empty form.
@@ -79,19 +82,41 @@ async fn form(headers: &HeaderMap, body: Body) -> Result<String, Failure> {
         .map_err(|_| Failure::bad_request(IssueCode::Invalid, "the form is not UTF-8"))
 }
 
-async fn search(
+/// What is searched: a type, or a type in the compartment of one resource.
+#[derive(Clone)]
+pub(super) struct Searched {
+    pub(super) resource_type: ResourceType,
+    pub(super) compartment: Option<ResourceKey>,
+}
+
+impl Searched {
+    /// Its address below the base; what its cursors are bound to as well.
+    fn path(&self) -> String {
+        match &self.compartment {
+            None => self.resource_type.to_string(),
+            Some(ResourceKey { resource_type, id }) => format!("{resource_type}/{id}/{}", self.resource_type),
+        }
+    }
+}
+
+pub(super) async fn search(
     server: &Server,
     (client, request): (&Client, RequestId),
-    resource_type: ResourceType,
+    searched: &Searched,
     mut parameters: Parameters,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
     let presentation = parameters.take_presentation()?;
     let format = Format::negotiate(headers, presentation.format.as_deref())?;
-    let cursor = continued(server, resource_type, parameters)?;
-    let executed = Parameters(cursor.parameters.clone());
-    let mut query = Query::parse(&executed, resource_type, server)?;
+    let resource_type = searched.resource_type;
+    let mut cursor = continued(server, &searched.path(), parameters)?;
+    let asked = Parameters(cursor.parameters.clone());
+    let mut query = Query::parse(&asked, resource_type, server, is_lenient(headers, server))?;
+    cursor.parameters = query.executed.clone();
     query.search.after = cursor.after.clone();
+    if let Some(of) = &searched.compartment {
+        query.search.clauses.insert(0, membership(resource_type, of, server)?);
+    }
     let mut page = server.fhir.resources.search(&query.search).await?;
     if query.needs_total() && page.total.is_none() {
         let text = format!("more than {COUNTED_MAX} matches are not counted; narrow the search");
@@ -100,12 +125,13 @@ async fn search(
     if query.counts_only() {
         page = Page { total: page.total, ..Page::default() };
     }
-    let mut links = vec![("self", self_link(server, &query, &cursor)?)];
+    let mut links = vec![("self", self_link(server, searched, &query, &cursor)?)];
     if let Some(next) = page.next.clone() {
         let after = Cursor { parameters: cursor.parameters.clone(), after: Some(next) };
-        links.push(("next", sealed_link(server, resource_type, &after)?));
+        links.push(("next", sealed_link(server, &searched.path(), &after)?));
     }
-    let answer = bundle("searchset", &links, page.total, found(&page, server)?);
+    let entries = found(&page, &query.subset, query.left_out, server)?;
+    let answer = bundle("searchset", &links, page.total, entries);
     let access = Access { client, request, resource_type };
     page.matches.append(&mut page.included);
     access.listed(server, false, &query.names, &page.matches).await?;
@@ -113,11 +139,11 @@ async fn search(
 }
 
 /// The search to run: that of `_cursor`, or a new one from its start.
-fn continued(server: &Server, of: ResourceType, mut parameters: Parameters) -> Result<Cursor, Failure> {
+pub(super) fn continued(server: &Server, scope: &str, mut parameters: Parameters) -> Result<Cursor, Failure> {
     match parameters.take_one("_cursor")? {
         None => Ok(Cursor { parameters: parameters.0, after: None }),
         Some(sealed) if parameters.0.is_empty() => {
-            server.fhir.cursor_key.open(&sealed, server.role.name, of.as_str())
+            server.fhir.cursor_key.open(&sealed, server.role.name, scope)
         }
         Some(_) => {
             Err(Failure::bad_request(IssueCode::Invalid, "_cursor goes with _format and _pretty alone"))
@@ -127,20 +153,28 @@ fn continued(server: &Server, of: ResourceType, mut parameters: Parameters) -> R
 
 /// What was executed: in clear where it is ids and codes, sealed where a value can name a person or a date of care, or
 /// the page is not the first.
-fn self_link(server: &Server, query: &Query, cursor: &Cursor) -> Result<String, Failure> {
-    let of = query.search.resource_type;
+fn self_link(
+    server: &Server,
+    searched: &Searched,
+    query: &Query,
+    cursor: &Cursor,
+) -> Result<String, Failure> {
     if query.confidential || cursor.after.is_some() {
-        return sealed_link(server, of, cursor);
+        return sealed_link(server, &searched.path(), cursor);
     }
     let base = &server.fhir.base_url;
-    let clear = cursor.parameters.iter().filter(|(name, _)| name != "_count" && name != "_summary");
+    let clear = cursor
+        .parameters
+        .iter()
+        .filter(|(name, value)| name != "_count" && (name != "_summary" || value != "count"));
     let mut pairs: Vec<String> =
         clear.map(|(name, value)| format!("{}={}", percent_encode(name), percent_encode(value))).collect();
     pairs.push(format!("_count={}", query.search.count));
-    Ok(format!("{base}/{of}?{}", pairs.join("&")))
+    Ok(format!("{base}/{}?{}", searched.path(), pairs.join("&")))
 }
 
-fn sealed_link(server: &Server, of: ResourceType, cursor: &Cursor) -> Result<String, Failure> {
-    let sealed = server.fhir.cursor_key.seal(cursor, server.role.name, of.as_str())?;
-    Ok(format!("{}/{of}?_cursor={sealed}", server.fhir.base_url))
+/// A link to a cursor of what is at this address.
+pub(super) fn sealed_link(server: &Server, path: &str, cursor: &Cursor) -> Result<String, Failure> {
+    let sealed = server.fhir.cursor_key.seal(cursor, server.role.name, path)?;
+    Ok(format!("{}/{path}?_cursor={sealed}", server.fhir.base_url))
 }

@@ -1,21 +1,23 @@
 //! Values of search parameters, by the kind of the parameter (R4, search §3.1.1.4).
 
 use fhir::{
-    DateMatch, IssueCode, NumberMatch, PREFIXES, QueryProblem, SearchKind, SearchParameter, fold_string,
-    is_resource_id,
+    DateMatch, IssueCode, NumberMatch, PREFIXES, QueryProblem, SearchComponent, SearchKind, SearchParameter,
+    UCUM, fold_string, identifier_name, is_resource_id,
 };
-use store::{Clause, Micros, QuantityValue, TextMatch, TokenValue};
+use store::{Clause, Micros, PartValue, QuantityValue, TextMatch, TokenValue, TypedValue, UriMatch};
 
 use super::refusal::{self, invalid};
 use super::registry::modifiers;
 use crate::capacity::OR_VALUES_MAX;
 use crate::outcome::Failure;
+use crate::server::Role;
 
 /// What values are read against.
 pub(super) struct Reader<'a> {
     /// This server's own address.
     pub(super) base_url: &'a str,
     pub(super) now_us: Micros,
+    pub(super) role: &'static Role,
 }
 
 impl Reader<'_> {
@@ -29,30 +31,17 @@ impl Reader<'_> {
         modifier: Option<&str>,
         list: &str,
     ) -> Result<Clause, Failure> {
-        let code = parameter.code;
-        let named = code.to_owned();
+        let (code, named) = (parameter.code, parameter.code.to_owned());
+        let target = self.check(parameter, modifier)?;
         if modifier == Some("missing") {
             return Ok(Clause::Missing { parameter: named, missing: missing(code, list)? });
         }
         let values = or_values(code, list)?;
-        let target = modifier.filter(|_| parameter.kind == SearchKind::Reference);
-        let known = match modifier {
-            None => true,
-            Some(modifier) => modifiers(parameter.kind).contains(&modifier),
-        };
-        if !known && !target.is_some_and(|target| parameter.targets.contains(&target)) {
-            let valid: Vec<&str> = match parameter.kind {
-                SearchKind::Reference => {
-                    modifiers(parameter.kind).iter().chain(parameter.targets).copied().collect()
-                }
-                kind => modifiers(kind).to_vec(),
-            };
-            return Err(refusal::modifier(code, modifier.unwrap_or_default(), &valid));
-        }
         Ok(match parameter.kind {
-            SearchKind::Token => {
+            SearchKind::Token => tokens(code, modifier, &values)?,
+            SearchKind::Reference if modifier == Some("identifier") => {
                 let values = each(&values, |value| token(code, value))?;
-                Clause::Token { parameter: named, values, not: modifier == Some("not") }
+                Clause::Token { parameter: identifier_name(code), values, not: false }
             }
             SearchKind::Reference => {
                 let values = each(&values, |value| self.reference(code, target, value))?;
@@ -69,15 +58,69 @@ impl Reader<'_> {
                 Clause::Text { parameter: named, values, how }
             }
             SearchKind::Uri => {
-                Clause::Uri { parameter: named, values: each(&values, |value| unescape(code, value))? }
+                let how = match modifier {
+                    Some("below") => UriMatch::Below,
+                    Some("above") => UriMatch::Above,
+                    _ => UriMatch::Whole,
+                };
+                Clause::Uri { parameter: named, values: each(&values, |value| uri(code, value, how))?, how }
             }
             SearchKind::Number | SearchKind::Quantity => {
                 let with_unit = parameter.kind == SearchKind::Quantity;
                 let values = each(&values, |value| quantity(code, value, with_unit))?;
-                Clause::Number { parameter: named, values }
+                Clause::Number { parameter: named, values: values.into_iter().flatten().collect() }
             }
-            SearchKind::Composite | SearchKind::Special => return Err(Failure::internal()),
+            SearchKind::Composite => {
+                let values = each(&values, |value| self.parts(parameter, value))?;
+                Clause::Composite { parameter: named, values }
+            }
+            SearchKind::Special => return Err(Failure::internal()),
         })
+    }
+
+    /// The type that the modifier of a reference names, after a check of the modifier.
+    fn check<'m>(
+        &self,
+        parameter: &SearchParameter,
+        modifier: Option<&'m str>,
+    ) -> Result<Option<&'m str>, Failure> {
+        let Some(modifier) = modifier else { return Ok(None) };
+        let known = modifiers(parameter, self.role);
+        if known.contains(&modifier) {
+            return Ok(None);
+        }
+        if parameter.kind == SearchKind::Reference && parameter.targets.contains(&modifier) {
+            return Ok(Some(modifier));
+        }
+        let targets: &[&str] = if parameter.kind == SearchKind::Reference { parameter.targets } else { &[] };
+        let valid: Vec<&str> = known.iter().chain(targets).copied().collect();
+        Err(refusal::modifier(parameter.code, modifier, &valid))
+    }
+
+    /// The parts of one value of a composite, `part$part`.
+    fn parts(&self, parameter: &SearchParameter, value: &str) -> Result<Vec<PartValue>, Failure> {
+        let code = parameter.code;
+        let parts = split_unescaped(value, b'$');
+        if parts.len() != parameter.components.len() || parts.iter().any(|part| part.is_empty()) {
+            let names: Vec<&str> = parameter.components.iter().map(|component| component.code).collect();
+            return Err(invalid(format!("`{code}` takes {}", names.join("$"))));
+        }
+        let part = |(part, component): (&&str, &SearchComponent)| -> Result<PartValue, Failure> {
+            Ok(match component.kind {
+                SearchKind::Token => PartValue::Token(token(code, part)?),
+                SearchKind::Number => PartValue::Number(quantity(code, part, false)?),
+                SearchKind::Quantity => PartValue::Number(quantity(code, part, true)?),
+                SearchKind::Date => PartValue::Date(self.date(code, part)?),
+                SearchKind::String => PartValue::Text(text(code, part, TextMatch::Start)?),
+                SearchKind::Uri => PartValue::Uri(uri(code, part, UriMatch::Whole)?),
+                SearchKind::Reference => {
+                    let (of, id) = self.reference(code, None, part)?;
+                    PartValue::Reference(of, id)
+                }
+                SearchKind::Composite | SearchKind::Special => return Err(Failure::internal()),
+            })
+        };
+        parts.iter().zip(parameter.components).map(part).collect()
     }
 
     /// The clause of `_lastUpdated`.
@@ -86,17 +129,20 @@ impl Reader<'_> {
     }
 
     fn dates(&self, code: &str, values: &[&str]) -> Result<Vec<DateMatch>, Failure> {
-        each(values, |value| {
-            let form = "2020, 2020-05, 2020-05-11, 2020-05-11T10:00Z or finer";
-            DateMatch::parse(value, self.now_us).map_err(|problem| match problem {
-                QueryProblem::Prefix => prefixes(code),
-                QueryProblem::Value if value.contains(' ') => {
-                    invalid(format!("`{code}` has a space in its time; write a plus of a time zone as %2B"))
-                }
-                QueryProblem::Value => {
-                    invalid(format!("`{code}` takes a date: {form}, with or without a prefix"))
-                }
-            })
+        each(values, |value| self.date(code, value))
+    }
+
+    /// `[prefix]date`.
+    pub(super) fn date(&self, code: &str, value: &str) -> Result<DateMatch, Failure> {
+        let form = "2020, 2020-05, 2020-05-11, 2020-05-11T10:00Z or finer";
+        DateMatch::parse(value, self.now_us).map_err(|problem| match problem {
+            QueryProblem::Prefix => prefixes(code),
+            QueryProblem::Value | QueryProblem::Digits if value.contains(' ') => {
+                invalid(format!("`{code}` has a space in its time; write a plus of a time zone as %2B"))
+            }
+            QueryProblem::Value | QueryProblem::Digits => {
+                invalid(format!("`{code}` takes a date: {form}, with or without a prefix"))
+            }
         })
     }
 
@@ -186,12 +232,49 @@ fn unescape(code: &str, text: &str) -> Result<String, Failure> {
     Ok(plain)
 }
 
-fn missing(code: &str, value: &str) -> Result<bool, Failure> {
+/// `true` or `false` of `:missing`.
+pub(super) fn missing(code: &str, value: &str) -> Result<bool, Failure> {
     match value {
         "true" => Ok(true),
         "false" => Ok(false),
         _ => Err(invalid(format!("`{code}:missing` is true or false"))),
     }
+}
+
+fn tokens(code: &str, modifier: Option<&str>, values: &[&str]) -> Result<Clause, Failure> {
+    let parameter = code.to_owned();
+    Ok(match modifier {
+        Some("text") => {
+            let words = each(values, |value| text(code, value, TextMatch::Start))?;
+            Clause::Words { parameter, values: words }
+        }
+        Some("of-type") => Clause::OfType { parameter, values: each(values, |value| typed(code, value))? },
+        _ => {
+            let values = each(values, |value| token(code, value))?;
+            Clause::Token { parameter, values, not: modifier == Some("not") }
+        }
+    })
+}
+
+/// `system|code|value` of `:of-type`.
+fn typed(code: &str, value: &str) -> Result<TypedValue, Failure> {
+    match split_unescaped(value, b'|').as_slice() {
+        [system, kind, value] if !kind.is_empty() && !value.is_empty() => Ok(TypedValue {
+            system: unescape(code, system)?,
+            code: unescape(code, kind)?,
+            value: unescape(code, value)?,
+        }),
+        _ => Err(invalid(format!("`{code}:of-type` takes system|code|value"))),
+    }
+}
+
+/// A uri; above and below go by the path of an address, which a URN does not have.
+fn uri(code: &str, value: &str, how: UriMatch) -> Result<String, Failure> {
+    let value = unescape(code, value)?;
+    if how == UriMatch::Whole || value.contains("://") {
+        return Ok(value);
+    }
+    Err(invalid(format!("`{code}`: :below and :above take an address with a path, no URN")))
 }
 
 /// `code`, `system|code`, `|code` (no system), `system|` (any code of it).
@@ -218,22 +301,32 @@ fn text(code: &str, value: &str, how: TextMatch) -> Result<String, Failure> {
     Ok(value)
 }
 
-/// `[prefix]number`, and for a quantity `[prefix]number|system|code`.
-fn quantity(code: &str, value: &str, with_unit: bool) -> Result<QuantityValue, Failure> {
+/// `[prefix]number`, and for a quantity `[prefix]number|system|code`: of a UCUM unit once for each unit that it can be
+/// compared in.
+fn quantity(code: &str, value: &str, with_unit: bool) -> Result<Vec<QuantityValue>, Failure> {
     let parts = split_unescaped(value, b'|');
     let form = if with_unit { "number or number|system|code" } else { "a number" };
-    let wrong = || invalid(format!("`{code}` takes {form}, with or without a prefix"));
     let (number, system, unit) = match parts.as_slice() {
         [number] => (*number, String::new(), String::new()),
         [number, system, unit] if with_unit => (*number, unescape(code, system)?, unescape(code, unit)?),
-        _ => return Err(wrong()),
+        _ => return Err(invalid(format!("`{code}` takes {form}, with or without a prefix"))),
     };
-    let number = NumberMatch::parse(number).map_err(|problem| match problem {
+    let refused = |problem| match problem {
         QueryProblem::Prefix => prefixes(code),
-        QueryProblem::Value => wrong(),
-    })?;
+        QueryProblem::Value => invalid(format!("`{code}` takes {form}, with or without a prefix")),
+        QueryProblem::Digits => {
+            invalid(format!("`{code}` has more digits than can be converted between units"))
+        }
+    };
     let given = |text: String| (!text.is_empty()).then_some(text);
-    Ok(QuantityValue { number, system: given(system), unit: given(unit) })
+    if system == UCUM && !unit.is_empty() {
+        let each = NumberMatch::in_units(number, &unit).map_err(refused)?.into_iter();
+        let value =
+            |(unit, number)| QuantityValue { number, system: Some(UCUM.to_owned()), unit: Some(unit) };
+        return Ok(each.map(value).collect());
+    }
+    let number = NumberMatch::parse(number).map_err(refused)?;
+    Ok(vec![QuantityValue { number, system: given(system), unit: given(unit) }])
 }
 
 fn prefixes(code: &str) -> Failure {

@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::read::{answer, key};
-use super::{Shared, presentation};
+use super::{Shared, partial};
 use crate::audit::Access;
 use crate::auth::Client;
 use crate::edge::Id;
@@ -21,13 +21,13 @@ pub(crate) async fn vread(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let resource_type = server.resource_type(&name)?;
-    let form = presentation(query.as_deref(), &headers)?;
+    let (form, subset) = partial(query.as_deref(), &headers, resource_type)?;
     let access = Access { client: &client, request, resource_type };
     let stored = match (key(resource_type, id), version_number(&version)) {
         (Some(key), Some(version)) => server.fhir.resources.vread(&key, version).await?,
         _ => None,
     };
-    answer(&server, &access, stored, form, &headers).await
+    answer(&server, &access, stored, (form, &subset), &headers).await
 }
 
 /// A version as this server writes it: decimal, from 1, no sign and no leading zero.

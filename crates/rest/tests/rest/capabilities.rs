@@ -67,9 +67,8 @@ async fn every_stated_parameter_is_read_and_every_other_refused() {
         for (of, names) in stated.into_iter().filter(|(of, _)| ASKED.contains(&of.as_str())) {
             for parameter in fhir::r4().search_parameters(&of) {
                 let value = match parameter.kind {
-                    SearchKind::Date => "2020-05",
-                    SearchKind::Number | SearchKind::Quantity => "5.4",
-                    _ => "x",
+                    SearchKind::Composite => composite(parameter),
+                    kind => plain(kind).to_owned(),
                 };
                 let path = format!("/fhir/{of}?{}={value}", parameter.code);
                 let expected = if names.iter().any(|name| name == parameter.code) { 200 } else { 400 };
@@ -77,6 +76,19 @@ async fn every_stated_parameter_is_read_and_every_other_refused() {
             }
         }
     }
+}
+
+fn plain(kind: SearchKind) -> &'static str {
+    match kind {
+        SearchKind::Date => "2020-05",
+        SearchKind::Number | SearchKind::Quantity => "5.4",
+        _ => "x",
+    }
+}
+
+fn composite(parameter: &fhir::SearchParameter) -> String {
+    let parts: Vec<&str> = parameter.components.iter().map(|component| plain(component.kind)).collect();
+    parts.join("$")
 }
 
 #[cfg(feature = "clinical")]

@@ -104,8 +104,10 @@ impl Memory {
 fn matches(stored: &Stored, clause: &Clause) -> bool {
     let resource: Value = serde_json::from_slice(stored.body.expose()).expect("JSON");
     let of = stored.key.resource_type.as_str();
-    let index =
-        |name: &str| fhir::extract(&resource, fhir::r4().search_parameter(of, name).expect("a parameter"));
+    let index = |name: &str| {
+        let parameter = fhir::r4().search_parameter(of, name.split(':').next().unwrap_or_default());
+        fhir::extract(&resource, parameter.expect("a parameter"))
+    };
     match clause {
         Clause::Id(ids) => ids.contains(&stored.key.id),
         Clause::Token { parameter, values, not } => {
@@ -127,8 +129,17 @@ fn matches(stored: &Stored, clause: &Clause) -> bool {
             _ => false,
         }),
         Clause::Missing { parameter, missing } => *missing == index(parameter).is_empty(),
+        Clause::Any(clauses) => clauses.iter().any(|clause| matches(stored, clause)),
         // What these find is the store's matter, and tested over one.
-        Clause::Updated(_) | Clause::Text { .. } | Clause::Uri { .. } | Clause::Number { .. } => false,
+        Clause::Updated(_)
+        | Clause::Text { .. }
+        | Clause::Uri { .. }
+        | Clause::Number { .. }
+        | Clause::Words { .. }
+        | Clause::OfType { .. }
+        | Clause::Composite { .. }
+        | Clause::Chain { .. }
+        | Clause::Has { .. } => false,
     }
 }
 

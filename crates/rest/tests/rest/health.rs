@@ -66,9 +66,12 @@ async fn labels_are_templates() {
     let node = node();
     let metrics = node.fhir.metrics.clone();
     let router = rest::portal(node.fhir);
-    for path in
-        ["/fhir/Patient/p1", "/fhir/Patient/secret", "/fhir/Patient?_id=secret", "/fhir/secret/secret/secret"]
-    {
+    for path in [
+        "/fhir/Patient/p1",
+        "/fhir/Patient/secret",
+        "/fhir/Patient?_id=secret",
+        "/fhir/secret/secret/secret/x/y",
+    ] {
         crate::answer::get(&router, path, &[]).await;
     }
     send(&router, "SECRET", "/fhir/Patient/p1", &[], "").await;

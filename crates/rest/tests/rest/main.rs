@@ -11,6 +11,7 @@ mod capabilities;
 mod desk;
 mod health;
 mod intake;
+mod linked;
 mod portal;
 #[cfg(feature = "clinical")]
 mod read;

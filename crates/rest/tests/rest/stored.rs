@@ -19,13 +19,13 @@ use crate::answer::{get, send};
 use crate::fake::{AT, BASE, Node, node};
 
 /// A store in a folder that goes with it.
-struct Stored {
+pub struct Stored {
     folder: PathBuf,
     store: Option<Arc<Sqlite>>,
 }
 
 impl Stored {
-    async fn with(versions: Vec<ResourceVersion>) -> Self {
+    pub async fn with(versions: Vec<ResourceVersion>) -> Self {
         let folder = std::env::temp_dir().join(format!("rest-{}", Uuid::new_v4()));
         let options = Options { synchronous_full: false, read_connections: 2, now_us: || AT };
         let store = Sqlite::open(&folder, Role::Portal, options).await.expect("opens");
@@ -42,13 +42,13 @@ impl Stored {
     }
 
     /// Ports of a node over this store.
-    fn node(&self) -> Node {
+    pub fn node(&self) -> Node {
         let mut node = node();
         node.fhir.resources = self.store.clone().expect("is open");
         node
     }
 
-    async fn close(mut self) {
+    pub async fn close(mut self) {
         self.store.take().expect("is open").close().await.expect("closes");
     }
 }
@@ -60,12 +60,8 @@ impl Drop for Stored {
     }
 }
 
-fn version(resource: &Value, number: u32) -> ResourceVersion {
+pub fn version(resource: &Value, number: u32) -> ResourceVersion {
     let resource_type = ResourceType::of(resource).expect("a type");
-    let index = indexed(resource_type.as_str(), Audience::Identified).flat_map(|parameter| {
-        let values = fhir::extract(resource, parameter).into_iter();
-        values.map(|value| IndexEntry { parameter: parameter.code.to_owned(), value })
-    });
     ResourceVersion {
         key: ResourceKey { resource_type, id: resource["id"].as_str().expect("an id").to_owned() },
         version: number,
@@ -73,7 +69,7 @@ fn version(resource: &Value, number: u32) -> ResourceVersion {
         patient: None,
         deleted: false,
         body: ResourceBody::new(fhir::canonical_json(resource)),
-        index: index.collect(),
+        index: IndexEntry::all_of(resource, Audience::Identified),
         origin: Origin::Package("p".to_owned()),
     }
 }
@@ -116,7 +112,11 @@ fn sample(parameter: &SearchParameter) -> (IndexValue, &'static str, &'static st
         SearchKind::Number => (IndexValue::Number("5.4".into()), "5.4", "gt6"),
         _ => {
             let (system, code) = (Some("urn:ucum".into()), Some("mg".into()));
-            (IndexValue::Quantity { value: "5.4".into(), system, code }, "5.4%7Curn:ucum%7Cmg", "5.4%7C%7Ckg")
+            (
+                IndexValue::Quantity { value: "5.4".into(), system, code, comparator: None },
+                "5.4%7Curn:ucum%7Cmg",
+                "5.4%7C%7Ckg",
+            )
         }
     }
 }
@@ -150,6 +150,9 @@ async fn every_stated_parameter_finds_and_filters_on_every_type() {
                 let (hit, miss) = match name {
                     "_id" => ("full", "none"),
                     "_lastUpdated" => ("2026-09", "2025"),
+                    // Of an empty body: composites and members of lists have tests of their own.
+                    "_list" => continue,
+                    _ if stated["type"] == "composite" => continue,
                     _ => {
                         let parameter = fhir::r4().search_parameter(of, name).expect("of R4");
                         assert_eq!(stated["type"], parameter.kind.as_str(), "{of} {name}");
@@ -288,8 +291,8 @@ async fn a_search_that_matches_too_much_says_so() {
             (&last["search"]["mode"], &last["resource"]["issue"][0]["code"]),
             (&json!("outcome"), &json!("too-costly"))
         );
-        let sorted = get(&router, "/fhir/Observation?_sort=status,_id", &[]).await;
-        assert_eq!((sorted.status.as_u16(), sorted.issue().as_str()), (400, "too-costly"), "{role}");
+        let sorted = get(&router, "/fhir/Observation?_sort=status,-_id&_count=3", &[]).await;
+        assert_eq!(sorted.ids(), ["o999", "o997", "o995"], "{role}: amended ones, the greatest id first");
         let many = get(&router, "/fhir/Observation?code=x", &[]).await;
         assert_eq!((many.ids().len(), many.json().get("total")), (rest::PAGE_DEFAULT, None), "{role}");
         let counted = get(&router, "/fhir/Observation?code=x&_total=accurate", &[]).await;

@@ -52,6 +52,7 @@ pub(super) const CLINICAL: Schema = Schema {
         include_str!("../migrations/clinical_0007_forwards.sql"),
         include_str!("../migrations/clinical_0008_worklist.sql"),
         include_str!("../migrations/clinical_0009_settled_forwards.sql"),
+        include_str!("../migrations/node_0004_index_state.sql"),
     ],
 };
 pub(super) const PORTAL: Schema = Schema {
@@ -60,6 +61,7 @@ pub(super) const PORTAL: Schema = Schema {
         include_str!("../migrations/node_0001.sql"),
         include_str!("../migrations/portal_0002.sql"),
         include_str!("../migrations/node_0003_search.sql"),
+        include_str!("../migrations/node_0004_index_state.sql"),
     ],
 };
 pub(super) const ACCESS: Schema =

@@ -110,9 +110,8 @@ async fn matching(
     names: &Names,
     connection: &mut SqliteConnection,
 ) -> Result<Option<Vec<ResourceKey>>> {
-    let Some(tid) = names.type_number(asked.resource_type.as_str()) else { return Ok(Some(Vec::new())) };
     let asked = Search { count: MATCHES, after: None, total: Total::None, ..asked.clone() };
-    match search::read(&asked, tid, names, connection).await {
+    match search::read(&asked, names, connection).await {
         Ok(page) if page.examined_cut => Ok(None),
         Ok(page) => Ok(Some(page.matches.into_iter().map(|stored| stored.key).collect())),
         Err(Error::TooCostly(_)) => Ok(None),

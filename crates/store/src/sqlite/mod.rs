@@ -121,15 +121,12 @@ impl Sqlite {
         file::make_folder(folder)?;
         let lock = file::lock(folder)?;
         let path = folder.join("node.db");
-        #[cfg_attr(
-            not(feature = "clinical"),
-            allow(unused_mut, reason = "only the journal's drops are finished")
-        )]
         let mut connection = file::open_writer(&path, schema(role)?, settings).await?;
         #[cfg(feature = "clinical")]
         if role == Role::Clinical {
             retention::finish_drops(&folder.join("journal"), &mut connection).await?;
         }
+        node::reindex::reindex(role == Role::Clinical, &mut connection).await?;
         let condition = Arc::new(watch::channel(Condition::default()).0);
         let watched = |kind| Watched::new(kind, &condition);
         let load = Arc::new(Load::new(watched(Kind::Node)));

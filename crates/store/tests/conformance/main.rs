@@ -12,13 +12,18 @@ mod coverage;
 mod forward;
 mod guarded;
 mod harness;
+mod history;
 mod identity;
 mod intake;
 mod journal;
 mod ledger;
+mod linked;
 mod messages;
 mod model;
+mod modifiers;
+mod naive;
 mod outbox;
+mod reindex;
 mod resources;
 mod samples;
 mod search;
@@ -91,7 +96,20 @@ macro_rules! conformance {
                 not_and_missing_find_what_has_no_value the_last_change_is_an_instant
                 sorted_pages_put_missing_values_last many_matches_are_walked_in_the_order_of_an_index
                 a_page_looks_at_no_more_than_its_limit what_comes_along_is_one_step_away_and_each_once
-                what_comes_along_has_a_limit histories_are_newest_first_and_page;
+                many_matches_are_put_into_any_order what_comes_along_has_a_limit;
+            history:
+                histories_are_newest_first_and_page;
+            modifiers:
+                units_of_one_dimension_are_compared a_bound_stands_for_all_that_it_can_be
+                uris_are_compared_along_their_path words_beside_codes_are_found identifiers_are_found_by_their_type
+                parts_of_a_composite_hold_of_one_element canonicals_are_found_with_and_without_version
+                logical_references_are_found_by_identifier missing_is_about_all_that_is_indexed;
+            linked:
+                chains_lead_over_several_hops what_refers_here_is_asked_nested
+                chains_over_many_are_never_cut
+                includes_repeat_until_nothing_is_new searches_of_several_types_page_by_number;
+            naive:
+                searches_agree_with_a_naive_reading;
             model:
                 searches_agree_with_a_model;
             messages:

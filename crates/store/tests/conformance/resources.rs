@@ -171,7 +171,12 @@ pub async fn a_new_version_replaces_its_index_entries(adapter: &impl Adapter) {
         let one = with(one, "date", IndexValue::Date { low_us: instant, high_us: instant + 1 });
         let one = with(one, "note", IndexValue::String(word.into()));
         let one = with(one, "url", IndexValue::Uri(word.into()));
-        let quantity = IndexValue::Quantity { value: "81.250".into(), system: None, code: Some(word.into()) };
+        let quantity = IndexValue::Quantity {
+            value: "81.250".into(),
+            system: None,
+            code: Some(word.into()),
+            comparator: None,
+        };
         with(with(one, "value", quantity), "factor", IndexValue::Number(instant.to_string()))
     };
     put(&node, 1, vec![every(1, "first", 10)]).await;

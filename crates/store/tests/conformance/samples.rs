@@ -90,6 +90,16 @@ pub fn version(name: &str, id: &str, version: u32) -> ResourceVersion {
     }
 }
 
+/// A resource as it is, with its index.
+pub fn real(resource: &serde_json::Value) -> ResourceVersion {
+    let text = |name: &str| resource[name].as_str().expect("a text");
+    ResourceVersion {
+        body: ResourceBody::new(fhir::canonical_json(resource)),
+        index: IndexEntry::all_of(resource, fhir::Audience::Identified),
+        ..version(text("resourceType"), text("id"), 1)
+    }
+}
+
 pub fn of_patient(mut version: ResourceVersion, patient: &str) -> ResourceVersion {
     version.patient = Some(patient.into());
     with(

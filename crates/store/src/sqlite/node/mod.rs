@@ -8,6 +8,7 @@ pub(super) mod job;
 pub(super) mod names;
 pub(super) mod plan;
 pub(super) mod prepare;
+pub(in crate::sqlite) mod reindex;
 pub(super) mod state;
 #[cfg(feature = "clinical")]
 pub(super) mod write_set;

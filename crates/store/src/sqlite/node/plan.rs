@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use fhir::IndexValue;
+use fhir::{IndexValue, bounded_name};
 use sqlx::{Row, SqliteConnection};
 
 use super::entries::{IndexRow, cut, decode, encode, fold, text_row};
@@ -12,7 +12,7 @@ use super::names::{NO_TYPE, Names};
 use super::prepare::PreparedVersion;
 use super::state::Counters;
 use crate::sqlite::rows::{Rows, Value};
-use crate::{Error, Result};
+use crate::{Error, IndexEntry, Result};
 
 /// The type whose compartments exist.
 const PATIENT: &str = "Patient";
@@ -44,6 +44,47 @@ struct Slot {
     /// Whether the resource has a row at all.
     known: bool,
     current: Option<Current>,
+    /// Index rows of the version that is stored, made again.
+    reindexed: Option<Vec<IndexRow>>,
+}
+
+/// What index rows are made of.
+#[derive(Clone, Copy)]
+pub(in crate::sqlite) struct IndexedRef<'a> {
+    resource_type: &'static str,
+    id: &'a str,
+    updated_us: i64,
+    patient: Option<&'a str>,
+    index: &'a [IndexEntry],
+}
+
+/// A stored resource whose index rows are made again.
+pub(in crate::sqlite) struct Indexed {
+    pub resource_type: &'static str,
+    pub id: String,
+    pub updated_us: i64,
+    pub patient: Option<String>,
+    pub index: Vec<IndexEntry>,
+}
+
+impl Indexed {
+    /// What its index rows are made of.
+    pub fn of(&self) -> IndexedRef<'_> {
+        let Self { resource_type, id, updated_us, patient, index } = self;
+        IndexedRef { resource_type, id, updated_us: *updated_us, patient: patient.as_deref(), index }
+    }
+}
+
+impl<'a> From<&'a PreparedVersion> for IndexedRef<'a> {
+    fn from(version: &'a PreparedVersion) -> Self {
+        Self {
+            resource_type: version.resource_type,
+            id: &version.id,
+            updated_us: version.updated_us,
+            patient: version.patient.as_deref(),
+            index: &version.index,
+        }
+    }
 }
 
 /// The version a run leaves behind.
@@ -68,17 +109,18 @@ impl Slot {
 impl Plan {
     /// Reads what the database holds of every resource that these versions are of or refer to.
     pub async fn load<'a>(
-        versions: impl Iterator<Item = &'a PreparedVersion>,
+        versions: impl Iterator<Item = impl Into<IndexedRef<'a>>>,
         names: &mut Names,
         connection: &mut SqliteConnection,
     ) -> Result<Self> {
         let mut plan = Self::default();
         for version in versions {
-            plan.slots.entry(key(names, version.resource_type, &version.id)).or_default();
-            if let Some(patient) = &version.patient {
+            let version: IndexedRef<'_> = version.into();
+            plan.slots.entry(key(names, version.resource_type, version.id)).or_default();
+            if let Some(patient) = version.patient {
                 plan.slots.entry(key(names, PATIENT, patient)).or_default();
             }
-            for entry in &version.index {
+            for entry in version.index {
                 if let IndexValue::Reference { resource_type, id } = &entry.value {
                     plan.slots.entry(target(names, resource_type.as_deref(), id)).or_default();
                 }
@@ -101,6 +143,7 @@ impl Plan {
                 source_version: number(row.try_get(5)?)?,
                 known: true,
                 current: None,
+                reindexed: None,
             };
             plan.slots.insert((tid, id), slot);
         }
@@ -140,7 +183,10 @@ impl Plan {
         names: &mut Names,
         counters: &mut Counters,
     ) -> Result<i64> {
-        let rows = self.index_rows(version, names, counters)?;
+        let rows = match version.deleted {
+            true => Vec::new(),
+            false => self.index_rows(version.into(), names, counters)?,
+        };
         let current = Current {
             version: as_version,
             updated_us: version.updated_us,
@@ -163,23 +209,36 @@ impl Plan {
         Ok(rid)
     }
 
+    /// Makes the index rows of a stored resource again; its version stays.
+    pub fn reindex(&mut self, indexed: &Indexed, names: &mut Names, counters: &mut Counters) -> Result<()> {
+        let rows = self.index_rows(indexed.of(), names, counters)?;
+        let key = key(names, indexed.resource_type, &indexed.id);
+        self.slots.get_mut(&key).ok_or(Error::NotFound)?.reindexed = Some(rows);
+        Ok(())
+    }
+
     fn index_rows(
         &mut self,
-        version: &PreparedVersion,
+        version: IndexedRef<'_>,
         names: &mut Names,
         counters: &mut Counters,
     ) -> Result<Vec<IndexRow>> {
         let tid = names.intern_type(version.resource_type);
         let mut rows = BTreeSet::new();
-        if version.deleted {
-            return Ok(Vec::new());
-        }
-        if let Some(patient) = &version.patient {
+        if let Some(patient) = version.patient {
             let patient = self.rid(key(names, PATIENT, patient), counters);
             rows.insert(IndexRow::Compartment { patient, newness: newest_instant(version).saturating_neg() });
         }
-        for entry in &version.index {
-            let pid = names.intern_parameter(tid, &entry.parameter);
+        for entry in version.index {
+            let pid = match &entry.value {
+                // A bound is no value of the parameter itself.
+                IndexValue::Quantity { comparator: Some(comparator), .. }
+                    if !entry.parameter.contains(':') =>
+                {
+                    names.intern_parameter(tid, &bounded_name(&entry.parameter, *comparator))
+                }
+                _ => names.intern_parameter(tid, &entry.parameter),
+            };
             rows.insert(match &entry.value {
                 IndexValue::Token { system, code } => {
                     IndexRow::Token { pid, code: fold(code), sys: names.intern_system(system.as_deref()) }
@@ -192,7 +251,7 @@ impl Plan {
                 IndexValue::Date { low_us, high_us } => {
                     IndexRow::Date { pid, low_us: *low_us, high_us: *high_us }
                 }
-                IndexValue::Quantity { value, system, code } => {
+                IndexValue::Quantity { value, system, code, .. } => {
                     let sys = names.intern_system(system.as_deref());
                     IndexRow::Number { pid, sys, unit: code.clone().unwrap_or_default(), bits: bits(value)? }
                 }
@@ -232,8 +291,14 @@ impl Plan {
         let mut resources = Rows::statement(INSERT_RESOURCES, UPSERT_RESOURCE, 11);
         let mut live: HashMap<i64, i64> = HashMap::new();
         let mut index = IndexChange::default();
+        let mut entries = Rows::each(UPDATE_ENTRIES, 2);
         for ((tid, id), slot) in slots {
-            let Slot { rid, stored, stored_live, stored_rows, known, current, .. } = slot;
+            let Slot { rid, stored, stored_live, stored_rows, known, current, reindexed, .. } = slot;
+            if let Some(rows) = reindexed.filter(|_| current.is_none()) {
+                index.replace(tid, rid, stored_rows, &rows);
+                entries.push([encode(&rows).into(), rid.into()]);
+                continue;
+            }
             match current {
                 Some(current) => {
                     if stored > 0 {
@@ -259,7 +324,7 @@ impl Plan {
         live.into_iter()
             .filter(|(_, by)| *by != 0)
             .for_each(|(tid, by)| counts.push([tid.into(), by.into()]));
-        let mut tables = vec![archive, versions, resources, change_rows, counts];
+        let mut tables = vec![archive, versions, resources, entries, change_rows, counts];
         tables.extend(index.into_tables());
         tables
     }
@@ -276,6 +341,7 @@ const INSERT_RESOURCES: &str = "INSERT INTO resources
 const UPSERT_RESOURCE: &str = "ON CONFLICT (rid) DO UPDATE SET version = excluded.version,
     updated_us = excluded.updated_us, deleted = excluded.deleted, source_version = excluded.source_version,
     patient = excluded.patient, pkg = excluded.pkg, entries = excluded.entries, body = excluded.body";
+const UPDATE_ENTRIES: &str = "UPDATE resources SET entries = ? WHERE rid = ?";
 const INSERT_COUNTS: &str = "INSERT INTO type_counts (tid, live)";
 const UPSERT_COUNT: &str = "ON CONFLICT (tid) DO UPDATE SET live = live + excluded.live";
 
@@ -335,7 +401,7 @@ fn target(names: &mut Names, resource_type: Option<&str>, id: &str) -> SlotKey {
     (resource_type.map_or(NO_TYPE, |name| names.intern_type(name)), id.to_owned())
 }
 
-fn newest_instant(version: &PreparedVersion) -> i64 {
+fn newest_instant(version: IndexedRef<'_>) -> i64 {
     let dates = version.index.iter().filter(|entry| entry.parameter == DATE);
     let mut dates = dates.filter_map(|entry| match entry.value {
         IndexValue::Date { low_us, .. } => Some(low_us),

@@ -2,117 +2,119 @@
 
 use std::collections::HashSet;
 
-use sqlx::SqliteConnection;
+use fhir::ResourceType;
 
-use super::bodies;
-use super::clauses::Candidate;
-use crate::sqlite::codes::limit;
-use crate::sqlite::node::entries::IndexRow;
-use crate::sqlite::node::names::Names;
-use crate::{INCLUDED_MAX, Include, Result, Stored};
+use super::Engine;
+use super::test::Candidate;
+use crate::{INCLUDED_MAX, Include, Result, Way};
 
-/// The resources one step away from the matches, and whether there were more than [`INCLUDED_MAX`].
-pub(super) async fn included(
-    includes: &[Include],
-    tid: i64,
-    matches: &[Candidate],
-    names: &Names,
-    connection: &mut SqliteConnection,
-) -> Result<(Vec<Stored>, bool)> {
-    let own: HashSet<i64> = matches.iter().map(|candidate| candidate.rid).collect();
-    let mut found = Vec::new();
-    let mut seen = own.clone();
-    let mut cut = false;
-    for include in includes {
-        let wanted = INCLUDED_MAX + 1;
-        let numbers = match include {
-            Include::Forward { parameters, target } => {
-                let targets = targets(parameters, tid, matches, names);
-                let target = target.map(|target| names.type_number(target.as_str()));
-                of_type(targets, target, connection).await?
-            }
-            Include::Reverse { source, parameters } => {
-                let Some(source) = names.type_number(source.as_str()) else { continue };
-                sources(parameters, source, matches, wanted, names, connection).await?
-            }
-        };
-        for number in numbers {
-            if seen.insert(number) {
-                found.push(number);
-            }
-        }
-        if found.len() > INCLUDED_MAX {
-            cut = true;
-            found.truncate(INCLUDED_MAX);
-            break;
-        }
-    }
-    // Targets that are deleted, or not stored yet, have no body to show.
-    let mut stored = bodies(&found, names, connection).await?;
-    stored.retain(|stored| !stored.deleted);
-    Ok((stored, cut))
+/// Steps of includes that repeat; what lies further along one chain is cut, and the page says so.
+const ROUNDS_MAX: usize = 32;
+
+/// What comes along.
+#[derive(Debug, Default)]
+pub(super) struct Included {
+    pub numbers: Vec<i64>,
+    /// More would have come along.
+    pub cut: bool,
 }
 
-/// Numbers of what the matches refer to, in the order of the matches.
-fn targets(parameters: &[String], tid: i64, matches: &[Candidate], names: &Names) -> Vec<i64> {
-    let pids: HashSet<i64> =
-        parameters.iter().filter_map(|parameter| names.parameter_number(tid, parameter)).collect();
-    let of = |row: &IndexRow| match row {
-        IndexRow::Reference { pid, target } if pids.contains(pid) => Some(*target),
-        _ => None,
-    };
-    matches.iter().flat_map(|candidate| candidate.rows.iter().filter_map(of)).collect()
-}
-
-/// Those of a type, where one is asked for; of a type without a number there are none.
-async fn of_type(
-    numbers: Vec<i64>,
-    target: Option<Option<i64>>,
-    connection: &mut SqliteConnection,
-) -> Result<Vec<i64>> {
-    let Some(target) = target else { return Ok(numbers) };
-    let Some(target) = target else { return Ok(Vec::new()) };
-    let mut kept = Vec::new();
-    let mut asked =
-        crate::sqlite::rows::Rows::statement("SELECT r.rid, r.tid FROM resources r WHERE r.rid IN (", ")", 1);
-    let distinct: HashSet<i64> = numbers.iter().copied().collect();
-    distinct.into_iter().for_each(|number| asked.push([number.into()]));
-    let mut of: HashSet<i64> = HashSet::new();
-    for row in asked.fetch(connection).await? {
-        use sqlx::Row;
-        if row.try_get::<i64, _>(1)? == target {
-            of.insert(row.try_get(0)?);
-        }
-    }
-    kept.extend(numbers.into_iter().filter(|number| of.contains(number)));
-    Ok(kept)
-}
-
-/// Numbers of what refers to the matches.
-async fn sources(
-    parameters: &[String],
-    source: i64,
-    matches: &[Candidate],
-    wanted: usize,
-    names: &Names,
-    connection: &mut SqliteConnection,
-) -> Result<Vec<i64>> {
-    let mut found = Vec::new();
-    for pid in parameters.iter().filter_map(|parameter| names.parameter_number(source, parameter)) {
-        for candidate in matches {
-            let left = wanted.saturating_sub(found.len());
-            if left == 0 {
+impl Engine<'_> {
+    /// The resources that come along with the matches, and whether there were more than [`INCLUDED_MAX`].
+    pub async fn included(&mut self, includes: &[Include], matches: &[Candidate]) -> Result<Included> {
+        let mut seen: HashSet<i64> = matches.iter().map(|candidate| candidate.rid).collect();
+        let mut found = Included::default();
+        let mut edge: Vec<Candidate> = Vec::new();
+        for round in 0..=ROUNDS_MAX {
+            let from: &[Candidate] = if round == 0 { matches } else { &edge };
+            let mut new: Vec<Candidate> = Vec::new();
+            for include in includes.iter().filter(|include| round == 0 || include.iterate) {
+                let left = INCLUDED_MAX - found.numbers.len();
+                for candidate in self.step(include, from, left, &seen).await? {
+                    if !seen.insert(candidate.rid) {
+                        continue;
+                    }
+                    if found.numbers.len() == INCLUDED_MAX {
+                        found.cut = true;
+                        return Ok(found);
+                    }
+                    found.numbers.push(candidate.rid);
+                    new.push(candidate);
+                }
+            }
+            if new.is_empty() {
                 return Ok(found);
             }
-            let rids: Vec<i64> =
-                sqlx::query_scalar("SELECT rid FROM ref WHERE pid = ? AND target = ? ORDER BY rid LIMIT ?")
-                    .bind(pid)
-                    .bind(candidate.rid)
-                    .bind(limit(left))
-                    .fetch_all(&mut *connection)
-                    .await?;
-            found.extend(rids);
+            edge = new;
         }
+        found.cut = includes.iter().any(|include| include.iterate);
+        Ok(found)
     }
-    Ok(found)
+
+    /// Live resources one step away, in the order of where they are reached from; at least one more than `left` where
+    /// there are so many.
+    async fn step(
+        &mut self,
+        include: &Include,
+        from: &[Candidate],
+        left: usize,
+        seen: &HashSet<i64>,
+    ) -> Result<Vec<Candidate>> {
+        let names = self.reader.names;
+        let Some(source) = names.type_number(include.source.as_str()) else { return Ok(Vec::new()) };
+        let number = |parameter: &String| names.parameter_number(source, parameter);
+        let pids: Vec<i64> = include.parameters.iter().filter_map(number).collect();
+        let wanted: Vec<i64> = include
+            .targets
+            .iter()
+            .filter_map(|target: &ResourceType| names.type_number(target.as_str()))
+            .collect();
+        let is_wanted = |tid: i64| include.targets.is_empty() || wanted.contains(&tid);
+        let mut numbers: Vec<i64> = Vec::new();
+        match include.way {
+            Way::Forward => {
+                for candidate in from.iter().filter(|candidate| candidate.tid == source) {
+                    numbers.extend(pids.iter().flat_map(|pid| candidate.targets(*pid)));
+                }
+            }
+            Way::Reverse => {
+                let targets: Vec<i64> = from
+                    .iter()
+                    .filter(|candidate| is_wanted(candidate.tid))
+                    .map(|candidate| candidate.rid)
+                    .collect();
+                for pid in pids {
+                    // Of those that came along already there may be as many as there are of them.
+                    let most = left.saturating_add(seen.len());
+                    let pairs = self.reader.sources(pid, &targets, most).await?;
+                    numbers.extend(pairs.into_iter().map(|(_, source)| source));
+                }
+            }
+        }
+        numbers.retain(|number| !seen.contains(number));
+        let loaded = self.reader.load(&distinct(&numbers)).await?;
+        let mut order = Vec::new();
+        for number in first_places(&numbers) {
+            if let Ok(at) = loaded.binary_search_by_key(&number, |candidate| candidate.rid)
+                && let Some(candidate) = loaded.get(at)
+                && (include.way == Way::Reverse || is_wanted(candidate.tid))
+            {
+                order.push(candidate.clone());
+            }
+        }
+        Ok(order)
+    }
+}
+
+fn distinct(numbers: &[i64]) -> Vec<i64> {
+    let mut numbers = numbers.to_vec();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+/// Each number where it comes first.
+fn first_places(numbers: &[i64]) -> Vec<i64> {
+    let mut seen = HashSet::with_capacity(numbers.len());
+    numbers.iter().copied().filter(|number| seen.insert(*number)).collect()
 }

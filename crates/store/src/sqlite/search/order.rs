@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::clauses::Candidate;
+use super::test::Candidate;
 use crate::sqlite::node::entries::IndexRow;
 use crate::sqlite::node::names::Names;
 use crate::{Position, Sort, SortBy, SortValue};
@@ -46,6 +46,11 @@ impl Order {
     /// Whether a position has a value for each key, as those of this search do.
     pub fn fits(&self, position: &Position) -> bool {
         position.keys.len() == self.0.len()
+    }
+
+    /// Whether two stand equal by the first key.
+    pub fn same_first(one: &Position, other: &Position) -> bool {
+        one.keys.first() == other.keys.first()
     }
 
     /// Which comes first.
@@ -93,7 +98,9 @@ fn value(row: &IndexRow) -> Option<SortValue> {
             // The bits of negative numbers run backwards.
             Some(SortValue::Number(if *bits < 0 { *bits ^ i64::MAX } else { *bits }))
         }
-        IndexRow::Reference { .. } | IndexRow::Compartment { .. } => None,
+        // What is referred to, in the order in which it was first spoken of.
+        IndexRow::Reference { target, .. } => Some(SortValue::Number(*target)),
+        IndexRow::Compartment { .. } => None,
     }
 }
 

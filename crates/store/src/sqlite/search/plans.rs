@@ -1,16 +1,24 @@
 //! How SQLite runs each statement of a search: by an index, never over a whole table.
 
-use fhir::{DateMatch, NumberMatch, PREFIXES, Prefix, SearchKind};
+use std::collections::HashMap;
+
+use fhir::{Comparator, DateMatch, NumberMatch, PREFIXES, Prefix, ResourceType, SearchKind};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
-use super::clauses::compile;
-use super::scan::{Scan, all_statement};
-use super::{TOO_MANY_TO_COUNT, TOO_MANY_TO_SORT, TOO_MANY_TO_TEST, count_statement};
+use super::compile::{Driver, Of};
+use super::range::{LISTED_MAX, Range};
+use super::reader::{
+    Reader, Walk, count_statement, distinct_statement, load_statement, merged_statement, sources_statement,
+};
+use super::{Engine, TOO_MANY_LINKED, TOO_MANY_TO_COUNT, TOO_MANY_TO_SORT};
 use crate::sqlite::history::{OF_ONE, OF_TYPE};
 use crate::sqlite::node::names::Names;
 use crate::sqlite::rows::{Value, arguments};
 use crate::sqlite::{Options, Role, Sqlite};
-use crate::{COUNTED_MAX, Clause, Position, QuantityValue, SORTED_MAX, SortValue, TextMatch, TokenValue};
+use crate::{
+    COUNTED_MAX, Clause, LINKED_MAX, ORDERED_MAX, Position, QuantityValue, SORTED_MAX, SortValue, TextMatch,
+    TokenValue, UriMatch,
+};
 
 /// What SQLite says of a statement; `SCAN d` walks over what a driver selected.
 async fn plan(sql: String, values: Vec<Value>, connection: &mut SqliteConnection) -> Vec<String> {
@@ -31,8 +39,10 @@ fn clauses() -> Vec<Clause> {
         Clause::Id(vec!["a".into(), "b".into()]),
         token(Some("")),
         Clause::Reference { parameter: parameter(), values: vec![(None, "x".into())] },
-        Clause::Uri { parameter: parameter(), values: vec!["urn:x".into()] },
     ];
+    for how in [UriMatch::Whole, UriMatch::Below, UriMatch::Above] {
+        clauses.push(Clause::Uri { parameter: parameter(), values: vec!["http://x/y".into()], how });
+    }
     for how in [TextMatch::Start, TextMatch::Exact] {
         clauses.push(Clause::Text { parameter: parameter(), values: vec!["x".into()], how });
     }
@@ -49,38 +59,61 @@ fn clauses() -> Vec<Clause> {
     clauses
 }
 
-fn walks() -> Vec<(Scan<'static>, SortValue)> {
+fn walks() -> Vec<(Walk, SortValue)> {
     let text = || SortValue::Text("a".into(), "0".into());
-    let mut walks = vec![(Scan::Numbers(None), SortValue::Missing), (Scan::Missing, SortValue::Missing)];
+    let mut walks = vec![(Walk::Numbers, SortValue::Missing)];
     for descending in [false, true] {
-        walks.push((Scan::Updates { descending }, SortValue::Interval(0, 0)));
-        walks.push((Scan::Values { kind: SearchKind::Date, pid: 1, descending }, SortValue::Interval(0, 0)));
-        walks.push((Scan::Values { kind: SearchKind::Token, pid: 1, descending }, text()));
-        walks.push((Scan::Values { kind: SearchKind::String, pid: 1, descending }, text()));
+        walks.push((Walk::Updates { descending }, SortValue::Interval(0, 0)));
+        walks.push((Walk::Values { kind: SearchKind::Date, pid: 1, descending }, SortValue::Interval(0, 0)));
+        walks.push((Walk::Values { kind: SearchKind::Token, pid: 1, descending }, text()));
+        walks.push((Walk::Values { kind: SearchKind::String, pid: 1, descending }, text()));
     }
     walks
 }
 
+/// The parts of the index that clauses are found by, and those that only stored rows bring about.
+async fn drivers(connection: &mut SqliteConnection) -> Vec<Vec<Range>> {
+    let mut names = Names::default();
+    let tid = names.intern_type("Observation");
+    let pid = names.intern_parameter(tid, "p");
+    for comparator in Comparator::ALL {
+        names.intern_parameter(tid, &fhir::bounded_name("p", comparator));
+    }
+    let resource_type = ResourceType::parse("Observation").expect("a type");
+    let reader = Reader { names: &names, connection };
+    let mut engine = Engine { reader, targets: HashMap::new(), looked: 0 };
+    let mut drivers = Vec::new();
+    for clause in clauses() {
+        let compiled = engine.compile(&clause, Of { resource_type, tid }).await.expect("compiles");
+        let Driver { ranges, .. } = compiled.driver.expect("drives");
+        drivers.push(ranges);
+    }
+    let pid = Some(pid);
+    let (all, few): (Vec<i64>, Vec<i64>) = ((1..=1_000).collect(), vec![1, 2, 3]);
+    assert_eq!(all.len(), LISTED_MAX);
+    drivers.push(vec![Range::Target { pid, target: 1 }, Range::Target { pid, target: 2 }]);
+    drivers.push(vec![Range::Targets { pid, targets: all.clone() }]);
+    drivers.push(vec![Range::Numbers(all), Range::Numbers(few)]);
+    drivers.push(vec![Range::Token { pid, code: "c".into(), sys: None }]);
+    drivers.retain(|ranges| !ranges.is_empty());
+    drivers
+}
+
 /// The statements that a search or a history can be made of.
 async fn statements(connection: &mut SqliteConnection) -> Vec<(String, Vec<Value>)> {
-    let (names, tid) = (Names::default(), 1);
+    let tid = 1;
     let mut statements = vec![
         (OF_ONE.to_owned(), vec![1_i64.into(), 2_i64.into(), 3_i64.into()]),
         (OF_TYPE.to_owned(), vec![1_i64.into(), 2_i64.into(), 3_i64.into()]),
+        load_statement(&[1, 2, 3]),
+        sources_statement(1, &[1, 2, 3], 10),
     ];
-    for clause in clauses() {
-        let mut driver =
-            compile(&clause, tid, &names, connection).await.expect("compiles").driver.expect("drives");
-        if driver.texts.is_empty() {
-            // A target that is not stored: what would be asked of one that is.
-            driver
-                .texts
-                .push(("SELECT rid FROM ref WHERE pid = ? AND target = ?".into(), vec![1_i64.into(); 2]));
-        }
-        statements.push(count_statement(&driver, SORTED_MAX));
-        statements.push(all_statement(&driver, tid));
-        if driver.ordered {
-            statements.push(Scan::Numbers(Some(&driver)).statement(tid, None, 10).expect("a statement"));
+    for ranges in drivers(connection).await {
+        statements.push(count_statement(&ranges, SORTED_MAX));
+        statements.push(distinct_statement(&ranges, SORTED_MAX));
+        if ranges.iter().all(Range::is_ordered) {
+            statements.push(merged_statement(&ranges, Some(tid), 0, 10));
+            statements.push(merged_statement(&ranges, None, 7, 10));
         }
     }
     for (walk, key) in walks() {
@@ -121,7 +154,7 @@ async fn no_statement_walks_over_a_whole_table_or_sorts_a_type() {
 #[test]
 fn a_refusal_names_its_limit() {
     let refusals =
-        [(TOO_MANY_TO_SORT, SORTED_MAX), (TOO_MANY_TO_TEST, SORTED_MAX), (TOO_MANY_TO_COUNT, COUNTED_MAX)];
+        [(TOO_MANY_TO_SORT, ORDERED_MAX), (TOO_MANY_LINKED, LINKED_MAX), (TOO_MANY_TO_COUNT, COUNTED_MAX)];
     for (refusal, limit) in refusals {
         let text = refusal.to_string();
         assert!(text.split(' ').any(|word| word == limit.to_string()), "{text}");
@@ -139,6 +172,7 @@ const USED: &[&str] = &[
     "SEARCH num USING PRIMARY KEY (pid=? AND value<?)",
     "SEARCH num USING PRIMARY KEY (pid=? AND value>? AND value<?)",
     "SEARCH num USING PRIMARY KEY (pid=? AND value>?)",
+    "SEARCH num USING PRIMARY KEY (pid=?)",
     "SEARCH r USING INDEX resources_by_update (tid=? AND updated_us<?)",
     "SEARCH r USING INDEX resources_by_update (tid=? AND updated_us>?)",
     "SEARCH r USING INDEX resources_by_update (tid=?)",
@@ -150,13 +184,16 @@ const USED: &[&str] = &[
     "SEARCH resources USING INDEX resources_by_update (tid=? AND updated_us<?)",
     "SEARCH resources USING INDEX resources_by_update (tid=? AND updated_us>? AND updated_us<?)",
     "SEARCH resources USING INDEX resources_by_update (tid=? AND updated_us>?)",
+    "SEARCH resources USING INTEGER PRIMARY KEY (rowid=?)",
     "SEARCH str USING PRIMARY KEY (pid=? AND folded=? AND text=? AND rid>?)",
     "SEARCH str USING PRIMARY KEY (pid=? AND folded=? AND text=?)",
     "SEARCH str USING PRIMARY KEY (pid=? AND folded>? AND folded<?)",
     "SEARCH tok USING PRIMARY KEY (pid=? AND code=? AND sys=? AND rid>?)",
     "SEARCH tok USING PRIMARY KEY (pid=? AND code=? AND sys=?)",
+    "SEARCH tok USING PRIMARY KEY (pid=? AND code=?)",
     "SEARCH uri USING PRIMARY KEY (pid=? AND uri=? AND rid>?)",
     "SEARCH uri USING PRIMARY KEY (pid=? AND uri=?)",
+    "SEARCH uri USING PRIMARY KEY (pid=? AND uri>? AND uri<?)",
     "SEARCH v USING INDEX sqlite_autoindex_resource_versions_1 (rid=? AND version<?)",
     "SEARCH v USING INDEX sqlite_autoindex_resource_versions_1 (rid=? AND version=?) LEFT-JOIN",
     "SEARCH v USING PRIMARY KEY (pid=? AND (code,sys,rid)<(?,?,?))",
