@@ -114,7 +114,7 @@ fn key_name(kind: KeyKind) -> &'static str {
 /// The stored form of one write.
 pub fn resource_version(write: &Write, package_hash: &str, now_us: i64) -> ResourceVersion {
     let (body, index) = match &write.body {
-        Some(body) => (fhir::canonical_json(body), index_of(write, body)),
+        Some(body) => (fhir::canonical_json(body), index_of(body)),
         None => (Vec::new(), Vec::new()),
     };
     ResourceVersion {
@@ -133,13 +133,8 @@ pub fn resource_version(write: &Write, package_hash: &str, now_us: i64) -> Resou
 }
 
 /// Values of the clinical role's search parameters.
-fn index_of(write: &Write, body: &Value) -> Vec<IndexEntry> {
-    fhir::indexed(write.key.resource_type.as_str(), fhir::Audience::Identified)
-        .flat_map(|parameter| {
-            let values = fhir::extract(body, parameter);
-            values.into_iter().map(|value| IndexEntry { parameter: parameter.code.to_owned(), value })
-        })
-        .collect()
+fn index_of(body: &Value) -> Vec<IndexEntry> {
+    IndexEntry::all_of(body, fhir::Audience::Identified)
 }
 
 /// The ledger records of a message that was applied, with what was decided for each destination. There is one of its
