@@ -25,10 +25,19 @@ fn list(args: &ListArgs) -> Result<(), Failure> {
     for name in package.code_tables(site) {
         let map = package.concept_map(name, site).unwrap_or_default();
         let groups = map["group"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let rows: usize = groups.iter().filter_map(|group| group["element"].as_array()).map(Vec::len).sum();
+        let coded = |group: &Value| {
+            let elements = group["element"].as_array().map(Vec::as_slice).unwrap_or_default();
+            elements.iter().filter(|element| element["code"].is_string()).count()
+        };
+        let rows: usize = groups.iter().map(coded).sum();
         let text = |key: &str| groups.first().and_then(|group| group[key].as_str()).unwrap_or("-");
-        // A table of which every code stands for itself has no rows to write down.
-        let rows = if groups.is_empty() { "same".to_owned() } else { rows.to_string() };
+        // Codes without a row that stand for themselves.
+        let others = groups.iter().any(|group| group["unmapped"]["mode"] == "provided");
+        let rows = match (rows, others) {
+            (0, true) => "same".to_owned(),
+            (rows, true) => format!("{rows}+"),
+            (rows, false) => rows.to_string(),
+        };
         output::line(&row(name, &rows, text("source"), text("target")))?;
     }
     Ok(())
