@@ -10,10 +10,11 @@ mod fault;
 mod report;
 mod script;
 
-use block::Block;
+use block::{Block, Settled};
 use fault::{Act, Calls, Fault};
 use report::Report;
 use tidegate::generate::Random;
+use tokio::task::JoinSet;
 
 /// The seed of what is drawn.
 const SEED: u64 = 4;
@@ -109,23 +110,42 @@ async fn small(report: &mut Report) {
     report.add(block.settle().await);
 }
 
-/// Every call of the script once with each error and each kind of kill, then kills at drawn places.
+/// Kills at drawn places, then every call of the script once with each error and each kind of kill; a folder for each core at
+/// once. The report is written after each folder, so that a run that is cut shows what it did.
 async fn full(report: &mut Report) {
     let acts = [Act::KillBefore, Act::KillAmid, Act::KillAfter, Act::Eio, Act::NoSpace, Act::Short];
     let mut random = Random::new(SEED);
     let mut counting = Block::new("counted", &[]);
     counting.round(None).await;
     let last = counting.count().await.get(&Calls::All).copied().unwrap_or(1);
-    let each = (1..=last).flat_map(|at| acts.map(|act| Fault { act, calls: Calls::All, at }));
-    let mut faults: Vec<Fault> = each.collect();
-    faults.extend((0..KILLS_FULL).map(|_| kill(&mut random, last)));
-    for (number, faults) in faults.chunks(ROUNDS_FULL).enumerate() {
-        let mut block = Block::new(&format!("full-{number}"), &[]);
-        for fault in faults {
-            report.note(fault, block.round(Some(*fault)).await);
-        }
-        report.add(block.settle().await);
+    let mut faults: Vec<Fault> = (0..KILLS_FULL).map(|_| kill(&mut random, last)).collect();
+    faults.extend((1..=last).flat_map(|at| acts.map(|act| Fault { act, calls: Calls::All, at })));
+    let mut blocks = faults.chunks(ROUNDS_FULL).map(<[Fault]>::to_vec).enumerate();
+    let mut running = JoinSet::new();
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    for (number, faults) in blocks.by_ref().take(cores) {
+        running.spawn(rounds(number, faults));
     }
+    while let Some(ended) = running.join_next().await {
+        let (noted, settled) = ended.expect("a block does not panic");
+        noted.iter().for_each(|(fault, came_about)| report.note(fault, *came_about));
+        report.add(settled);
+        report.write();
+        eprintln!("faults: {report}");
+        if let Some((number, faults)) = blocks.next() {
+            running.spawn(rounds(number, faults));
+        }
+    }
+}
+
+/// One folder of the full form.
+async fn rounds(number: usize, faults: Vec<Fault>) -> (Vec<(Fault, bool)>, Settled) {
+    let mut block = Block::new(&format!("full-{number}"), &[]);
+    let mut noted = Vec::with_capacity(faults.len());
+    for fault in faults {
+        noted.push((fault, block.round(Some(fault)).await));
+    }
+    (noted, block.settle().await)
 }
 
 fn kill(random: &mut Random, last: u64) -> Fault {
