@@ -1,4 +1,4 @@
-//! Storage: ports, their row types, and the SQLite adapter.
+//! Storage: ports, their row types, and adapters for SQLite and PostgreSQL.
 //!
 //! Every other crate reads and writes through the traits at this root; only this crate speaks SQL. A port says what is
 //! durable when a call returns; an adapter keeps that promise and passes the one conformance suite
@@ -13,6 +13,9 @@
 //!   node.db                 resources and index, messages, outbox, pseudonyms, ledger, arrivals
 //!   access.db               records of reads and searches                                    append-only
 //! ```
+//!
+//! The same ports stand on a database of PostgreSQL (`postgres`, a feature), where a schema is what a file is
+//! here; statements are written once, in `sql`.
 //!
 //! Every file is SQLite in WAL mode with `synchronous=FULL`, written by one task with one connection (group commit: what
 //! arrived during the last fsync goes into the next transaction), checkpointed by another and read through read-only
@@ -52,10 +55,13 @@ mod messages;
 mod origin;
 #[cfg(feature = "clinical")]
 mod outbox;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod resources;
 #[cfg(feature = "clinical")]
 mod retention;
 mod search;
+mod sql;
 pub mod sqlite;
 #[cfg(feature = "clinical")]
 mod statistics;

@@ -18,7 +18,7 @@ struct Tool {
 /// The console in a browser needs all three of its tools.
 const BROWSER: &str = "the console in a browser: keyboard, themes, accessibility, no script";
 
-const TOOLS: [Tool; 6] = [
+const TOOLS: [Tool; 7] = [
     Tool {
         name: "cc",
         probe: &["cc", "--version"],
@@ -33,6 +33,16 @@ const TOOLS: [Tool; 6] = [
         name: "systemd-analyze",
         probe: &["systemd-analyze", "--version"],
         shows: "that the service units expose little",
+    },
+    Tool {
+        name: "postgres",
+        // Debian keeps the programs of a server out of the path.
+        probe: &[
+            "sh",
+            "-c",
+            "for folder in /usr/lib/postgresql/*/bin; do PATH=$PATH:$folder; done; initdb --version && postgres --version && psql --version",
+        ],
+        shows: "that PostgreSQL keeps what the ports of storage promise",
     },
     Tool { name: "node", probe: &["node", "--version"], shows: BROWSER },
     Tool { name: "chromium", probe: &["chromium", "--version"], shows: BROWSER },

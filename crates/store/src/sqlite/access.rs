@@ -4,25 +4,24 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use sqlx::sqlite::SqlitePool;
-use sqlx::{Connection, SqliteConnection};
 use tokio::sync::mpsc;
 
 use super::Sqlite;
 use super::checkpoint::{Checkpointer, Load};
-use super::fault::{again, is_fatal};
+use super::fault::again;
 use super::file::{ACCESS, Settings, check_reader, open_writer, read_pool};
 use super::node::prepare::PreparedRecord;
 use super::queue::{Queue, Reply, Weighted, answer, fill};
-use super::rows::{Rows, run};
+use super::upkeep::Upkeep;
 use super::watched::Watched;
-use crate::{Access, Error, Result};
+use crate::sql::{Connection, Pool, Rows, query_scalar};
+use crate::{Access, Result};
 
 /// The open file.
 #[derive(Debug)]
 pub(super) struct AccessWriter {
     /// Its readers; the ledger reads it too.
-    pub pool: SqlitePool,
+    pub pool: Pool,
     queue: Queue<Request>,
     checkpointer: Mutex<Option<Checkpointer>>,
 }
@@ -42,24 +41,35 @@ impl Weighted for Request {
 impl AccessWriter {
     /// Opens it.
     pub async fn open(path: &Path, settings: Settings, watched: Watched) -> Result<Self> {
-        let mut connection = open_writer(path, ACCESS, settings).await?;
-        let last: Option<i64> =
-            sqlx::query_scalar("SELECT max(record) FROM records").fetch_one(&mut connection).await?;
+        let connection = open_writer(path, ACCESS, settings).await?.into();
         let load = Arc::new(Load::new(watched));
         let checkpointer = Checkpointer::start(path.to_owned(), settings, Arc::clone(&load)).await?;
-        let writer = Writer { connection, last: last.unwrap_or(0), load };
+        let writer = Writer::new(connection, Upkeep::File(load)).await?;
         Ok(Self {
-            pool: read_pool(path, settings, None),
+            pool: Pool::Sqlite(read_pool(path, settings, None)),
             queue: Queue::start(|receiver| writer.run(receiver)),
             checkpointer: Mutex::new(Some(checkpointer)),
         })
+    }
+
+    /// Of a schema of a server.
+    #[cfg(feature = "postgres")]
+    pub async fn of_server(connection: Connection, upkeep: Upkeep, pool: Pool) -> Result<Self> {
+        let writer = Writer::new(connection, upkeep).await?;
+        let queue = Queue::start(|receiver| writer.run(receiver));
+        Ok(Self { pool, queue, checkpointer: Mutex::new(None) })
+    }
+
+    /// For reading alone.
+    pub fn reading(pool: Pool) -> Self {
+        Self { pool, queue: Queue::closed(), checkpointer: Mutex::new(None) }
     }
 
     /// Opens it for reading.
     pub async fn open_reading(path: &Path, settings: Settings) -> Result<Self> {
         let pool = read_pool(path, settings, None);
         check_reader(&pool, ACCESS).await?;
-        Ok(Self { pool, queue: Queue::closed(), checkpointer: Mutex::new(None) })
+        Ok(Self::reading(Pool::Sqlite(pool)))
     }
 
     /// Commits what is queued, and closes.
@@ -82,12 +92,17 @@ impl Access for Sqlite {
 }
 
 struct Writer {
-    connection: SqliteConnection,
+    connection: Connection,
     last: i64,
-    load: Arc<Load>,
+    upkeep: Upkeep,
 }
 
 impl Writer {
+    async fn new(mut connection: Connection, upkeep: Upkeep) -> Result<Self> {
+        let last = last(&mut connection).await?;
+        Ok(Self { connection, last, upkeep })
+    }
+
     async fn run(mut self, mut receiver: mpsc::Receiver<Request>) {
         while let Some(first) = receiver.recv().await {
             let mut batch = vec![first];
@@ -103,7 +118,18 @@ impl Writer {
     }
 
     async fn write(&mut self, batch: &[Request]) -> Result<()> {
-        self.load.catch_up(&mut self.connection).await?;
+        let outcome = self.try_to_write(batch).await;
+        match &outcome {
+            Ok(()) => self.upkeep.took(batch.iter().map(|request| request.weight().1).sum()),
+            Err(error) => self.upkeep.judge_file(error),
+        }
+        outcome
+    }
+
+    async fn try_to_write(&mut self, batch: &[Request]) -> Result<()> {
+        if self.upkeep.before_batch(&mut self.connection).await? {
+            self.last = last(&mut self.connection).await?;
+        }
         let mut rows = Rows::insert("INSERT INTO records (record, at_us, message, bytes)", 4);
         let mut last = self.last;
         for Request { record, .. } in batch {
@@ -112,19 +138,13 @@ impl Writer {
             rows.push([last.into(), record.at_us.into(), message.into(), record.bytes.clone().into()]);
         }
         // A batch is one statement, which is a transaction: it closes at no more rows than a statement holds.
-        for (sql, values) in rows.into_statements() {
-            if let Err(error) = run(&mut self.connection, sql, values).await {
-                if is_fatal(&error) {
-                    self.load.watched.fail();
-                }
-                let error = Error::from(error);
-                self.load.watched.judge(&error);
-                return Err(error);
-            }
-        }
-        self.load.watched.took();
-        self.load.add(batch.iter().map(|request| request.weight().1).sum());
+        rows.execute(&mut self.connection).await?;
         self.last = last;
         Ok(())
     }
+}
+
+async fn last(connection: &mut Connection) -> Result<i64> {
+    let last: Option<i64> = query_scalar("SELECT max(record) FROM records").fetch_one(connection).await?;
+    Ok(last.unwrap_or(0))
 }

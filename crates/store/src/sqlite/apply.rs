@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use fhir::ResourceType;
-use sqlx::Row;
 
 use super::Sqlite;
 use super::codes::bytes32;
@@ -10,7 +9,7 @@ use super::guarded::CommitGuarded;
 use super::node::write_set::PreparedSet;
 use super::node::writer::Request;
 use super::resources::stored;
-use super::rows::Rows;
+use crate::sql::{Rows, query, query_scalar};
 use crate::{Apply, Error, GuardedSet, NewPseudonym, Result, Seq, Stored, WriteSet};
 
 #[async_trait]
@@ -28,14 +27,13 @@ impl Apply for Sqlite {
     }
 
     async fn applied_through(&self) -> Result<Seq> {
-        let last: Option<i64> =
-            sqlx::query_scalar("SELECT max(seq) FROM messages").fetch_one(&self.node).await?;
+        let last: Option<i64> = query_scalar("SELECT max(seq) FROM messages").fetch_one(&self.node).await?;
         Ok(Seq(last.unwrap_or(0)))
     }
 
     async fn alias(&self, patient: &str) -> Result<Option<String>> {
         // UNION drops what was seen, so a circle of aliases ends; it stands for no patient then.
-        let last = sqlx::query_scalar(
+        let last = query_scalar(
             "WITH RECURSIVE chain (id) AS (
                 SELECT patient FROM patient_aliases WHERE alias = ?1
                 UNION SELECT a.patient FROM patient_aliases a JOIN chain ON a.alias = chain.id)
@@ -95,7 +93,7 @@ impl Apply for Sqlite {
     async fn compartment(&self, patient: &str) -> Result<Vec<Stored>> {
         let names = self.published.names();
         let Some(tid) = names.type_number("Patient") else { return Ok(Vec::new()) };
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body,
                 (SELECT o.hash FROM packages o WHERE o.pkg = r.pkg)
              FROM resources p CROSS JOIN comp c ON c.patient = p.rid CROSS JOIN resources r ON r.rid = c.rid
@@ -109,7 +107,7 @@ impl Apply for Sqlite {
     }
 
     async fn messages_of(&self, patient: &str) -> Result<Vec<Seq>> {
-        let seqs: Vec<i64> = sqlx::query_scalar(
+        let seqs: Vec<i64> = query_scalar(
             "WITH RECURSIVE same (id) AS (
                 SELECT ?1 UNION SELECT a.alias FROM patient_aliases a JOIN same ON a.patient = same.id)
              SELECT DISTINCT m.seq FROM same CROSS JOIN message_patients m ON m.patient = same.id ORDER BY m.seq",

@@ -46,8 +46,9 @@ impl Load {
     ///
     /// # Errors
     /// When the file is not to be written to any more, because of this checkpoint or before it.
-    pub async fn catch_up(&self, connection: &mut SqliteConnection) -> Result<()> {
+    pub async fn catch_up(&self, connection: Option<&mut SqliteConnection>) -> Result<()> {
         if self.catch_up.swap(false, Ordering::Relaxed)
+            && let Some(connection) = connection
             && let Err(error) = checkpoint(connection).await
         {
             self.checkpoint_failed(&error);

@@ -3,17 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::AssertSqlSafe;
 
 use super::Sqlite;
 use super::codes::{limit as bounded, unsigned, uuid};
 use super::coverage::day_of;
 use super::node::job::Job;
 use super::node::state::State;
-use super::rows::Rows;
 use crate::code_items::{CODE_EXAMPLES_MAX, CODES_TOLD_APART_MAX};
 use crate::coverage::Day;
+use crate::sql::{Connection, Row, Rows, query, query_as, query_scalar};
 use crate::{
     CodeItem, CodeItems, CodeState, Error, JournalId, MessageRow, Micros, MissedCode, Redriven, Result,
 };
@@ -29,7 +28,7 @@ impl CodeItems for Sqlite {
             false => "state <> ?1 ORDER BY last_day DESC, item DESC",
         };
         let sql = format!("{ITEMS} WHERE {which} LIMIT ?2");
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(state_number(CodeState::Open)).bind(bounded(limit));
+        let query = query(AssertSqlSafe(sql)).bind(state_number(CodeState::Open)).bind(bounded(limit));
         let mut connection = self.node.begin().await?;
         let rows = query.fetch_all(&mut *connection).await?;
         let items = items(&rows, &mut connection).await?;
@@ -39,7 +38,7 @@ impl CodeItems for Sqlite {
 
     async fn unchecked(&self, package_hash: &str, limit: usize) -> Result<Vec<CodeItem>> {
         let sql = format!("{ITEMS} WHERE state = ? AND package_hash <> ? ORDER BY item LIMIT ?");
-        let query = sqlx::query(AssertSqlSafe(sql))
+        let query = query(AssertSqlSafe(sql))
             .bind(state_number(CodeState::Open))
             .bind(package_hash)
             .bind(bounded(limit));
@@ -77,11 +76,11 @@ fn state_number(state: CodeState) -> i64 {
     }
 }
 
-async fn items(rows: &[SqliteRow], connection: &mut SqliteConnection) -> Result<Vec<CodeItem>> {
+async fn items(rows: &[Row], connection: &mut Connection) -> Result<Vec<CodeItem>> {
     let mut found = Vec::with_capacity(rows.len());
     for row in rows {
         let item: i64 = row.try_get(0)?;
-        let ids: Vec<Vec<u8>> = sqlx::query_scalar(
+        let ids: Vec<Vec<u8>> = query_scalar(
             "SELECT m.id FROM code_examples e JOIN messages m ON m.seq = e.seq WHERE e.item = ? ORDER BY e.seq",
         )
         .bind(item)
@@ -119,10 +118,10 @@ struct Checked {
 impl Job for Checked {
     type Done = ();
 
-    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    async fn run(&self, _: &mut State, connection: &mut Connection) -> Result<()> {
         for (item, is_known) in &self.items {
             let next = if *is_known { CodeState::Redriving } else { CodeState::Open };
-            sqlx::query(
+            query(
                 "UPDATE code_items SET package_hash = ?, state = ?, asked_through = '' WHERE item = ? AND state = ?",
             )
             .bind(&self.package_hash)
@@ -150,15 +149,14 @@ struct Redrive {
 impl Job for Redrive {
     type Done = Option<Redriven>;
 
-    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<Option<Redriven>> {
-        let next: Option<(i64, String)> = sqlx::query_as(
-            "SELECT item, asked_through FROM code_items WHERE state = ? ORDER BY item LIMIT 1",
-        )
-        .bind(state_number(CodeState::Redriving))
-        .fetch_optional(&mut *connection)
-        .await?;
+    async fn run(&self, _: &mut State, connection: &mut Connection) -> Result<Option<Redriven>> {
+        let next: Option<(i64, String)> =
+            query_as("SELECT item, asked_through FROM code_items WHERE state = ? ORDER BY item LIMIT 1")
+                .bind(state_number(CodeState::Redriving))
+                .fetch_optional(&mut *connection)
+                .await?;
         let Some((item, through)) = next else { return Ok(None) };
-        let subjects: Vec<(String, Vec<u8>)> = sqlx::query_as(
+        let subjects: Vec<(String, Vec<u8>)> = query_as(
             "SELECT subject, message FROM code_subjects WHERE item = ? AND subject > ? ORDER BY subject LIMIT ?",
         )
         .bind(item)
@@ -170,7 +168,7 @@ impl Job for Redrive {
         let messages: BTreeSet<&[u8]> = subjects.iter().map(|(_, message)| message.as_slice()).collect();
         let mut requested = 0;
         for message in messages {
-            let made = sqlx::query(
+            let made = query(
                 "INSERT INTO reprocess_requests (message, requested_by, requested_us) VALUES (?, ?, ?)
                  ON CONFLICT (message) WHERE outcome IS NULL DO NOTHING",
             )
@@ -183,14 +181,14 @@ impl Job for Redrive {
         }
         let is_last = i64::try_from(subjects.len()).unwrap_or(i64::MAX) < self.limit;
         let next = if is_last { CodeState::Mapped } else { CodeState::Redriving };
-        sqlx::query("UPDATE code_items SET state = ?, asked_through = ? WHERE item = ?")
+        query("UPDATE code_items SET state = ?, asked_through = ? WHERE item = ?")
             .bind(state_number(next))
             .bind(subjects.last().map(|(subject, _)| subject.as_str()).unwrap_or(&through))
             .bind(item)
             .execute(&mut *connection)
             .await?;
         if is_last {
-            let all = sqlx::query("DELETE FROM code_subjects WHERE item = ?");
+            let all = query("DELETE FROM code_subjects WHERE item = ?");
             all.bind(item).execute(&mut *connection).await?;
         }
         Ok(Some(Redriven { item, requested, is_last }))
@@ -243,7 +241,7 @@ impl CodeCounts {
     }
 
     /// Writes them.
-    pub async fn write(self, connection: &mut SqliteConnection) -> Result<()> {
+    pub async fn write(self, connection: &mut Connection) -> Result<()> {
         for (key, missed) in self.0 {
             write_item(key, missed, connection).await?;
         }
@@ -251,13 +249,14 @@ impl CodeCounts {
     }
 }
 
-async fn write_item(key: ItemKey, missed: Missed, connection: &mut SqliteConnection) -> Result<()> {
+async fn write_item(key: ItemKey, missed: Missed, connection: &mut Connection) -> Result<()> {
     let (table, sender, code) = told_apart(key, connection).await?;
-    let item: i64 = sqlx::query_scalar(
+    let item: i64 = query_scalar(
         "INSERT INTO code_items (code_table, sender, code, system, messages, first_day, last_day, state, package_hash)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (code_table, sender, code) DO UPDATE SET messages = messages + excluded.messages,
-            first_day = min(first_day, excluded.first_day), last_day = max(last_day, excluded.last_day),
+         ON CONFLICT (code_table, sender, code) DO UPDATE SET messages = code_items.messages + excluded.messages,
+            first_day = CASE WHEN excluded.first_day < code_items.first_day THEN excluded.first_day ELSE code_items.first_day END,
+            last_day = CASE WHEN excluded.last_day > code_items.last_day THEN excluded.last_day ELSE code_items.last_day END,
             state = excluded.state, package_hash = excluded.package_hash, asked_through = ''
          RETURNING item",
     )
@@ -277,7 +276,7 @@ async fn write_item(key: ItemKey, missed: Missed, connection: &mut SqliteConnect
     let newest = missed.examples.iter().rev().take(CODE_EXAMPLES_MAX);
     newest.for_each(|seq| examples.push([item.into(), (*seq).into()]));
     examples.execute(connection).await?;
-    sqlx::query(
+    query(
         "DELETE FROM code_examples WHERE item = ?1 AND seq NOT IN (
             SELECT seq FROM code_examples WHERE item = ?1 ORDER BY seq DESC LIMIT ?2)",
     )
@@ -293,13 +292,13 @@ async fn write_item(key: ItemKey, missed: Missed, connection: &mut SqliteConnect
     for (subject, message) in missed.subjects {
         subjects.push([item.into(), subject.into(), message.into()]);
     }
-    Ok(subjects.execute(connection).await?)
+    subjects.execute(connection).await
 }
 
 /// The key of the item that a code counts for: its own, or that of what is no code when there are too many.
-async fn told_apart(key: ItemKey, connection: &mut SqliteConnection) -> Result<ItemKey> {
+async fn told_apart(key: ItemKey, connection: &mut Connection) -> Result<ItemKey> {
     let (table, sender, code) = key;
-    let (is_there, others): (bool, i64) = sqlx::query_as(
+    let (is_there, others): (bool, i64) = query_as(
         "SELECT count(*) FILTER (WHERE code = ?3) > 0, count(*) FROM code_items WHERE code_table = ?1 AND sender = ?2",
     )
     .bind(&table)

@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use async_trait::async_trait;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::AssertSqlSafe;
 
 use super::Sqlite;
 use super::codes::{limit as bounded, unsigned, uuid};
 use super::node::job::Job;
 use super::node::state::State;
-use super::rows::Rows;
 use crate::coverage::{ALERTS_OPEN_MAX, COVERAGE_DAYS_KEPT, DAY_US, Day, LEARNING_MESSAGES};
+use crate::sql::{Connection, Row, Rows, query, query_as, query_scalar};
 use crate::{
     Alert, AlertKind, CoverageDay, Coverages, Error, Gap, JournalId, MessageRow, Micros, PathCount, PathFate,
     Result,
@@ -25,14 +24,14 @@ const ALERTS: &str =
 impl Coverages for Sqlite {
     async fn coverage(&self, since: Day) -> Result<Vec<CoverageDay>> {
         let mut connection = self.node.begin().await?;
-        let messages: Vec<(i64, String, i64)> = sqlx::query_as(
-            "SELECT day, sender, sum(messages) FROM coverage_messages WHERE day >= ? GROUP BY day, sender",
+        let messages: Vec<(i64, String, i64)> = query_as(
+            "SELECT day, sender, CAST(sum(messages) AS BIGINT) FROM coverage_messages WHERE day >= ? GROUP BY day, sender",
         )
         .bind(since)
         .fetch_all(&mut *connection)
         .await?;
-        let leaves: Vec<(i64, String, i64, i64)> = sqlx::query_as(
-            "SELECT day, sender, fate, sum(leaves) FROM coverage_paths WHERE day >= ? GROUP BY day, sender, fate",
+        let leaves: Vec<(i64, String, i64, i64)> = query_as(
+            "SELECT day, sender, fate, CAST(sum(leaves) AS BIGINT) FROM coverage_paths WHERE day >= ? GROUP BY day, sender, fate",
         )
         .bind(since)
         .fetch_all(&mut *connection)
@@ -54,8 +53,8 @@ impl Coverages for Sqlite {
     }
 
     async fn gaps(&self, since: Day, limit: usize) -> Result<Vec<Gap>> {
-        let rows = sqlx::query(
-            "SELECT sender, message_type, path, fate, sum(leaves) AS total, min(day), max(day) FROM coverage_paths
+        let rows = query(
+            "SELECT sender, message_type, path, fate, CAST(sum(leaves) AS BIGINT) AS total, min(day), max(day) FROM coverage_paths
              WHERE day >= ? AND fate IN (?, ?) GROUP BY sender, message_type, path, fate
              ORDER BY total DESC, sender, message_type, path, fate LIMIT ?",
         )
@@ -65,7 +64,7 @@ impl Coverages for Sqlite {
         .bind(bounded(limit))
         .fetch_all(&self.node)
         .await?;
-        let gap = |row: &SqliteRow| {
+        let gap = |row: &Row| {
             Ok(Gap {
                 sender: row.try_get(0)?,
                 message_type: row.try_get(1)?,
@@ -81,19 +80,18 @@ impl Coverages for Sqlite {
     async fn alerts(&self, is_open: bool, limit: usize) -> Result<Vec<Alert>> {
         let condition = if is_open { "IS NULL" } else { "IS NOT NULL" };
         let sql = format!("{ALERTS} WHERE acknowledged_us {condition} ORDER BY alert DESC LIMIT ?");
-        let rows = sqlx::query(AssertSqlSafe(sql)).bind(bounded(limit)).fetch_all(&self.node).await?;
+        let rows = query(AssertSqlSafe(sql)).bind(bounded(limit)).fetch_all(&self.node).await?;
         rows.iter().map(alert).collect()
     }
 
     async fn alerts_after(&self, after: i64, limit: usize) -> Result<Vec<Alert>> {
         let sql = format!("{ALERTS} WHERE alert > ? ORDER BY alert LIMIT ?");
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(after).bind(bounded(limit));
+        let query = query(AssertSqlSafe(sql)).bind(after).bind(bounded(limit));
         query.fetch_all(&self.node).await?.iter().map(alert).collect()
     }
 
     async fn alerts_raised(&self) -> Result<i64> {
-        let last: Option<i64> =
-            sqlx::query_scalar("SELECT max(alert) FROM alerts").fetch_one(&self.node).await?;
+        let last: Option<i64> = query_scalar("SELECT max(alert) FROM alerts").fetch_one(&self.node).await?;
         Ok(last.unwrap_or(0))
     }
 
@@ -137,7 +135,7 @@ fn kind_number(kind: AlertKind) -> i64 {
     }
 }
 
-fn alert(row: &SqliteRow) -> Result<Alert> {
+fn alert(row: &Row) -> Result<Alert> {
     let kind: i64 = row.try_get(1)?;
     let kinds = [AlertKind::NewUnmapped, AlertKind::NewRejected];
     let by: Option<String> = row.try_get(7)?;
@@ -167,17 +165,16 @@ struct Acknowledge {
 impl Job for Acknowledge {
     type Done = ();
 
-    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
-        let found: Option<(Option<i64>,)> =
-            sqlx::query_as("SELECT acknowledged_us FROM alerts WHERE alert = ?")
-                .bind(self.alert)
-                .fetch_optional(&mut *connection)
-                .await?;
+    async fn run(&self, _: &mut State, connection: &mut Connection) -> Result<()> {
+        let found: Option<(Option<i64>,)> = query_as("SELECT acknowledged_us FROM alerts WHERE alert = ?")
+            .bind(self.alert)
+            .fetch_optional(&mut *connection)
+            .await?;
         let (before,) = found.ok_or(Error::NotFound)?;
         if before.is_some() {
             return Err(Error::Conflict("the alert was acknowledged before"));
         }
-        sqlx::query("UPDATE alerts SET acknowledged_by = ?, acknowledged_us = ? WHERE alert = ?")
+        query("UPDATE alerts SET acknowledged_by = ?, acknowledged_us = ? WHERE alert = ?")
             .bind(&self.by)
             .bind(self.at_us)
             .bind(self.alert)
@@ -233,7 +230,7 @@ impl<'s> CoverageCounts<'s> {
     }
 
     /// Writes the counts, and alerts on gaps that are new to their sender.
-    pub async fn write(mut self, connection: &mut SqliteConnection) -> Result<()> {
+    pub async fn write(mut self, connection: &mut Connection) -> Result<()> {
         let Some(newest) = self.leaves.keys().map(|(day, _)| *day).max() else { return Ok(()) };
         prune(newest, connection).await?;
         self.forget_known(connection).await?;
@@ -244,7 +241,7 @@ impl<'s> CoverageCounts<'s> {
     }
 
     /// Leaves the gaps that the sender is not known for yet.
-    async fn forget_known(&mut self, connection: &mut SqliteConnection) -> Result<()> {
+    async fn forget_known(&mut self, connection: &mut Connection) -> Result<()> {
         let mut asked = Rows::statement(
             "SELECT g.sender, g.message_type, g.path, g.kind FROM (",
             ") AS asked CROSS JOIN known_gaps g ON g.sender = asked.column1 AND g.message_type = asked.column2
@@ -267,13 +264,13 @@ impl<'s> CoverageCounts<'s> {
     }
 
     /// How many messages came before this run, of each feed with a new gap.
-    async fn learned(&self, connection: &mut SqliteConnection) -> Result<Vec<(Feed<'s>, u64)>> {
+    async fn learned(&self, connection: &mut Connection) -> Result<Vec<(Feed<'s>, u64)>> {
         let mut feeds: Vec<Feed<'s>> = self.gaps.keys().map(|(feed, ..)| *feed).collect();
         feeds.dedup();
         let mut learned = Vec::new();
         for feed in feeds {
-            let before: Option<i64> = sqlx::query_scalar(
-                "SELECT sum(messages) FROM coverage_messages WHERE sender = ? AND message_type = ?",
+            let before: Option<i64> = query_scalar(
+                "SELECT CAST(sum(messages) AS BIGINT) FROM coverage_messages WHERE sender = ? AND message_type = ?",
             )
             .bind(feed.0)
             .bind(feed.1)
@@ -285,8 +282,8 @@ impl<'s> CoverageCounts<'s> {
     }
 
     /// Enters the new gaps of a feed; those of a feed that is learned are alerts, as long as not too many stand open.
-    async fn raise(&self, feed: Feed<'s>, before: u64, connection: &mut SqliteConnection) -> Result<()> {
-        let open: i64 = sqlx::query_scalar(
+    async fn raise(&self, feed: Feed<'s>, before: u64, connection: &mut Connection) -> Result<()> {
+        let open: i64 = query_scalar(
             "SELECT count(*) FROM alerts WHERE sender = ? AND message_type = ? AND acknowledged_us IS NULL",
         )
         .bind(feed.0)
@@ -316,13 +313,13 @@ impl<'s> CoverageCounts<'s> {
             known.push([feed.0.into(), feed.1.into(), (*path).into(), kind.into()]);
         }
         known.execute(connection).await?;
-        Ok(alerts.execute(connection).await?)
+        alerts.execute(connection).await
     }
 
-    async fn add(self, connection: &mut SqliteConnection) -> Result<()> {
+    async fn add(self, connection: &mut Connection) -> Result<()> {
         let mut messages = Rows::statement(
             "INSERT INTO coverage_messages (sender, message_type, day, messages)",
-            "ON CONFLICT (sender, message_type, day) DO UPDATE SET messages = messages + excluded.messages",
+            "ON CONFLICT (sender, message_type, day) DO UPDATE SET messages = coverage_messages.messages + excluded.messages",
             4,
         );
         for (((sender, message_type), day), count) in self.messages {
@@ -330,7 +327,7 @@ impl<'s> CoverageCounts<'s> {
         }
         let mut paths = Rows::statement(
             "INSERT INTO coverage_paths (day, sender, message_type, path, fate, leaves)",
-            "ON CONFLICT (day, sender, message_type, path, fate) DO UPDATE SET leaves = leaves + excluded.leaves",
+            "ON CONFLICT (day, sender, message_type, path, fate) DO UPDATE SET leaves = coverage_paths.leaves + excluded.leaves",
             6,
         );
         for ((day, (sender, message_type)), leaves) in self.leaves {
@@ -340,20 +337,20 @@ impl<'s> CoverageCounts<'s> {
             }
         }
         messages.execute(connection).await?;
-        Ok(paths.execute(connection).await?)
+        paths.execute(connection).await
     }
 }
 
 /// Drops what is too old, when the first message of a day comes.
-async fn prune(newest: Day, connection: &mut SqliteConnection) -> Result<()> {
-    let is_begun: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM coverage_paths WHERE day = ?)")
+async fn prune(newest: Day, connection: &mut Connection) -> Result<()> {
+    let is_begun: bool = query_scalar("SELECT EXISTS (SELECT 1 FROM coverage_paths WHERE day = ?)")
         .bind(newest)
         .fetch_one(&mut *connection)
         .await?;
     if !is_begun {
         for sql in ["DELETE FROM coverage_paths WHERE day < ?", "DELETE FROM coverage_messages WHERE day < ?"]
         {
-            sqlx::query(sql).bind(newest - COVERAGE_DAYS_KEPT).execute(&mut *connection).await?;
+            query(sql).bind(newest - COVERAGE_DAYS_KEPT).execute(&mut *connection).await?;
         }
     }
     Ok(())

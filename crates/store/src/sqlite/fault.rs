@@ -19,6 +19,9 @@ const SQLITE_IOERR_SHMMAP: i32 = 5_386;
 /// `errno` of a device that failed.
 const EIO: i32 = 5;
 
+/// Said of a page that is not what was written.
+const DAMAGED: &str = "a page of the database";
+
 /// A cause that several waiters share. Its text is SQLite's own, which names tables and columns and no values.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the database refused")]
@@ -30,7 +33,7 @@ struct Cause(#[source] Arc<sqlx::Error>);
 struct Said(&'static str);
 
 /// An [`Error::Unavailable`] for this reason.
-pub(super) fn unavailable(reason: &'static str) -> Error {
+pub(crate) fn unavailable(reason: &'static str) -> Error {
     Error::Unavailable(Box::new(Said(reason)))
 }
 
@@ -44,10 +47,14 @@ pub(super) fn of_io(error: std::io::Error) -> Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
+        #[cfg(feature = "postgres")]
+        if let Some(refused) = crate::postgres::fault::refused(&error) {
+            return refused;
+        }
         match primary_code(&error) {
             Some(SQLITE_FULL) => Self::Full,
             _ if extended_code(&error) == Some(SQLITE_IOERR_SHMSIZE) => Self::Full,
-            Some(SQLITE_CORRUPT | SQLITE_NOTADB) => Self::Corrupt("a page of the database"),
+            Some(SQLITE_CORRUPT | SQLITE_NOTADB) => Self::Corrupt(DAMAGED),
             Some(SQLITE_CONSTRAINT) => Self::Conflict("a key exists already"),
             _ if matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => {
                 Self::Corrupt("a column of another type")
@@ -73,6 +80,11 @@ pub(super) fn is_fatal_cause(error: &Error) -> bool {
     let Error::Unavailable(cause) = error else { return false };
     cause.downcast_ref::<Cause>().is_some_and(|cause| is_fatal(&cause.0))
         || cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.raw_os_error() == Some(EIO))
+}
+
+/// Whether a page of a file is not what was written.
+pub(super) fn is_damage(error: &Error) -> bool {
+    matches!(error, Error::Corrupt(DAMAGED)) || is_fatal_cause(error)
 }
 
 /// Whether the error belongs to one write of a batch, so that the others can go on without it.

@@ -1,8 +1,7 @@
 //! Forwards: claimed in the order of their lanes, settled, revived.
 
 use async_trait::async_trait;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::AssertSqlSafe;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -10,8 +9,8 @@ use super::Sqlite;
 use super::codes::{delivery_state, delivery_state_number, limit as bounded, small, unsigned, uuid};
 use super::node::job::Job;
 use super::node::state::{Counters, State};
-use super::rows::Rows;
 use crate::forward::Held;
+use crate::sql::{Connection, Row, Rows, query, query_as};
 use crate::{
     DeliveryState, Error, Forward, ForwardBacklog, ForwardOutcome, ForwardRow, ForwardSettlement, Forwards,
     JournalId, Micros, NewForward, Result,
@@ -57,7 +56,7 @@ impl Forwards for Sqlite {
     }
 
     async fn accepted_forwards(&self, destination: &str, limit: usize) -> Result<Vec<Forward>> {
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT id, number, message, decision_id, attempts, tried_us, accepted_us FROM forwards
              WHERE destination = ? AND state = 0 AND accepted_us IS NOT NULL ORDER BY number LIMIT ?",
         )
@@ -80,11 +79,11 @@ impl Forwards for Sqlite {
     }
 
     async fn forward_backlogs(&self) -> Result<Vec<ForwardBacklog>> {
-        let rows: Vec<(String, i64, Option<i64>, i64)> = sqlx::query_as(
+        let rows: Vec<(String, i64, Option<i64>, i64)> = query_as(
             "SELECT destination, count(*) FILTER (WHERE state = 0), min(queued_us) FILTER (WHERE state = 0),
                 count(*) FILTER (WHERE state = 2)
              FROM (SELECT destination, state, queued_us FROM forwards WHERE state = 0
-                UNION ALL SELECT destination, state, queued_us FROM forwards WHERE state = 2)
+                UNION ALL SELECT destination, state, queued_us FROM forwards WHERE state = 2) AS open_or_dead
              GROUP BY destination ORDER BY destination",
         )
         .fetch_all(&self.node)
@@ -99,7 +98,7 @@ impl Forwards for Sqlite {
         let sql = format!(
             "{FORWARD_COLUMNS} WHERE destination = ? AND state = 2 AND number > ? ORDER BY number LIMIT ?"
         );
-        let rows = sqlx::query(AssertSqlSafe(sql))
+        let rows = query(AssertSqlSafe(sql))
             .bind(destination)
             .bind(after)
             .bind(bounded(limit))
@@ -124,8 +123,8 @@ impl Forwards for Sqlite {
 }
 
 impl Sqlite {
-    async fn pending_forwards(&self, destination: &str, after: i64) -> Result<Vec<SqliteRow>> {
-        let rows = sqlx::query(
+    async fn pending_forwards(&self, destination: &str, after: i64) -> Result<Vec<Row>> {
+        let rows = query(
             "SELECT id, number, message, decision_id, attempts, tried_us, accepted_us, lanes, next_us FROM forwards
              WHERE destination = ? AND state = 0 AND accepted_us IS NULL AND number > ? ORDER BY number LIMIT ?",
         )
@@ -139,9 +138,9 @@ impl Sqlite {
 }
 
 /// Forwards of one message, oldest first.
-pub(super) async fn forwards_of(seq: i64, connection: &mut SqliteConnection) -> Result<Vec<ForwardRow>> {
+pub(super) async fn forwards_of(seq: i64, connection: &mut Connection) -> Result<Vec<ForwardRow>> {
     let sql = format!("{FORWARD_COLUMNS} WHERE seq = ? ORDER BY number");
-    let rows = sqlx::query(AssertSqlSafe(sql)).bind(seq).fetch_all(connection).await?;
+    let rows = query(AssertSqlSafe(sql)).bind(seq).fetch_all(connection).await?;
     rows.iter().map(forward_row).collect()
 }
 
@@ -153,7 +152,7 @@ fn lanes(bytes: &[u8]) -> Result<Vec<Uuid>> {
     Ok(lanes.iter().map(|lane| Uuid::from_bytes(*lane)).collect())
 }
 
-fn forward(row: &SqliteRow) -> Result<Forward> {
+fn forward(row: &Row) -> Result<Forward> {
     Ok(Forward {
         id: uuid(row.try_get(0)?)?,
         number: row.try_get(1)?,
@@ -165,7 +164,7 @@ fn forward(row: &SqliteRow) -> Result<Forward> {
     })
 }
 
-fn forward_row(row: &SqliteRow) -> Result<ForwardRow> {
+fn forward_row(row: &Row) -> Result<ForwardRow> {
     Ok(ForwardRow {
         id: uuid(row.try_get(0)?)?,
         number: row.try_get(1)?,
@@ -213,8 +212,8 @@ impl ForwardRows {
     }
 
     /// Writes all of them.
-    pub async fn write(self, connection: &mut SqliteConnection) -> Result<()> {
-        Ok(self.0.execute(connection).await?)
+    pub async fn write(self, connection: &mut Connection) -> Result<()> {
+        self.0.execute(connection).await
     }
 }
 
@@ -227,7 +226,7 @@ struct QueueForwards {
 impl Job for QueueForwards {
     type Done = ();
 
-    async fn run(&self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    async fn run(&self, state: &mut State, connection: &mut Connection) -> Result<()> {
         if self.forwards.iter().any(|forward| forward.lanes.is_empty()) {
             return Err(Error::Conflict("a forward without a lane"));
         }
@@ -251,12 +250,12 @@ struct SettleForward {
 impl Job for SettleForward {
     type Done = ();
 
-    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    async fn run(&self, _: &mut State, connection: &mut Connection) -> Result<()> {
         settle(&self.settlement, connection).await
     }
 }
 
-async fn settle(settlement: &ForwardSettlement, connection: &mut SqliteConnection) -> Result<()> {
+async fn settle(settlement: &ForwardSettlement, connection: &mut Connection) -> Result<()> {
     let at_us = settlement.at_us;
     let (state, next_us, accepted_us, settled_us) = match settlement.outcome {
         ForwardOutcome::Delivered => (DeliveryState::Delivered, 0, None, Some(at_us)),
@@ -264,11 +263,11 @@ async fn settle(settlement: &ForwardSettlement, connection: &mut SqliteConnectio
         ForwardOutcome::Retry { next_us } => (DeliveryState::Pending, next_us, None, None),
         ForwardOutcome::Dead => (DeliveryState::Dead, 0, None, Some(at_us)),
     };
-    let done = sqlx::query(
+    let done = query(
         "UPDATE forwards SET state = ?2, next_us = ?3, accepted_us = coalesce(?4, accepted_us), settled_us = ?5,
-            attempts = attempts + ?6, tried_us = coalesce(tried_us, iif(?6, ?7, NULL)),
-            last_error = iif(?2 = 1, ?8, coalesce(?8, last_error)), ack_code = coalesce(?9, ack_code),
-            error_code = iif(?9 IS NULL, error_code, ?10)
+            attempts = attempts + ?6, tried_us = coalesce(tried_us, CASE WHEN ?6 = 1 THEN ?7 END),
+            last_error = CASE WHEN ?2 = 1 THEN ?8 ELSE coalesce(?8, last_error) END, ack_code = coalesce(?9, ack_code),
+            error_code = CASE WHEN ?9 IS NULL THEN error_code ELSE ?10 END
          WHERE id = ?1 AND state = 0",
     )
     .bind(settlement.id.as_bytes().to_vec())
@@ -294,8 +293,8 @@ struct ReviveForward {
 impl Job for ReviveForward {
     type Done = ();
 
-    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
-        let done = sqlx::query(
+    async fn run(&self, _: &mut State, connection: &mut Connection) -> Result<()> {
+        let done = query(
             "UPDATE forwards SET state = 0, attempts = 0, next_us = 0, tried_us = NULL, accepted_us = NULL,
                 settled_us = NULL WHERE id = ? AND state = 2",
         )
@@ -318,9 +317,9 @@ struct ForgetDelivered {
 impl Job for ForgetDelivered {
     type Done = u64;
 
-    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<u64> {
+    async fn run(&self, _: &mut State, connection: &mut Connection) -> Result<u64> {
         // The last row stays, for a node that starts counts on from it.
-        let done = sqlx::query(
+        let done = query(
             "DELETE FROM forwards WHERE number IN (SELECT number FROM forwards WHERE state = 1 AND settled_us < ?1
                 AND number < (SELECT max(number) FROM forwards) ORDER BY settled_us LIMIT ?2)",
         )

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use sqlx::{Row, SqliteConnection};
 
 use super::node::job::Job;
 use super::node::names::Names;
 use super::node::state::State;
-use super::rows::Rows;
 use super::search;
 use super::withdrawal::CommitDecided;
+use crate::sql::{Connection, Rows};
 use crate::{Error, Guard, GuardedSet, ResourceKey, Result, Search, Total};
 
 /// Matches that are looked for: one, and whether there is another.
@@ -36,8 +35,10 @@ impl CommitGuarded {
 impl Job for CommitGuarded {
     type Done = ();
 
-    async fn run(&self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    async fn run(&self, state: &mut State, connection: &mut Connection) -> Result<()> {
         for (position, (guards, set)) in self.0.iter().enumerate() {
+            // What is read may be of this transaction, and is told by its names.
+            state.names.save(connection).await?;
             let last = last(guards, &state.names, connection).await?;
             for (guard, expected) in guards.iter().enumerate() {
                 if !holds(expected, &last, &state.names, connection).await? {
@@ -57,12 +58,7 @@ impl Job for CommitGuarded {
 /// (version, whether it is the deletion) of resources that were ever written.
 type Last<'g> = HashMap<&'g ResourceKey, (i64, bool)>;
 
-async fn holds(
-    guard: &Guard,
-    last: &Last<'_>,
-    names: &Names,
-    connection: &mut SqliteConnection,
-) -> Result<bool> {
+async fn holds(guard: &Guard, last: &Last<'_>, names: &Names, connection: &mut Connection) -> Result<bool> {
     Ok(match guard {
         Guard::Version { key, version } => last.get(key).map_or(0, |(last, _)| *last) == i64::from(*version),
         Guard::Live(key) => last.get(key).is_some_and(|(_, deleted)| !deleted),
@@ -75,7 +71,7 @@ async fn holds(
 }
 
 /// The last versions of all resources that guards name, in one statement.
-async fn last<'g>(guards: &'g [Guard], names: &Names, connection: &mut SqliteConnection) -> Result<Last<'g>> {
+async fn last<'g>(guards: &'g [Guard], names: &Names, connection: &mut Connection) -> Result<Last<'g>> {
     let mut asked = Rows::statement(
         "SELECT r.tid, r.id, r.version, r.deleted FROM (",
         ") AS asked CROSS JOIN resources r ON r.id = asked.column1 AND r.tid = asked.column2
@@ -108,7 +104,7 @@ async fn last<'g>(guards: &'g [Guard], names: &Names, connection: &mut SqliteCon
 async fn matching(
     asked: &Search,
     names: &Names,
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
 ) -> Result<Option<Vec<ResourceKey>>> {
     let asked = Search { count: MATCHES, after: None, total: Total::None, ..asked.clone() };
     match search::read(&asked, names, connection).await {

@@ -1,11 +1,10 @@
 //! Versions of resources, newest first.
 
-use sqlx::{Row, SqliteConnection};
-
 use super::Sqlite;
 use super::codes::{limit, unsigned};
 use super::file::READ_ROWS_MAX;
 use super::resources::stored;
+use crate::sql::{Connection, query, query_scalar};
 use crate::{History, HistoryPage, Result};
 
 /// Versions of a type that are counted for a total.
@@ -18,7 +17,7 @@ pub(super) const OF_ONE: &str = "SELECT * FROM (
     UNION ALL
     SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body,
     (SELECT o.hash FROM packages o WHERE o.pkg = r.pkg), r.version
-    FROM resources r WHERE r.rid = ?1 AND r.version > 0 AND r.version < ?2)
+    FROM resources r WHERE r.rid = ?1 AND r.version > 0 AND r.version < ?2) AS versions
     ORDER BY place DESC LIMIT ?3";
 pub(super) const OF_TYPE: &str =
     "SELECT r.tid, r.id, c.version, coalesce(v.updated_us, r.updated_us), coalesce(v.deleted, r.deleted),
@@ -42,7 +41,7 @@ impl Sqlite {
         let of = match &history.id {
             None => Some(tid),
             Some(id) => {
-                sqlx::query_scalar("SELECT rid FROM resources WHERE id = ? AND tid = ? AND version > 0")
+                query_scalar("SELECT rid FROM resources WHERE id = ? AND tid = ? AND version > 0")
                     .bind(id)
                     .bind(tid)
                     .fetch_optional(&mut *connection)
@@ -51,7 +50,7 @@ impl Sqlite {
         };
         let Some(of) = of else { return Ok(None) };
         let count = history.count.min(READ_ROWS_MAX);
-        let rows = sqlx::query(if history.id.is_some() { OF_ONE } else { OF_TYPE })
+        let rows = query(if history.id.is_some() { OF_ONE } else { OF_TYPE })
             .bind(of)
             .bind(history.before.unwrap_or(i64::MAX))
             .bind(limit(count.saturating_add(1)))
@@ -69,12 +68,12 @@ impl Sqlite {
     }
 }
 
-async fn total(of_one: bool, of: i64, connection: &mut SqliteConnection) -> Result<Option<u64>> {
+async fn total(of_one: bool, of: i64, connection: &mut Connection) -> Result<Option<u64>> {
     let sql = if of_one {
         "SELECT count(*) + 1 FROM resource_versions WHERE rid = ?1 AND ?2 > 0"
     } else {
-        "SELECT count(*) FROM (SELECT 1 FROM changes WHERE tid = ?1 LIMIT ?2)"
+        "SELECT count(*) FROM (SELECT 1 FROM changes WHERE tid = ?1 LIMIT ?2) AS counted"
     };
-    let counted: i64 = sqlx::query_scalar(sql).bind(of).bind(COUNTED_MAX + 1).fetch_one(connection).await?;
+    let counted: i64 = query_scalar(sql).bind(of).bind(COUNTED_MAX + 1).fetch_one(connection).await?;
     if !of_one && counted > COUNTED_MAX { Ok(None) } else { Ok(Some(unsigned(counted)?)) }
 }

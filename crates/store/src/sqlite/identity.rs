@@ -1,8 +1,6 @@
 //! The cross-reference of patients' identifiers, its reviews, and what persons decided about them.
 
 use async_trait::async_trait;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::Sqlite;
@@ -10,7 +8,7 @@ use super::codes::{limit as bounded, uuid};
 use super::node::job::Job;
 use super::node::prepare::PreparedRecord;
 use super::node::state::State;
-use super::rows::Rows;
+use crate::sql::{Connection, Row, Rows, query, query_as, query_scalar};
 use crate::{
     Error, IdentityDecision, JournalId, Micros, NewReview, PatientIdentifier, PatientIndex, Result, Review,
     ReviewAnswer,
@@ -45,7 +43,7 @@ impl PatientIndex for Sqlite {
     }
 
     async fn identifiers_of(&self, patient: &str) -> Result<Vec<PatientIdentifier>> {
-        let rows = sqlx::query(IDENTIFIERS_OF).bind(patient).fetch_all(&self.node).await?;
+        let rows = query(IDENTIFIERS_OF).bind(patient).fetch_all(&self.node).await?;
         rows.iter().map(identifier).collect()
     }
 
@@ -67,13 +65,13 @@ impl PatientIndex for Sqlite {
     async fn reviews(&self, is_open: bool, limit: usize) -> Result<Vec<Review>> {
         let condition = if is_open { "answer IS NULL" } else { "answer IS NOT NULL" };
         let sql = format!("{REVIEWS} WHERE {condition} ORDER BY review LIMIT ?");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(bounded(limit)).fetch_all(&self.node).await?;
+        let rows = query(sqlx::AssertSqlSafe(sql)).bind(bounded(limit)).fetch_all(&self.node).await?;
         rows.iter().map(review).collect()
     }
 
     async fn review(&self, id: Uuid) -> Result<Option<Review>> {
         let sql = format!("{REVIEWS} WHERE id = ?");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_bytes().to_vec());
+        let row = query(sqlx::AssertSqlSafe(sql)).bind(id.as_bytes().to_vec());
         row.fetch_optional(&self.node).await?.as_ref().map(review).transpose()
     }
 
@@ -96,11 +94,10 @@ impl PatientIndex for Sqlite {
                 SELECT ?1 UNION SELECT a.alias FROM patient_aliases a JOIN ones ON a.patient = ones.id),
             others (id) AS (
                 SELECT ?2 UNION SELECT a.alias FROM patient_aliases a JOIN others ON a.patient = others.id)
-            SELECT d.answer FROM ones CROSS JOIN others JOIN identity_decisions d
-                ON d.one = min(ones.id, others.id) AND d.other = max(ones.id, others.id)
+            SELECT d.answer FROM ones CROSS JOIN others ON ones.id <> others.id JOIN identity_decisions d
+                ON (d.one = ones.id AND d.other = others.id) OR (d.one = others.id AND d.other = ones.id)
             ORDER BY d.of_person DESC, d.decided_us DESC LIMIT 1";
-        let number: Option<i64> =
-            sqlx::query_scalar(sql).bind(one).bind(other).fetch_optional(&self.node).await?;
+        let number: Option<i64> = query_scalar(sql).bind(one).bind(other).fetch_optional(&self.node).await?;
         number.map(said).transpose()
     }
 
@@ -134,7 +131,7 @@ impl PatientIndex for Sqlite {
         patients.iter().for_each(|patient| asked.push([patient.as_str().into()]));
         let mut connection = self.node.acquire().await?;
         let rows = asked.fetch(&mut connection).await?;
-        let decision = |row: &SqliteRow| {
+        let decision = |row: &Row| {
             Ok(IdentityDecision {
                 one: row.try_get(0)?,
                 other: row.try_get(1)?,
@@ -151,8 +148,8 @@ fn ordered(one: &str, other: &str) -> (String, String) {
 }
 
 /// Enters a question, or one more message that waits for the same.
-pub(super) async fn raise(review: &NewReview, connection: &mut SqliteConnection) -> Result<()> {
-    sqlx::query(
+pub(super) async fn raise(review: &NewReview, connection: &mut Connection) -> Result<()> {
+    query(
         "INSERT INTO reviews (id, message, at_us, patients, contradictions) VALUES (?, ?, ?, ?, ?)
          ON CONFLICT (id) DO NOTHING",
     )
@@ -163,7 +160,7 @@ pub(super) async fn raise(review: &NewReview, connection: &mut SqliteConnection)
     .bind(words(&review.contradictions)?)
     .execute(&mut *connection)
     .await?;
-    sqlx::query(
+    query(
         "INSERT INTO review_messages (review, message) SELECT review, ?2 FROM reviews WHERE id = ?1
          ON CONFLICT DO NOTHING",
     )
@@ -179,13 +176,13 @@ pub(super) async fn say(
     decision: &IdentityDecision,
     message: &JournalId,
     at_us: Micros,
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
 ) -> Result<()> {
     let (one, other) = ordered(&decision.one, &decision.other);
-    sqlx::query(
+    query(
         "INSERT INTO identity_decisions (one, other, answer, decided_by, decided_us, of_person) VALUES (?, ?, ?, ?, ?, 0)
          ON CONFLICT (one, other) DO UPDATE SET answer = excluded.answer, decided_by = excluded.decided_by,
-            decided_us = excluded.decided_us WHERE of_person = 0",
+            decided_us = excluded.decided_us WHERE identity_decisions.of_person = 0",
     )
     .bind(one)
     .bind(other)
@@ -207,11 +204,11 @@ fn list(words: &str) -> Vec<String> {
     words.split_whitespace().map(str::to_owned).collect()
 }
 
-fn identifier(row: &SqliteRow) -> Result<PatientIdentifier> {
+fn identifier(row: &Row) -> Result<PatientIdentifier> {
     Ok(PatientIdentifier { system: row.try_get(0)?, value: row.try_get(1)?, patient: row.try_get(2)? })
 }
 
-fn review(row: &SqliteRow) -> Result<Review> {
+fn review(row: &Row) -> Result<Review> {
     let answered = match row.try_get::<Option<i64>, _>(5)? {
         Some(number) => Some((said(number)?, row.try_get(6)?, row.try_get(7)?)),
         None => None,
@@ -251,8 +248,8 @@ struct Act {
 }
 
 impl Act {
-    async fn enter(&self, (one, other): (String, String), connection: &mut SqliteConnection) -> Result<()> {
-        sqlx::query(
+    async fn enter(&self, (one, other): (String, String), connection: &mut Connection) -> Result<()> {
+        query(
             "INSERT INTO identity_decisions (one, other, answer, decided_by, decided_us, of_person) VALUES (?, ?, ?, ?, ?, 1)
              ON CONFLICT (one, other) DO UPDATE SET answer = excluded.answer, decided_by = excluded.decided_by,
                 decided_us = excluded.decided_us, of_person = 1",
@@ -280,10 +277,10 @@ struct Answer {
 impl Job for Answer {
     type Done = ();
 
-    async fn run(&self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    async fn run(&self, state: &mut State, connection: &mut Connection) -> Result<()> {
         let id = self.id.as_bytes().to_vec();
         let found: Option<(String, Option<i64>)> =
-            sqlx::query_as("SELECT patients, answer FROM reviews WHERE id = ?")
+            query_as("SELECT patients, answer FROM reviews WHERE id = ?")
                 .bind(&id)
                 .fetch_optional(&mut *connection)
                 .await?;
@@ -299,14 +296,14 @@ impl Job for Answer {
                 self.act.enter(ordered(one, other), connection).await?;
             }
         }
-        sqlx::query("UPDATE reviews SET answer = ?2, answered_by = ?3, answered_us = ?4 WHERE id = ?1")
+        query("UPDATE reviews SET answer = ?2, answered_by = ?3, answered_us = ?4 WHERE id = ?1")
             .bind(&id)
             .bind(number_of(self.act.answer))
             .bind(&self.act.by)
             .bind(self.act.at_us)
             .execute(&mut *connection)
             .await?;
-        sqlx::query(
+        query(
             "INSERT INTO reprocess_requests (message, requested_by, requested_us)
              SELECT m.id, ?2, ?3 FROM reviews r JOIN review_messages w ON w.review = r.review
                 JOIN messages m ON m.id = w.message WHERE r.id = ?1 ORDER BY m.seq
@@ -334,8 +331,8 @@ struct Decide {
 impl Job for Decide {
     type Done = ();
 
-    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
-        let last: Option<Vec<u8>> = sqlx::query_scalar(
+    async fn run(&self, _: &mut State, connection: &mut Connection) -> Result<()> {
+        let last: Option<Vec<u8>> = query_scalar(
             "SELECT m.id FROM message_patients p JOIN messages m ON m.seq = p.seq WHERE p.patient IN (?1, ?2)
              ORDER BY m.seq DESC LIMIT 1",
         )
@@ -345,7 +342,7 @@ impl Job for Decide {
         .await?;
         let last = last.ok_or(Error::NotFound)?;
         self.act.enter(self.pair.clone(), connection).await?;
-        sqlx::query(
+        query(
             "INSERT INTO reprocess_requests (message, requested_by, requested_us) VALUES (?, ?, ?)
              ON CONFLICT (message) WHERE outcome IS NULL DO NOTHING",
         )

@@ -1,7 +1,6 @@
 //! Intake at the portal.
 
 use async_trait::async_trait;
-use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::Role;
@@ -11,6 +10,7 @@ use super::node::job::Job;
 use super::node::plan::Plan;
 use super::node::prepare::{PreparedRecord, PreparedVersion};
 use super::node::state::State;
+use crate::sql::{Connection, query, query_scalar};
 use crate::{Arrived, Error, Intake, IntakeWrite, Micros, Result};
 
 #[async_trait]
@@ -36,12 +36,11 @@ impl Intake for Sqlite {
 
     async fn witness(&self, origin: &str) -> Result<Option<String>> {
         self.portal()?;
-        let note = sqlx::query_scalar(
-            "SELECT note FROM witnesses WHERE origin = ? ORDER BY size DESC, kept LIMIT 1",
-        )
-        .bind(origin)
-        .fetch_optional(&self.node)
-        .await?;
+        let note =
+            query_scalar("SELECT note FROM witnesses WHERE origin = ? ORDER BY size DESC, kept LIMIT 1")
+                .bind(origin)
+                .fetch_optional(&self.node)
+                .await?;
         Ok(note)
     }
 }
@@ -52,8 +51,8 @@ impl Sqlite {
     }
 }
 
-async fn receipt(idempotency_key: Uuid, connection: &mut SqliteConnection) -> Result<Option<String>> {
-    let receipt = sqlx::query_scalar("SELECT receipt FROM arrivals WHERE idempotency_key = ?")
+async fn receipt(idempotency_key: Uuid, connection: &mut Connection) -> Result<Option<String>> {
+    let receipt = query_scalar("SELECT receipt FROM arrivals WHERE idempotency_key = ?")
         .bind(idempotency_key.as_bytes().to_vec())
         .fetch_optional(connection)
         .await?;
@@ -86,7 +85,7 @@ struct Arrive {
 impl Job for Arrive {
     type Done = Vec<Arrived>;
 
-    async fn run(&self, state: &mut State, connection: &mut SqliteConnection) -> Result<Vec<Arrived>> {
+    async fn run(&self, state: &mut State, connection: &mut Connection) -> Result<Vec<Arrived>> {
         let versions = self.writes.iter().filter_map(|write| write.version.as_ref());
         let mut plan = Plan::load(versions, &mut state.names, connection).await?;
         let (mut arrived, mut records) = (Vec::with_capacity(self.writes.len()), Vec::new());
@@ -96,7 +95,7 @@ impl Job for Arrive {
                 arrived.push(Arrived::Duplicate { receipt });
                 continue;
             }
-            sqlx::query("INSERT INTO arrivals (idempotency_key, receipt) VALUES (?, ?)")
+            query("INSERT INTO arrivals (idempotency_key, receipt) VALUES (?, ?)")
                 .bind(write.idempotency_key.as_bytes().to_vec())
                 .bind(&write.receipt)
                 .execute(&mut *connection)
@@ -138,8 +137,8 @@ struct KeepWitness {
 impl Job for KeepWitness {
     type Done = ();
 
-    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
-        sqlx::query(
+    async fn run(&self, _: &mut State, connection: &mut Connection) -> Result<()> {
+        query(
             "INSERT INTO witnesses (origin, size, kept, at_us, note)
              SELECT ?1, ?2, coalesce(max(kept), 0) + 1, ?3, ?4 FROM witnesses WHERE origin = ?1 AND size = ?2
              ON CONFLICT DO NOTHING",

@@ -4,13 +4,12 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use sqlx::{Row, SqliteConnection};
 
 use super::Sqlite;
 use super::codes::{bytes32, limit as bounded, unsigned};
 use super::node::job::{Job, OnlyRecords};
 use super::node::state::State;
-use super::rows::Rows;
+use crate::sql::{Connection, Row, Rows, query, query_as, query_scalar};
 use crate::{Error, Ledger, LedgerRow, Micros, Result, SealedLeaf, Unsealed};
 
 /// The number of `node.db` in a handle.
@@ -25,7 +24,7 @@ impl Ledger for Sqlite {
         for file in [NODE, ACCESS] {
             let sealed = self.sealed_through(file).await?;
             let rows: Vec<(i64, Vec<u8>)> =
-                sqlx::query_as("SELECT record, bytes FROM records WHERE record > ? ORDER BY record LIMIT ?")
+                query_as("SELECT record, bytes FROM records WHERE record > ? ORDER BY record LIMIT ?")
                     .bind(sealed)
                     .bind(bounded(limit.saturating_sub(found.len())))
                     .fetch_all(if file == NODE { &self.node } else { &self.access.pool })
@@ -46,15 +45,14 @@ impl Ledger for Sqlite {
     }
 
     async fn frontier(&self) -> Result<Option<Vec<u8>>> {
-        let frontier =
-            sqlx::query_scalar("SELECT frontier FROM checkpoints ORDER BY checkpoint DESC LIMIT 1")
-                .fetch_optional(&self.node)
-                .await?;
+        let frontier = query_scalar("SELECT frontier FROM checkpoints ORDER BY checkpoint DESC LIMIT 1")
+            .fetch_optional(&self.node)
+            .await?;
         Ok(frontier)
     }
 
     async fn leaves(&self, from: u64, limit: usize) -> Result<Vec<LedgerRow>> {
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT l.leaf, l.hash, l.file, l.record, r.bytes FROM leaves l
              LEFT JOIN records r ON l.file = 0 AND r.record = l.record
              WHERE l.leaf >= ? ORDER BY l.leaf LIMIT ?",
@@ -82,7 +80,7 @@ impl Ledger for Sqlite {
 
     async fn hashes(&self, from: u64, limit: usize) -> Result<Vec<[u8; 32]>> {
         let hashes: Vec<Vec<u8>> =
-            sqlx::query_scalar("SELECT hash FROM leaves WHERE leaf >= ? ORDER BY leaf LIMIT ?")
+            query_scalar("SELECT hash FROM leaves WHERE leaf >= ? ORDER BY leaf LIMIT ?")
                 .bind(i64::try_from(from).unwrap_or(i64::MAX))
                 .bind(bounded(limit))
                 .fetch_all(&self.node)
@@ -91,14 +89,12 @@ impl Ledger for Sqlite {
     }
 
     async fn checkpoints(&self) -> Result<Vec<String>> {
-        Ok(sqlx::query_scalar("SELECT note FROM checkpoints ORDER BY checkpoint")
-            .fetch_all(&self.node)
-            .await?)
+        Ok(query_scalar("SELECT note FROM checkpoints ORDER BY checkpoint").fetch_all(&self.node).await?)
     }
 
     async fn latest_checkpoint(&self) -> Result<Option<(u64, String)>> {
         let last: Option<(i64, String)> =
-            sqlx::query_as("SELECT size, note FROM checkpoints ORDER BY checkpoint DESC LIMIT 1")
+            query_as("SELECT size, note FROM checkpoints ORDER BY checkpoint DESC LIMIT 1")
                 .fetch_optional(&self.node)
                 .await?;
         last.map(|(size, note)| Ok((unsigned(size)?, note))).transpose()
@@ -113,7 +109,7 @@ impl Ledger for Sqlite {
         for file in [NODE, ACCESS] {
             let sealed = self.sealed_through(file).await?;
             let (count, first): (i64, Option<i64>) =
-                sqlx::query_as("SELECT count(*), min(at_us) FROM records WHERE record > ?")
+                query_as("SELECT count(*), min(at_us) FROM records WHERE record > ?")
                     .bind(sealed)
                     .fetch_one(if file == NODE { &self.node } else { &self.access.pool })
                     .await?;
@@ -131,7 +127,7 @@ impl Sqlite {
     }
 
     /// The records of `access.db` that these leaves number.
-    async fn access_records(&self, leaves: &[sqlx::sqlite::SqliteRow]) -> Result<HashMap<i64, Vec<u8>>> {
+    async fn access_records(&self, leaves: &[Row]) -> Result<HashMap<i64, Vec<u8>>> {
         let mut asked = Rows::statement("SELECT record, bytes FROM records WHERE record IN (", ")", 1);
         for leaf in leaves {
             if leaf.try_get::<u8, _>(2)? == ACCESS {
@@ -151,13 +147,12 @@ impl Sqlite {
 #[async_trait]
 impl crate::Accesses for Sqlite {
     async fn accesses_of(&self, message: crate::JournalId, limit: usize) -> Result<Vec<LedgerRow>> {
-        let records: Vec<(i64, Vec<u8>)> = sqlx::query_as(
-            "SELECT record, bytes FROM records WHERE message = ? ORDER BY record DESC LIMIT ?",
-        )
-        .bind(message.0.as_bytes().to_vec())
-        .bind(bounded(limit))
-        .fetch_all(&self.access.pool)
-        .await?;
+        let records: Vec<(i64, Vec<u8>)> =
+            query_as("SELECT record, bytes FROM records WHERE message = ? ORDER BY record DESC LIMIT ?")
+                .bind(message.0.as_bytes().to_vec())
+                .bind(bounded(limit))
+                .fetch_all(&self.access.pool)
+                .await?;
         let mut asked =
             Rows::statement("SELECT record, leaf, hash FROM leaves WHERE file = 1 AND record IN (", ")", 1);
         records.iter().for_each(|(record, _)| asked.push([(*record).into()]));
@@ -175,8 +170,8 @@ impl crate::Accesses for Sqlite {
     }
 }
 
-async fn sealed_through(file: u8, connection: &mut SqliteConnection) -> Result<i64> {
-    let last: Option<i64> = sqlx::query_scalar("SELECT max(record) FROM leaves WHERE file = ?")
+async fn sealed_through(file: u8, connection: &mut Connection) -> Result<i64> {
+    let last: Option<i64> = query_scalar("SELECT max(record) FROM leaves WHERE file = ?")
         .bind(file)
         .fetch_one(connection)
         .await?;
@@ -194,11 +189,10 @@ struct Seal {
 impl Job for Seal {
     type Done = ();
 
-    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    async fn run(&self, _: &mut State, connection: &mut Connection) -> Result<()> {
         let mut sealed = [sealed_through(NODE, connection).await?, sealed_through(ACCESS, connection).await?];
-        let next: i64 = sqlx::query_scalar("SELECT coalesce(max(leaf) + 1, 0) FROM leaves")
-            .fetch_one(&mut *connection)
-            .await?;
+        let next: i64 =
+            query_scalar("SELECT coalesce(max(leaf) + 1, 0) FROM leaves").fetch_one(&mut *connection).await?;
         let mut next = unsigned(next)?;
         let mut rows = Rows::insert("INSERT INTO leaves (leaf, file, record, hash)", 4);
         for SealedLeaf { handle: (file, record), leaf, hash } in &self.leaves {
@@ -219,7 +213,7 @@ impl Job for Seal {
             return Err(Error::Conflict("the size of the tree and its leaves differ"));
         }
         rows.execute(connection).await?;
-        sqlx::query("INSERT INTO checkpoints (size, note, frontier) VALUES (?, ?, ?)")
+        query("INSERT INTO checkpoints (size, note, frontier) VALUES (?, ?, ?)")
             .bind(signed(self.size)?)
             .bind(&self.checkpoint)
             .bind(&self.frontier)

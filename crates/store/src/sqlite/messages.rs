@@ -2,8 +2,7 @@
 
 use async_trait::async_trait;
 use fhir::ResourceType;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::AssertSqlSafe;
 use tokio::sync::watch;
 
 use super::Sqlite;
@@ -13,7 +12,7 @@ use super::node::entries::fold;
 use super::node::job::Job;
 use super::node::state::State;
 use super::outbox::{DELIVERY_COLUMNS, delivery_row};
-use super::rows::{Value, arguments};
+use crate::sql::{Connection, Row, Value, query, query_as, query_with};
 use crate::{
     Error, JournalId, LedgerRow, MessageDetail, MessageFilter, MessageRow, MessageState, Messages, Micros,
     ResourceKey, Result, Seq,
@@ -48,18 +47,17 @@ impl Messages for Sqlite {
 
     async fn detail(&self, id: JournalId) -> Result<Option<MessageDetail>> {
         let mut connection = self.node.begin().await?;
-        let row = sqlx::query(AssertSqlSafe(format!("{COLUMNS} WHERE m.id = ?")))
+        let row = query(AssertSqlSafe(format!("{COLUMNS} WHERE m.id = ?")))
             .bind(id.0.as_bytes().to_vec())
             .fetch_optional(&mut *connection)
             .await?;
         let Some(row) = row else { return Ok(None) };
         let row = message_row(&row)?;
         let resources = resources(row.seq, &mut connection).await?;
-        let deliveries =
-            sqlx::query(AssertSqlSafe(format!("{DELIVERY_COLUMNS} WHERE seq = ? ORDER BY number")))
-                .bind(row.seq.0)
-                .fetch_all(&mut *connection)
-                .await?;
+        let deliveries = query(AssertSqlSafe(format!("{DELIVERY_COLUMNS} WHERE seq = ? ORDER BY number")))
+            .bind(row.seq.0)
+            .fetch_all(&mut *connection)
+            .await?;
         let deliveries = deliveries.iter().map(delivery_row).collect::<Result<_>>()?;
         let forwards = forwards_of(row.seq.0, &mut connection).await?;
         let records = records(id, &mut connection).await?;
@@ -82,7 +80,7 @@ impl Messages for Sqlite {
     }
 
     async fn children(&self, parent: JournalId) -> Result<Vec<MessageRow>> {
-        let rows = sqlx::query(AssertSqlSafe(format!("{COLUMNS} WHERE m.parent = ? ORDER BY m.seq LIMIT ?")))
+        let rows = query(AssertSqlSafe(format!("{COLUMNS} WHERE m.parent = ? ORDER BY m.seq LIMIT ?")))
             .bind(parent.0.as_bytes().to_vec())
             .bind(bounded(CHILDREN_MAX))
             .fetch_all(&self.node)
@@ -91,7 +89,7 @@ impl Messages for Sqlite {
     }
 
     async fn counts(&self) -> Result<Vec<(MessageState, u64)>> {
-        let rows: Vec<(i64, i64)> = sqlx::query_as(AssertSqlSafe(format!(
+        let rows: Vec<(i64, i64)> = query_as(AssertSqlSafe(format!(
             "SELECT state, count(*) FROM messages WHERE NOT ({RESOLVED}) GROUP BY state ORDER BY state"
         )))
         .bind(message_state_number(MessageState::Quarantined))
@@ -112,7 +110,7 @@ impl Messages for Sqlite {
     }
 
     async fn claim_reprocess(&self, limit: usize) -> Result<Vec<(i64, JournalId)>> {
-        let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+        let rows: Vec<(i64, Vec<u8>)> = query_as(
             "SELECT request, message FROM reprocess_requests WHERE outcome IS NULL ORDER BY request LIMIT ?",
         )
         .bind(bounded(limit))
@@ -131,7 +129,7 @@ impl Messages for Sqlite {
         let mut connection = self.node.begin().await?;
         let mut outcomes = Vec::new();
         for id in ids {
-            let latest: Option<(Option<String>,)> = sqlx::query_as(
+            let latest: Option<(Option<String>,)> = query_as(
                 "SELECT outcome FROM reprocess_requests WHERE message = ? ORDER BY request DESC LIMIT 1",
             )
             .bind(id.0.as_bytes().to_vec())
@@ -154,7 +152,7 @@ enum Place {
 
 impl Sqlite {
     /// Rows that a filter finds, from a place on.
-    async fn rows_of(&self, filter: &MessageFilter, place: Place, limit: usize) -> Result<Vec<SqliteRow>> {
+    async fn rows_of(&self, filter: &MessageFilter, place: Place, limit: usize) -> Result<Vec<Row>> {
         let (comparison, order, seq) = match place {
             Place::Older(seq) => ("<", "DESC", seq),
             Place::Newer(seq) => (">", "ASC", seq),
@@ -178,7 +176,7 @@ impl Sqlite {
         }
         sql.push_str(&format!(" ORDER BY m.seq {order} LIMIT ?"));
         values.push(bounded(limit).into());
-        Ok(sqlx::query_with(AssertSqlSafe(sql), arguments(values)?).fetch_all(&self.node).await?)
+        query_with(AssertSqlSafe(sql), values).fetch_all(&self.node).await
     }
 }
 
@@ -192,10 +190,10 @@ fn conditions(filter: &MessageFilter) -> Vec<(&'static str, Value)> {
         text(" AND m.channel = ?", &filter.channel),
         text(" AND m.reason = ?", &filter.reason),
         text(
-            " AND ? IN (m.message_type, substr(m.message_type, 1, instr(m.message_type, '^') - 1))",
+            " AND ? IN (m.message_type, substr(m.message_type, 1, instr(m.message_type || '^', '^') - 1))",
             &filter.message_type,
         ),
-        text(" AND ? IN (m.sender, substr(m.sender, 1, instr(m.sender, '|') - 1))", &filter.sender),
+        text(" AND ? IN (m.sender, substr(m.sender, 1, instr(m.sender || '|', '|') - 1))", &filter.sender),
         filter.since_us.map(|since| (" AND m.received_us >= ?", since.into())),
         filter.until_us.map(|until| (" AND m.received_us < ?", until.into())),
     ]
@@ -204,7 +202,7 @@ fn conditions(filter: &MessageFilter) -> Vec<(&'static str, Value)> {
     .collect()
 }
 
-fn message_row(row: &SqliteRow) -> Result<MessageRow> {
+fn message_row(row: &Row) -> Result<MessageRow> {
     let id = |bytes: Vec<u8>| uuid(&bytes).map(JournalId);
     Ok(MessageRow {
         seq: Seq(row.try_get(0)?),
@@ -226,8 +224,8 @@ fn message_row(row: &SqliteRow) -> Result<MessageRow> {
     })
 }
 
-async fn resources(seq: Seq, connection: &mut SqliteConnection) -> Result<Vec<(ResourceKey, u32)>> {
-    let rows: Vec<(String, String, i64)> = sqlx::query_as(
+async fn resources(seq: Seq, connection: &mut Connection) -> Result<Vec<(ResourceKey, u32)>> {
+    let rows: Vec<(String, String, i64)> = query_as(
         "SELECT t.name, r.id, m.version FROM message_resources m JOIN resources r ON r.rid = m.rid
          JOIN resource_types t ON t.tid = r.tid WHERE m.seq = ? ORDER BY t.name, r.id, m.version",
     )
@@ -242,15 +240,15 @@ async fn resources(seq: Seq, connection: &mut SqliteConnection) -> Result<Vec<(R
     rows.into_iter().map(key).collect()
 }
 
-async fn records(message: JournalId, connection: &mut SqliteConnection) -> Result<Vec<LedgerRow>> {
-    let rows = sqlx::query(
+async fn records(message: JournalId, connection: &mut Connection) -> Result<Vec<LedgerRow>> {
+    let rows = query(
         "SELECT l.leaf, l.hash, r.bytes FROM records r LEFT JOIN leaves l ON l.file = 0 AND l.record = r.record
          WHERE r.message = ? ORDER BY r.record",
     )
     .bind(message.0.as_bytes().to_vec())
     .fetch_all(connection)
     .await?;
-    let row = |row: &SqliteRow| {
+    let row = |row: &Row| {
         let leaf = row.try_get::<Option<i64>, _>(0)?.map(unsigned).transpose()?;
         let hash = row.try_get::<Option<Vec<u8>>, _>(1)?.map(bytes32).transpose()?;
         Ok(LedgerRow { leaf, hash, record: row.try_get(2)? })
@@ -268,10 +266,10 @@ struct RequestReprocess {
 impl Job for RequestReprocess {
     type Done = u64;
 
-    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<u64> {
+    async fn run(&self, _: &mut State, connection: &mut Connection) -> Result<u64> {
         let mut requested = 0;
         for id in &self.ids {
-            let made = sqlx::query(
+            let made = query(
                 "INSERT INTO reprocess_requests (message, requested_by, requested_us)
                  SELECT id, ?2, ?3 FROM messages WHERE id = ?1
                  ON CONFLICT (message) WHERE outcome IS NULL DO NOTHING",
@@ -300,13 +298,12 @@ struct SettleReprocess {
 impl Job for SettleReprocess {
     type Done = ();
 
-    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
-        let done =
-            sqlx::query("UPDATE reprocess_requests SET outcome = ? WHERE request = ? AND outcome IS NULL")
-                .bind(&self.outcome)
-                .bind(self.request)
-                .execute(connection)
-                .await?;
+    async fn run(&self, _: &mut State, connection: &mut Connection) -> Result<()> {
+        let done = query("UPDATE reprocess_requests SET outcome = ? WHERE request = ? AND outcome IS NULL")
+            .bind(&self.outcome)
+            .bind(self.request)
+            .execute(connection)
+            .await?;
         if done.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
     }
 

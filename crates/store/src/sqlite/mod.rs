@@ -34,10 +34,12 @@ mod queue;
 mod resources;
 #[cfg(feature = "clinical")]
 mod retention;
-mod rows;
 mod search;
+#[cfg(feature = "postgres")]
+mod server;
 #[cfg(feature = "clinical")]
 mod statistics;
+mod upkeep;
 mod watched;
 #[cfg(feature = "clinical")]
 mod withdrawal;
@@ -45,17 +47,20 @@ mod withdrawal;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sqlx::sqlite::SqlitePool;
 use tokio::sync::watch;
 
 use self::access::AccessWriter;
 use self::checkpoint::{Checkpointer, Load};
+#[cfg(feature = "postgres")]
+pub(crate) use self::fault::unavailable;
 use self::file::Settings;
 use self::node::job::{Job, Waiting};
 use self::node::prepare::PreparedRecord;
 use self::node::writer::{Published, Request, Writer};
 use self::queue::Queue;
+use self::upkeep::Upkeep;
 use self::watched::{Kind, Watched};
+use crate::sql::{Connection, Pool};
 use crate::{Condition, Micros, Result};
 
 /// Which node a folder belongs to. Portal folders have no journal, no pseudonyms and no outbox, and are refused by a
@@ -83,7 +88,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Sqlite {
     role: Role,
-    node: SqlitePool,
+    node: Pool,
     published: Published,
     writer: Queue<Request>,
     access: AccessWriter,
@@ -121,29 +126,31 @@ impl Sqlite {
         file::make_folder(folder)?;
         let lock = file::lock(folder)?;
         let path = folder.join("node.db");
-        let mut connection = file::open_writer(&path, schema(role)?, settings).await?;
+        let mut connection = Connection::from(file::open_writer(&path, schema(role)?, settings).await?);
         #[cfg(feature = "clinical")]
         if role == Role::Clinical {
-            retention::finish_drops(&folder.join("journal"), &mut connection).await?;
+            let home = journal::Home::Folder(folder.join("journal"), settings);
+            retention::finish_drops(&home, &mut connection).await?;
         }
         node::reindex::reindex(role == Role::Clinical, &mut connection).await?;
         let condition = Arc::new(watch::channel(Condition::default()).0);
         let watched = |kind| Watched::new(kind, &condition);
         let load = Arc::new(Load::new(watched(Kind::Node)));
         let checkpointer = Checkpointer::start(path.clone(), settings, Arc::clone(&load)).await?;
-        let (writer, published) = Writer::new(connection, role == Role::Clinical, load).await?;
+        let (writer, published) = Writer::new(connection, role == Role::Clinical, Upkeep::File(load)).await?;
         let access = AccessWriter::open(&folder.join("access.db"), settings, watched(Kind::Access)).await?;
         #[cfg(feature = "clinical")]
         let journal = match role {
             Role::Clinical => {
                 let folder = folder.join("journal");
-                Some(journal::JournalFiles::open(&folder, settings, watched(Kind::Journal)).await?)
+                let home = journal::Home::Folder(folder, settings);
+                Some(journal::JournalFiles::open(home, watched(Kind::Journal)).await?)
             }
             Role::Portal => None,
         };
         Ok(Arc::new(Self {
             role,
-            node: file::read_pool(&path, settings, None),
+            node: Pool::Sqlite(file::read_pool(&path, settings, None)),
             published,
             writer: Queue::start(|receiver| writer.run(receiver)),
             access,
@@ -165,11 +172,13 @@ impl Sqlite {
         let settings = Settings { synchronous_full, pages_max: None, read_connections };
         let node = file::read_pool(&folder.join("node.db"), settings, None);
         file::check_reader(&node, schema(role)?).await?;
+        let node = Pool::Sqlite(node);
         let published = Published::load(&mut *node.acquire().await?, role == Role::Clinical).await?;
         #[cfg(feature = "clinical")]
         let journal = match role {
             Role::Clinical => {
-                Some(journal::JournalFiles::open_reading(&folder.join("journal"), settings).await?)
+                let home = journal::Home::Folder(folder.join("journal"), settings);
+                Some(journal::JournalFiles::open_reading(home).await?)
             }
             Role::Portal => None,
         };

@@ -2,8 +2,7 @@
 
 use async_trait::async_trait;
 use fhir::ResourceType;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::AssertSqlSafe;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -11,6 +10,7 @@ use super::Sqlite;
 use super::codes::{bytes32, delivery_state, delivery_state_number, limit as bounded, small, unsigned, uuid};
 use super::node::job::Job;
 use super::node::state::State;
+use crate::sql::{Connection, Row, query, query_as, query_scalar};
 use crate::{
     Delivery, DeliveryRow, DeliveryState, Error, Micros, Outbox, ResourceBody, ResourceKey, Result, Sealed,
     Settlement, WithdrawalReason,
@@ -25,7 +25,7 @@ pub(super) const DELIVERY_COLUMNS: &str =
 impl Outbox for Sqlite {
     async fn claim(&self, destination: &str, now_us: Micros, limit: usize) -> Result<Vec<Delivery>> {
         // state = 0 is spelled out so that the partial indexes serve.
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT id, number, lane, resource_type, resource_id, released_id, version, attempts,
                 sealed_for, decision_id, mac, body, revision, withdrawal, basis
              FROM deliveries d WHERE destination = ?1 AND state = 0 AND NOT EXISTS (
@@ -50,7 +50,7 @@ impl Outbox for Sqlite {
     }
 
     async fn backlog(&self, destination: &str) -> Result<(u64, Option<Micros>)> {
-        let (pending, oldest): (i64, Option<i64>) = sqlx::query_as(
+        let (pending, oldest): (i64, Option<i64>) = query_as(
             "SELECT (SELECT count(*) FROM deliveries WHERE destination = ?1 AND state = 0),
                 (SELECT queued_us FROM deliveries WHERE destination = ?1 AND state = 0 ORDER BY number LIMIT 1)",
         )
@@ -65,13 +65,13 @@ impl Outbox for Sqlite {
             "{DELIVERY_COLUMNS} WHERE destination = ? AND state = 2 AND number > ? ORDER BY number LIMIT ?"
         )
         .replacen(" FROM deliveries", ", number FROM deliveries", 1);
-        let rows = sqlx::query(AssertSqlSafe(sql))
+        let rows = query(AssertSqlSafe(sql))
             .bind(destination)
             .bind(after)
             .bind(bounded(limit))
             .fetch_all(&self.node)
             .await?;
-        rows.iter().map(|row| Ok((row.try_get("number")?, delivery_row(row)?))).collect()
+        rows.iter().map(|row| Ok((row.try_get(14)?, delivery_row(row)?))).collect()
     }
 
     async fn revive(&self, id: Uuid, record: audit::Record) -> Result<()> {
@@ -89,7 +89,7 @@ fn key(resource_type: &str, id: String) -> Result<ResourceKey> {
     Ok(ResourceKey { resource_type, id })
 }
 
-fn delivery(row: &SqliteRow) -> Result<Delivery> {
+fn delivery(row: &Row) -> Result<Delivery> {
     Ok(Delivery {
         id: uuid(row.try_get(0)?)?,
         number: row.try_get(1)?,
@@ -117,7 +117,7 @@ fn reason(code: Option<String>) -> Result<Option<WithdrawalReason>> {
 }
 
 /// A delivery as the console shows it.
-pub(super) fn delivery_row(row: &SqliteRow) -> Result<DeliveryRow> {
+pub(super) fn delivery_row(row: &Row) -> Result<DeliveryRow> {
     Ok(DeliveryRow {
         id: uuid(row.try_get(0)?)?,
         destination: row.try_get(1)?,
@@ -143,7 +143,7 @@ struct Settle {
 impl Job for Settle {
     type Done = ();
 
-    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    async fn run(&self, _: &mut State, connection: &mut Connection) -> Result<()> {
         for (id, settlement) in &self.settlements {
             settle(*id, settlement, connection).await?;
         }
@@ -155,7 +155,7 @@ impl Job for Settle {
     }
 }
 
-async fn settle(id: Uuid, settlement: &Settlement, connection: &mut SqliteConnection) -> Result<()> {
+async fn settle(id: Uuid, settlement: &Settlement, connection: &mut Connection) -> Result<()> {
     let (state, next_us, delivered_us, error, receipt) = match settlement {
         Settlement::Delivered { receipt, at_us } => {
             (DeliveryState::Delivered, 0, Some(*at_us), None, Some(receipt))
@@ -166,8 +166,8 @@ async fn settle(id: Uuid, settlement: &Settlement, connection: &mut SqliteConnec
     };
     let is_delivered = state == DeliveryState::Delivered;
     // What was superseded while it was on its way stays so, unless it arrived.
-    let done = sqlx::query(
-        "UPDATE deliveries SET state = CASE WHEN state = 0 OR ?7 THEN ?2 ELSE state END, attempts = attempts + 1,
+    let done = query(
+        "UPDATE deliveries SET state = CASE WHEN state = 0 OR ?7 = 1 THEN ?2 ELSE state END, attempts = attempts + 1,
             next_us = ?3, delivered_us = ?4, last_error = coalesce(?5, last_error), receipt = ?6
          WHERE id = ?1 AND state IN (0, 3) AND delivered_us IS NULL",
     )
@@ -191,8 +191,8 @@ async fn settle(id: Uuid, settlement: &Settlement, connection: &mut SqliteConnec
 
 /// What did not arrive changed nothing there: a withdrawal that died leaves what stood, and of content that died it is
 /// not known what stands.
-async fn unsettle(id: Uuid, connection: &mut SqliteConnection) -> Result<()> {
-    sqlx::query(
+async fn unsettle(id: Uuid, connection: &mut Connection) -> Result<()> {
+    query(
         "UPDATE standings SET content = NULL, stands = 1
          FROM (SELECT destination, released_id, revision FROM deliveries WHERE id = ?) AS d
          WHERE standings.destination = d.destination AND standings.released_id = d.released_id
@@ -212,9 +212,9 @@ struct Revive {
 impl Job for Revive {
     type Done = ();
 
-    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    async fn run(&self, _: &mut State, connection: &mut Connection) -> Result<()> {
         let id = self.id.as_bytes().to_vec();
-        let may_go: Option<bool> = sqlx::query_scalar(
+        let may_go: Option<bool> = query_scalar(
             "SELECT d.withdrawal IS NOT NULL OR NOT EXISTS (SELECT 1 FROM standings s WHERE s.destination = d.destination
                 AND s.released_id = d.released_id AND s.revision > d.revision)
              FROM deliveries d WHERE d.id = ? AND d.state = 2",
@@ -227,12 +227,12 @@ impl Job for Revive {
             Some(false) => return Err(Error::Conflict("something newer was sent under its id")),
             Some(true) => {}
         }
-        sqlx::query("UPDATE deliveries SET state = 0, attempts = 0, next_us = 0 WHERE id = ?")
+        query("UPDATE deliveries SET state = 0, attempts = 0, next_us = 0 WHERE id = ?")
             .bind(&id)
             .execute(&mut *connection)
             .await?;
-        sqlx::query(
-            "UPDATE standings SET stands = d.withdrawal IS NULL
+        query(
+            "UPDATE standings SET stands = CASE WHEN d.withdrawal IS NULL THEN 1 ELSE 0 END
              FROM (SELECT destination, released_id, revision, withdrawal FROM deliveries WHERE id = ?) AS d
              WHERE standings.destination = d.destination AND standings.released_id = d.released_id
              AND standings.revision = d.revision",

@@ -2,14 +2,12 @@
 
 use async_trait::async_trait;
 use fhir::ResourceType;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
 use super::Sqlite;
 use super::body::unpack;
 use super::codes::{small, unsigned};
 use super::node::names::Names;
-use super::rows::Rows;
+use crate::sql::{Row, Rows, query, query_as};
 use crate::{
     Error, History, HistoryPage, Origin, Page, ResourceBody, ResourceKey, Resources, Result, Search, Stored,
 };
@@ -19,7 +17,7 @@ impl Resources for Sqlite {
     async fn read(&self, key: &ResourceKey) -> Result<Option<Stored>> {
         let names = self.published.names();
         let Some(tid) = names.type_number(key.resource_type.as_str()) else { return Ok(None) };
-        let row = sqlx::query(
+        let row = query(
             "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body, (SELECT o.hash FROM packages o WHERE o.pkg = r.pkg)
              FROM resources r
              WHERE id = ? AND tid = ? AND version > 0",
@@ -52,7 +50,7 @@ impl Resources for Sqlite {
     async fn vread(&self, key: &ResourceKey, version: u32) -> Result<Option<Stored>> {
         let names = self.published.names();
         let Some(tid) = names.type_number(key.resource_type.as_str()) else { return Ok(None) };
-        let row = sqlx::query(
+        let row = query(
             "SELECT r.tid, r.id, v.version, v.updated_us, v.deleted, v.patient, v.body,
                 (SELECT o.hash FROM packages o WHERE o.pkg = v.pkg)
              FROM resources r JOIN resource_versions v ON v.rid = r.rid AND v.version = ?3
@@ -81,7 +79,7 @@ impl Resources for Sqlite {
     async fn counts(&self) -> Result<Vec<(ResourceType, u64)>> {
         let names = self.published.names();
         let rows: Vec<(i64, i64)> =
-            sqlx::query_as("SELECT tid, live FROM type_counts WHERE live > 0").fetch_all(&self.node).await?;
+            query_as("SELECT tid, live FROM type_counts WHERE live > 0").fetch_all(&self.node).await?;
         let mut counts = Vec::with_capacity(rows.len());
         for (tid, live) in rows {
             counts.push((names.resource_type(tid)?, unsigned(live)?));
@@ -92,7 +90,7 @@ impl Resources for Sqlite {
 }
 
 /// A row that begins with `tid, id, version, updated_us, deleted, patient, body, origin`.
-pub(super) fn stored(row: &SqliteRow, names: &Names) -> Result<Stored> {
+pub(super) fn stored(row: &Row, names: &Names) -> Result<Stored> {
     Ok(Stored {
         key: ResourceKey { resource_type: names.resource_type(row.try_get(0)?)?, id: row.try_get(1)? },
         version: small(row.try_get(2)?)?,

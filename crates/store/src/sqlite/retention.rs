@@ -1,9 +1,6 @@
 //! Retention over the files of the journal, with holds and drops in `node.db`.
 
-use std::path::Path;
-
 use async_trait::async_trait;
-use sqlx::{Row, SqliteConnection};
 
 use super::Sqlite;
 use super::codes::{delivery_state_number, message_state_number, unsigned};
@@ -11,6 +8,7 @@ use super::journal;
 use super::month::Month;
 use super::node::job::Job;
 use super::node::state::State;
+use crate::sql::{Connection, Row, query, query_scalar};
 use crate::{
     DeliveryState, Dropped, Error, Hold, HoldOn, JournalMonth, KeptFor, MessageState, Micros, Result,
     Retention, Seq, Verified,
@@ -28,7 +26,7 @@ const PATIENTS: &str = "WITH RECURSIVE
 #[async_trait]
 impl Retention for Sqlite {
     async fn months(&self, now_us: Micros, keep_months: Option<u32>) -> Result<Vec<JournalMonth>> {
-        let mut months = self.journal_months()?;
+        let mut months = self.journal_months().await?;
         let newest = months.iter().map(|month| month.month).max();
         months.sort_by_key(|month| month.month);
         let held = self.held_months().await?;
@@ -78,7 +76,7 @@ impl Retention for Sqlite {
     }
 
     async fn is_dropped(&self, received_us: Micros) -> Result<bool> {
-        let found: i64 = sqlx::query_scalar("SELECT count(*) FROM journal_drops WHERE month = ?")
+        let found: i64 = query_scalar("SELECT count(*) FROM journal_drops WHERE month = ?")
             .bind(Month::of(received_us).name())
             .fetch_one(&self.node)
             .await?;
@@ -87,7 +85,7 @@ impl Retention for Sqlite {
 
     async fn patients_of(&self, value: &str) -> Result<Vec<String>> {
         let sql = sqlx::AssertSqlSafe(format!("{PATIENTS} SELECT id FROM same ORDER BY id"));
-        Ok(sqlx::query_scalar(sql).bind(value).bind(PATIENT_NUMBER).fetch_all(&self.node).await?)
+        Ok(query_scalar(sql).bind(value).bind(PATIENT_NUMBER).fetch_all(&self.node).await?)
     }
 
     async fn place_hold(&self, hold: Hold, record: audit::Record) -> Result<i64> {
@@ -115,7 +113,7 @@ impl Sqlite {
     }
 
     /// Messages of a month that wait in quarantine; what was refused waits for nobody.
-    async fn open_in_quarantine(&self, month: Month, connection: &mut SqliteConnection) -> Result<u64> {
+    async fn open_in_quarantine(&self, month: Month, connection: &mut Connection) -> Result<u64> {
         let mut open = 0;
         for seq in quarantined(month, connection).await? {
             open += u64::from(!self.is_refused(month, seq).await?);
@@ -124,14 +122,14 @@ impl Sqlite {
     }
 }
 
-async fn holds(connection: &mut SqliteConnection) -> Result<Vec<Hold>> {
-    let rows = sqlx::query(
+async fn holds(connection: &mut Connection) -> Result<Vec<Hold>> {
+    let rows = query(
         "SELECT hold, month, patient, reason, placed_by, placed_us FROM journal_holds
          WHERE released_us IS NULL ORDER BY hold",
     )
     .fetch_all(connection)
     .await?;
-    let read = |row: &sqlx::sqlite::SqliteRow| {
+    let read = |row: &Row| {
         let on = match (row.try_get::<Option<String>, _>(1)?, row.try_get::<Option<String>, _>(2)?) {
             (Some(month), None) => HoldOn::Month(month),
             (None, Some(patient)) => HoldOn::Patient(patient),
@@ -144,7 +142,7 @@ async fn holds(connection: &mut SqliteConnection) -> Result<Vec<Hold>> {
 }
 
 /// Each month that a hold keeps, with the hold.
-async fn held(connection: &mut SqliteConnection) -> Result<Vec<(Month, i64)>> {
+async fn held(connection: &mut Connection) -> Result<Vec<(Month, i64)>> {
     let mut held = Vec::new();
     for Hold { hold, on, .. } in holds(connection).await? {
         match on {
@@ -156,7 +154,7 @@ async fn held(connection: &mut SqliteConnection) -> Result<Vec<(Month, i64)>> {
                      UNION SELECT m.received_us FROM message_keys k JOIN messages m ON m.seq = k.seq
                         WHERE k.value = ?1 AND k.kind = ?2"
                 );
-                let received: Vec<i64> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+                let received: Vec<i64> = query_scalar(sqlx::AssertSqlSafe(sql))
                     .bind(value)
                     .bind(PATIENT_NUMBER)
                     .fetch_all(&mut *connection)
@@ -171,9 +169,9 @@ async fn held(connection: &mut SqliteConnection) -> Result<Vec<(Month, i64)>> {
 }
 
 /// Positions of the messages of a month that are in quarantine or error and not resolved.
-async fn quarantined(month: Month, connection: &mut SqliteConnection) -> Result<Vec<i64>> {
+async fn quarantined(month: Month, connection: &mut Connection) -> Result<Vec<i64>> {
     let (from, until) = month.span();
-    Ok(sqlx::query_scalar(
+    query_scalar(
         "SELECT seq FROM messages WHERE state IN (?, ?) AND resolved_by IS NULL
          AND received_us >= ? AND received_us < ? ORDER BY seq",
     )
@@ -182,14 +180,14 @@ async fn quarantined(month: Month, connection: &mut SqliteConnection) -> Result<
     .bind(from)
     .bind(until)
     .fetch_all(connection)
-    .await?)
+    .await
 }
 
 /// Deliveries of a month's messages that are pending or were given up, and messages that a partner still gets: their
 /// bytes are read from the journal when they are sent.
-async fn undelivered(month: Month, connection: &mut SqliteConnection) -> Result<u64> {
+async fn undelivered(month: Month, connection: &mut Connection) -> Result<u64> {
     let (from, until) = month.span();
-    let count: i64 = sqlx::query_scalar(
+    let count: i64 = query_scalar(
         "SELECT (SELECT count(*) FROM deliveries d JOIN messages m ON m.seq = d.seq WHERE d.state IN (?1, ?2)
             AND m.received_us >= ?3 AND m.received_us < ?4)
          + (SELECT count(*) FROM forwards f JOIN messages m ON m.seq = f.seq WHERE f.state IN (?1, ?2)
@@ -205,20 +203,20 @@ async fn undelivered(month: Month, connection: &mut SqliteConnection) -> Result<
 }
 
 /// Finishes drops that a process began and did not end: their records are written, their files are to go.
-pub(super) async fn finish_drops(folder: &Path, connection: &mut SqliteConnection) -> Result<()> {
-    let open: Vec<String> = sqlx::query_scalar("SELECT month FROM journal_drops WHERE file_gone = 0")
+pub(super) async fn finish_drops(home: &journal::Home, connection: &mut Connection) -> Result<()> {
+    let open: Vec<String> = query_scalar("SELECT month FROM journal_drops WHERE file_gone = 0")
         .fetch_all(&mut *connection)
         .await?;
     for month in open.iter().filter_map(|month| Month::of_name(month)) {
-        journal::remove_files(folder, month)?;
+        home.remove(month).await?;
         file_gone(month, connection).await?;
         tracing::info!(month = month.name(), "the file of a dropped month was removed at the start");
     }
     Ok(())
 }
 
-async fn file_gone(month: Month, connection: &mut SqliteConnection) -> Result<()> {
-    sqlx::query("UPDATE journal_drops SET file_gone = 1 WHERE month = ?")
+async fn file_gone(month: Month, connection: &mut Connection) -> Result<()> {
+    query("UPDATE journal_drops SET file_gone = 1 WHERE month = ?")
         .bind(month.name())
         .execute(connection)
         .await?;
@@ -237,7 +235,7 @@ struct Drop {
 impl Job for Drop {
     type Done = ();
 
-    async fn run(&self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    async fn run(&self, state: &mut State, connection: &mut Connection) -> Result<()> {
         // Asked again in the transaction: what keeps it may have come since.
         let is_held = held(connection).await?.iter().any(|(month, _)| *month == self.month);
         let quarantined = quarantined(self.month, connection).await?.len();
@@ -249,7 +247,7 @@ impl Job for Drop {
             return Err(Error::Conflict("the month is kept"));
         }
         let Dropped { entries, last, digest, .. } = &self.dropped;
-        sqlx::query(
+        query(
             "INSERT INTO journal_drops (month, entries, last, digest, dropped_us, file_gone)
              VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT (month) DO UPDATE SET file_gone = 0",
         )
@@ -272,7 +270,7 @@ struct FileGone {
 impl Job for FileGone {
     type Done = ();
 
-    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    async fn run(&self, _: &mut State, connection: &mut Connection) -> Result<()> {
         file_gone(self.month, connection).await
     }
 }
@@ -285,22 +283,21 @@ struct PlaceHold {
 impl Job for PlaceHold {
     type Done = i64;
 
-    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<i64> {
+    async fn run(&self, _: &mut State, connection: &mut Connection) -> Result<i64> {
         let (month, patient) = match &self.hold.on {
             HoldOn::Month(month) => (Some(month), None),
             HoldOn::Patient(value) => (None, Some(value)),
         };
-        let made = sqlx::query(
-            "INSERT INTO journal_holds (month, patient, reason, placed_by, placed_us) VALUES (?, ?, ?, ?, ?)",
+        query_scalar(
+            "INSERT INTO journal_holds (month, patient, reason, placed_by, placed_us) VALUES (?, ?, ?, ?, ?) RETURNING hold",
         )
         .bind(month)
         .bind(patient)
         .bind(&self.hold.reason)
         .bind(&self.hold.placed_by)
         .bind(self.hold.placed_us)
-        .execute(&mut *connection)
-        .await?;
-        Ok(made.last_insert_rowid())
+        .fetch_one(&mut *connection)
+        .await
     }
 }
 
@@ -314,8 +311,8 @@ struct ReleaseHold {
 impl Job for ReleaseHold {
     type Done = ();
 
-    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<()> {
-        let released = sqlx::query(
+    async fn run(&self, _: &mut State, connection: &mut Connection) -> Result<()> {
+        let released = query(
             "UPDATE journal_holds SET released_by = ?, released_us = ? WHERE hold = ? AND released_us IS NULL",
         )
         .bind(&self.by)

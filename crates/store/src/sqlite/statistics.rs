@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use sqlx::SqliteConnection;
 
 use super::Sqlite;
 use super::codes::{delivery_state, message_state, message_state_number, unsigned};
+use crate::sql::{Connection, query_as, query_scalar};
 use crate::{
     Backlog, Boundary, DeliveryState, Error, Feed, HeldGroup, MINUTE_US, MessageState, Micros, Minute,
     Result, Seq, Statistics, Waiting,
@@ -34,7 +34,7 @@ impl Statistics for Sqlite {
     async fn feeds(&self, since_us: Micros, until_us: Micros) -> Result<Vec<Feed>> {
         let mut connection = self.node.begin().await?;
         let channels: Vec<(String, i64)> =
-            sqlx::query_as(CHANNELS).bind(CHANNELS_MAX).fetch_all(&mut *connection).await?;
+            query_as(CHANNELS).bind(CHANNELS_MAX).fetch_all(&mut *connection).await?;
         let mut feeds = Vec::with_capacity(channels.len());
         for (channel, last_us) in channels {
             let minutes = minutes(&channel, since_us, until_us, &mut connection).await?;
@@ -53,7 +53,7 @@ impl Statistics for Sqlite {
 
     async fn waiting(&self) -> Result<Vec<Waiting>> {
         let applied: Option<i64> =
-            sqlx::query_scalar("SELECT max(seq) FROM messages").fetch_one(&self.node).await?;
+            query_scalar("SELECT max(seq) FROM messages").fetch_one(&self.node).await?;
         let rows = self.journaled_after(Seq(applied.unwrap_or(0)), WAITING_MAX).await?;
         let mut waiting: BTreeMap<String, (u64, Micros)> = BTreeMap::new();
         for (channel, count, oldest_us) in rows {
@@ -66,7 +66,7 @@ impl Statistics for Sqlite {
 
     async fn held(&self) -> Result<Vec<HeldGroup>> {
         type Row = (Option<String>, i64, String, i64, i64, i64, i64);
-        let rows: Vec<Row> = sqlx::query_as(
+        let rows: Vec<Row> = query_as(
             "SELECT reason, state, sender, count(*), min(received_us), max(received_us), max(seq)
              FROM messages INDEXED BY messages_held WHERE state IN (5, 6) AND resolved_by IS NULL
              GROUP BY reason, state, sender ORDER BY reason, state, sender LIMIT ?",
@@ -109,10 +109,10 @@ impl Statistics for Sqlite {
         let mut connection = self.node.begin().await?;
         let kept = [MessageState::Stored, MessageState::Routed].map(message_state_number);
         let channels: Vec<(String, i64)> =
-            sqlx::query_as(CHANNELS).bind(CHANNELS_MAX).fetch_all(&mut *connection).await?;
+            query_as(CHANNELS).bind(CHANNELS_MAX).fetch_all(&mut *connection).await?;
         let (mut stored, mut first) = (0, None::<i64>);
         for (channel, _) in channels {
-            let (count, seq): (i64, Option<i64>) = sqlx::query_as(
+            let (count, seq): (i64, Option<i64>) = query_as(
                 "SELECT count(*) FILTER (WHERE state IN (?, ?)), min(seq) FROM messages
                  WHERE channel = ? AND received_us >= ?",
             )
@@ -125,7 +125,7 @@ impl Statistics for Sqlite {
             stored += unsigned(count)?;
             first = [first, seq].into_iter().flatten().min();
         }
-        let refused: i64 = sqlx::query_scalar(
+        let refused: i64 = query_scalar(
             "SELECT count(*) FROM messages INDEXED BY messages_held
              WHERE state IN (5, 6) AND resolved_by IS NULL AND reason >= ? AND reason < ? AND received_us >= ?",
         )
@@ -150,7 +150,7 @@ impl Statistics for Sqlite {
     }
 
     async fn backlogs(&self) -> Result<Vec<Backlog>> {
-        let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+        let rows: Vec<(String, i64, i64)> = query_as(
             "SELECT p.destination, p.pending, d.queued_us
              FROM (SELECT destination, count(*) AS pending, min(number) AS first FROM deliveries WHERE state = 0
                    GROUP BY destination) p JOIN deliveries d ON d.number = p.first ORDER BY p.destination",
@@ -167,10 +167,10 @@ async fn minutes(
     channel: &str,
     since_us: Micros,
     until_us: Micros,
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
 ) -> Result<Vec<Minute>> {
     let length = until_us.saturating_sub(since_us).div_euclid(MINUTE_US).clamp(0, MINUTES_MAX);
-    let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
+    let rows: Vec<(i64, i64, i64)> = query_as(
         "SELECT (received_us - ?1) / ?2, count(*), count(*) FILTER (WHERE state IN (5, 6)) FROM messages
          WHERE channel = ?3 AND received_us >= ?1 AND received_us < ?1 + ?2 * ?4 GROUP BY 1",
     )
@@ -196,9 +196,9 @@ async fn latencies(
     channel: &str,
     since_us: Micros,
     until_us: Micros,
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
 ) -> Result<Vec<Micros>> {
-    let mut latencies: Vec<i64> = sqlx::query_scalar(
+    let mut latencies: Vec<i64> = query_scalar(
         "SELECT processed_us - received_us FROM messages WHERE channel = ? AND received_us >= ? AND received_us < ?
              AND reprocessed = 0 ORDER BY received_us DESC LIMIT ?",
     )
@@ -219,9 +219,9 @@ fn percentile(ascending: &[Micros], of_hundred: usize) -> Option<Micros> {
 }
 
 /// How many messages from `first` on have a delivery in each state.
-async fn with_deliveries(first: i64, connection: &mut SqliteConnection) -> Result<Vec<(DeliveryState, u64)>> {
-    let rows: Vec<(i64, i64)> = sqlx::query_as(
-        "SELECT state, count(*) FROM (SELECT DISTINCT seq, state FROM deliveries WHERE seq >= ?) GROUP BY state",
+async fn with_deliveries(first: i64, connection: &mut Connection) -> Result<Vec<(DeliveryState, u64)>> {
+    let rows: Vec<(i64, i64)> = query_as(
+        "SELECT state, count(*) FROM (SELECT DISTINCT seq, state FROM deliveries WHERE seq >= ?) AS told GROUP BY state",
     )
     .bind(first)
     .fetch_all(connection)

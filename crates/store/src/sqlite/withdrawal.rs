@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use fhir::ResourceType;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 
 use super::Sqlite;
 use super::codes::{bytes32, delivery_state, limit as bounded, small, unsigned};
@@ -15,7 +13,7 @@ use super::node::plan::Plan;
 use super::node::prepare::PreparedVersion;
 use super::node::state::State;
 use super::resources::stored;
-use super::rows::Rows;
+use crate::sql::{Connection, Row, Rows, query, query_as, query_scalar};
 use crate::{
     Answers, ConsentRequest, DecidedSet, DeliveryState, Error, Micros, NewDelivery, NewPseudonym,
     ResourceKey, Result, Standing, Stored, Sweep, SweepCounts, SweepUnit, Unsettled, WithdrawalReason,
@@ -49,7 +47,7 @@ impl Withdrawals for Sqlite {
     }
 
     async fn standings_of(&self, destination: &str, patient: &str) -> Result<Vec<Standing>> {
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT resource_type, resource_id, released_id, patient, lane, revision, stands, content FROM standings
              WHERE patient = ? AND destination = ? AND stands = 1",
         )
@@ -65,7 +63,7 @@ impl Withdrawals for Sqlite {
         let Some(of_patient) = names.type_number("Patient") else { return Ok(Vec::new()) };
         let mut found = Vec::new();
         for tid in types.iter().filter_map(|of| names.type_number(of.as_str())) {
-            let rows = sqlx::query(
+            let rows = query(
                 "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body,
                     (SELECT o.hash FROM packages o WHERE o.pkg = r.pkg)
                  FROM resources p CROSS JOIN comp c ON c.patient = p.rid AND c.tid = ?3
@@ -127,7 +125,7 @@ impl Withdrawals for Sqlite {
     }
 
     async fn sweeps(&self, limit: usize) -> Result<Vec<Sweep>> {
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT sweep, basis, requested_by, begun_us, through, units, released, withdrawn, refused, ended_us, outcome
              FROM sweeps ORDER BY sweep DESC LIMIT ?",
         )
@@ -139,7 +137,7 @@ impl Withdrawals for Sqlite {
 
     async fn sweep_units(&self, after: i64, limit: usize) -> Result<Vec<SweepUnit>> {
         let names = self.published.names();
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT rid, tid, id FROM resources
              WHERE rid > ?1 AND tid > 0 AND (tid = ?2 OR (patient IS NULL AND version > 0)) ORDER BY rid LIMIT ?3",
         )
@@ -148,7 +146,7 @@ impl Withdrawals for Sqlite {
         .bind(bounded(limit))
         .fetch_all(&self.node)
         .await?;
-        let unit = |row: &SqliteRow| {
+        let unit = |row: &Row| {
             let resource_type = names.resource_type(row.try_get(1)?)?;
             let resource = ResourceKey { resource_type, id: row.try_get(2)? };
             Ok(SweepUnit { position: row.try_get(0)?, resource })
@@ -162,14 +160,14 @@ impl Withdrawals for Sqlite {
     }
 
     async fn consent_requests(&self, limit: usize) -> Result<Vec<(i64, ConsentRequest)>> {
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT request, patient, denies, destination, requested_by, requested_us FROM consent_requests
              WHERE outcome IS NULL ORDER BY request LIMIT ?",
         )
         .bind(bounded(limit))
         .fetch_all(&self.node)
         .await?;
-        let request = |row: &SqliteRow| {
+        let request = |row: &Row| {
             let request = ConsentRequest {
                 patient: row.try_get(1)?,
                 denies: row.try_get(2)?,
@@ -183,7 +181,7 @@ impl Withdrawals for Sqlite {
     }
 
     async fn unsettled(&self) -> Result<Vec<Unsettled>> {
-        let rows: Vec<(String, i64, bool, i64, i64)> = sqlx::query_as(
+        let rows: Vec<(String, i64, bool, i64, i64)> = query_as(
             "SELECT destination, 2, withdrawal IS NOT NULL, count(*), min(queued_us) FROM deliveries WHERE state = 2
              GROUP BY 1, 3 UNION ALL
              SELECT destination, 0, TRUE, count(*), min(queued_us) FROM deliveries
@@ -209,7 +207,7 @@ impl Withdrawals for Sqlite {
     }
 
     async fn withdrawn_since(&self, since_us: Micros) -> Result<Vec<(WithdrawalReason, u64)>> {
-        let rows: Vec<(String, i64)> = sqlx::query_as(
+        let rows: Vec<(String, i64)> = query_as(
             "SELECT withdrawal, count(*) FROM deliveries WHERE withdrawal IS NOT NULL AND queued_us >= ?
              GROUP BY withdrawal ORDER BY withdrawal",
         )
@@ -222,7 +220,7 @@ impl Withdrawals for Sqlite {
     }
 }
 
-fn standing(row: &SqliteRow) -> Result<Standing> {
+fn standing(row: &Row) -> Result<Standing> {
     let resource_type: String = row.try_get(0)?;
     let resource_type =
         ResourceType::parse(&resource_type).ok_or(Error::Corrupt("the type of what stands"))?;
@@ -237,7 +235,7 @@ fn standing(row: &SqliteRow) -> Result<Standing> {
     })
 }
 
-fn sweep(row: &SqliteRow) -> Result<Sweep> {
+fn sweep(row: &Row) -> Result<Sweep> {
     let ended: (Option<i64>, Option<String>) = (row.try_get(9)?, row.try_get(10)?);
     Ok(Sweep {
         number: row.try_get(0)?,
@@ -276,7 +274,7 @@ impl CommitDecided {
 impl Job for CommitDecided {
     type Done = ();
 
-    async fn run(&self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    async fn run(&self, state: &mut State, connection: &mut Connection) -> Result<()> {
         answered(&self.answers, self.at_us, connection).await?;
         let mut plan = Plan::load(self.versions.iter(), &mut state.names, connection).await?;
         plan.check(&mut state.names, &self.versions)?;
@@ -302,14 +300,14 @@ impl Job for CommitDecided {
 /// The journal position of a delivery that no message caused.
 const OF_NO_MESSAGE: i64 = 0;
 
-async fn answered(answers: &Answers, at_us: Micros, connection: &mut SqliteConnection) -> Result<()> {
+async fn answered(answers: &Answers, at_us: Micros, connection: &mut Connection) -> Result<()> {
     let done = match answers {
         Answers::Sweep { sweep, through, counts, is_last } => {
             let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-            sqlx::query(
+            query(
                 "UPDATE sweeps SET through = ?2, units = units + ?3, released = released + ?4,
-                    withdrawn = withdrawn + ?5, refused = refused + ?6, ended_us = CASE WHEN ?7 THEN ?8 END,
-                    outcome = CASE WHEN ?7 THEN 'done' END WHERE sweep = ?1 AND outcome IS NULL",
+                    withdrawn = withdrawn + ?5, refused = refused + ?6, ended_us = CASE WHEN ?7 = 1 THEN ?8 END,
+                    outcome = CASE WHEN ?7 = 1 THEN 'done' END WHERE sweep = ?1 AND outcome IS NULL",
             )
             .bind(sweep)
             .bind(through)
@@ -321,7 +319,7 @@ async fn answered(answers: &Answers, at_us: Micros, connection: &mut SqliteConne
             .bind(at_us)
         }
         Answers::Consent { request, outcome } => {
-            sqlx::query("UPDATE consent_requests SET outcome = ?2 WHERE request = ?1 AND outcome IS NULL")
+            query("UPDATE consent_requests SET outcome = ?2 WHERE request = ?1 AND outcome IS NULL")
                 .bind(request)
                 .bind(outcome)
         }
@@ -341,21 +339,20 @@ struct BeginSweep {
 impl Job for BeginSweep {
     type Done = i64;
 
-    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<i64> {
-        sqlx::query("UPDATE sweeps SET ended_us = ?, outcome = 'abandoned' WHERE outcome IS NULL")
+    async fn run(&self, _: &mut State, connection: &mut Connection) -> Result<i64> {
+        query("UPDATE sweeps SET ended_us = ?, outcome = 'abandoned' WHERE outcome IS NULL")
             .bind(self.at_us)
             .execute(&mut *connection)
             .await?;
-        let begun = sqlx::query(
+        query_scalar(
             "INSERT INTO sweeps (basis, requested_by, begun_us, through, units, released, withdrawn, refused)
-             VALUES (?, ?, ?, 0, 0, 0, 0, 0)",
+             VALUES (?, ?, ?, 0, 0, 0, 0, 0) RETURNING sweep",
         )
         .bind(&self.basis)
         .bind(&self.requested_by)
         .bind(self.at_us)
-        .execute(&mut *connection)
-        .await?;
-        Ok(begun.last_insert_rowid())
+        .fetch_one(&mut *connection)
+        .await
     }
 }
 
@@ -367,18 +364,17 @@ struct RequestConsent {
 impl Job for RequestConsent {
     type Done = i64;
 
-    async fn run(&self, _: &mut State, connection: &mut SqliteConnection) -> Result<i64> {
-        let made = sqlx::query(
+    async fn run(&self, _: &mut State, connection: &mut Connection) -> Result<i64> {
+        query_scalar(
             "INSERT INTO consent_requests (patient, denies, destination, requested_by, requested_us)
-             VALUES (?, ?, ?, ?, ?)",
+             VALUES (?, ?, ?, ?, ?) RETURNING request",
         )
         .bind(&self.request.patient)
         .bind(self.request.denies)
         .bind(&self.request.destination)
         .bind(&self.request.requested_by)
         .bind(self.request.requested_us)
-        .execute(&mut *connection)
-        .await?;
-        Ok(made.last_insert_rowid())
+        .fetch_one(&mut *connection)
+        .await
     }
 }

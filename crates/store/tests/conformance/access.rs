@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::harness::Adapter;
 use crate::samples::record;
 
-pub async fn a_record_of_access_is_durable_on_return(adapter: &impl Adapter) {
+pub async fn a_record_of_access_is_durable_on_return(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let one = record(audit::Kind::ResourceRead);
     node.access.record(one.clone()).await.expect("records");
@@ -16,7 +16,7 @@ pub async fn a_record_of_access_is_durable_on_return(adapter: &impl Adapter) {
     assert_eq!(waiting.into_iter().map(|unsealed| unsealed.record).collect::<Vec<_>>(), [one.to_bytes()]);
 }
 
-pub async fn concurrent_records_are_all_kept(adapter: &impl Adapter) {
+pub async fn concurrent_records_are_all_kept(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..300 {
@@ -29,7 +29,7 @@ pub async fn concurrent_records_are_all_kept(adapter: &impl Adapter) {
     assert_eq!(node.ledger.unsealed(1_000).await.expect("reads").len(), 300);
 }
 
-pub async fn accesses_of_a_message_are_read_newest_first(adapter: &impl Adapter) {
+pub async fn accesses_of_a_message_are_read_newest_first(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let (one, other) = (JournalId(Uuid::from_u128(1)), JournalId(Uuid::from_u128(2)));
     let views: Vec<Record> =

@@ -27,7 +27,7 @@ async fn open(port: &dyn Acknowledgments) -> Vec<Promised> {
     port.promised("adt", Seq(0), Seq(i64::MAX), 100).await.expect("reads")
 }
 
-pub async fn what_is_not_owed_is_kept_as_a_code_and_never_replayed(adapter: &impl Adapter) {
+pub async fn what_is_not_owed_is_kept_as_a_code_and_never_replayed(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     let mut sent = arrival("1", "x", NOW_US);
     sent.acknowledgment.as_mut().expect("given").is_owed = false;
@@ -40,7 +40,7 @@ pub async fn what_is_not_owed_is_kept_as_a_code_and_never_replayed(adapter: &imp
     assert_eq!(heard, Appended::Duplicate { of: id, acknowledgment: None });
 }
 
-pub async fn a_promise_is_read_until_it_is_kept(adapter: &impl Adapter) {
+pub async fn a_promise_is_read_until_it_is_kept(adapter: &dyn Adapter) {
     let clinical = adapter.clinical().await;
     let port = &*clinical.acknowledgments;
     let first = append(&*clinical.journal, promised("1", NOW_US, Promise::Original)).await;
@@ -61,7 +61,7 @@ pub async fn a_promise_is_read_until_it_is_kept(adapter: &impl Adapter) {
     assert_eq!(open(port).await, both[1..]);
 }
 
-pub async fn the_first_of_a_stage_stands(adapter: &impl Adapter) {
+pub async fn the_first_of_a_stage_stands(adapter: &dyn Adapter) {
     let clinical = adapter.clinical().await;
     let id = append(&*clinical.journal, promised("1", NOW_US, Promise::Original)).await;
     let first = given(AckStage::Final, "AA", "first");
@@ -71,7 +71,7 @@ pub async fn the_first_of_a_stage_stands(adapter: &impl Adapter) {
     assert_eq!(read.into_iter().map(|later| later.given).collect::<Vec<_>>(), [first]);
 }
 
-pub async fn what_is_given_later_is_read_back_with_its_outcome(adapter: &impl Adapter) {
+pub async fn what_is_given_later_is_read_back_with_its_outcome(adapter: &dyn Adapter) {
     let clinical = adapter.clinical().await;
     let id = append(&*clinical.journal, promised("1", NOW_US, Promise::Original)).await;
     let (interim, last) = (given(AckStage::Interim, "AE", "later"), given(AckStage::Final, "AA", "done"));
@@ -86,7 +86,7 @@ pub async fn what_is_given_later_is_read_back_with_its_outcome(adapter: &impl Ad
     assert_eq!(read, [(interim, AckOutcome::Sent), (last, AckOutcome::Undelivered)]);
 }
 
-pub async fn what_is_not_owed_after_all_keeps_the_promise(adapter: &impl Adapter) {
+pub async fn what_is_not_owed_after_all_keeps_the_promise(adapter: &dyn Adapter) {
     let clinical = adapter.clinical().await;
     let id = append(&*clinical.journal, promised("1", NOW_US, Promise::Application)).await;
     clinical.acknowledgments.give(id, given(AckStage::Final, "AA", "")).await.expect("gives");
@@ -96,7 +96,7 @@ pub async fn what_is_not_owed_after_all_keeps_the_promise(adapter: &impl Adapter
     assert_eq!(clinical.acknowledgments.unsent("adt", Seq(0), 10).await.expect("reads"), []);
 }
 
-pub async fn what_is_owed_still_is_found_after_a_restart(adapter: &impl Adapter) {
+pub async fn what_is_owed_still_is_found_after_a_restart(adapter: &dyn Adapter) {
     let clinical = adapter.clinical().await;
     let kept = append(&*clinical.journal, promised("1", NOW_US, Promise::Application)).await;
     let open_id = append(&*clinical.journal, promised("2", NOW_US, Promise::Application)).await;
@@ -115,7 +115,7 @@ pub async fn what_is_owed_still_is_found_after_a_restart(adapter: &impl Adapter)
     assert_eq!(port.unsent("adt", Seq(0), 10).await.expect("reads"), []);
 }
 
-pub async fn an_unknown_entry_is_given_nothing(adapter: &impl Adapter) {
+pub async fn an_unknown_entry_is_given_nothing(adapter: &dyn Adapter) {
     let port = adapter.clinical().await.acknowledgments;
     let unknown = JournalId(Uuid::now_v7());
     let refused = port.give(unknown, given(AckStage::Final, "AA", "done")).await;
@@ -123,7 +123,7 @@ pub async fn an_unknown_entry_is_given_nothing(adapter: &impl Adapter) {
     assert_eq!(port.given(unknown).await.expect("reads"), []);
 }
 
-pub async fn promises_of_two_months_are_read_in_order(adapter: &impl Adapter) {
+pub async fn promises_of_two_months_are_read_in_order(adapter: &dyn Adapter) {
     let clinical = adapter.clinical().await;
     let first = append(&*clinical.journal, promised("1", NOW_US, Promise::Original)).await;
     let second = append(&*clinical.journal, promised("2", NOW_US + 40 * DAY_US, Promise::Original)).await;
@@ -136,7 +136,7 @@ pub async fn promises_of_two_months_are_read_in_order(adapter: &impl Adapter) {
     assert_eq!(ids(open(&*clinical.acknowledgments).await), [first]);
 }
 
-pub async fn what_became_of_messages_is_read_for_those_applied(adapter: &impl Adapter) {
+pub async fn what_became_of_messages_is_read_for_those_applied(adapter: &dyn Adapter) {
     let clinical = adapter.clinical().await;
     let mut rows = vec![message(1), message(2)];
     rows[0].state = MessageState::Quarantined;

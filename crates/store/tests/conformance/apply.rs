@@ -9,7 +9,7 @@ use crate::samples::{
     tokens, version, with,
 };
 
-pub async fn a_set_is_written_whole(adapter: &impl Adapter) {
+pub async fn a_set_is_written_whole(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut whole = set(1);
     whole.versions = vec![version("Patient", "p1", 1)];
@@ -28,7 +28,7 @@ pub async fn a_set_is_written_whole(adapter: &impl Adapter) {
     assert_eq!(listed, [message(1)]);
 }
 
-pub async fn entries_are_applied_once(adapter: &impl Adapter) {
+pub async fn entries_are_applied_once(adapter: &dyn Adapter) {
     let apply = adapter.clinical().await.apply;
     apply.commit(set(3)).await.expect("commits");
     for seq in [3, 2] {
@@ -40,7 +40,7 @@ pub async fn entries_are_applied_once(adapter: &impl Adapter) {
     assert_eq!(apply.applied_through().await.expect("reads"), Seq(7));
 }
 
-pub async fn applied_through_continues_after_a_restart(adapter: &impl Adapter) {
+pub async fn applied_through_continues_after_a_restart(adapter: &dyn Adapter) {
     let apply = adapter.clinical().await.apply;
     assert_eq!(apply.applied_through().await.expect("reads"), Seq(0));
     apply.commit(set(1)).await.expect("commits");
@@ -51,7 +51,7 @@ pub async fn applied_through_continues_after_a_restart(adapter: &impl Adapter) {
     node.apply.commit(set(2)).await.expect("commits");
 }
 
-pub async fn a_set_that_fails_leaves_nothing(adapter: &impl Adapter) {
+pub async fn a_set_that_fails_leaves_nothing(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut first = set(1);
     first.deliveries = vec![delivery(1, "r1")];
@@ -74,7 +74,7 @@ pub async fn a_set_that_fails_leaves_nothing(adapter: &impl Adapter) {
     assert_eq!(found.expect("searches").matches.len(), 1);
 }
 
-pub async fn no_entry_is_passed_over_when_a_set_before_it_fails(adapter: &impl Adapter) {
+pub async fn no_entry_is_passed_over_when_a_set_before_it_fails(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut first = set(1);
     first.pseudonyms = vec![pseudonym("portal", "p1", "r1")];
@@ -104,7 +104,7 @@ pub async fn no_entry_is_passed_over_when_a_set_before_it_fails(adapter: &impl A
     assert!(node.resources.read(&key("Observation", "o1")).await.expect("reads").is_none());
 }
 
-pub async fn sets_are_applied_in_the_order_of_the_calls(adapter: &impl Adapter) {
+pub async fn sets_are_applied_in_the_order_of_the_calls(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut commits = Vec::new();
     for seq in 1..=60_u32 {
@@ -136,7 +136,7 @@ pub async fn sets_are_applied_in_the_order_of_the_calls(adapter: &impl Adapter) 
     }
 }
 
-pub async fn a_version_is_written_once(adapter: &impl Adapter) {
+pub async fn a_version_is_written_once(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut first = set(1);
     first.versions = vec![version("Patient", "p1", 2)];
@@ -152,7 +152,7 @@ pub async fn a_version_is_written_once(adapter: &impl Adapter) {
     assert_eq!(node.apply.applied_through().await.expect("reads"), Seq(1));
 }
 
-pub async fn a_reprocessed_message_replaces_its_row(adapter: &impl Adapter) {
+pub async fn a_reprocessed_message_replaces_its_row(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut first = set(1);
     first.message.state = MessageState::Quarantined;
@@ -168,7 +168,7 @@ pub async fn a_reprocessed_message_replaces_its_row(adapter: &impl Adapter) {
     assert_eq!(node.apply.applied_through().await.expect("reads"), Seq(2));
 }
 
-pub async fn a_message_may_be_reprocessed_in_the_batch_that_applied_it(adapter: &impl Adapter) {
+pub async fn a_message_may_be_reprocessed_in_the_batch_that_applied_it(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut first = set(1);
     first.message.state = MessageState::Quarantined;
@@ -180,7 +180,7 @@ pub async fn a_message_may_be_reprocessed_in_the_batch_that_applied_it(adapter: 
     assert_eq!(listed, [message(1)]);
 }
 
-pub async fn what_was_never_applied_is_not_reprocessed(adapter: &impl Adapter) {
+pub async fn what_was_never_applied_is_not_reprocessed(adapter: &dyn Adapter) {
     let apply = adapter.clinical().await.apply;
     let mut never = set(1);
     never.cause = Cause::Reprocessed(Seq(1));
@@ -205,7 +205,7 @@ async fn merge(apply: &dyn Apply, seq: i64, aliases: Vec<PatientAlias>) {
     apply.commit(merged).await.expect("commits");
 }
 
-pub async fn aliases_lead_to_the_last_patient(adapter: &impl Adapter) {
+pub async fn aliases_lead_to_the_last_patient(adapter: &dyn Adapter) {
     let apply = adapter.clinical().await.apply;
     merge(&*apply, 1, vec![alias("b", "a")]).await;
     merge(&*apply, 2, vec![alias("a", "c"), alias("d", "a")]).await;
@@ -214,7 +214,7 @@ pub async fn aliases_lead_to_the_last_patient(adapter: &impl Adapter) {
     }
 }
 
-pub async fn an_alias_is_taken_back(adapter: &impl Adapter) {
+pub async fn an_alias_is_taken_back(adapter: &dyn Adapter) {
     let apply = adapter.clinical().await.apply;
     merge(&*apply, 1, vec![alias("b", "a")]).await;
     merge(&*apply, 2, vec![alias("b", "c")]).await;
@@ -223,7 +223,7 @@ pub async fn an_alias_is_taken_back(adapter: &impl Adapter) {
     assert_eq!(apply.alias("b").await.expect("reads"), None);
 }
 
-pub async fn pseudonyms_are_found_by_destination_and_subject(adapter: &impl Adapter) {
+pub async fn pseudonyms_are_found_by_destination_and_subject(adapter: &dyn Adapter) {
     let apply = adapter.clinical().await.apply;
     let mut given = set(1);
     let (one, two) = (pseudonym("portal", "p1", "r1"), pseudonym("portal", "p2", "r2"));
@@ -239,7 +239,7 @@ pub async fn pseudonyms_are_found_by_destination_and_subject(adapter: &impl Adap
     assert_eq!(apply.pseudonyms("portal", &many).await.expect("reads").len(), 2);
 }
 
-pub async fn a_pseudonym_is_given_once(adapter: &impl Adapter) {
+pub async fn a_pseudonym_is_given_once(adapter: &dyn Adapter) {
     let apply = adapter.clinical().await.apply;
     let mut first = set(1);
     first.pseudonyms = vec![pseudonym("portal", "p1", "r1")];
@@ -251,7 +251,7 @@ pub async fn a_pseudonym_is_given_once(adapter: &impl Adapter) {
     }
 }
 
-pub async fn a_compartment_has_the_live_resources_of_its_patient(adapter: &impl Adapter) {
+pub async fn a_compartment_has_the_live_resources_of_its_patient(adapter: &dyn Adapter) {
     let apply = adapter.clinical().await.apply;
     let dated = |id: &str, low_us: i64| {
         let observation = of_patient(version("Observation", id, 1), "p1");
@@ -279,7 +279,7 @@ pub async fn a_compartment_has_the_live_resources_of_its_patient(adapter: &impl 
     assert!(apply.compartment("nobody").await.expect("reads").is_empty());
 }
 
-pub async fn messages_of_a_patient_include_those_of_its_aliases(adapter: &impl Adapter) {
+pub async fn messages_of_a_patient_include_those_of_its_aliases(adapter: &dyn Adapter) {
     let apply = adapter.clinical().await.apply;
     let mut first = set(1);
     first.versions = vec![of_patient(version("Observation", "o1", 1), "a")];

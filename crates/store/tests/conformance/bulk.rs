@@ -18,7 +18,7 @@ fn sorted<T: Ord>(mut all: Vec<T>) -> Vec<T> {
 }
 
 /// Merged patients with numbers, a deleted resource, and resources of several types and owners.
-async fn filled(adapter: &impl Adapter) -> Clinical {
+async fn filled(adapter: &dyn Adapter) -> Clinical {
     let node = adapter.clinical().await;
     let alias = |alias: &str, patient: &str| PatientAlias { alias: alias.into(), patient: patient.into() };
     let number = |value: &str, patient: &str| PatientIdentifier {
@@ -47,7 +47,7 @@ async fn filled(adapter: &impl Adapter) -> Clinical {
     node
 }
 
-pub async fn many_resources_are_read_as_each_is(adapter: &impl Adapter) {
+pub async fn many_resources_are_read_as_each_is(adapter: &dyn Adapter) {
     let node = filled(adapter).await;
     let of = |name: &str| names("p").into_iter().map(|id| key(name, &id)).collect::<Vec<_>>();
     let keys: Vec<ResourceKey> =
@@ -64,7 +64,7 @@ pub async fn many_resources_are_read_as_each_is(adapter: &impl Adapter) {
     assert!(node.resources.read_all(&[]).await.expect("reads").is_empty());
 }
 
-pub async fn many_aliases_are_read_as_each_is(adapter: &impl Adapter) {
+pub async fn many_aliases_are_read_as_each_is(adapter: &dyn Adapter) {
     let node = filled(adapter).await;
     let asked = names("p");
     let all = sorted(node.apply.aliases(&asked).await.expect("reads"));
@@ -77,7 +77,7 @@ pub async fn many_aliases_are_read_as_each_is(adapter: &impl Adapter) {
     assert!(node.apply.aliases(&[]).await.expect("reads").is_empty());
 }
 
-pub async fn numbers_of_many_patients_are_read_as_of_each(adapter: &impl Adapter) {
+pub async fn numbers_of_many_patients_are_read_as_of_each(adapter: &dyn Adapter) {
     let node = filled(adapter).await;
     let told = |found: Vec<PatientIdentifier>| {
         sorted(found.into_iter().map(|one| (one.patient, one.value)).collect::<Vec<_>>())
@@ -93,7 +93,7 @@ pub async fn numbers_of_many_patients_are_read_as_of_each(adapter: &impl Adapter
     assert!(node.index.identifiers_of_all(&[]).await.expect("reads").is_empty());
 }
 
-pub async fn compartments_of_many_are_read_as_of_each(adapter: &impl Adapter) {
+pub async fn compartments_of_many_are_read_as_of_each(adapter: &dyn Adapter) {
     let node = filled(adapter).await;
     let types = [resource_type("Consent"), resource_type("Condition")];
     let asked = names("p");

@@ -51,7 +51,7 @@ async fn mapped(node: &Clinical, item: i64, limit: usize) -> Vec<JournalId> {
     asked.into_iter().map(|(_, id)| id).collect()
 }
 
-pub async fn codes_are_items_with_counts_and_examples(adapter: &impl Adapter) {
+pub async fn codes_are_items_with_counts_and_examples(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut yesterday = of(1, "p1", Some("Q"));
     yesterday.message.received_us = NOW_US - 1;
@@ -70,7 +70,7 @@ pub async fn codes_are_items_with_counts_and_examples(adapter: &impl Adapter) {
     assert!(!format!("{:?}", items[0].code).contains('Q'), "a code is content");
 }
 
-pub async fn a_message_misses_a_code_once_however_often_it_is_processed(adapter: &impl Adapter) {
+pub async fn a_message_misses_a_code_once_however_often_it_is_processed(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     commit(&node, [of(1, "p1", Some("Q"))]).await;
     let again = WriteSet { cause: Cause::Reprocessed(Seq(1)), ..of(1, "p1", Some("Q")) };
@@ -78,7 +78,7 @@ pub async fn a_message_misses_a_code_once_however_often_it_is_processed(adapter:
     assert_eq!(open(&node).await[0].messages, 1);
 }
 
-pub async fn what_is_mapped_asks_for_each_patient_once(adapter: &impl Adapter) {
+pub async fn what_is_mapped_asks_for_each_patient_once(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut held = of(4, "p1", Some("Q"));
     held.message.state = MessageState::Quarantined;
@@ -98,7 +98,7 @@ pub async fn what_is_mapped_asks_for_each_patient_once(adapter: &impl Adapter) {
     assert_eq!(node.ledger.unsealed(10).await.expect("reads").len(), 1);
 }
 
-pub async fn an_item_is_checked_once_for_each_package(adapter: &impl Adapter) {
+pub async fn an_item_is_checked_once_for_each_package(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     commit(&node, [of(1, "p1", Some("Q")), of(2, "p1", Some("X"))]).await;
     let unchecked = async |node: &Clinical, package: &str| {
@@ -117,7 +117,7 @@ pub async fn an_item_is_checked_once_for_each_package(adapter: &impl Adapter) {
     assert_eq!(unchecked(&node, "p3").await, items);
 }
 
-pub async fn a_code_that_is_missed_again_is_open_again(adapter: &impl Adapter) {
+pub async fn a_code_that_is_missed_again_is_open_again(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     commit(&node, [of(1, "p1", Some("Q"))]).await;
     let item = open(&node).await[0].item;
@@ -133,7 +133,7 @@ pub async fn a_code_that_is_missed_again_is_open_again(adapter: &impl Adapter) {
     assert_eq!(mapped(&node, item, 10).await, [id(2)], "who was asked for before is not asked for again");
 }
 
-pub async fn a_restart_goes_on_asking_where_it_was(adapter: &impl Adapter) {
+pub async fn a_restart_goes_on_asking_where_it_was(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     commit(&node, (1..=5).map(|seq| of(seq, &format!("p{seq}"), Some("Q")))).await;
     let item = open(&node).await[0].item;
@@ -150,7 +150,7 @@ pub async fn a_restart_goes_on_asking_where_it_was(adapter: &impl Adapter) {
     assert_eq!(node.messages.claim_reprocess(10).await.expect("reads").len(), 5);
 }
 
-pub async fn free_text_does_not_become_an_item_each(adapter: &impl Adapter) {
+pub async fn free_text_does_not_become_an_item_each(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let last = i64::try_from(CODES_TOLD_APART_MAX).expect("small") + 2;
     let mut many = of(1, "p1", None);

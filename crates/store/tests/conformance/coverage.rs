@@ -40,7 +40,7 @@ fn told(alerts: &[Alert]) -> Vec<(&str, &str, AlertKind)> {
     alerts.iter().map(|one| (one.sender.as_str(), one.path.as_str(), one.kind)).collect()
 }
 
-pub async fn leaves_are_counted_by_sender_and_day(adapter: &impl Adapter) {
+pub async fn leaves_are_counted_by_sender_and_day(adapter: &dyn Adapter) {
     use PathFate::{Ignored, Lossy, Mapped, Rejected, Unmapped};
     let node = adapter.clinical().await;
     let mut two = of(2, "LAB|A", &[("PID-3", Mapped), ("PID-7", Rejected), ("ZZZ-1", Unmapped)]);
@@ -66,7 +66,7 @@ pub async fn leaves_are_counted_by_sender_and_day(adapter: &impl Adapter) {
     assert_eq!(node.coverage.gaps(TODAY, 1).await.expect("reads").len(), 1);
 }
 
-pub async fn a_message_is_counted_once_however_often_it_is_processed(adapter: &impl Adapter) {
+pub async fn a_message_is_counted_once_however_often_it_is_processed(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let again = |seq, paths: &[(&str, PathFate)]| WriteSet {
         cause: Cause::Reprocessed(Seq(seq)),
@@ -88,7 +88,7 @@ pub async fn a_message_is_counted_once_however_often_it_is_processed(adapter: &i
     assert_eq!(counted(&node).await, [(2, [1, 0, 0, 0, 1])], "nor after a restart");
 }
 
-pub async fn a_new_gap_of_a_learned_sender_is_an_alert_once(adapter: &impl Adapter) {
+pub async fn a_new_gap_of_a_learned_sender_is_an_alert_once(adapter: &dyn Adapter) {
     use AlertKind::{NewRejected, NewUnmapped};
     use PathFate::{Mapped, Rejected, Unmapped};
     let node = adapter.clinical().await;
@@ -113,7 +113,7 @@ pub async fn a_new_gap_of_a_learned_sender_is_an_alert_once(adapter: &impl Adapt
     assert_eq!(after.iter().map(|one| one.alert).collect::<Vec<_>>(), [2]);
 }
 
-pub async fn an_alert_is_acknowledged_once_and_does_not_come_again(adapter: &impl Adapter) {
+pub async fn an_alert_is_acknowledged_once_and_does_not_come_again(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let last = learn(&node, "EMR|A").await;
     let gap = [("ZZZ-1", PathFate::Unmapped)];
@@ -132,7 +132,7 @@ pub async fn an_alert_is_acknowledged_once_and_does_not_come_again(adapter: &imp
     assert_eq!(node.coverage.alerts_raised().await.expect("reads"), 1);
 }
 
-pub async fn a_flood_of_new_fields_is_bounded(adapter: &impl Adapter) {
+pub async fn a_flood_of_new_fields_is_bounded(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let last = learn(&node, "EMR|A").await;
     let fields: Vec<String> = (1..=ALERTS_OPEN_MAX + 1).map(|number| format!("ZZZ-{number:03}")).collect();
@@ -151,7 +151,7 @@ pub async fn a_flood_of_new_fields_is_bounded(adapter: &impl Adapter) {
     assert_eq!(newest.path, format!("ZZZ-{:03}", ALERTS_OPEN_MAX + 1), "what found no room comes later");
 }
 
-pub async fn old_days_go_when_a_new_day_begins(adapter: &impl Adapter) {
+pub async fn old_days_go_when_a_new_day_begins(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let on = |seq, day: i64| {
         let mut one = of(seq, "EMR|A", &[("PID-3", PathFate::Mapped)]);

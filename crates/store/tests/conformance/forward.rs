@@ -50,7 +50,7 @@ async fn settle(forwards: &dyn Forwards, number: u128, outcome: ForwardOutcome) 
     forwards.settle_forward(settlement(number, outcome), Vec::new()).await.expect("settles");
 }
 
-pub async fn a_forward_is_queued_with_its_message(adapter: &impl Adapter) {
+pub async fn a_forward_is_queued_with_its_message(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     queue(&node, &[&[1], &[2]]).await;
     let rows = node.forwards.claim_forwards("archive", NOW_US, 10).await.expect("reads");
@@ -66,7 +66,7 @@ pub async fn a_forward_is_queued_with_its_message(adapter: &impl Adapter) {
     assert!(nobody.is_empty());
 }
 
-pub async fn a_set_whose_forward_has_no_lane_is_refused_whole(adapter: &impl Adapter) {
+pub async fn a_set_whose_forward_has_no_lane_is_refused_whole(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     for wrong in [forward(1, 1, &[]), forward(1, 2, &[1])] {
         let refused = node.apply.commit(of(1, vec![wrong])).await;
@@ -77,7 +77,7 @@ pub async fn a_set_whose_forward_has_no_lane_is_refused_whole(adapter: &impl Ada
     assert!(matches!(refused, Err(Error::Conflict(_))));
 }
 
-pub async fn a_forward_that_waits_holds_back_its_lanes_alone(adapter: &impl Adapter) {
+pub async fn a_forward_that_waits_holds_back_its_lanes_alone(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     queue(&node, &[&[1], &[2], &[1], &[3]]).await;
     settle(&*node.forwards, 1, ForwardOutcome::Retry { next_us: NOW_US + 100 }).await;
@@ -87,7 +87,7 @@ pub async fn a_forward_that_waits_holds_back_its_lanes_alone(adapter: &impl Adap
     assert_eq!((rows[0].attempts, rows[0].tried_us), (1, Some(NOW_US)));
 }
 
-pub async fn a_merge_is_serialised_with_both_of_its_patients(adapter: &impl Adapter) {
+pub async fn a_merge_is_serialised_with_both_of_its_patients(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     queue(&node, &[&[1], &[1, 2], &[2], &[3]]).await;
     settle(&*node.forwards, 1, ForwardOutcome::Retry { next_us: NOW_US + 100 }).await;
@@ -97,7 +97,7 @@ pub async fn a_merge_is_serialised_with_both_of_its_patients(adapter: &impl Adap
     assert_eq!(claimed(&*node.forwards, NOW_US, 10).await, [4], "the merge holds back both patients");
 }
 
-pub async fn a_forward_of_every_lane_goes_alone(adapter: &impl Adapter) {
+pub async fn a_forward_of_every_lane_goes_alone(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     queue(&node, &[&[1], &[EVERY_LANE.as_u128()], &[2]]).await;
     assert_eq!(claimed(&*node.forwards, NOW_US, 10).await, [1, 2, 3]);
@@ -105,7 +105,7 @@ pub async fn a_forward_of_every_lane_goes_alone(adapter: &impl Adapter) {
     assert!(claimed(&*node.forwards, NOW_US, 10).await.is_empty());
 }
 
-pub async fn a_long_queue_behind_one_patient_is_looked_past(adapter: &impl Adapter) {
+pub async fn a_long_queue_behind_one_patient_is_looked_past(adapter: &dyn Adapter) {
     const HELD: i64 = 700;
     let node = adapter.clinical().await;
     node.apply.commit(of(1, vec![forward(1, 1, &[1])])).await.expect("commits");
@@ -116,7 +116,7 @@ pub async fn a_long_queue_behind_one_patient_is_looked_past(adapter: &impl Adapt
     assert_eq!(claimed(&*node.forwards, NOW_US, 10).await, [9_999]);
 }
 
-pub async fn what_was_taken_over_is_pending_and_says_so(adapter: &impl Adapter) {
+pub async fn what_was_taken_over_is_pending_and_says_so(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     queue(&node, &[&[1], &[1]]).await;
     let mut accepted = settlement(1, ForwardOutcome::Accepted);
@@ -140,7 +140,7 @@ pub async fn what_was_taken_over_is_pending_and_says_so(adapter: &impl Adapter) 
     assert_eq!(row.last_error.as_deref(), Some("no-application-acknowledgment"));
 }
 
-pub async fn a_dead_forward_lets_its_lane_go_on_and_can_be_revived(adapter: &impl Adapter) {
+pub async fn a_dead_forward_lets_its_lane_go_on_and_can_be_revived(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     queue(&node, &[&[1], &[1]]).await;
     let mut dead = settlement(1, ForwardOutcome::Dead);
@@ -160,7 +160,7 @@ pub async fn a_dead_forward_lets_its_lane_go_on_and_can_be_revived(adapter: &imp
     assert_eq!(node.ledger.unsealed(10).await.expect("reads").len(), 2);
 }
 
-pub async fn a_settled_forward_is_not_settled_again(adapter: &impl Adapter) {
+pub async fn a_settled_forward_is_not_settled_again(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     queue(&node, &[&[1]]).await;
     settle(&*node.forwards, 1, ForwardOutcome::Delivered).await;
@@ -171,7 +171,7 @@ pub async fn a_settled_forward_is_not_settled_again(adapter: &impl Adapter) {
     assert!(claimed(&*node.forwards, NOW_US, 10).await.is_empty());
 }
 
-pub async fn forwards_come_again_after_a_restart_and_numbers_go_on(adapter: &impl Adapter) {
+pub async fn forwards_come_again_after_a_restart_and_numbers_go_on(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     queue(&node, &[&[1]]).await;
     assert_eq!(claimed(&*node.forwards, NOW_US, 10).await, [1]);
@@ -185,7 +185,7 @@ pub async fn forwards_come_again_after_a_restart_and_numbers_go_on(adapter: &imp
     assert!(taken.is_err(), "an id is given once");
 }
 
-pub async fn backlogs_of_forwards_are_told_by_destination(adapter: &impl Adapter) {
+pub async fn backlogs_of_forwards_are_told_by_destination(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     assert!(node.forwards.forward_backlogs().await.expect("reads").is_empty());
     let elsewhere = NewForward { destination: "registry".into(), ..forward(9, 1, &[1]) };
@@ -205,7 +205,7 @@ pub async fn backlogs_of_forwards_are_told_by_destination(adapter: &impl Adapter
     );
 }
 
-pub async fn delivered_forwards_go_after_their_time_and_nothing_else(adapter: &impl Adapter) {
+pub async fn delivered_forwards_go_after_their_time_and_nothing_else(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     queue(&node, &[&[1], &[2], &[3], &[4], &[5], &[6], &[7]]).await;
     for number in [1, 2, 7] {

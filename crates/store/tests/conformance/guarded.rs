@@ -50,7 +50,7 @@ async fn found(resources: &dyn Resources) -> Vec<String> {
     ids
 }
 
-pub async fn guards_on_a_version_hold_for_it_alone(adapter: &impl Adapter) {
+pub async fn guards_on_a_version_hold_for_it_alone(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let at = |version| vec![Guard::Version { key: key("Patient", "a"), version }];
     assert_eq!(refused(commit(&node, vec![patient("a", 1, at(1))]).await), (0, 0));
@@ -65,7 +65,7 @@ pub async fn guards_on_a_version_hold_for_it_alone(adapter: &impl Adapter) {
     assert_eq!(kept.len(), 4, "what is refused leaves no record");
 }
 
-pub async fn guards_on_a_resource_tell_what_stands(adapter: &impl Adapter) {
+pub async fn guards_on_a_resource_tell_what_stands(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let live = || vec![Guard::Live(key("Patient", "a"))];
     let absent = || vec![Guard::Absent(key("Patient", "a"))];
@@ -79,7 +79,7 @@ pub async fn guards_on_a_resource_tell_what_stands(adapter: &impl Adapter) {
     assert_eq!(found(&*node.resources).await, ["a", "b"]);
 }
 
-pub async fn guards_on_a_search_see_what_is_written(adapter: &impl Adapter) {
+pub async fn guards_on_a_search_see_what_is_written(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let none = || vec![Guard::NoMatch(by_number())];
     let only = |id| vec![Guard::OnlyMatch { search: by_number(), key: key("Patient", id) }];
@@ -93,7 +93,7 @@ pub async fn guards_on_a_search_see_what_is_written(adapter: &impl Adapter) {
     commit(&node, vec![patient("a", 2, only("a"))]).await.expect("what is deleted does not match");
 }
 
-pub async fn sets_see_those_before_them_and_fail_together(adapter: &impl Adapter) {
+pub async fn sets_see_those_before_them_and_fail_together(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let none = || vec![Guard::NoMatch(by_number())];
     let sets = vec![patient("a", 1, none()), patient("b", 1, none())];
@@ -105,7 +105,7 @@ pub async fn sets_see_those_before_them_and_fail_together(adapter: &impl Adapter
     assert_eq!(found(&*node.resources).await, ["a", "b"]);
 }
 
-pub async fn of_many_at_once_one_finds_nothing_there(adapter: &impl Adapter) {
+pub async fn of_many_at_once_one_finds_nothing_there(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let rounds = if std::env::var_os("TIDEGATE_FULL").is_some() { 1_000 } else { 25 };
     for round in 0..rounds {
@@ -134,7 +134,7 @@ pub async fn of_many_at_once_one_finds_nothing_there(adapter: &impl Adapter) {
     }
 }
 
-pub async fn an_origin_is_read_back(adapter: &impl Adapter) {
+pub async fn an_origin_is_read_back(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     commit(&node, vec![patient("a", 1, Vec::new())]).await.expect("commits");
     let mut of_messages = patient("a", 2, Vec::new());

@@ -6,7 +6,7 @@ use crate::harness::Adapter;
 use crate::samples::{NOW_US, key, references, resource_type, version};
 use crate::search::{found, put};
 
-pub async fn histories_are_newest_first_and_page(adapter: &impl Adapter) {
+pub async fn histories_are_newest_first_and_page(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut deletion = version("Patient", "a", 3);
     deletion.deleted = true;

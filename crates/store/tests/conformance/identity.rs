@@ -49,7 +49,7 @@ async fn decide(node: &Clinical, one: &str, other: &str, answer: ReviewAnswer, a
     node.index.decide(one, other, answer, "ann", at_us, record).await.expect("decides");
 }
 
-pub async fn an_identifier_has_one_holder_and_follows_merges(adapter: &impl Adapter) {
+pub async fn an_identifier_has_one_holder_and_follows_merges(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut first = set(1);
     first.identifiers = vec![identifier("42", "p42"), identifier("43", "p43")];
@@ -70,7 +70,7 @@ pub async fn an_identifier_has_one_holder_and_follows_merges(adapter: &impl Adap
     assert!(node.index.holders(&[]).await.expect("reads").is_empty());
 }
 
-pub async fn identifiers_of_a_patient_include_those_of_its_aliases(adapter: &impl Adapter) {
+pub async fn identifiers_of_a_patient_include_those_of_its_aliases(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut first = set(1);
     first.identifiers = vec![identifier("42", "p42"), identifier("43", "p43")];
@@ -84,7 +84,7 @@ pub async fn identifiers_of_a_patient_include_those_of_its_aliases(adapter: &imp
     assert_eq!(node.index.identifiers_of("p42").await.expect("reads"), of(&["42"]));
 }
 
-pub async fn a_review_is_raised_once_and_answered_once(adapter: &impl Adapter) {
+pub async fn a_review_is_raised_once_and_answered_once(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let question = review(7, 1, &["p1", "p2"]);
     let mut first = set(1);
@@ -124,7 +124,7 @@ pub async fn a_review_is_raised_once_and_answered_once(adapter: &impl Adapter) {
     assert!(matches!(refused, Err(Error::NotFound)));
 }
 
-pub async fn an_answer_reprocesses_every_message_that_waits(adapter: &impl Adapter) {
+pub async fn an_answer_reprocesses_every_message_that_waits(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     for seq in 1..=3 {
         let mut set = set(seq);
@@ -140,7 +140,7 @@ pub async fn an_answer_reprocesses_every_message_that_waits(adapter: &impl Adapt
     assert_eq!(claimed.iter().map(|(_, id)| *id).collect::<Vec<_>>(), [message(1).id, message(3).id]);
 }
 
-pub async fn a_decision_is_found_from_either_side_and_under_aliases(adapter: &impl Adapter) {
+pub async fn a_decision_is_found_from_either_side_and_under_aliases(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut first = about(1, &["p1", "p2"]);
     first.reviews = vec![review(7, 1, &["p2", "p1"])];
@@ -159,7 +159,7 @@ pub async fn a_decision_is_found_from_either_side_and_under_aliases(adapter: &im
     assert!(node.index.decisions(&["p7".to_owned()]).await.expect("reads").is_empty());
 }
 
-pub async fn the_last_decision_counts(adapter: &impl Adapter) {
+pub async fn the_last_decision_counts(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     commit(&node, about(1, &["p1"])).await;
     commit(&node, about(2, &["p2"])).await;
@@ -173,7 +173,7 @@ pub async fn the_last_decision_counts(adapter: &impl Adapter) {
     assert_eq!(node.ledger.unsealed(10).await.expect("reads").len(), 2);
 }
 
-pub async fn a_decision_about_nobody_is_refused(adapter: &impl Adapter) {
+pub async fn a_decision_about_nobody_is_refused(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     commit(&node, WriteSet::of(Cause::Applied(Seq(1)), message(1), Vec::new())).await;
     let decide = async |one, other| {
@@ -185,7 +185,7 @@ pub async fn a_decision_about_nobody_is_refused(adapter: &impl Adapter) {
     assert!(node.ledger.unsealed(10).await.expect("reads").is_empty());
 }
 
-pub async fn a_message_says_who_is_who_until_a_person_does(adapter: &impl Adapter) {
+pub async fn a_message_says_who_is_who_until_a_person_does(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let said = |seq, answer| {
         let mut set = about(seq, &["p1", "p2"]);

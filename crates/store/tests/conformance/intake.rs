@@ -16,7 +16,7 @@ fn write(number: u128, on_prem: u32) -> IntakeWrite {
     }
 }
 
-pub async fn an_arrival_is_stored_with_receipt_and_record(adapter: &impl Adapter) {
+pub async fn an_arrival_is_stored_with_receipt_and_record(adapter: &dyn Adapter) {
     let portal = adapter.portal().await;
     assert_eq!(portal.intake.arrive(vec![write(1, 4)]).await.expect("arrives"), [Arrived::New]);
     let stored = portal.resources.read(&key("Patient", "r1")).await.expect("reads").expect("is there");
@@ -33,7 +33,7 @@ pub async fn an_arrival_is_stored_with_receipt_and_record(adapter: &impl Adapter
     assert!(portal.intake.receipt(Uuid::from_u128(2)).await.expect("reads").is_some());
 }
 
-pub async fn a_duplicate_arrival_writes_nothing(adapter: &impl Adapter) {
+pub async fn a_duplicate_arrival_writes_nothing(adapter: &dyn Adapter) {
     let portal = adapter.portal().await;
     portal.intake.arrive(vec![write(1, 1)]).await.expect("arrives");
     let mut again = write(1, 2);
@@ -45,7 +45,7 @@ pub async fn a_duplicate_arrival_writes_nothing(adapter: &impl Adapter) {
     assert_eq!(portal.ledger.unsealed(10).await.expect("reads").len(), 1);
 }
 
-pub async fn versions_of_the_portal_are_consecutive(adapter: &impl Adapter) {
+pub async fn versions_of_the_portal_are_consecutive(adapter: &dyn Adapter) {
     let portal = adapter.portal().await;
     portal.intake.arrive(vec![write(1, 2), write(2, 5)]).await.expect("arrives");
     portal.intake.arrive(vec![write(3, 9)]).await.expect("arrives");
@@ -57,7 +57,7 @@ pub async fn versions_of_the_portal_are_consecutive(adapter: &impl Adapter) {
     assert_eq!(portal.resources.vread(&key("Patient", "r1"), 5).await.expect("reads"), None);
 }
 
-pub async fn an_older_version_is_acknowledged_and_not_written(adapter: &impl Adapter) {
+pub async fn an_older_version_is_acknowledged_and_not_written(adapter: &dyn Adapter) {
     let portal = adapter.portal().await;
     portal.intake.arrive(vec![write(1, 5)]).await.expect("arrives");
     let arrived = portal.intake.arrive(vec![write(2, 4), write(3, 5), write(4, 6), write(5, 5)]).await;
@@ -68,14 +68,14 @@ pub async fn an_older_version_is_acknowledged_and_not_written(adapter: &impl Ada
     assert!(portal.intake.receipt(Uuid::from_u128(2)).await.expect("reads").is_some());
 }
 
-pub async fn duplicates_in_one_call_are_found(adapter: &impl Adapter) {
+pub async fn duplicates_in_one_call_are_found(adapter: &dyn Adapter) {
     let portal = adapter.portal().await;
     let arrived = portal.intake.arrive(vec![write(1, 1), write(1, 2)]).await.expect("arrives");
     assert_eq!(arrived, [Arrived::New, Arrived::Duplicate { receipt: "receipt 1".into() }]);
     assert_eq!(portal.ledger.unsealed(10).await.expect("reads").len(), 1);
 }
 
-pub async fn the_largest_witness_is_kept(adapter: &impl Adapter) {
+pub async fn the_largest_witness_is_kept(adapter: &dyn Adapter) {
     let portal = adapter.portal().await;
     let intake = portal.intake;
     assert_eq!(intake.witness("node-1").await.expect("reads"), None);
@@ -88,7 +88,7 @@ pub async fn the_largest_witness_is_kept(adapter: &impl Adapter) {
     assert_eq!(intake.witness("node-2").await.expect("reads").as_deref(), Some("two"));
 }
 
-pub async fn arrivals_survive_a_restart(adapter: &impl Adapter) {
+pub async fn arrivals_survive_a_restart(adapter: &dyn Adapter) {
     adapter.portal().await.intake.arrive(vec![write(1, 1)]).await.expect("arrives");
     let portal = adapter.portal().await;
     let arrived = portal.intake.arrive(vec![write(1, 1), write(2, 2)]).await.expect("arrives");

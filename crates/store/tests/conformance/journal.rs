@@ -17,7 +17,7 @@ async fn all(journal: &dyn Journal) -> Vec<Entry> {
     journal.after(Seq(0), 1_000).await.expect("reads")
 }
 
-pub async fn an_entry_is_read_back_whole(adapter: &impl Adapter) {
+pub async fn an_entry_is_read_back_whole(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     let sent = arrival("1", "MSH|one\r\u{e9}", NOW_US);
     let seq = append(&*journal, sent.clone()).await;
@@ -30,7 +30,7 @@ pub async fn an_entry_is_read_back_whole(adapter: &impl Adapter) {
     assert_eq!((given.code, given.bytes, given.outcome), (sent.code, sent.bytes, AckOutcome::Owed));
 }
 
-pub async fn a_large_entry_is_read_back_whole_beside_small_ones(adapter: &impl Adapter) {
+pub async fn a_large_entry_is_read_back_whole_beside_small_ones(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     // Sizes around a part of a MiB, and several of them.
     let sizes = [1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (3 << 20) + 7, 2];
@@ -54,7 +54,7 @@ pub async fn a_large_entry_is_read_back_whole_beside_small_ones(adapter: &impl A
     }
 }
 
-pub async fn what_follows_is_read_in_pages_of_bounded_size(adapter: &impl Adapter) {
+pub async fn what_follows_is_read_in_pages_of_bounded_size(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     let long = "x".repeat(store::PAGE_BYTES_MAX / 4 + 1);
     let longest = "y".repeat(store::PAGE_BYTES_MAX + 1);
@@ -79,7 +79,7 @@ pub async fn what_follows_is_read_in_pages_of_bounded_size(adapter: &impl Adapte
     assert_eq!(usize::try_from(last.0).expect("small"), texts.len());
 }
 
-pub async fn the_character_set_of_the_channel_is_kept(adapter: &impl Adapter) {
+pub async fn the_character_set_of_the_channel_is_kept(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     let named = Arrival { charset: Some("windows-1252".into()), ..arrival("1", "x", NOW_US) };
     let (id, none) = (named.id, arrival("2", "x", NOW_US));
@@ -95,7 +95,7 @@ pub async fn the_character_set_of_the_channel_is_kept(adapter: &impl Adapter) {
     );
 }
 
-pub async fn positions_ascend_from_one_without_gaps(adapter: &impl Adapter) {
+pub async fn positions_ascend_from_one_without_gaps(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     for number in 1..=5_i64 {
         let seq = append(&*journal, arrival(&number.to_string(), "x", NOW_US)).await;
@@ -106,7 +106,7 @@ pub async fn positions_ascend_from_one_without_gaps(adapter: &impl Adapter) {
     assert_eq!(seqs, [3, 4]);
 }
 
-pub async fn positions_continue_after_a_restart(adapter: &impl Adapter) {
+pub async fn positions_continue_after_a_restart(adapter: &dyn Adapter) {
     append(&*adapter.clinical().await.journal, arrival("1", "x", NOW_US)).await;
     let journal = adapter.clinical().await.journal;
     assert_eq!(*journal.appended().borrow(), Seq(1));
@@ -114,7 +114,7 @@ pub async fn positions_continue_after_a_restart(adapter: &impl Adapter) {
     assert_eq!(all(&*journal).await.len(), 2);
 }
 
-pub async fn concurrent_arrivals_each_get_one_position(adapter: &impl Adapter) {
+pub async fn concurrent_arrivals_each_get_one_position(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..300 {
@@ -127,7 +127,7 @@ pub async fn concurrent_arrivals_each_get_one_position(adapter: &impl Adapter) {
     assert_eq!(all(&*journal).await.len(), 300);
 }
 
-pub async fn a_duplicate_gets_the_stored_acknowledgment(adapter: &impl Adapter) {
+pub async fn a_duplicate_gets_the_stored_acknowledgment(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     let first = arrival("1", "x", NOW_US);
     append(&*journal, first.clone()).await;
@@ -139,7 +139,7 @@ pub async fn a_duplicate_gets_the_stored_acknowledgment(adapter: &impl Adapter) 
     assert_eq!(all(&*journal).await.len(), 1);
 }
 
-pub async fn duplicates_of_one_batch_become_one_entry(adapter: &impl Adapter) {
+pub async fn duplicates_of_one_batch_become_one_entry(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..50 {
@@ -155,7 +155,7 @@ pub async fn duplicates_of_one_batch_become_one_entry(adapter: &impl Adapter) {
     assert_eq!(heard.iter().filter(|appended| **appended == replay).count(), 49);
 }
 
-pub async fn other_bytes_with_the_same_control_id_are_new_and_flagged(adapter: &impl Adapter) {
+pub async fn other_bytes_with_the_same_control_id_are_new_and_flagged(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     append(&*journal, arrival("1", "x", NOW_US)).await;
     let again = arrival("1", "y", NOW_US);
@@ -166,7 +166,7 @@ pub async fn other_bytes_with_the_same_control_id_are_new_and_flagged(adapter: &
     assert_eq!(heard, Appended::New { seq: Seq(3), control_id_reused: false });
 }
 
-pub async fn other_senders_share_control_ids_freely(adapter: &impl Adapter) {
+pub async fn other_senders_share_control_ids_freely(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     append(&*journal, arrival("1", "x", NOW_US)).await;
     let mut other = arrival("1", "x", NOW_US);
@@ -177,7 +177,7 @@ pub async fn other_senders_share_control_ids_freely(adapter: &impl Adapter) {
     assert_eq!(heard, Appended::New { seq: Seq(2), control_id_reused: false });
 }
 
-pub async fn a_duplicate_after_seven_days_is_new(adapter: &impl Adapter) {
+pub async fn a_duplicate_after_seven_days_is_new(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     let first = arrival("1", "x", NOW_US);
     append(&*journal, first.clone()).await;
@@ -187,7 +187,7 @@ pub async fn a_duplicate_after_seven_days_is_new(adapter: &impl Adapter) {
     assert_eq!(later, Appended::New { seq: Seq(2), control_id_reused: false });
 }
 
-pub async fn a_duplicate_is_known_after_a_restart(adapter: &impl Adapter) {
+pub async fn a_duplicate_is_known_after_a_restart(adapter: &dyn Adapter) {
     let first = arrival("1", "x", NOW_US);
     append(&*adapter.clinical().await.journal, first.clone()).await;
     let journal = adapter.clinical().await.journal;
@@ -195,7 +195,7 @@ pub async fn a_duplicate_is_known_after_a_restart(adapter: &impl Adapter) {
     assert!(matches!(heard, Appended::Duplicate { of, .. } if of == first.id));
 }
 
-pub async fn a_duplicate_is_known_across_the_turn_of_the_month(adapter: &impl Adapter) {
+pub async fn a_duplicate_is_known_across_the_turn_of_the_month(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     // 2026-11-30 and 2026-12-01
     let first = arrival("1", "x", NOW_US + 7 * DAY_US);
@@ -206,7 +206,7 @@ pub async fn a_duplicate_is_known_across_the_turn_of_the_month(adapter: &impl Ad
     assert_eq!(other, Appended::New { seq: Seq(2), control_id_reused: true });
 }
 
-pub async fn refused_entries_are_kept_and_never_duplicates(adapter: &impl Adapter) {
+pub async fn refused_entries_are_kept_and_never_duplicates(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     let mut refused = arrival("1", "x", NOW_US);
     refused.disposition = Disposition::Refused("charset");
@@ -220,7 +220,7 @@ pub async fn refused_entries_are_kept_and_never_duplicates(adapter: &impl Adapte
     assert_eq!(kept.refused.as_deref(), Some("charset"));
 }
 
-pub async fn entries_without_a_sender_are_never_duplicates(adapter: &impl Adapter) {
+pub async fn entries_without_a_sender_are_never_duplicates(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     for _ in 0..2 {
         let mut junk = arrival("1", "GET / HTTP/1.1", NOW_US);
@@ -230,7 +230,7 @@ pub async fn entries_without_a_sender_are_never_duplicates(adapter: &impl Adapte
     assert!(all(&*journal).await.iter().all(|entry| entry.acknowledgment.is_none()));
 }
 
-pub async fn an_outcome_is_seen_after_a_later_commit(adapter: &impl Adapter) {
+pub async fn an_outcome_is_seen_after_a_later_commit(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     let first = arrival("1", "x", NOW_US);
     append(&*journal, first.clone()).await;
@@ -241,7 +241,7 @@ pub async fn an_outcome_is_seen_after_a_later_commit(adapter: &impl Adapter) {
     assert_eq!(entry.acknowledgment.map(|given| given.outcome), Some(AckOutcome::Sent));
 }
 
-pub async fn an_outcome_survives_closing(adapter: &impl Adapter) {
+pub async fn an_outcome_survives_closing(adapter: &dyn Adapter) {
     let first = arrival("1", "x", NOW_US);
     append(&*adapter.clinical().await.journal, first.clone()).await;
     // Another process settles what an earlier one answered.
@@ -251,7 +251,7 @@ pub async fn an_outcome_survives_closing(adapter: &impl Adapter) {
     assert_eq!(entry.acknowledgment.map(|given| given.outcome), Some(AckOutcome::Undelivered));
 }
 
-pub async fn a_window_has_what_was_received_in_it(adapter: &impl Adapter) {
+pub async fn a_window_has_what_was_received_in_it(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     for (number, day) in [0, 1, 9, 2, 40].into_iter().enumerate() {
         append(&*journal, arrival(&number.to_string(), "x", NOW_US + day * DAY_US)).await;
@@ -263,7 +263,7 @@ pub async fn a_window_has_what_was_received_in_it(adapter: &impl Adapter) {
     assert_eq!(seqs(rest), [3, 4]);
 }
 
-pub async fn months_are_read_in_the_order_of_positions(adapter: &impl Adapter) {
+pub async fn months_are_read_in_the_order_of_positions(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     for (number, day) in [0, 10, 1, 11, 2, 70].into_iter().enumerate() {
         append(&*journal, arrival(&number.to_string(), "x", NOW_US + day * DAY_US)).await;
@@ -281,7 +281,7 @@ pub async fn months_are_read_in_the_order_of_positions(adapter: &impl Adapter) {
     assert_eq!(all(&*reopened).await.len(), 6);
 }
 
-pub async fn readers_are_woken_after_the_commit(adapter: &impl Adapter) {
+pub async fn readers_are_woken_after_the_commit(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     let mut appended = journal.appended();
     let sent = arrival("1", "x", NOW_US);
@@ -293,14 +293,14 @@ pub async fn readers_are_woken_after_the_commit(adapter: &impl Adapter) {
     assert_eq!(waiting.await.expect("waits"), Seq(1));
 }
 
-pub async fn an_unknown_entry_is_none(adapter: &impl Adapter) {
+pub async fn an_unknown_entry_is_none(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     append(&*journal, arrival("1", "x", NOW_US)).await;
     assert_eq!(journal.read(JournalId(Uuid::now_v7())).await.expect("reads"), None);
     assert_eq!(journal.read(JournalId(Uuid::nil())).await.expect("reads"), None);
 }
 
-pub async fn an_entry_id_is_given_once(adapter: &impl Adapter) {
+pub async fn an_entry_id_is_given_once(adapter: &dyn Adapter) {
     let journal = adapter.clinical().await.journal;
     let first = arrival("1", "x", NOW_US);
     let mut second = arrival("2", "y", NOW_US);
@@ -313,7 +313,7 @@ pub async fn an_entry_id_is_given_once(adapter: &impl Adapter) {
     assert_eq!(all(&*journal).await.len(), 2);
 }
 
-pub async fn an_edited_child_is_no_duplicate_and_makes_none(adapter: &impl Adapter) {
+pub async fn an_edited_child_is_no_duplicate_and_makes_none(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let first = arrival("1", "bytes", NOW_US);
     let parent = first.id;

@@ -44,7 +44,7 @@ async fn act(node: &Clinical, kinds: &[Kind]) -> Vec<Vec<u8>> {
     written
 }
 
-pub async fn records_are_unsealed_until_they_are_numbered(adapter: &impl Adapter) {
+pub async fn records_are_unsealed_until_they_are_numbered(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut one = set(1);
     let applied = record(Kind::MessageApplied);
@@ -59,7 +59,7 @@ pub async fn records_are_unsealed_until_they_are_numbered(adapter: &impl Adapter
     assert!(node.ledger.unsealed(10).await.expect("reads").is_empty());
 }
 
-pub async fn leaves_of_both_files_read_back_in_order(adapter: &impl Adapter) {
+pub async fn leaves_of_both_files_read_back_in_order(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let first = act(&node, &[Kind::ResourceRead, Kind::SignIn]).await;
     seal(&*node.ledger).await;
@@ -76,7 +76,7 @@ pub async fn leaves_of_both_files_read_back_in_order(adapter: &impl Adapter) {
     assert_eq!(node.ledger.latest_checkpoint().await.expect("reads"), Some((5, "note 5".into())));
 }
 
-pub async fn numbers_have_no_gap(adapter: &impl Adapter) {
+pub async fn numbers_have_no_gap(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     act(&node, &[Kind::SignIn, Kind::SignIn]).await;
     let waiting = node.ledger.unsealed(10).await.expect("reads");
@@ -93,7 +93,7 @@ pub async fn numbers_have_no_gap(adapter: &impl Adapter) {
     assert_eq!(node.ledger.unsealed(10).await.expect("reads"), waiting);
 }
 
-pub async fn a_record_is_sealed_once(adapter: &impl Adapter) {
+pub async fn a_record_is_sealed_once(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     act(&node, &[Kind::SignIn]).await;
     let waiting = node.ledger.unsealed(10).await.expect("reads");
@@ -104,7 +104,7 @@ pub async fn a_record_is_sealed_once(adapter: &impl Adapter) {
     assert_eq!(ledger.latest_checkpoint().await.expect("reads"), Some((1, "one".into())));
 }
 
-pub async fn a_checkpoint_may_be_renewed(adapter: &impl Adapter) {
+pub async fn a_checkpoint_may_be_renewed(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     assert_eq!(node.ledger.latest_checkpoint().await.expect("reads"), None);
     act(&node, &[Kind::SignIn]).await;
@@ -114,7 +114,7 @@ pub async fn a_checkpoint_may_be_renewed(adapter: &impl Adapter) {
     assert_eq!(node.ledger.frontier().await.expect("reads"), Some(vec![1]));
 }
 
-pub async fn sealing_continues_after_a_restart(adapter: &impl Adapter) {
+pub async fn sealing_continues_after_a_restart(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     act(&node, &[Kind::SignIn, Kind::ResourceRead]).await;
     seal(&*node.ledger).await;
@@ -129,7 +129,7 @@ pub async fn sealing_continues_after_a_restart(adapter: &impl Adapter) {
     assert_eq!(node.ledger.frontier().await.expect("reads"), Some(frontier.to_bytes()));
 }
 
-pub async fn the_oldest_unsealed_record_is_known(adapter: &impl Adapter) {
+pub async fn the_oldest_unsealed_record_is_known(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     assert_eq!(node.ledger.unsealed_summary().await.expect("reads"), (0, None));
     act(&node, &[Kind::SignIn, Kind::ResourceRead]).await;

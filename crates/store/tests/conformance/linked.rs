@@ -60,7 +60,7 @@ fn code(parameter: &str, code: &str) -> Clause {
     tokens(parameter, &[(None, Some(code))])
 }
 
-pub async fn chains_lead_over_several_hops(adapter: &impl Adapter) {
+pub async fn chains_lead_over_several_hops(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     put(&node, 1, world().iter().map(real).collect()).await;
     let identified = |name| (name, code("identifier", "M-a"));
@@ -99,7 +99,7 @@ pub async fn chains_lead_over_several_hops(adapter: &impl Adapter) {
     }
 }
 
-pub async fn what_refers_here_is_asked_nested(adapter: &impl Adapter) {
+pub async fn what_refers_here_is_asked_nested(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     put(&node, 1, world().iter().map(real).collect()).await;
     let cases: [(&str, Clause, &[&str]); 7] = [
@@ -151,7 +151,7 @@ fn crowd(size: usize) -> Vec<Value> {
     resources
 }
 
-pub async fn chains_over_many_are_never_cut(adapter: &impl Adapter) {
+pub async fn chains_over_many_are_never_cut(adapter: &dyn Adapter) {
     let size = SORTED_MAX * 2 + 300;
     let node = adapter.clinical().await;
     put(&node, 1, crowd(size).iter().map(real).collect()).await;
@@ -178,7 +178,7 @@ pub async fn chains_over_many_are_never_cut(adapter: &impl Adapter) {
     );
 }
 
-pub async fn includes_repeat_until_nothing_is_new(adapter: &impl Adapter) {
+pub async fn includes_repeat_until_nothing_is_new(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     put(&node, 1, world().iter().map(real).collect()).await;
     let include = |way, source: &str, parameter: &str, iterate| Include {
@@ -225,7 +225,7 @@ pub async fn includes_repeat_until_nothing_is_new(adapter: &impl Adapter) {
     }
 }
 
-pub async fn searches_of_several_types_page_by_number(adapter: &impl Adapter) {
+pub async fn searches_of_several_types_page_by_number(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     put(&node, 1, world().iter().map(real).collect()).await;
     let of_b = |parameter: &str| references(parameter, &[(Some("Patient"), "b")]);

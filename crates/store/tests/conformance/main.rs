@@ -23,6 +23,8 @@ mod model;
 mod modifiers;
 mod naive;
 mod outbox;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod reindex;
 mod resources;
 mod samples;
@@ -31,18 +33,22 @@ mod sqlite;
 mod statistics;
 mod withdrawal;
 
-/// Instantiates every behaviour for the adapter that the expression makes.
+/// Instantiates every behaviour for the adapter that the second expression makes, unless the first says that what it needs
+/// is absent.
 macro_rules! conformance {
-    ($adapter:expr; $($module:ident: $($behaviour:ident)+;)+) => {
+    ($absent:expr; $adapter:expr; $($module:ident: $($behaviour:ident)+;)+) => {
         $(mod $module {
             $(#[tokio::test]
             async fn $behaviour() {
+                if $absent {
+                    return;
+                }
                 crate::$module::$behaviour(&$adapter).await;
             })+
         })+
     };
-    ($adapter:expr) => {
-        conformance! { $adapter;
+    ($absent:expr; $adapter:expr) => {
+        conformance! { $absent; $adapter;
             journal:
                 an_entry_is_read_back_whole a_large_entry_is_read_back_whole_beside_small_ones
                 positions_ascend_from_one_without_gaps positions_continue_after_a_restart

@@ -18,7 +18,7 @@ async fn seqs(
     rows.iter().map(|row| row.seq.0).collect()
 }
 
-pub async fn the_list_is_newest_first_and_pages(adapter: &impl Adapter) {
+pub async fn the_list_is_newest_first_and_pages(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     for seq in 1..=5 {
         let mut one = set(seq);
@@ -34,7 +34,7 @@ pub async fn the_list_is_newest_first_and_pages(adapter: &impl Adapter) {
     assert_eq!((rows[0].parent, rows[1].reason.as_deref()), (Some(message(1).id), Some("code")));
 }
 
-pub async fn keys_are_found_whatever_their_case(adapter: &impl Adapter) {
+pub async fn keys_are_found_whatever_their_case(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut first = set(1);
     first.keys = vec![
@@ -54,7 +54,7 @@ pub async fn keys_are_found_whatever_their_case(adapter: &impl Adapter) {
     assert!(seqs(&*node.messages, &by(""), None, 9).await.is_empty());
 }
 
-pub async fn filters_hold_together(adapter: &impl Adapter) {
+pub async fn filters_hold_together(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     for seq in 1..=8 {
         let mut one = set(seq);
@@ -77,7 +77,7 @@ pub async fn filters_hold_together(adapter: &impl Adapter) {
     assert_eq!(seqs(&*node.messages, &quarantined, Some(4), 9).await, [3, 2, 1]);
 }
 
-pub async fn a_detail_has_all_that_came_of_a_message(adapter: &impl Adapter) {
+pub async fn a_detail_has_all_that_came_of_a_message(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut one = set(1);
     one.versions = vec![version("Patient", "p1", 1), version("Encounter", "e1", 1)];
@@ -104,7 +104,7 @@ pub async fn a_detail_has_all_that_came_of_a_message(adapter: &impl Adapter) {
     assert!(node.messages.detail(JournalId(Uuid::nil())).await.expect("reads").is_none());
 }
 
-pub async fn a_reprocess_is_requested_once_and_settled_once(adapter: &impl Adapter) {
+pub async fn a_reprocess_is_requested_once_and_settled_once(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     for seq in 1..=3 {
         node.apply.commit(set(seq)).await.expect("commits");
@@ -123,7 +123,7 @@ pub async fn a_reprocess_is_requested_once_and_settled_once(adapter: &impl Adapt
     assert_eq!(node.messages.request_reprocess(&ids, "user-1", NOW_US).await.expect("writes"), 1);
 }
 
-pub async fn the_latest_request_of_a_message_tells_what_became_of_it(adapter: &impl Adapter) {
+pub async fn the_latest_request_of_a_message_tells_what_became_of_it(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     for seq in 1..=3 {
         node.apply.commit(set(seq)).await.expect("commits");
@@ -141,7 +141,7 @@ pub async fn the_latest_request_of_a_message_tells_what_became_of_it(adapter: &i
     assert_eq!(outcomes, [(message(2).id, Some("done".to_owned())), (message(1).id, None)]);
 }
 
-pub async fn states_are_counted(adapter: &impl Adapter) {
+pub async fn states_are_counted(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     use MessageState::{Error, Filtered, Quarantined, Received, Routed, Stored, Translated};
     let states = [Received, Translated, Stored, Routed, Filtered, Quarantined, Error, Error];
@@ -155,7 +155,7 @@ pub async fn states_are_counted(adapter: &impl Adapter) {
     assert!(counts.iter().all(|(state, count)| *count == if *state == Error { 2 } else { 1 }), "{counts:?}");
 }
 
-pub async fn types_and_senders_are_found_whole_or_by_their_first_part(adapter: &impl Adapter) {
+pub async fn types_and_senders_are_found_whole_or_by_their_first_part(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     for (seq, (message_type, sender)) in
         (1..).zip([("ADT^A01", "EMR|NORTH"), ("ADT^A08", "EMR|SOUTH"), ("ACK", "RX|NORTH")])
@@ -179,7 +179,7 @@ pub async fn types_and_senders_are_found_whole_or_by_their_first_part(adapter: &
     assert_eq!(seqs(&*node.messages, &window, None, 9).await, [2]);
 }
 
-pub async fn an_applied_edit_resolves_all_that_it_was_made_of(adapter: &impl Adapter) {
+pub async fn an_applied_edit_resolves_all_that_it_was_made_of(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let held = |seq: i64, parent: Option<i64>, state| {
         let mut one = set(seq);
@@ -224,7 +224,7 @@ pub async fn an_applied_edit_resolves_all_that_it_was_made_of(adapter: &impl Ada
     assert_eq!(row(1).await.resolved_by, Some(message(4).id));
 }
 
-pub async fn neighbours_are_those_of_the_filtered_list(adapter: &impl Adapter) {
+pub async fn neighbours_are_those_of_the_filtered_list(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     for seq in 1..=5 {
         let mut one = set(seq);

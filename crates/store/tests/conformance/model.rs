@@ -57,7 +57,7 @@ fn text_holds(how: TextMatch, asked: &str, held: &str) -> bool {
     }
 }
 
-pub async fn searches_agree_with_a_model(adapter: &impl Adapter) {
+pub async fn searches_agree_with_a_model(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut runner = TestRunner::deterministic();
     let mut draw = || resource().new_tree(&mut runner).expect("a value").current();

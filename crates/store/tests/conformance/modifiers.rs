@@ -30,7 +30,7 @@ fn in_unit(id: &str, value: f64, unit: &str) -> Value {
     measured(id, &json!({"value": value, "system": UCUM, "code": unit}))
 }
 
-pub async fn units_of_one_dimension_are_compared(adapter: &impl Adapter) {
+pub async fn units_of_one_dimension_are_compared(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let resources = [
         in_unit("kg", 100.0, "kg"),
@@ -60,7 +60,7 @@ pub async fn units_of_one_dimension_are_compared(adapter: &impl Adapter) {
     }
 }
 
-pub async fn a_bound_stands_for_all_that_it_can_be(adapter: &impl Adapter) {
+pub async fn a_bound_stands_for_all_that_it_can_be(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let bound = |id: &str, comparator: &str, value: f64| {
         measured(id, &json!({"value": value, "comparator": comparator, "system": UCUM, "code": "mg"}))
@@ -99,7 +99,7 @@ pub async fn a_bound_stands_for_all_that_it_can_be(adapter: &impl Adapter) {
     assert_eq!(found(&*node.resources, "Observation", vec![number(grams)]).await.len(), 5, "also of bounds");
 }
 
-pub async fn uris_are_compared_along_their_path(adapter: &impl Adapter) {
+pub async fn uris_are_compared_along_their_path(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let library =
         |id: &str, url: &str| json!({"resourceType": "Library", "id": id, "status": "active", "url": url});
@@ -128,7 +128,7 @@ pub async fn uris_are_compared_along_their_path(adapter: &impl Adapter) {
     }
 }
 
-pub async fn words_beside_codes_are_found(adapter: &impl Adapter) {
+pub async fn words_beside_codes_are_found(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let coded =
         |id: &str, code: &Value| json!({"resourceType": "Condition", "id": id, "subject": {}, "code": code});
@@ -154,7 +154,7 @@ pub async fn words_beside_codes_are_found(adapter: &impl Adapter) {
     }
 }
 
-pub async fn identifiers_are_found_by_their_type(adapter: &impl Adapter) {
+pub async fn identifiers_are_found_by_their_type(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let typed = |id: &str, system: &str, code: &str, value: &str| {
         json!({"resourceType": "Patient", "id": id, "identifier": [
@@ -185,7 +185,7 @@ pub async fn identifiers_are_found_by_their_type(adapter: &impl Adapter) {
     }
 }
 
-pub async fn parts_of_a_composite_hold_of_one_element(adapter: &impl Adapter) {
+pub async fn parts_of_a_composite_hold_of_one_element(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let pressure = |id: &str, systolic: u32, diastolic: u32| {
         let part = |code: &str, value: u32| {
@@ -224,7 +224,7 @@ pub async fn parts_of_a_composite_hold_of_one_element(adapter: &impl Adapter) {
     assert_eq!(found(&*node.resources, "Observation", vec![either]).await, ["a", "b"]);
 }
 
-pub async fn canonicals_are_found_with_and_without_version(adapter: &impl Adapter) {
+pub async fn canonicals_are_found_with_and_without_version(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let response = |id: &str, of: &str| json!({"resourceType": "QuestionnaireResponse", "id": id, "status": "completed", "questionnaire": of});
     let resources = [
@@ -244,7 +244,7 @@ pub async fn canonicals_are_found_with_and_without_version(adapter: &impl Adapte
     }
 }
 
-pub async fn logical_references_are_found_by_identifier(adapter: &impl Adapter) {
+pub async fn logical_references_are_found_by_identifier(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let seen = |id: &str, subject: &Value| json!({"resourceType": "Observation", "id": id, "status": "final", "code": {}, "subject": subject});
     let resources = [
@@ -267,7 +267,7 @@ pub async fn logical_references_are_found_by_identifier(adapter: &impl Adapter) 
     }
 }
 
-pub async fn missing_is_about_all_that_is_indexed(adapter: &impl Adapter) {
+pub async fn missing_is_about_all_that_is_indexed(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut logical = measured("logical", &json!({"value": 5, "comparator": "<"}));
     logical["subject"] = json!({"identifier": {"value": "M1"}});

@@ -534,7 +534,7 @@ fn asked(draw: &mut Draw) -> (&'static str, Vec<Asked>) {
     }
 }
 
-pub async fn searches_agree_with_a_naive_reading(adapter: &impl Adapter) {
+pub async fn searches_agree_with_a_naive_reading(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut draw = Draw(0x2545_F491_4F6C_DD1D);
     let mut all: Vec<Value> = (0..OBSERVATIONS).map(|number| observation(number, &mut draw)).collect();

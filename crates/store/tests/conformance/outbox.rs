@@ -25,7 +25,7 @@ fn retry(next_us: i64) -> Settlement {
     Settlement::Retry { next_us, error: "timeout".into() }
 }
 
-pub async fn a_lane_is_first_in_first_out(adapter: &impl Adapter) {
+pub async fn a_lane_is_first_in_first_out(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     queue(&*node.apply, 1, vec![delivery(1, "a"), delivery(2, "b"), delivery(3, "a")]).await;
     queue(&*node.apply, 2, vec![delivery(4, "a")]).await;
@@ -39,7 +39,7 @@ pub async fn a_lane_is_first_in_first_out(adapter: &impl Adapter) {
     assert_eq!(claimed(&*node.outbox, NOW_US, 2).await, [1, 2]);
 }
 
-pub async fn a_waiting_row_holds_its_lane_back(adapter: &impl Adapter) {
+pub async fn a_waiting_row_holds_its_lane_back(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     queue(&*node.apply, 1, vec![delivery(1, "a"), delivery(2, "a"), delivery(3, "b"), delivery(4, "a")])
         .await;
@@ -56,7 +56,7 @@ pub async fn a_waiting_row_holds_its_lane_back(adapter: &impl Adapter) {
     );
 }
 
-pub async fn a_dead_row_does_not_block_its_lane(adapter: &impl Adapter) {
+pub async fn a_dead_row_does_not_block_its_lane(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     queue(&*node.apply, 1, vec![delivery(1, "a"), delivery(2, "a")]).await;
     settle(&*node.outbox, 1, Settlement::Dead { error: "refused".into() }).await;
@@ -66,7 +66,7 @@ pub async fn a_dead_row_does_not_block_its_lane(adapter: &impl Adapter) {
     assert_eq!(detail.deliveries[0].last_error.as_deref(), Some("refused"));
 }
 
-pub async fn a_settled_delivery_is_not_claimed_again(adapter: &impl Adapter) {
+pub async fn a_settled_delivery_is_not_claimed_again(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     queue(&*node.apply, 1, vec![delivery(1, "a"), delivery(2, "a")]).await;
     let delivered = || Settlement::Delivered { receipt: "r".into(), at_us: NOW_US };
@@ -76,7 +76,7 @@ pub async fn a_settled_delivery_is_not_claimed_again(adapter: &impl Adapter) {
     assert!(matches!(again, Err(Error::NotFound)));
 }
 
-pub async fn settling_is_all_or_nothing(adapter: &impl Adapter) {
+pub async fn settling_is_all_or_nothing(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     queue(&*node.apply, 1, vec![delivery(1, "a")]).await;
     let delivered = || Settlement::Delivered { receipt: "r".into(), at_us: NOW_US };
@@ -87,7 +87,7 @@ pub async fn settling_is_all_or_nothing(adapter: &impl Adapter) {
     assert!(node.ledger.unsealed(10).await.expect("reads").is_empty());
 }
 
-pub async fn the_backlog_counts_what_is_pending(adapter: &impl Adapter) {
+pub async fn the_backlog_counts_what_is_pending(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     assert_eq!(node.outbox.backlog("portal").await.expect("reads"), (0, None));
     queue(&*node.apply, 1, vec![delivery(1, "a"), delivery(2, "a")]).await;
@@ -98,7 +98,7 @@ pub async fn the_backlog_counts_what_is_pending(adapter: &impl Adapter) {
     assert_eq!(node.outbox.backlog("portal").await.expect("reads"), (1, Some(message(2).processed_us)));
 }
 
-pub async fn what_was_claimed_comes_again_after_a_restart(adapter: &impl Adapter) {
+pub async fn what_was_claimed_comes_again_after_a_restart(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     queue(&*node.apply, 1, vec![delivery(1, "a")]).await;
     assert_eq!(claimed(&*node.outbox, NOW_US, 10).await, [1]);
@@ -109,7 +109,7 @@ pub async fn what_was_claimed_comes_again_after_a_restart(adapter: &impl Adapter
     assert_eq!(claimed(&*node.outbox, NOW_US, 10).await, [1, 2]);
 }
 
-pub async fn destinations_do_not_mix(adapter: &impl Adapter) {
+pub async fn destinations_do_not_mix(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut elsewhere = delivery(2, "a");
     elsewhere.destination = "research".into();

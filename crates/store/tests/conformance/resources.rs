@@ -19,7 +19,7 @@ async fn ids(resources: &dyn Resources, name: &str, clauses: Vec<Clause>) -> Vec
     ids
 }
 
-pub async fn old_versions_are_kept(adapter: &impl Adapter) {
+pub async fn old_versions_are_kept(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     for number in 1..=3_u32 {
         put(&node, i64::from(number), vec![version("Patient", "p1", number)]).await;
@@ -41,7 +41,7 @@ pub async fn old_versions_are_kept(adapter: &impl Adapter) {
     assert_eq!(current.version, 3);
 }
 
-pub async fn a_deletion_is_a_version_that_no_search_finds(adapter: &impl Adapter) {
+pub async fn a_deletion_is_a_version_that_no_search_finds(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let one = || token(version("Patient", "p1", 1), "identifier", None, "1");
     put(&node, 1, vec![one()]).await;
@@ -62,7 +62,7 @@ pub async fn a_deletion_is_a_version_that_no_search_finds(adapter: &impl Adapter
     assert_eq!(node.resources.counts().await.expect("reads"), [(resource_type("Patient"), 1)]);
 }
 
-pub async fn tokens_match_by_code_and_system(adapter: &impl Adapter) {
+pub async fn tokens_match_by_code_and_system(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     put(
         &node,
@@ -98,7 +98,7 @@ pub async fn tokens_match_by_code_and_system(adapter: &impl Adapter) {
     );
 }
 
-pub async fn references_match_by_type_and_id(adapter: &impl Adapter) {
+pub async fn references_match_by_type_and_id(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let reference = |name: Option<&str>, id: &str| IndexValue::Reference {
         resource_type: name.map(Into::into),
@@ -130,7 +130,7 @@ pub async fn references_match_by_type_and_id(adapter: &impl Adapter) {
     }
 }
 
-pub async fn clauses_are_and_and_values_are_or(adapter: &impl Adapter) {
+pub async fn clauses_are_and_and_values_are_or(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let observation = |id: &str, patient: &str, code: &str, category: &str| {
         let one = of_patient(version("Observation", id, 1), patient);
@@ -163,7 +163,7 @@ pub async fn clauses_are_and_and_values_are_or(adapter: &impl Adapter) {
     assert!(ids(resources, "Observation", vec![Clause::Id(Vec::new())]).await.is_empty());
 }
 
-pub async fn a_new_version_replaces_its_index_entries(adapter: &impl Adapter) {
+pub async fn a_new_version_replaces_its_index_entries(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let every = |number: u32, word: &str, instant: i64| {
         let one = of_patient(version("Observation", "o1", number), word);
@@ -205,7 +205,7 @@ pub async fn a_new_version_replaces_its_index_entries(adapter: &impl Adapter) {
     );
 }
 
-pub async fn pages_follow_one_another_to_the_end(adapter: &impl Adapter) {
+pub async fn pages_follow_one_another_to_the_end(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let versions = (0..23).map(|number| {
         let one = version("Observation", &format!("o{number:02}"), 1);
@@ -242,7 +242,7 @@ pub async fn pages_follow_one_another_to_the_end(adapter: &impl Adapter) {
     assert_eq!(node.resources.search(&whole).await.expect("searches").next, None);
 }
 
-pub async fn counts_are_of_live_resources(adapter: &impl Adapter) {
+pub async fn counts_are_of_live_resources(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut deletion = version("Patient", "p2", 2);
     deletion.deleted = true;
@@ -255,7 +255,7 @@ pub async fn counts_are_of_live_resources(adapter: &impl Adapter) {
     assert_eq!((page.total, page.matches.len()), (Some(1), 1));
 }
 
-pub async fn a_search_by_id_finds_only_its_type(adapter: &impl Adapter) {
+pub async fn a_search_by_id_finds_only_its_type(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     put(&node, 1, vec![version("Patient", "x", 1), version("Encounter", "x", 1)]).await;
     let page = node
@@ -267,7 +267,7 @@ pub async fn a_search_by_id_finds_only_its_type(adapter: &impl Adapter) {
     assert_eq!(keys, [key("Patient", "x")]);
 }
 
-pub async fn bodies_of_all_sizes_come_back(adapter: &impl Adapter) {
+pub async fn bodies_of_all_sizes_come_back(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     for (seq, size) in (1..).zip([0, 1, 511, 512, 513, 100_000, 3_000_000]) {
         let mut one = version("Binary", &format!("b{seq}"), 1);
@@ -280,7 +280,7 @@ pub async fn bodies_of_all_sizes_come_back(adapter: &impl Adapter) {
     }
 }
 
-pub async fn a_reference_to_what_is_not_stored_is_found_and_reads_as_none(adapter: &impl Adapter) {
+pub async fn a_reference_to_what_is_not_stored_is_found_and_reads_as_none(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     put(&node, 1, vec![of_patient(version("Observation", "o1", 1), "later")]).await;
     assert_eq!(node.resources.read(&key("Patient", "later")).await.expect("reads"), None);
@@ -292,7 +292,7 @@ pub async fn a_reference_to_what_is_not_stored_is_found_and_reads_as_none(adapte
     assert_eq!(node.resources.counts().await.expect("reads").len(), 2);
 }
 
-pub async fn a_resource_may_change_twice_in_one_set(adapter: &impl Adapter) {
+pub async fn a_resource_may_change_twice_in_one_set(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let one =
         |number: u32| token(version("Patient", "p1", number), "identifier", None, &format!("v{number}"));
@@ -313,7 +313,7 @@ pub async fn a_resource_may_change_twice_in_one_set(adapter: &impl Adapter) {
     assert_eq!(node.resources.counts().await.expect("reads"), [(resource_type("Patient"), 1)]);
 }
 
-pub async fn totals_are_given_where_they_are_cheap(adapter: &impl Adapter) {
+pub async fn totals_are_given_where_they_are_cheap(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let versions = (0..1_200)
         .map(|number| token(version("Observation", &format!("o{number}"), 1), "status", None, "final"));

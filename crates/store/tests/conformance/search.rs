@@ -60,7 +60,7 @@ pub fn interval(text: &str) -> IndexValue {
     IndexValue::Date { low_us: interval.low_us, high_us: interval.high_us }
 }
 
-pub async fn dates_match_by_their_interval(adapter: &impl Adapter) {
+pub async fn dates_match_by_their_interval(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let born = |id: &str, text: &str| with(version("Patient", id, 1), "birthdate", interval(text));
     let open = IndexValue::Date { low_us: 20_000 * DAY_US, high_us: i64::MAX };
@@ -106,7 +106,7 @@ pub async fn dates_match_by_their_interval(adapter: &impl Adapter) {
     assert_eq!(found(&*node.resources, "Patient", either).await, ["before", "day", "time"]);
 }
 
-pub async fn strings_match_from_the_start_whole_and_anywhere(adapter: &impl Adapter) {
+pub async fn strings_match_from_the_start_whole_and_anywhere(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let named = |id: &str, names: &[&str]| {
         let one = version("Patient", id, 1);
@@ -150,7 +150,7 @@ pub async fn strings_match_from_the_start_whole_and_anywhere(adapter: &impl Adap
     assert_eq!(found(&*node.resources, "Patient", both).await, ["a"]);
 }
 
-pub async fn numbers_match_by_precision_and_unit(adapter: &impl Adapter) {
+pub async fn numbers_match_by_precision_and_unit(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let measured = |id: &str, value: &str, system: Option<&str>, code: Option<&str>| {
         let (system, code) = (system.map(Into::into), code.map(Into::into));
@@ -197,7 +197,7 @@ pub async fn numbers_match_by_precision_and_unit(adapter: &impl Adapter) {
     }
 }
 
-pub async fn uris_match_whole_and_as_they_are(adapter: &impl Adapter) {
+pub async fn uris_match_whole_and_as_they_are(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let at = |id: &str, uri: &str| with(version("Library", id, 1), "url", IndexValue::Uri(uri.into()));
     put(&node, 1, vec![at("a", "http://example.org/A"), at("b", "http://example.org/A/b"), at("c", "urn:x")])
@@ -215,7 +215,7 @@ pub async fn uris_match_whole_and_as_they_are(adapter: &impl Adapter) {
     }
 }
 
-pub async fn not_and_missing_find_what_has_no_value(adapter: &impl Adapter) {
+pub async fn not_and_missing_find_what_has_no_value(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     put(
         &node,
@@ -248,7 +248,7 @@ pub async fn not_and_missing_find_what_has_no_value(adapter: &impl Adapter) {
     }
 }
 
-pub async fn the_last_change_is_an_instant(adapter: &impl Adapter) {
+pub async fn the_last_change_is_an_instant(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let changed = |id: &str, days: i64| {
         let mut one = version("Patient", id, 1);
@@ -285,7 +285,7 @@ fn by(parameter: &str, descending: bool) -> Sort {
     Sort { by: SortBy::Parameter(parameter.into()), descending }
 }
 
-pub async fn sorted_pages_put_missing_values_last(adapter: &impl Adapter) {
+pub async fn sorted_pages_put_missing_values_last(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let one = |id: &str, dates: &[&str], status: &str| {
         let one = token(version("Observation", id, 1), "status", None, status);
@@ -336,7 +336,7 @@ fn many(number: usize) -> ResourceVersion {
     with(one, "date", IndexValue::Date { low_us, high_us: low_us + DAY_US })
 }
 
-pub async fn many_matches_are_walked_in_the_order_of_an_index(adapter: &impl Adapter) {
+pub async fn many_matches_are_walked_in_the_order_of_an_index(adapter: &dyn Adapter) {
     /// More than are sorted in memory, fewer than are counted.
     const MANY: usize = SORTED_MAX + 1_500;
     let node = adapter.clinical().await;
@@ -381,7 +381,7 @@ pub async fn many_matches_are_walked_in_the_order_of_an_index(adapter: &impl Ada
 }
 
 /// Orders that no index has, or only begins, over more resources than are read at once.
-pub async fn many_matches_are_put_into_any_order(adapter: &impl Adapter) {
+pub async fn many_matches_are_put_into_any_order(adapter: &dyn Adapter) {
     const MANY: usize = SORTED_MAX + 700;
     let node = adapter.clinical().await;
     put(&node, 1, (0..MANY).map(many).collect()).await;
@@ -454,7 +454,7 @@ fn sort_model(numbers: &mut [usize], sort: &[Sort]) {
     });
 }
 
-pub async fn a_page_looks_at_no_more_than_its_limit(adapter: &impl Adapter) {
+pub async fn a_page_looks_at_no_more_than_its_limit(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let rare = EXAMINED_MAX + 700;
     let one = |number: usize| {
@@ -473,7 +473,7 @@ pub async fn a_page_looks_at_no_more_than_its_limit(adapter: &impl Adapter) {
     assert_eq!((second.matches.len(), second.examined_cut, second.next), (1, false, None));
 }
 
-pub async fn what_comes_along_is_one_step_away_and_each_once(adapter: &impl Adapter) {
+pub async fn what_comes_along_is_one_step_away_and_each_once(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let refers = |one: ResourceVersion, parameter: &str, name: &str, id: &str| {
         with(one, parameter, IndexValue::Reference { resource_type: Some(name.into()), id: id.into() })
@@ -551,7 +551,7 @@ pub async fn what_comes_along_is_one_step_away_and_each_once(adapter: &impl Adap
     assert_eq!(page.included.iter().map(|stored| stored.key.id.as_str()).collect::<Vec<_>>(), ["o1"]);
 }
 
-pub async fn what_comes_along_has_a_limit(adapter: &impl Adapter) {
+pub async fn what_comes_along_has_a_limit(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let observations = (0..INCLUDED_MAX + 1)
         .map(|number| of_patient(version("Observation", &format!("o{number}"), 1), "p1"));

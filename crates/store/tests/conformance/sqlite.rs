@@ -86,4 +86,4 @@ impl Adapter for Files {
     }
 }
 
-conformance!(super::Files::new());
+conformance!(false; super::Files::new());

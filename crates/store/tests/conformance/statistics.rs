@@ -21,7 +21,7 @@ async fn commit(node: &Clinical, sets: impl IntoIterator<Item = WriteSet>) {
     }
 }
 
-pub async fn feeds_are_counted_by_minute_and_channel(adapter: &impl Adapter) {
+pub async fn feeds_are_counted_by_minute_and_channel(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     assert_eq!(node.statistics.feeds(NOW_US, NOW_US + MINUTE_US).await.expect("reads"), []);
     let mut failed = of(4, "adt", 2, 400);
@@ -40,7 +40,7 @@ pub async fn feeds_are_counted_by_minute_and_channel(adapter: &impl Adapter) {
     assert_eq!((feeds[1].p50_us, feeds[1].last_us), (None, NOW_US - 9 * MINUTE_US));
 }
 
-pub async fn a_reprocess_says_nothing_of_a_feed(adapter: &impl Adapter) {
+pub async fn a_reprocess_says_nothing_of_a_feed(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     commit(&node, [of(1, "adt", 0, 100), of(2, "adt", 0, 200)]).await;
     let again = WriteSet { cause: Cause::Reprocessed(Seq(2)), ..of(2, "adt", 0, 60 * MINUTE_US) };
@@ -49,7 +49,7 @@ pub async fn a_reprocess_says_nothing_of_a_feed(adapter: &impl Adapter) {
     assert_eq!((feeds[0].p95_us, feeds[0].minutes[0].received), (Some(100), 2));
 }
 
-pub async fn what_waits_is_told_by_channel(adapter: &impl Adapter) {
+pub async fn what_waits_is_told_by_channel(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     assert_eq!(node.statistics.waiting().await.expect("reads"), []);
     for (number, channel) in (0..).zip(["adt", "adt", "oru", "adt"]) {
@@ -69,7 +69,7 @@ pub async fn what_waits_is_told_by_channel(adapter: &impl Adapter) {
     assert_eq!(node.statistics.waiting().await.expect("reads"), []);
 }
 
-pub async fn held_messages_are_grouped_by_reason(adapter: &impl Adapter) {
+pub async fn held_messages_are_grouped_by_reason(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let held = |seq: i64, reason: Option<&str>, sender: &str, state| {
         let mut one = of(seq, "adt", seq, 1);
@@ -107,7 +107,7 @@ pub async fn held_messages_are_grouped_by_reason(adapter: &impl Adapter) {
     assert_eq!((groups[0].first_us, groups[0].last_us, groups[0].newest), (first, last, Seq(4)));
 }
 
-pub async fn the_boundary_counts_messages_once_in_each_line(adapter: &impl Adapter) {
+pub async fn the_boundary_counts_messages_once_in_each_line(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let none = node.statistics.boundary(NOW_US, "release:").await.expect("reads");
     assert_eq!(none, Boundary::default());
@@ -138,7 +138,7 @@ pub async fn the_boundary_counts_messages_once_in_each_line(adapter: &impl Adapt
     assert_eq!(boundary, Boundary { kept: 4, sent: 1, blocked: 2, queued: 1 });
 }
 
-pub async fn backlogs_are_told_by_destination(adapter: &impl Adapter) {
+pub async fn backlogs_are_told_by_destination(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     assert_eq!(node.statistics.backlogs().await.expect("reads"), []);
     let mut one = set(1);

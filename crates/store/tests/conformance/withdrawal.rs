@@ -109,7 +109,7 @@ async fn asked(node: &Clinical, limit: usize) -> Vec<(i64, ConsentRequest)> {
     node.withdrawals.consent_requests(limit).await.expect("reads")
 }
 
-pub async fn what_is_queued_stands_under_its_released_id(adapter: &impl Adapter) {
+pub async fn what_is_queued_stands_under_its_released_id(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut elsewhere = content(4, "o1", "r9", Some("p1"));
     elsewhere.destination = "research".into();
@@ -137,7 +137,7 @@ pub async fn what_is_queued_stands_under_its_released_id(adapter: &impl Adapter)
     assert!(of("p3").await.is_empty());
 }
 
-pub async fn a_withdrawal_ends_what_stands_and_overtakes_what_waits(adapter: &impl Adapter) {
+pub async fn a_withdrawal_ends_what_stands_and_overtakes_what_waits(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     queue(&node, 1, vec![content(1, "o1", "r1", Some("p1")), content(2, "o2", "r2", Some("p1"))]).await;
     settle(&node, 1, delivered()).await;
@@ -153,7 +153,7 @@ pub async fn a_withdrawal_ends_what_stands_and_overtakes_what_waits(adapter: &im
     assert_eq!(stands(&node, "o1").await, (true, Some([1; 32]), 5));
 }
 
-pub async fn the_highest_revision_says_what_stands(adapter: &impl Adapter) {
+pub async fn the_highest_revision_says_what_stands(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut late = content(1, "o1", "r1", Some("p1"));
     late.revision = 7;
@@ -163,7 +163,7 @@ pub async fn the_highest_revision_says_what_stands(adapter: &impl Adapter) {
     assert_eq!(stands(&node, "o1").await, (true, Some([7; 32]), 7));
 }
 
-pub async fn content_that_waits_under_another_basis_is_not_known(adapter: &impl Adapter) {
+pub async fn content_that_waits_under_another_basis_is_not_known(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     queue(&node, 1, vec![content(1, "o1", "r1", Some("p1"))]).await;
     let content = async |basis| standings(&node, "o1", basis).await[0].content;
@@ -172,7 +172,7 @@ pub async fn content_that_waits_under_another_basis_is_not_known(adapter: &impl 
     assert_eq!(content("b2").await, Some([1; 32]), "what arrived is there, whatever it was decided under");
 }
 
-pub async fn of_what_died_it_is_not_known_what_stands(adapter: &impl Adapter) {
+pub async fn of_what_died_it_is_not_known_what_stands(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     queue(&node, 1, vec![content(1, "o1", "r1", Some("p1")), content(2, "o2", "r2", Some("p1"))]).await;
     settle(&node, 1, dead()).await;
@@ -188,7 +188,7 @@ pub async fn of_what_died_it_is_not_known_what_stands(adapter: &impl Adapter) {
     assert_eq!(dead.iter().map(|(_, row)| row.id.as_u128()).collect::<Vec<_>>(), [1]);
 }
 
-pub async fn a_dead_withdrawal_keeps_its_lane_back_until_it_is_revived(adapter: &impl Adapter) {
+pub async fn a_dead_withdrawal_keeps_its_lane_back_until_it_is_revived(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     queue(&node, 1, vec![withdrawal(1, "o1", "r1", Some("p1")), content(2, "o2", "r2", Some("p1"))]).await;
     settle(&node, 1, dead()).await;
@@ -205,7 +205,7 @@ pub async fn a_dead_withdrawal_keeps_its_lane_back_until_it_is_revived(adapter: 
     assert_eq!(node.ledger.unsealed(10).await.expect("reads").len(), 1, "one act, one record");
 }
 
-pub async fn dead_content_is_revived_unless_something_newer_was_queued(adapter: &impl Adapter) {
+pub async fn dead_content_is_revived_unless_something_newer_was_queued(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     queue(&node, 1, vec![content(1, "o1", "r1", Some("p1")), content(2, "o2", "r2", Some("p1"))]).await;
     settle(&node, 1, dead()).await;
@@ -224,7 +224,7 @@ pub async fn dead_content_is_revived_unless_something_newer_was_queued(adapter: 
     assert!(node.outbox.dead("research", 0, 10).await.expect("reads").is_empty());
 }
 
-pub async fn a_compartment_has_the_live_resources_of_the_types_asked_for(adapter: &impl Adapter) {
+pub async fn a_compartment_has_the_live_resources_of_the_types_asked_for(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut gone = of_patient(version("Consent", "c2", 2), "p1");
     gone.deleted = true;
@@ -253,7 +253,7 @@ pub async fn a_compartment_has_the_live_resources_of_the_types_asked_for(adapter
     assert!(of("p9", &["Consent"]).await.is_empty());
 }
 
-pub async fn what_is_decided_without_a_message_is_written_whole(adapter: &impl Adapter) {
+pub async fn what_is_decided_without_a_message_is_written_whole(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let number = ask(&node, request("p1", true)).await;
     let mut whole = decided(Answers::Consent { request: number, outcome: "done".into() });
@@ -272,7 +272,7 @@ pub async fn what_is_decided_without_a_message_is_written_whole(adapter: &impl A
     assert!(node.apply.messages_of("p1").await.expect("reads").is_empty());
 }
 
-pub async fn a_decision_that_fails_leaves_nothing(adapter: &impl Adapter) {
+pub async fn a_decision_that_fails_leaves_nothing(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let number = ask(&node, request("p1", true)).await;
     let answers = Answers::Consent { request: number, outcome: "done".into() };
@@ -297,7 +297,7 @@ pub async fn a_decision_that_fails_leaves_nothing(adapter: &impl Adapter) {
     assert!(matches!(again, Err(Error::NotFound)), "it is answered once");
 }
 
-pub async fn requests_about_consent_come_until_they_are_answered(adapter: &impl Adapter) {
+pub async fn requests_about_consent_come_until_they_are_answered(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     assert!(asked(&node, 10).await.is_empty());
     let (one, two) = (ask(&node, request("p1", true)).await, ask(&node, request("p2", false)).await);
@@ -310,7 +310,7 @@ pub async fn requests_about_consent_come_until_they_are_answered(adapter: &impl 
     assert_eq!(asked(&node, 10).await, both[1..]);
 }
 
-pub async fn a_sweep_looks_at_patients_and_shared_entities_in_order(adapter: &impl Adapter) {
+pub async fn a_sweep_looks_at_patients_and_shared_entities_in_order(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut one = set(1);
     one.versions = vec![
@@ -343,7 +343,7 @@ pub async fn a_sweep_looks_at_patients_and_shared_entities_in_order(adapter: &im
     assert_eq!(walked, all);
 }
 
-pub async fn a_sweep_adds_up_and_ends_once(adapter: &impl Adapter) {
+pub async fn a_sweep_adds_up_and_ends_once(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     assert!(node.withdrawals.sweeps(1).await.expect("reads").is_empty());
     let number = begin(&node, "b1", Some("ann")).await;
@@ -369,7 +369,7 @@ pub async fn a_sweep_adds_up_and_ends_once(adapter: &impl Adapter) {
     assert!(matches!(after, Err(Error::NotFound)), "it has ended");
 }
 
-pub async fn a_new_sweep_abandons_the_one_that_runs(adapter: &impl Adapter) {
+pub async fn a_new_sweep_abandons_the_one_that_runs(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let first = begin(&node, "b1", None).await;
     let second = begin(&node, "b2", None).await;
@@ -386,7 +386,7 @@ pub async fn a_new_sweep_abandons_the_one_that_runs(adapter: &impl Adapter) {
     assert_eq!(node.ledger.unsealed(10).await.expect("reads").len(), 2, "each begin is recorded");
 }
 
-pub async fn what_does_not_go_out_is_told_by_destination(adapter: &impl Adapter) {
+pub async fn what_does_not_go_out_is_told_by_destination(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let unsettled = async || node.withdrawals.unsettled().await.expect("reads");
     assert!(unsettled().await.is_empty());
@@ -417,7 +417,7 @@ pub async fn what_does_not_go_out_is_told_by_destination(adapter: &impl Adapter)
     assert_eq!(unsettled().await, [of("portal", 1, 1, 0, 1)]);
 }
 
-pub async fn withdrawals_are_counted_by_reason(adapter: &impl Adapter) {
+pub async fn withdrawals_are_counted_by_reason(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
     let mut merged = withdrawal(3, "o3", "r3", None);
     merged.effect = Effect::Withdrawn(WithdrawalReason::Merge);

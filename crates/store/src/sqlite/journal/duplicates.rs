@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use sqlx::{Row, SqliteConnection};
 
 use super::files::Files;
 use super::known::Known;
 use super::read::id_of;
 use super::write::Append;
+use crate::sql::{Connection, Rows};
 use crate::sqlite::month::Month;
-use crate::sqlite::rows::Rows;
 use crate::{JournalId, Micros, Result};
 
 /// How long after it an entry makes its like a duplicate.
@@ -45,7 +44,7 @@ struct Heard {
 /// Judges a batch of one month. What was surely never heard is not asked for.
 pub(super) async fn judge(
     appends: &[Append],
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     month: Month,
     files: &Files,
     known: &Known,
@@ -120,7 +119,7 @@ fn neighbours(appends: &[Append], month: Month) -> Vec<Month> {
     months
 }
 
-async fn heard(senders: &[i64], connection: &mut SqliteConnection) -> Result<HashMap<i64, Vec<Heard>>> {
+async fn heard(senders: &[i64], connection: &mut Connection) -> Result<HashMap<i64, Vec<Heard>>> {
     let mut rows = Rows::statement(
         "SELECT e.sender, e.id, e.received_us, e.digest, a.bytes FROM (",
         ") AS asked CROSS JOIN entries e ON e.sender = asked.column1

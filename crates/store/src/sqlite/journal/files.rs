@@ -1,29 +1,22 @@
 //! The monthly files there are, with the positions each holds.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
-use sqlx::sqlite::SqlitePool;
-use sqlx::{Connection, SqliteConnection};
-
+use super::home::Home;
 use super::marks::Salt;
-use crate::sqlite::fault::of_io;
-use crate::sqlite::file::{JOURNAL, Settings, check_reader, make_folder, open_writer, read_pool};
+use super::month_writer::MonthWriter;
+use crate::sql::{Connection, Pool, query_as, query_scalar};
 use crate::sqlite::month::Month;
+use crate::sqlite::watched::Watched;
 use crate::{Error, Result, Seq};
-
-/// Readers of a month that nobody reads are closed after this.
-const READERS_IDLE: Duration = Duration::from_secs(60);
 
 /// One monthly file.
 #[derive(Debug)]
 pub(super) struct MonthFile {
     pub month: Month,
-    pub path: PathBuf,
-    pub pool: SqlitePool,
+    pub pool: Pool,
     /// Highest position in it; 0 when it is empty.
     last: AtomicI64,
     /// Lowest position in it; `i64::MAX` when it is empty.
@@ -51,19 +44,18 @@ impl MonthFile {
 /// All monthly files of a journal.
 #[derive(Debug, Clone)]
 pub(super) struct Files {
-    folder: PathBuf,
-    settings: Settings,
+    home: Home,
     months: Arc<RwLock<BTreeMap<Month, Arc<MonthFile>>>>,
 }
 
 impl Files {
-    /// Opens what is in the folder, brings each file to the current schema, and reads the salt or makes one.
-    pub async fn open(folder: &Path, settings: Settings) -> Result<(Self, Salt)> {
-        make_folder(folder)?;
-        let files = Self { folder: folder.to_owned(), settings, months: Arc::default() };
+    /// Opens what is there, brings each month to the current schema, and reads the salt or makes one.
+    pub async fn open(home: Home, watched: &Watched) -> Result<(Self, Salt)> {
+        home.make()?;
+        let files = Self { home, months: Arc::default() };
         let mut salt = None;
-        for month in months_in(folder)? {
-            let mut connection = open_writer(&folder.join(month.file_name()), JOURNAL, settings).await?;
+        for month in files.home.months().await? {
+            let (mut connection, _) = files.home.open_writer(month, None, watched.clone()).await?;
             files.survey(month, &mut salt, &mut connection).await?;
             connection.close().await?;
         }
@@ -71,13 +63,13 @@ impl Files {
         Ok((files, salt))
     }
 
-    /// Opens what is in the folder for reading.
-    pub async fn open_reading(folder: &Path, settings: Settings) -> Result<(Self, Salt)> {
-        let files = Self { folder: folder.to_owned(), settings, months: Arc::default() };
+    /// Opens what is there for reading.
+    pub async fn open_reading(home: Home) -> Result<(Self, Salt)> {
+        let files = Self { home, months: Arc::default() };
         let mut salt = None;
-        for month in months_in(folder)? {
+        for month in files.home.months().await? {
+            files.home.check(month).await?;
             let file = files.enter(month);
-            check_reader(&file.pool, JOURNAL).await?;
             let mut connection = file.pool.acquire().await?;
             files.survey(month, &mut salt, &mut connection).await?;
         }
@@ -85,20 +77,25 @@ impl Files {
         Ok((files, salt))
     }
 
+    /// Reads the positions of every month again, for another process may have written.
+    pub async fn refresh(&self, own: Salt) -> Result<()> {
+        for month in self.home.months().await? {
+            let file = self.enter(month);
+            let mut connection = file.pool.acquire().await?;
+            self.survey(month, &mut Some(own), &mut connection).await?;
+        }
+        Ok(())
+    }
+
     /// Reads the salt and the positions of a month.
-    async fn survey(
-        &self,
-        month: Month,
-        salt: &mut Option<Salt>,
-        connection: &mut SqliteConnection,
-    ) -> Result<()> {
+    async fn survey(&self, month: Month, salt: &mut Option<Salt>, connection: &mut Connection) -> Result<()> {
         if let Some(found) = read_salt(connection).await?
             && *salt.get_or_insert(found) != found
         {
             return Err(Error::Corrupt("a journal file of another node"));
         }
         let range: (Option<i64>, Option<i64>) =
-            sqlx::query_as("SELECT (SELECT min(seq) FROM entries), (SELECT max(seq) FROM entries)")
+            query_as("SELECT (SELECT min(seq) FROM entries), (SELECT max(seq) FROM entries)")
                 .fetch_one(connection)
                 .await?;
         if let (Some(first), Some(last)) = range {
@@ -109,15 +106,11 @@ impl Files {
         Ok(())
     }
 
-    /// A month's file opened for writing; it is made when there is none.
-    pub async fn open_writer(&self, month: Month, salt: Salt) -> Result<(SqliteConnection, Arc<MonthFile>)> {
-        let path = self.folder.join(month.file_name());
-        let mut connection = open_writer(&path, JOURNAL, self.settings).await?;
-        sqlx::query("INSERT INTO facts (name, value) VALUES ('salt', ?) ON CONFLICT (name) DO NOTHING")
-            .bind(salt.to_bytes())
-            .execute(&mut connection)
-            .await?;
-        Ok((connection, self.enter(month)))
+    /// A month opened for writing; it is made when there is none.
+    pub async fn open_writer(&self, month: Month, salt: Salt, watched: Watched) -> Result<MonthWriter> {
+        let (connection, upkeep) = self.home.open_writer(month, Some(salt), watched).await?;
+        self.enter(month);
+        MonthWriter::start(&self.home, month, connection, upkeep).await
     }
 
     /// The file of a month, if there is one.
@@ -125,9 +118,9 @@ impl Files {
         self.months.read().unwrap_or_else(PoisonError::into_inner).get(&month).cloned()
     }
 
-    /// The folder of the files.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// Where the months lie.
+    pub fn home(&self) -> &Home {
+        &self.home
     }
 
     /// Takes a month out.
@@ -155,32 +148,15 @@ impl Files {
     fn enter(&self, month: Month) -> Arc<MonthFile> {
         let mut months = self.months.write().unwrap_or_else(PoisonError::into_inner);
         let file = months.entry(month).or_insert_with(|| {
-            let path = self.folder.join(month.file_name());
-            let pool = read_pool(&path, self.settings, Some(READERS_IDLE));
-            Arc::new(MonthFile {
-                month,
-                path,
-                pool,
-                last: AtomicI64::new(0),
-                first: AtomicI64::new(i64::MAX),
-            })
+            let pool = self.home.readers(month);
+            Arc::new(MonthFile { month, pool, last: AtomicI64::new(0), first: AtomicI64::new(i64::MAX) })
         });
         Arc::clone(file)
     }
 }
 
-fn months_in(folder: &Path) -> Result<Vec<Month>> {
-    let mut months = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(of_io)? {
-        let name = entry.map_err(of_io)?.file_name();
-        months.extend(name.to_str().and_then(Month::of_file_name));
-    }
-    months.sort_unstable();
-    Ok(months)
-}
-
-async fn read_salt(connection: &mut SqliteConnection) -> Result<Option<Salt>> {
+async fn read_salt(connection: &mut Connection) -> Result<Option<Salt>> {
     let salt: Option<Vec<u8>> =
-        sqlx::query_scalar("SELECT value FROM facts WHERE name = 'salt'").fetch_optional(connection).await?;
+        query_scalar("SELECT value FROM facts WHERE name = 'salt'").fetch_optional(connection).await?;
     salt.as_deref().map(Salt::from_bytes).transpose()
 }

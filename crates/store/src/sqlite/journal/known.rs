@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::files::{Files, MonthFile};
 use crate::Result;
+use crate::sql::query_scalar;
 use crate::sqlite::month::Month;
 
 /// Bits of the filter, as a power of two: 8 MiB. With ten million marks one new message in fifteen is asked for in vain.
@@ -49,7 +50,7 @@ impl Known {
     async fn read_month(&self, file: &MonthFile) -> Result<()> {
         let mut last = i64::MIN;
         loop {
-            let marks: Vec<i64> = sqlx::query_scalar(
+            let marks: Vec<i64> = query_scalar(
                 "SELECT DISTINCT sender FROM entries WHERE sender IS NOT NULL AND sender > ? ORDER BY sender LIMIT ?",
             )
             .bind(last)
@@ -67,6 +68,11 @@ impl Known {
     /// All marks of this month are known from now on.
     pub fn knows(&self, month: Month) {
         self.months.lock().unwrap_or_else(PoisonError::into_inner).insert(month);
+    }
+
+    /// Another process may have written: no month is known any more.
+    pub fn forget(&self) {
+        self.months.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// This mark was, or is about to be, written.

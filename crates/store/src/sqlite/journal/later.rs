@@ -1,15 +1,14 @@
 //! Acknowledgments given after the one of the arrival: how they are written, and read back.
 
 use bytes::Bytes;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::AssertSqlSafe;
 
 use super::files::{Files, MonthFile};
 use super::read::{id_of, outcome_number, outcome_of};
+use crate::sql::{Row, Rows, query};
 use crate::sqlite::file::READ_ROWS_MAX;
 use crate::sqlite::month::Month;
 use crate::sqlite::queue::Reply;
-use crate::sqlite::rows::Rows;
 use crate::{AckOutcome, AckStage, Error, JournalId, Later, NewLater, Promise, Promised, Result, Seq};
 
 const INSERT_PROMISES: &str = "INSERT INTO promises (seq, id, channel, promise)";
@@ -25,7 +24,7 @@ const UNSENT: &str =
     "SELECT p.seq, p.id, p.promise, l.stage, l.given_us, l.code, l.bytes, o.outcome FROM promises p
     JOIN later_acknowledgments l ON l.seq = p.seq AND l.stage = 1
     LEFT JOIN later_outcomes o ON o.seq = l.seq AND o.stage = l.stage
-    WHERE p.seq > ? AND p.channel = ? AND ifnull(o.outcome, 0) = 0 ORDER BY p.seq LIMIT ?";
+    WHERE p.seq > ? AND p.channel = ? AND coalesce(o.outcome, 0) = 0 ORDER BY p.seq LIMIT ?";
 const GIVEN: &str = "SELECT l.seq, NULL, NULL, l.stage, l.given_us, l.code, l.bytes, o.outcome
     FROM later_acknowledgments l LEFT JOIN later_outcomes o ON o.seq = l.seq AND o.stage = l.stage
     WHERE l.seq = ? ORDER BY l.stage";
@@ -97,7 +96,7 @@ impl Files {
     ) -> Result<Vec<Promised>> {
         let mut found = Vec::new();
         for file in self.beyond(after) {
-            let rows = sqlx::query(PROMISED)
+            let rows = query(PROMISED)
                 .bind(after.0)
                 .bind(through.0)
                 .bind(channel)
@@ -117,7 +116,7 @@ impl Files {
     pub async fn unsent(&self, channel: &str, after: Seq, limit: usize) -> Result<Vec<(Promised, Later)>> {
         let mut found = Vec::new();
         for file in self.beyond(after) {
-            let rows = sqlx::query(AssertSqlSafe(UNSENT))
+            let rows = query(AssertSqlSafe(UNSENT))
                 .bind(after.0)
                 .bind(channel)
                 .bind(bounded(limit))
@@ -136,7 +135,7 @@ impl Files {
     pub async fn given(&self, id: JournalId) -> Result<Vec<Later>> {
         let Some((month, seq)) = self.locate(id).await? else { return Ok(Vec::new()) };
         let Some(file) = self.get(month) else { return Ok(Vec::new()) };
-        let rows = sqlx::query(AssertSqlSafe(GIVEN)).bind(seq).fetch_all(&file.pool).await?;
+        let rows = query(AssertSqlSafe(GIVEN)).bind(seq).fetch_all(&file.pool).await?;
         rows.iter().map(given).collect()
     }
 
@@ -147,7 +146,7 @@ impl Files {
     }
 }
 
-fn promised(row: &SqliteRow) -> Result<Promised> {
+fn promised(row: &Row) -> Result<Promised> {
     let promise = match row.try_get::<i64, _>(2)? {
         0 => Promise::Original,
         1 => Promise::Application,
@@ -156,7 +155,7 @@ fn promised(row: &SqliteRow) -> Result<Promised> {
     Ok(Promised { seq: Seq(row.try_get(0)?), id: JournalId(id_of(row.try_get(1)?)?), promise })
 }
 
-fn given(row: &SqliteRow) -> Result<Later> {
+fn given(row: &Row) -> Result<Later> {
     let stage = match row.try_get::<i64, _>(3)? {
         0 => AckStage::Interim,
         1 => AckStage::Final,

@@ -1,7 +1,8 @@
-//! The journal in monthly files: one writer over all of them, readers of each.
+//! The journal month by month: one writer over all of them, readers of each.
 
 mod duplicates;
 mod files;
+mod home;
 mod known;
 mod later;
 mod marks;
@@ -11,28 +12,25 @@ mod parts;
 mod read;
 mod write;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqlx::Row;
 use tokio::sync::watch;
 
 use self::files::Files;
+pub(super) use self::home::Home;
 use self::known::Known;
 use self::later::Give;
 use self::marks::Salt;
-pub(super) use self::months::remove_files;
 use self::read::Most;
 use self::write::{Append, Request, Writer};
 use super::Sqlite;
 use super::codes::message_state;
 use super::fault::unavailable;
-use super::file::Settings;
 use super::queue::Queue;
-use super::rows::Rows;
 use super::watched::Watched;
 use crate::journal::PAGE_BYTES_MAX;
+use crate::sql::{Row, Rows};
 use crate::{
     AckOutcome, AckStage, Acknowledgments, Appended, Arrival, Entry, Journal, JournalId, Later, MessageState,
     Micros, NewLater, Promised, Result, Seq,
@@ -48,20 +46,20 @@ pub(super) struct JournalFiles {
 }
 
 impl JournalFiles {
-    /// Opens every monthly file of the folder.
-    pub async fn open(folder: &Path, settings: Settings, watched: Watched) -> Result<Self> {
-        let (files, salt) = Files::open(folder, settings).await?;
+    /// Opens every month.
+    pub async fn open(home: Home, watched: Watched) -> Result<Self> {
+        let (files, salt) = Files::open(home, &watched).await?;
         let last = files.last();
         let (sender, appended) = watch::channel(last);
         let known = Known::new();
-        let writer = Writer::new(files.clone(), salt, settings, Arc::clone(&known), sender, watched);
+        let writer = Writer::new(files.clone(), salt, Arc::clone(&known), sender, watched);
         tokio::spawn(known.read(files.clone()));
         Ok(Self { files, salt, queue: Queue::start(|receiver| writer.run(receiver)), appended })
     }
 
-    /// Opens every monthly file of the folder for reading.
-    pub async fn open_reading(folder: &Path, settings: Settings) -> Result<Self> {
-        let (files, salt) = Files::open_reading(folder, settings).await?;
+    /// Opens every month for reading.
+    pub async fn open_reading(home: Home) -> Result<Self> {
+        let (files, salt) = Files::open_reading(home).await?;
         let (_, appended) = watch::channel(files.last());
         Ok(Self { files, salt, queue: Queue::closed(), appended })
     }
@@ -159,7 +157,7 @@ impl Acknowledgments for Sqlite {
         ids.iter().for_each(|id| rows.push([id.0.as_bytes().to_vec().into()]));
         let mut connection = self.node.acquire().await?;
         let found = rows.fetch(&mut connection).await?;
-        let read = |row: &sqlx::sqlite::SqliteRow| {
+        let read = |row: &Row| {
             let id = JournalId(read::id_of(row.try_get(0)?)?);
             Ok((id, message_state(row.try_get(1)?)?, row.try_get(2)?))
         };

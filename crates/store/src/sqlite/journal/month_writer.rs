@@ -1,38 +1,26 @@
-//! One monthly file open for writing, with its checkpointer.
+//! One month open for writing.
 
-use std::sync::Arc;
-
-use sqlx::{Connection, SqliteConnection};
-
-use super::files::MonthFile;
+use super::home::Home;
 use super::parts::Rest;
-use crate::Result;
-use crate::sqlite::checkpoint::{Checkpointer, Load};
-use crate::sqlite::fault::is_fatal;
-use crate::sqlite::file::Settings;
+use crate::sql::{Connection, Rows, query, run_on};
+use crate::sqlite::checkpoint::Checkpointer;
 use crate::sqlite::month::Month;
-use crate::sqlite::rows::{Rows, run};
-use crate::sqlite::watched::Watched;
+use crate::sqlite::upkeep::Upkeep;
+use crate::{Error, Result};
 
 /// The writing connection of a month.
 pub(super) struct MonthWriter {
     month: Month,
-    connection: SqliteConnection,
-    load: Arc<Load>,
-    checkpointer: Checkpointer,
+    connection: Connection,
+    upkeep: Upkeep,
+    checkpointer: Option<Checkpointer>,
 }
 
 impl MonthWriter {
     /// Takes the connection and starts the checkpointer.
-    pub async fn start(
-        connection: SqliteConnection,
-        file: &MonthFile,
-        settings: Settings,
-        watched: Watched,
-    ) -> Result<Self> {
-        let load = Arc::new(Load::new(watched));
-        let checkpointer = Checkpointer::start(file.path.clone(), settings, Arc::clone(&load)).await?;
-        Ok(Self { month: file.month, connection, load, checkpointer })
+    pub async fn start(home: &Home, month: Month, connection: Connection, upkeep: Upkeep) -> Result<Self> {
+        let checkpointer = home.checkpointer(month, &upkeep).await?;
+        Ok(Self { month, connection, upkeep, checkpointer })
     }
 
     /// Which month.
@@ -41,65 +29,73 @@ impl MonthWriter {
     }
 
     /// The connection, for reading what is committed.
-    pub fn connection(&mut self) -> &mut SqliteConnection {
+    pub fn connection(&mut self) -> &mut Connection {
         &mut self.connection
     }
 
-    /// One transaction of these rows, sent to SQLite as one text so that a commit costs one hand-over. What is large goes
-    /// before it, in parts.
+    /// Called before a batch. True: the connection is a new one, and what the writer knows is to be read again.
     ///
     /// # Errors
-    /// When nothing of it is durable; after some of them the file is not to be written to any more.
-    pub async fn commit(&mut self, tables: Vec<Rows>, large: &[Rest], size: usize) -> Result<()> {
-        self.load.catch_up(&mut self.connection).await?;
-        let committed = self.transact(tables, large).await;
-        if committed.is_err() {
-            // Most errors end the transaction themselves; then there is nothing to roll back, which is an error too.
-            let rolled_back = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
-            tracing::debug!(was_open = rolled_back.is_ok(), "a commit failed");
-        }
-        self.load.add(size);
-        match committed {
-            Ok(()) => {
-                self.load.watched.took();
-                Ok(())
-            }
-            Err(error) if is_fatal(&error) => {
-                self.load.watched.fail();
-                Err(error.into())
-            }
-            Err(error) => {
-                let error = error.into();
-                self.load.watched.judge(&error);
-                Err(error)
-            }
-        }
+    /// When nothing can be written.
+    pub async fn renew(&mut self) -> Result<bool> {
+        self.upkeep.before_batch(&mut self.connection).await
     }
 
-    async fn transact(&mut self, tables: Vec<Rows>, large: &[Rest]) -> Result<(), sqlx::Error> {
-        const BEGIN: &str = "BEGIN IMMEDIATE;";
-        let mut script = if large.is_empty() { BEGIN.to_owned() } else { String::new() };
-        if !large.is_empty() {
-            sqlx::query(BEGIN).execute(&mut self.connection).await?;
+    /// One transaction of these rows. What is large goes before them, in parts.
+    ///
+    /// # Errors
+    /// When nothing of it is durable; after some of them the month is not to be written to any more.
+    pub async fn commit(&mut self, tables: Vec<Rows>, large: &[Rest], size: usize) -> Result<()> {
+        let committed = self.write(tables, large).await;
+        match &committed {
+            Ok(()) => self.upkeep.took(size),
+            Err(error) => {
+                // Most errors end the transaction themselves; then there is nothing to roll back, which is an error too.
+                let rolled_back = query("ROLLBACK").execute(&mut self.connection).await;
+                tracing::debug!(was_open = rolled_back.is_ok(), "a commit failed");
+                self.upkeep.judge_file(error);
+            }
         }
+        committed
+    }
+
+    async fn write(&mut self, tables: Vec<Rows>, large: &[Rest]) -> Result<()> {
+        let begin = self.connection.begin();
+        if large.is_empty()
+            && let Some(connection) = self.connection.sqlite()
+        {
+            // As one text, so that a commit costs one hand-over.
+            let (mut script, mut values) = (format!("{begin};"), Vec::new());
+            for (sql, arguments) in tables.into_iter().flat_map(Rows::into_statements) {
+                script.push_str(&sql);
+                script.push(';');
+                values.extend(arguments);
+            }
+            script.push_str("COMMIT");
+            run_on(connection, script, values).await.map_err(Error::from)?;
+            return Ok(());
+        }
+        query(begin).execute(&mut self.connection).await?;
         for rest in large {
             rest.write(&mut self.connection).await?;
         }
-        let mut values = Vec::new();
-        for (sql, arguments) in tables.into_iter().flat_map(Rows::into_statements) {
-            script.push_str(&sql);
-            script.push(';');
-            values.extend(arguments);
+        for rows in tables.into_iter().filter(|rows| !rows.is_empty()) {
+            rows.execute(&mut self.connection).await?;
         }
-        script.push_str("COMMIT");
-        run(&mut self.connection, script, values).await.map(drop)
+        query("COMMIT").execute(&mut self.connection).await?;
+        Ok(())
     }
 
-    /// Stops the checkpointer and closes the file.
+    /// Stops the checkpointer and closes the connection.
     pub async fn close(self) {
-        self.checkpointer.stop().await;
+        if let Some(checkpointer) = self.checkpointer {
+            checkpointer.stop().await;
+        }
         if let Err(error) = self.connection.close().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a journal file did not close cleanly");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a month of the journal did not close cleanly"
+            );
         }
     }
 }

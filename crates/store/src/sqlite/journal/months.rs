@@ -1,14 +1,13 @@
 //! Whole months: counted and digested, read again, and removed.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use sqlx::Row;
 
 use super::Request;
-use super::files::{Files, MonthFile};
+use super::files::Files;
 use super::read;
+use crate::sql::{query, query_scalar};
 use crate::sqlite::Sqlite;
 use crate::sqlite::codes::unsigned;
 use crate::sqlite::fault::of_io;
@@ -33,15 +32,16 @@ pub(in crate::sqlite) struct MonthPlace {
 
 impl Sqlite {
     /// Every month there is.
-    pub(in crate::sqlite) fn journal_months(&self) -> Result<Vec<MonthPlace>> {
-        let files = self.journal()?.files.newest_first();
-        let place = |file: &Arc<MonthFile>| {
+    pub(in crate::sqlite) async fn journal_months(&self) -> Result<Vec<MonthPlace>> {
+        let files = &self.journal()?.files;
+        let mut places = Vec::new();
+        for file in files.newest_first() {
             let last = file.last();
-            let bytes = std::fs::metadata(&file.path).map_err(of_io)?.len();
+            let bytes = files.home().size(file.month, &file.pool).await?;
             let first = if last == 0 { 1 } else { file.first() };
-            Ok(MonthPlace { month: file.month, first, last, bytes })
-        };
-        files.iter().map(place).collect()
+            places.push(MonthPlace { month: file.month, first, last, bytes });
+        }
+        Ok(places)
     }
 
     /// Counts a month and digests it.
@@ -49,7 +49,7 @@ impl Sqlite {
         let file = self.journal()?.files.get(month).ok_or(Error::NotFound)?;
         let (mut context, mut entries, mut last) = (Context::new(&SHA256), 0, 0);
         loop {
-            let rows = sqlx::query("SELECT seq, digest FROM entries WHERE seq > ? ORDER BY seq LIMIT ?")
+            let rows = query("SELECT seq, digest FROM entries WHERE seq > ? ORDER BY seq LIMIT ?")
                 .bind(last)
                 .bind(i64::try_from(READ_ROWS_MAX).unwrap_or(i64::MAX))
                 .fetch_all(&file.pool)
@@ -74,18 +74,17 @@ impl Sqlite {
     /// Whether an entry was refused; one that is not there was.
     pub(in crate::sqlite) async fn is_refused(&self, month: Month, seq: i64) -> Result<bool> {
         let Some(file) = self.journal()?.files.get(month) else { return Ok(true) };
-        let refused: Option<bool> =
-            sqlx::query_scalar("SELECT refused IS NOT NULL FROM entries WHERE seq = ?")
-                .bind(seq)
-                .fetch_optional(&file.pool)
-                .await?;
+        let refused: Option<bool> = query_scalar("SELECT refused IS NOT NULL FROM entries WHERE seq = ?")
+            .bind(seq)
+            .fetch_optional(&file.pool)
+            .await?;
         Ok(refused.unwrap_or(true))
     }
 
     /// Acknowledgments promised in a month that are not given.
     pub(in crate::sqlite) async fn promised_in(&self, month: Month) -> Result<u64> {
         let Some(file) = self.journal()?.files.get(month) else { return Ok(0) };
-        let count: i64 = sqlx::query_scalar(
+        let count: i64 = query_scalar(
             "SELECT count(*) FROM promises p WHERE NOT EXISTS
                  (SELECT 1 FROM later_acknowledgments l WHERE l.seq = p.seq AND l.stage = 1)",
         )
@@ -100,13 +99,13 @@ impl Sqlite {
         let file = journal.files.get(month).ok_or(Error::NotFound)?;
         let (mut verified, mut last) = (Verified::default(), 0);
         loop {
-            let seqs: Result<Vec<i64>, sqlx::Error> =
-                sqlx::query_scalar("SELECT seq FROM entries WHERE seq > ? ORDER BY seq LIMIT ?")
+            let seqs: Result<Vec<i64>> =
+                query_scalar("SELECT seq FROM entries WHERE seq > ? ORDER BY seq LIMIT ?")
                     .bind(last)
                     .bind(i64::try_from(VERIFIED_AT_ONCE).unwrap_or(i64::MAX))
                     .fetch_all(&file.pool)
                     .await;
-            let seqs = match seqs.map_err(Error::from) {
+            let seqs = match seqs {
                 Ok(seqs) => seqs,
                 Err(Error::Corrupt(_)) => {
                     verified.is_cut = true;
@@ -134,12 +133,12 @@ impl Files {
         if let Some(file) = self.forget(month) {
             file.pool.close().await;
         }
-        remove_files(self.folder(), month)
+        self.home().remove(month).await
     }
 }
 
 /// Removes a month's file and SQLite's files beside it; what is gone already is as good.
-pub(in crate::sqlite) fn remove_files(folder: &Path, month: Month) -> Result<()> {
+pub(super) fn remove_files(folder: &Path, month: Month) -> Result<()> {
     let name = month.file_name();
     for file in [format!("{name}-wal"), format!("{name}-shm"), name] {
         match std::fs::remove_file(folder.join(file)) {

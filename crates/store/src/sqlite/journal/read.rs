@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqlitePool};
 use uuid::Uuid;
 
 use super::files::{Files, MonthFile};
 use super::marks::Salt;
 use super::parts;
+use crate::sql::{Pool, Row, query, query_as, query_scalar};
 use crate::sqlite::codes::unsigned;
 use crate::sqlite::file::READ_ROWS_MAX;
 use crate::sqlite::month::Month;
@@ -37,7 +36,7 @@ impl Files {
     /// One entry: looked for in the month its id was made in, then in the others.
     pub async fn read(&self, id: JournalId, salt: &Salt) -> Result<Option<Entry>> {
         for file in self.candidates(id) {
-            let row = sqlx::query(
+            let row = query(
                 "SELECT e.seq, e.id, e.received_us, e.channel, e.peer, e.refused, e.reused, e.digest, e.bytes,
                     a.code, a.bytes, o.outcome, e.parent, e.charset
                  FROM entries e LEFT JOIN acknowledgments a ON a.seq = e.seq
@@ -56,7 +55,7 @@ impl Files {
     /// Where an entry is.
     pub async fn locate(&self, id: JournalId) -> Result<Option<(Month, i64)>> {
         for file in self.candidates(id) {
-            let seq: Option<i64> = sqlx::query_scalar("SELECT seq FROM entries WHERE id = ?")
+            let seq: Option<i64> = query_scalar("SELECT seq FROM entries WHERE id = ?")
                 .bind(id.0.as_bytes().to_vec())
                 .fetch_optional(&file.pool)
                 .await?;
@@ -107,9 +106,9 @@ impl Files {
     pub async fn count_after(&self, after: Seq, limit: i64) -> Result<Vec<(String, u64, Micros)>> {
         let mut counts = Vec::new();
         for file in self.newest_first().into_iter().filter(|file| file.last() > after.0) {
-            let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+            let rows: Vec<(String, i64, i64)> = query_as(
                 "SELECT channel, count(*), min(received_us) FROM
-                     (SELECT channel, received_us FROM entries WHERE seq > ? ORDER BY seq LIMIT ?) GROUP BY channel",
+                     (SELECT channel, received_us FROM entries WHERE seq > ? ORDER BY seq LIMIT ?) AS waiting GROUP BY channel",
             )
             .bind(after.0)
             .bind(limit)
@@ -151,12 +150,12 @@ async fn page(
     salt: &Salt,
 ) -> Result<Page> {
     let Most { entries: limit, bytes: bytes_max } = most;
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT e.seq, e.id, e.received_us, e.channel, e.peer, e.refused, e.reused, e.digest, e.bytes,
             a.code, a.bytes, o.outcome, e.parent, e.charset
          FROM (SELECT seq, sum(size) OVER (ORDER BY seq) - size AS before FROM
             (SELECT seq, length(bytes) AS size FROM entries
-             WHERE seq > ? AND received_us >= ? AND received_us < ? ORDER BY seq LIMIT ?)) AS p
+             WHERE seq > ? AND received_us >= ? AND received_us < ? ORDER BY seq LIMIT ?) AS s) AS p
          CROSS JOIN entries e ON e.seq = p.seq LEFT JOIN acknowledgments a ON a.seq = e.seq
          LEFT JOIN acknowledgment_outcomes o ON o.seq = e.seq
          WHERE p.before < ? ORDER BY e.seq",
@@ -181,7 +180,7 @@ async fn page(
     Ok(Page { entries, is_cut })
 }
 
-async fn entry(pool: &SqlitePool, row: &SqliteRow, salt: &Salt) -> Result<Entry> {
+async fn entry(pool: &Pool, row: &Row, salt: &Salt) -> Result<Entry> {
     let (digest, mut bytes): (Vec<u8>, Vec<u8>) = (row.try_get(7)?, row.try_get(8)?);
     parts::complete(pool, row.try_get(0)?, &mut bytes).await?;
     if salt.digest(&bytes).as_slice() != digest {
@@ -202,7 +201,7 @@ async fn entry(pool: &SqlitePool, row: &SqliteRow, salt: &Salt) -> Result<Entry>
     })
 }
 
-fn acknowledgment(row: &SqliteRow) -> Result<Option<StoredAcknowledgment>> {
+fn acknowledgment(row: &Row) -> Result<Option<StoredAcknowledgment>> {
     let (code, bytes): (Option<String>, Option<Vec<u8>>) = (row.try_get(9)?, row.try_get(10)?);
     let (Some(code), Some(bytes)) = (code, bytes) else { return Ok(None) };
     let outcome = row.try_get::<Option<i64>, _>(11)?.map_or(Ok(AckOutcome::Owed), outcome_of)?;

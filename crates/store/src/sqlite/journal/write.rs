@@ -16,11 +16,10 @@ use super::marks::{Marks, Salt};
 use super::month_writer::MonthWriter;
 use super::parts::{self, Rest};
 use super::read::outcome_number;
+use crate::sql::{Boxed, Rows};
 use crate::sqlite::fault::{again, unavailable};
-use crate::sqlite::file::Settings;
 use crate::sqlite::month::Month;
 use crate::sqlite::queue::{Reply, Weighted, answer, fill};
-use crate::sqlite::rows::Rows;
 use crate::sqlite::watched::Watched;
 use crate::{AckOutcome, AckStage, Appended, Arrival, Disposition, Error, JournalId, Result, Seq};
 
@@ -77,7 +76,6 @@ impl Weighted for Request {
 pub(super) struct Writer {
     files: Files,
     salt: Salt,
-    settings: Settings,
     known: Arc<Known>,
     /// Open months, the one used last at the end.
     months: Vec<MonthWriter>,
@@ -98,7 +96,6 @@ impl Writer {
     pub fn new(
         files: Files,
         salt: Salt,
-        settings: Settings,
         known: Arc<Known>,
         appended: watch::Sender<Seq>,
         watched: Watched,
@@ -106,20 +103,7 @@ impl Writer {
         let next = files.last().0 + 1;
         let recent = Recent::default();
         let (months, outcomes, gives) = (Vec::new(), Vec::new(), Vec::new());
-        Self {
-            files,
-            salt,
-            settings,
-            known,
-            months,
-            next,
-            recent,
-            outcomes,
-            gives,
-            flush_at: None,
-            appended,
-            watched,
-        }
+        Self { files, salt, known, months, next, recent, outcomes, gives, flush_at: None, appended, watched }
     }
 
     /// Serves requests until the queue is closed and empty.
@@ -237,32 +221,36 @@ impl Writer {
     }
 
     /// Commits arrivals of one month and answers them.
-    async fn append(&mut self, month: Month, appends: Vec<Append>) {
-        let verdicts = match self.judge(month, &appends).await {
-            Ok(verdicts) => verdicts,
-            Err(error) => return refuse(appends, &error),
-        };
-        match self.write(month, &appends, &verdicts).await {
-            Ok(()) => self.answer(month, appends, verdicts),
-            Err(Error::Conflict(_)) if appends.len() > 1 => {
-                for append in appends {
-                    Box::pin(self.append(month, vec![append])).await;
+    fn append(&mut self, month: Month, appends: Vec<Append>) -> Boxed<'_, ()> {
+        Box::pin(async move {
+            let verdicts = match self.judge(month, &appends).await {
+                Ok(verdicts) => verdicts,
+                Err(error) => return refuse(appends, &error),
+            };
+            match self.write(month, &appends, &verdicts).await {
+                Ok(()) => self.answer(month, appends, verdicts),
+                Err(Error::Conflict(_)) if appends.len() > 1 => {
+                    for append in appends {
+                        self.append(month, vec![append]).await;
+                    }
                 }
+                Err(error) => refuse(appends, &error),
             }
-            Err(error) => refuse(appends, &error),
-        }
+        })
     }
 
     async fn judge(&mut self, month: Month, appends: &[Append]) -> Result<Vec<Verdict>> {
         if self.watched.has_failed() {
             return Err(unavailable("the journal failed to write; restart after its disk is checked"));
         }
+        self.renew(month).await?;
         let (files, known) = (self.files.clone(), Arc::clone(&self.known));
         let open = self.month(month).await?;
         duplicates::judge(appends, open.connection(), month, &files, &known).await
     }
 
     async fn write(&mut self, month: Month, appends: &[Append], verdicts: &[Verdict]) -> Result<()> {
+        self.renew(month).await?;
         let first = self.next;
         let mut entries = Rows::insert(INSERT_ENTRIES, 12);
         let mut acknowledgments = Rows::insert(INSERT_ACKNOWLEDGMENTS, 3);
@@ -378,6 +366,16 @@ impl Writer {
         (rows, later_rows)
     }
 
+    /// Goes on after a session that broke: another process may have written meanwhile.
+    async fn renew(&mut self, month: Month) -> Result<()> {
+        if self.month(month).await?.renew().await? {
+            self.files.refresh(self.salt).await?;
+            self.known.forget();
+            self.next = self.files.last().0 + 1;
+        }
+        Ok(())
+    }
+
     async fn month(&mut self, month: Month) -> Result<&mut MonthWriter> {
         match self.months.iter().position(|open| open.month() == month) {
             Some(at) => {
@@ -398,12 +396,12 @@ impl Writer {
 
     async fn open(&self, month: Month) -> Result<MonthWriter> {
         let is_new = self.files.get(month).is_none();
-        let (connection, file) = self.files.open_writer(month, self.salt).await?;
+        let opened = self.files.open_writer(month, self.salt, self.watched.clone()).await?;
         if is_new {
             // All that it will hold is written here.
             self.known.knows(month);
         }
-        MonthWriter::start(connection, &file, self.settings, self.watched.clone()).await
+        Ok(opened)
     }
 }
 

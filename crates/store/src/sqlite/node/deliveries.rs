@@ -1,9 +1,7 @@
 //! Deliveries as they are queued: their rows, what they supersede, and what stands afterwards.
 
-use sqlx::SqliteConnection;
-
 use super::state::Counters;
-use crate::sqlite::rows::{Rows, Value};
+use crate::sql::{Connection, Rows, Value, query};
 use crate::{Effect, NewDelivery, NewPseudonym, Result};
 
 const INSERT_DELIVERIES: &str = "INSERT INTO deliveries (number, id, seq, destination, lane, state, attempts, next_us,
@@ -15,7 +13,7 @@ const INSERT_STANDINGS: &str =
 const UPSERT_STANDING: &str =
     "ON CONFLICT (destination, resource_type, resource_id, released_id) DO UPDATE SET
     patient = excluded.patient, lane = excluded.lane, revision = excluded.revision, stands = excluded.stands,
-    content = excluded.content WHERE excluded.revision > revision";
+    content = excluded.content WHERE excluded.revision > standings.revision";
 /// Content that waits is overtaken by the withdrawal, and so is a withdrawal of the same id that died.
 const SUPERSEDE: &str = "UPDATE deliveries SET state = 3, last_error = 'withdrawn' WHERE state = 0
     AND withdrawal IS NULL AND destination = ?1 AND released_id = ?2 AND number < ?3";
@@ -84,14 +82,14 @@ impl DeliveryRows {
     }
 
     /// Writes all of it.
-    pub async fn write(self, connection: &mut SqliteConnection) -> Result<()> {
+    pub async fn write(self, connection: &mut Connection) -> Result<()> {
         let Self { pseudonyms, deliveries, standings, withdrawals } = self;
         for rows in [pseudonyms, deliveries, standings] {
             rows.execute(connection).await?;
         }
         for (destination, released_id, number) in &withdrawals {
             for statement in [SUPERSEDE, REPLACE_DEAD] {
-                sqlx::query(statement)
+                query(statement)
                     .bind(destination)
                     .bind(released_id)
                     .bind(number)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::entries::IndexRow;
-use crate::sqlite::rows::Rows;
+use crate::sql::Rows;
 
 /// Index rows to take out and to put in.
 pub(super) struct IndexChange {

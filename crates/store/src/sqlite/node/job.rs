@@ -1,11 +1,11 @@
 //! A write other than a write set: what it does, and who waits for it.
 
 use async_trait::async_trait;
-use sqlx::SqliteConnection;
 
 use super::prepare::PreparedRecord;
 use super::state::State;
 use crate::Result;
+use crate::sql::Connection;
 use crate::sqlite::fault::unavailable;
 use crate::sqlite::queue::{Reply, answer};
 
@@ -15,7 +15,7 @@ pub(in crate::sqlite) trait Job: Send + Sync + 'static {
     /// What its caller gets once it is durable.
     type Done: Send;
     /// Writes inside the open transaction.
-    async fn run(&self, state: &mut State, connection: &mut SqliteConnection) -> Result<Self::Done>;
+    async fn run(&self, state: &mut State, connection: &mut Connection) -> Result<Self::Done>;
     /// Rows and bytes that it adds to a batch, its records apart.
     fn weight(&self) -> (usize, usize) {
         (1, 0)
@@ -29,7 +29,7 @@ pub(in crate::sqlite) struct OnlyRecords;
 impl Job for OnlyRecords {
     type Done = ();
 
-    async fn run(&self, _: &mut State, _: &mut SqliteConnection) -> Result<()> {
+    async fn run(&self, _: &mut State, _: &mut Connection) -> Result<()> {
         Ok(())
     }
 
@@ -58,7 +58,7 @@ impl<J: Job> Waiting<J> {
 #[async_trait]
 pub(in crate::sqlite) trait Queued: Send {
     /// Writes inside the open transaction.
-    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()>;
+    async fn run(&mut self, state: &mut State, connection: &mut Connection) -> Result<()>;
     /// Answers after the commit, or after what prevented it.
     fn answer(self: Box<Self>, outcome: Result<()>);
     /// Rows and bytes that it adds to a batch.
@@ -67,7 +67,7 @@ pub(in crate::sqlite) trait Queued: Send {
 
 #[async_trait]
 impl<J: Job> Queued for Waiting<J> {
-    async fn run(&mut self, state: &mut State, connection: &mut SqliteConnection) -> Result<()> {
+    async fn run(&mut self, state: &mut State, connection: &mut Connection) -> Result<()> {
         self.done = Some(self.job.run(state, connection).await?);
         state.write_records(self.records.iter().cloned(), connection).await
     }

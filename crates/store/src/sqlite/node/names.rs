@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use fhir::ResourceType;
-use sqlx::{Row, SqliteConnection};
 
-use crate::sqlite::rows::Rows;
+use crate::sql::{Connection, Rows, query};
 use crate::{Error, Result};
 
 /// The number of "no system".
@@ -55,18 +54,18 @@ impl<K: Clone + Eq + std::hash::Hash> Table<K> {
 
 impl Names {
     /// Reads them all.
-    pub async fn load(connection: &mut SqliteConnection) -> Result<Self> {
+    pub async fn load(connection: &mut Connection) -> Result<Self> {
         let mut names = Self::default();
-        for row in sqlx::query("SELECT tid, name FROM resource_types").fetch_all(&mut *connection).await? {
+        for row in query("SELECT tid, name FROM resource_types").fetch_all(&mut *connection).await? {
             names.types.enter(row.try_get(0)?, row.try_get(1)?);
         }
-        for row in sqlx::query("SELECT pid, tid, name FROM parameters").fetch_all(&mut *connection).await? {
+        for row in query("SELECT pid, tid, name FROM parameters").fetch_all(&mut *connection).await? {
             names.parameters.enter(row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?));
         }
-        for row in sqlx::query("SELECT sys, uri FROM systems").fetch_all(&mut *connection).await? {
+        for row in query("SELECT sys, uri FROM systems").fetch_all(&mut *connection).await? {
             names.systems.enter(row.try_get(0)?, row.try_get(1)?);
         }
-        for row in sqlx::query("SELECT pkg, hash FROM packages").fetch_all(&mut *connection).await? {
+        for row in query("SELECT pkg, hash FROM packages").fetch_all(&mut *connection).await? {
             names.packages.enter(row.try_get(0)?, row.try_get(1)?);
         }
         Ok(names)
@@ -113,22 +112,35 @@ impl Names {
         if uri.is_empty() { Some(NO_SYSTEM) } else { self.systems.numbers.get(uri).copied() }
     }
 
-    /// Writes what was made new. Returns whether there was anything.
-    pub async fn save(&mut self, connection: &mut SqliteConnection) -> Result<bool> {
-        let mut types = Rows::insert("INSERT INTO resource_types (tid, name)", 2);
-        self.types.new.drain(..).for_each(|(tid, name)| types.push([tid.into(), name.into()]));
-        let mut parameters = Rows::insert("INSERT INTO parameters (pid, tid, name)", 3);
-        let new = self.parameters.new.drain(..);
-        new.for_each(|(pid, (tid, name))| parameters.push([pid.into(), tid.into(), name.into()]));
-        let mut systems = Rows::insert("INSERT INTO systems (sys, uri)", 2);
-        self.systems.new.drain(..).for_each(|(sys, uri)| systems.push([sys.into(), uri.into()]));
-        let mut packages = Rows::insert("INSERT INTO packages (pkg, hash)", 2);
-        self.packages.new.drain(..).for_each(|(pkg, hash)| packages.push([pkg.into(), hash.into()]));
+    /// Writes what was made new since the last commit; as often as a transaction reads what names it. Returns whether there
+    /// was anything.
+    pub async fn save(&self, connection: &mut Connection) -> Result<bool> {
+        let mut types =
+            Rows::statement("INSERT INTO resource_types (tid, name)", "ON CONFLICT (tid) DO NOTHING", 2);
+        self.types.new.iter().for_each(|(tid, name)| types.push([(*tid).into(), name.into()]));
+        let mut parameters =
+            Rows::statement("INSERT INTO parameters (pid, tid, name)", "ON CONFLICT (pid) DO NOTHING", 3);
+        let new = self.parameters.new.iter();
+        new.for_each(|(pid, (tid, name))| parameters.push([(*pid).into(), (*tid).into(), name.into()]));
+        let mut systems =
+            Rows::statement("INSERT INTO systems (sys, uri)", "ON CONFLICT (sys) DO NOTHING", 2);
+        self.systems.new.iter().for_each(|(sys, uri)| systems.push([(*sys).into(), uri.into()]));
+        let mut packages =
+            Rows::statement("INSERT INTO packages (pkg, hash)", "ON CONFLICT (pkg) DO NOTHING", 2);
+        self.packages.new.iter().for_each(|(pkg, hash)| packages.push([(*pkg).into(), hash.into()]));
         let tables = [types, parameters, systems, packages];
         let any = tables.iter().any(|rows| !rows.is_empty());
         for rows in tables {
             rows.execute(connection).await?;
         }
         Ok(any)
+    }
+
+    /// What was saved is durable.
+    pub fn committed(&mut self) {
+        self.types.new.clear();
+        self.parameters.new.clear();
+        self.systems.new.clear();
+        self.packages.new.clear();
     }
 }

@@ -4,14 +4,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use fhir::{IndexValue, bounded_name};
-use sqlx::{Row, SqliteConnection};
 
 use super::entries::{IndexRow, cut, decode, encode, fold, text_row};
 use super::index_change::IndexChange;
 use super::names::{NO_TYPE, Names};
 use super::prepare::PreparedVersion;
 use super::state::Counters;
-use crate::sqlite::rows::{Rows, Value};
+use crate::sql::{Connection, Rows, Value};
 use crate::{Error, IndexEntry, Result};
 
 /// The type whose compartments exist.
@@ -111,7 +110,7 @@ impl Plan {
     pub async fn load<'a>(
         versions: impl Iterator<Item = impl Into<IndexedRef<'a>>>,
         names: &mut Names,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
     ) -> Result<Self> {
         let mut plan = Self::default();
         for version in versions {
@@ -275,7 +274,7 @@ impl Plan {
     }
 
     /// Writes all of it.
-    pub async fn write(self, counters: &mut Counters, connection: &mut SqliteConnection) -> Result<()> {
+    pub async fn write(self, counters: &mut Counters, connection: &mut Connection) -> Result<()> {
         let tables = self.tables(counters);
         for rows in tables {
             rows.execute(connection).await?;
@@ -343,7 +342,7 @@ const UPSERT_RESOURCE: &str = "ON CONFLICT (rid) DO UPDATE SET version = exclude
     patient = excluded.patient, pkg = excluded.pkg, entries = excluded.entries, body = excluded.body";
 const UPDATE_ENTRIES: &str = "UPDATE resources SET entries = ? WHERE rid = ?";
 const INSERT_COUNTS: &str = "INSERT INTO type_counts (tid, live)";
-const UPSERT_COUNT: &str = "ON CONFLICT (tid) DO UPDATE SET live = live + excluded.live";
+const UPSERT_COUNT: &str = "ON CONFLICT (tid) DO UPDATE SET live = type_counts.live + excluded.live";
 
 fn resource_row(rid: i64, tid: i64, id: String, current: Current) -> [Value; 11] {
     [

@@ -3,10 +3,10 @@
 
 use fhir::Audience;
 use serde_json::Value;
-use sqlx::{Row, SqliteConnection};
 
 use super::plan::{Indexed, Plan};
 use super::state::State;
+use crate::sql::{Connection, query, query_as};
 use crate::sqlite::body::unpack;
 use crate::{Error, IndexEntry, Result};
 
@@ -19,9 +19,9 @@ const CHUNK: i64 = 500;
 ///
 /// # Errors
 /// When a body or a row cannot be read, or the database not written.
-pub(in crate::sqlite) async fn reindex(clinical: bool, connection: &mut SqliteConnection) -> Result<()> {
+pub(in crate::sqlite) async fn reindex(clinical: bool, connection: &mut Connection) -> Result<()> {
     let (epoch, mut through): (i64, i64) =
-        sqlx::query_as("SELECT epoch, through FROM index_state").fetch_one(&mut *connection).await?;
+        query_as("SELECT epoch, through FROM index_state").fetch_one(&mut *connection).await?;
     if epoch > EPOCH {
         return Err(Error::NewerSchema);
     }
@@ -34,23 +34,25 @@ pub(in crate::sqlite) async fn reindex(clinical: bool, connection: &mut SqliteCo
         tracing::info!("the search index is made again; the start waits for it");
     }
     loop {
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+        let begin = connection.begin();
+        query(begin).execute(&mut *connection).await?;
         let done = chunk(audience, through, &mut state, connection).await;
         let (epoch_now, next) = match done {
             Ok(Some(last)) => (epoch, last),
             Ok(None) => (EPOCH, 0),
             Err(error) => {
-                let rolled_back = sqlx::query("ROLLBACK").execute(&mut *connection).await;
+                let rolled_back = query("ROLLBACK").execute(&mut *connection).await;
                 tracing::debug!(was_open = rolled_back.is_ok(), "a transaction of node.db failed");
                 return Err(error);
             }
         };
-        sqlx::query("UPDATE index_state SET epoch = ?, through = ?")
+        query("UPDATE index_state SET epoch = ?, through = ?")
             .bind(epoch_now)
             .bind(next)
             .execute(&mut *connection)
             .await?;
-        sqlx::query("COMMIT").execute(&mut *connection).await?;
+        query("COMMIT").execute(&mut *connection).await?;
+        state.names.committed();
         if epoch_now == EPOCH {
             return Ok(());
         }
@@ -63,9 +65,9 @@ async fn chunk(
     audience: Audience,
     after: i64,
     state: &mut State,
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
 ) -> Result<Option<i64>> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT rid, tid, id, updated_us, patient, body FROM resources
          WHERE rid > ? AND version > 0 AND deleted = 0 ORDER BY rid LIMIT ?",
     )

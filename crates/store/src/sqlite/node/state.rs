@@ -1,11 +1,9 @@
 //! What the writer of `node.db` knows without asking: the last number of each sequence, and the names.
 
-use sqlx::SqliteConnection;
-
 use super::names::Names;
 use super::prepare::PreparedRecord;
 use crate::Result;
-use crate::sqlite::rows::Rows;
+use crate::sql::{Connection, Rows, query_scalar};
 
 /// The last number given of each sequence; put back when a transaction is rolled back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,7 +45,7 @@ pub(in crate::sqlite) struct State {
 
 impl State {
     /// Reads it from the database.
-    pub async fn load(connection: &mut SqliteConnection, clinical: bool) -> Result<Self> {
+    pub async fn load(connection: &mut Connection, clinical: bool) -> Result<Self> {
         let names = Names::load(connection).await?;
         let mut counters = Counters {
             rid: last(connection, "SELECT max(rid) FROM resources").await?,
@@ -67,7 +65,7 @@ impl State {
     pub async fn write_records(
         &mut self,
         records: impl Iterator<Item = PreparedRecord>,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
     ) -> Result<()> {
         let mut rows = Rows::insert("INSERT INTO records (record, at_us, message, bytes)", 4);
         for record in records {
@@ -80,10 +78,10 @@ impl State {
                 record.bytes.into(),
             ]);
         }
-        Ok(rows.execute(connection).await?)
+        rows.execute(connection).await
     }
 }
 
-async fn last(connection: &mut SqliteConnection, sql: &'static str) -> Result<i64> {
-    Ok(sqlx::query_scalar::<_, Option<i64>>(sql).fetch_one(connection).await?.unwrap_or(0))
+async fn last(connection: &mut Connection, sql: &'static str) -> Result<i64> {
+    Ok(query_scalar::<Option<i64>>(sql).fetch_one(connection).await?.unwrap_or(0))
 }

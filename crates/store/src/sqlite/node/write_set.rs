@@ -2,19 +2,17 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use sqlx::{Row, SqliteConnection};
-
 use super::deliveries::DeliveryRows;
 use super::entries::fold;
 use super::plan::Plan;
 use super::prepare::{PreparedRecord, PreparedVersion};
 use super::state::State;
+use crate::sql::{Connection, Rows, Value, query, query_with};
 use crate::sqlite::code_items::CodeCounts;
 use crate::sqlite::codes::message_state_number;
 use crate::sqlite::coverage::CoverageCounts;
 use crate::sqlite::forward::ForwardRows;
 use crate::sqlite::identity::{raise, say};
-use crate::sqlite::rows::{Rows, run};
 use crate::{
     Cause, Error, IdentityDecision, Key, MessageRow, MessageState, MissedCode, NewDelivery, NewForward,
     NewPseudonym, NewReview, PATIENT_KEY, PathCount, PatientAlias, PatientIdentifier, Result, WriteSet,
@@ -27,7 +25,7 @@ const REPLACE_MESSAGE: &str = "ON CONFLICT (seq) DO UPDATE SET processed_us = ex
     state = excluded.state, message_type = excluded.message_type, sender = excluded.sender, reason = excluded.reason,
     issues = excluded.issues, package_hash = excluded.package_hash, flags = excluded.flags,
     leaves_mapped = excluded.leaves_mapped, leaves_total = excluded.leaves_total, reprocessed = 1,
-    covered = max(covered, excluded.covered)";
+    covered = CASE WHEN excluded.covered > messages.covered THEN excluded.covered ELSE messages.covered END";
 
 /// A write set ready to be written.
 #[derive(Debug)]
@@ -129,7 +127,7 @@ impl PreparedSet {
 pub(super) async fn write(
     sets: &[&PreparedSet],
     state: &mut State,
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
 ) -> Result<Vec<Result<()>>> {
     let mut known = known(sets, connection).await?;
     let versions = sets.iter().flat_map(|set| &set.versions);
@@ -180,10 +178,10 @@ pub(super) async fn write(
 
 /// Notes at what was edited that it is resolved, when the message made of it was applied. An edit of an edit resolves
 /// both. The first message to do so stays.
-async fn resolve(written: &[&PreparedSet], connection: &mut SqliteConnection) -> Result<()> {
+async fn resolve(written: &[&PreparedSet], connection: &mut Connection) -> Result<()> {
     for set in written.iter().filter(|set| is_applied(set.message.state)) {
         let Some(parent) = set.message.parent else { continue };
-        sqlx::query(
+        query(
             "UPDATE messages SET resolved_by = ?1 WHERE resolved_by IS NULL AND id <> ?1 AND id IN (
                 WITH RECURSIVE origins (id) AS (VALUES (?2) UNION
                     SELECT m.parent FROM messages m JOIN origins o ON m.id = o.id WHERE m.parent IS NOT NULL)
@@ -216,7 +214,7 @@ struct Known {
 }
 
 /// The reprocessed messages that exist, by their seq.
-async fn known(sets: &[&PreparedSet], connection: &mut SqliteConnection) -> Result<HashMap<i64, Known>> {
+async fn known(sets: &[&PreparedSet], connection: &mut Connection) -> Result<HashMap<i64, Known>> {
     let mut asked = Rows::statement("SELECT seq, id, covered FROM messages WHERE seq IN (", ")", 1);
     let seqs = sets.iter().filter_map(|set| match set.cause {
         Cause::Reprocessed(seq) => Some(seq.0),
@@ -343,7 +341,7 @@ impl Tables {
         self.identifiers.push([system.as_str().into(), value.as_str().into(), patient.as_str().into()]);
     }
 
-    async fn write(self, connection: &mut SqliteConnection) -> Result<()> {
+    async fn write(self, connection: &mut Connection) -> Result<()> {
         let Self { applied, reprocessed, message_resources, keys, patients, .. } = self;
         let Self { deliveries, forwards, identifiers, .. } = self;
         for rows in [applied, reprocessed, message_resources, keys, patients, identifiers] {
@@ -355,16 +353,16 @@ impl Tables {
 }
 
 /// Aliases are rare and their order matters, so each is a statement.
-async fn aliases(sets: &[&PreparedSet], connection: &mut SqliteConnection) -> Result<()> {
+async fn aliases(sets: &[&PreparedSet], connection: &mut Connection) -> Result<()> {
     for PatientAlias { alias, patient } in sets.iter().flat_map(|set| &set.aliases) {
         let (sql, values) = if alias == patient {
-            ("DELETE FROM patient_aliases WHERE alias = ?", vec![alias.as_str().into()])
+            ("DELETE FROM patient_aliases WHERE alias = ?", vec![Value::from(alias)])
         } else {
             let replace = "INSERT INTO patient_aliases (alias, patient) VALUES (?, ?)
                 ON CONFLICT (alias) DO UPDATE SET patient = excluded.patient";
-            (replace, vec![alias.as_str().into(), patient.as_str().into()])
+            (replace, vec![alias.into(), patient.into()])
         };
-        run(connection, sql.to_owned(), values).await?;
+        query_with(sql, values).execute(&mut *connection).await?;
     }
     Ok(())
 }

@@ -6,15 +6,15 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, watch};
 
 use super::job::Queued;
 use super::names::Names;
 use super::state::{Counters, State};
-use crate::sqlite::checkpoint::Load;
+use crate::sql::{Connection, query};
 use crate::sqlite::fault::{again, is_of_one_write};
 use crate::sqlite::queue::{Weighted, fill};
+use crate::sqlite::upkeep::Upkeep;
 use crate::{Result, Seq};
 
 #[cfg(feature = "clinical")]
@@ -82,7 +82,7 @@ pub(in crate::sqlite) struct Published {
 
 impl Published {
     /// What a store that is open for reading knows: the database as it was when it was opened.
-    pub async fn load(connection: &mut SqliteConnection, clinical: bool) -> Result<Self> {
+    pub async fn load(connection: &mut Connection, clinical: bool) -> Result<Self> {
         let State { names, counters } = State::load(connection, clinical).await?;
         let (_, processed) = watch::channel(Seq(counters.applied));
         let (_, queued) = watch::channel(counters.delivery);
@@ -107,9 +107,10 @@ enum Attempt {
 
 /// The one writer.
 pub(in crate::sqlite) struct Writer {
-    connection: SqliteConnection,
+    connection: Connection,
     state: State,
-    load: Arc<Load>,
+    clinical: bool,
+    upkeep: Upkeep,
     names: Arc<RwLock<Arc<Names>>>,
     processed: watch::Sender<Seq>,
     queued: watch::Sender<i64>,
@@ -119,9 +120,9 @@ pub(in crate::sqlite) struct Writer {
 impl Writer {
     /// A writer that goes on after what the database holds.
     pub async fn new(
-        mut connection: SqliteConnection,
+        mut connection: Connection,
         clinical: bool,
-        load: Arc<Load>,
+        upkeep: Upkeep,
     ) -> Result<(Self, Published)> {
         let state = State::load(&mut connection, clinical).await?;
         let names = Arc::new(RwLock::new(Arc::new(state.names.clone())));
@@ -134,7 +135,7 @@ impl Writer {
             queued: queued_receiver,
             forwarded: forwarded_receiver,
         };
-        Ok((Self { connection, state, load, names, processed, queued, forwarded }, published))
+        Ok((Self { connection, state, clinical, upkeep, names, processed, queued, forwarded }, published))
     }
 
     /// Serves requests until the queue is closed and empty.
@@ -167,36 +168,52 @@ impl Writer {
 
     /// One transaction; the outcome of each request, or the error that kept all of them from being written.
     async fn transaction(&mut self, batch: &mut [Request], attempt: Attempt) -> Result<Vec<Result<()>>> {
-        self.load.catch_up(&mut self.connection).await?;
+        if self.upkeep.before_batch(&mut self.connection).await?
+            && let Err(error) = self.reload().await
+        {
+            self.upkeep.judge(&error);
+            return Err(error);
+        }
         let before = self.state.counters;
         match self.write(batch, attempt).await {
             Ok((outcomes, new_names)) => {
-                self.load.watched.took();
-                self.load.add(batch.iter().map(|request| request.weight().1).sum());
+                self.upkeep.took(batch.iter().map(|request| request.weight().1).sum());
                 self.publish(&outcomes, new_names, before);
                 Ok(outcomes)
             }
             Err(error) => {
                 // Some errors end the transaction themselves; then there is nothing to roll back.
-                let rolled_back = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
+                let rolled_back = query("ROLLBACK").execute(&mut self.connection).await;
                 tracing::debug!(was_open = rolled_back.is_ok(), "a transaction of node.db failed");
                 self.state.counters = before;
                 let names = Arc::clone(&self.names.read().unwrap_or_else(PoisonError::into_inner));
                 self.state.names = Names::clone(&names);
-                self.load.watched.judge(&error);
+                self.upkeep.judge(&error);
                 Err(error)
             }
         }
     }
 
+    /// Reads again what another process may have changed.
+    async fn reload(&mut self) -> Result<()> {
+        let refused = self.state.counters.refused;
+        self.state = State::load(&mut self.connection, self.clinical).await?;
+        let counters = &mut self.state.counters;
+        counters.refused = refused.filter(|refused| *refused > counters.applied);
+        *self.names.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(self.state.names.clone());
+        Ok(())
+    }
+
     async fn write(&mut self, batch: &mut [Request], attempt: Attempt) -> Result<(Vec<Result<()>>, bool)> {
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut self.connection).await?;
+        let begin = self.connection.begin();
+        query(begin).execute(&mut self.connection).await?;
         let outcomes = match attempt {
             Attempt::Together => self.together(batch).await?,
             Attempt::Apart => self.apart(batch).await?,
         };
         let new_names = self.state.names.save(&mut self.connection).await?;
-        sqlx::query("COMMIT").execute(&mut self.connection).await?;
+        query("COMMIT").execute(&mut self.connection).await?;
+        self.state.names.committed();
         Ok((outcomes, new_names))
     }
 
@@ -204,11 +221,11 @@ impl Writer {
         let mut outcomes = Vec::with_capacity(batch.len());
         for request in batch.chunks_mut(1) {
             let before = self.state.counters;
-            sqlx::query("SAVEPOINT one").execute(&mut self.connection).await?;
+            query("SAVEPOINT one").execute(&mut self.connection).await?;
             match self.together(request).await {
                 Ok(outcome) => outcomes.extend(outcome),
                 Err(error) if is_of_one_write(&error) => {
-                    sqlx::query("ROLLBACK TO one").execute(&mut self.connection).await?;
+                    query("ROLLBACK TO one").execute(&mut self.connection).await?;
                     self.state.counters = before;
                     let applies = request.first().and_then(Request::applies);
                     applies.into_iter().for_each(|seq| self.state.counters.refuse(seq));
@@ -216,7 +233,7 @@ impl Writer {
                 }
                 Err(error) => return Err(error),
             }
-            sqlx::query("RELEASE one").execute(&mut self.connection).await?;
+            query("RELEASE one").execute(&mut self.connection).await?;
         }
         Ok(outcomes)
     }

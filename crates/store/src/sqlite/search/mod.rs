@@ -18,7 +18,6 @@ mod test;
 use std::collections::HashMap;
 
 use fhir::ResourceType;
-use sqlx::SqliteConnection;
 
 use self::compile::{Driver, Of};
 use self::order::Order;
@@ -27,6 +26,7 @@ use self::test::{Candidate, Test};
 use super::Sqlite;
 use super::file::READ_ROWS_MAX;
 use super::node::names::Names;
+use crate::sql::Connection;
 use crate::{Clause, Error, Page, Position, Result, SORTED_MAX, Search, Total};
 
 /// One search as it runs.
@@ -79,7 +79,7 @@ impl Sqlite {
 pub(in crate::sqlite) async fn read(
     search: &Search,
     names: &Names,
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
 ) -> Result<Page> {
     let mut engine = Engine { reader: Reader { names, connection }, targets: HashMap::new(), looked: 0 };
     let found = engine.find(search).await?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use fhir::{Comparator, DateMatch, NumberMatch, PREFIXES, Prefix, ResourceType, SearchKind};
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::AssertSqlSafe;
 
 use super::compile::{Driver, Of};
 use super::range::{LISTED_MAX, Range};
@@ -11,9 +11,9 @@ use super::reader::{
     Reader, Walk, count_statement, distinct_statement, load_statement, merged_statement, sources_statement,
 };
 use super::{Engine, TOO_MANY_LINKED, TOO_MANY_TO_COUNT, TOO_MANY_TO_SORT};
+use crate::sql::{Connection, Value, query_with};
 use crate::sqlite::history::{OF_ONE, OF_TYPE};
 use crate::sqlite::node::names::Names;
-use crate::sqlite::rows::{Value, arguments};
 use crate::sqlite::{Options, Role, Sqlite};
 use crate::{
     COUNTED_MAX, Clause, LINKED_MAX, ORDERED_MAX, Position, QuantityValue, SORTED_MAX, SortValue, TextMatch,
@@ -21,10 +21,9 @@ use crate::{
 };
 
 /// What SQLite says of a statement; `SCAN d` walks over what a driver selected.
-async fn plan(sql: String, values: Vec<Value>, connection: &mut SqliteConnection) -> Vec<String> {
-    let values = arguments(values).expect("arguments");
+async fn plan(sql: String, values: Vec<Value>, connection: &mut Connection) -> Vec<String> {
     let explained = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
-    let rows = sqlx::query_with(explained, values).fetch_all(connection).await.expect(&sql);
+    let rows = query_with(explained, values).fetch_all(connection).await.expect(&sql);
     rows.iter().map(|row| row.try_get::<String, _>(3).expect("a detail")).collect()
 }
 
@@ -72,7 +71,7 @@ fn walks() -> Vec<(Walk, SortValue)> {
 }
 
 /// The parts of the index that clauses are found by, and those that only stored rows bring about.
-async fn drivers(connection: &mut SqliteConnection) -> Vec<Vec<Range>> {
+async fn drivers(connection: &mut Connection) -> Vec<Vec<Range>> {
     let mut names = Names::default();
     let tid = names.intern_type("Observation");
     let pid = names.intern_parameter(tid, "p");
@@ -100,7 +99,7 @@ async fn drivers(connection: &mut SqliteConnection) -> Vec<Vec<Range>> {
 }
 
 /// The statements that a search or a history can be made of.
-async fn statements(connection: &mut SqliteConnection) -> Vec<(String, Vec<Value>)> {
+async fn statements(connection: &mut Connection) -> Vec<(String, Vec<Value>)> {
     let tid = 1;
     let mut statements = vec![
         (OF_ONE.to_owned(), vec![1_i64.into(), 2_i64.into(), 3_i64.into()]),
@@ -173,6 +172,7 @@ const USED: &[&str] = &[
     "SEARCH num USING PRIMARY KEY (pid=? AND value>? AND value<?)",
     "SEARCH num USING PRIMARY KEY (pid=? AND value>?)",
     "SEARCH num USING PRIMARY KEY (pid=?)",
+    "SEARCH o USING INTEGER PRIMARY KEY (rowid=?)",
     "SEARCH r USING INDEX resources_by_update (tid=? AND updated_us<?)",
     "SEARCH r USING INDEX resources_by_update (tid=? AND updated_us>?)",
     "SEARCH r USING INDEX resources_by_update (tid=?)",

@@ -1,9 +1,8 @@
 //! Rows that lie together in an index table, and the statement that selects their resources. A clause that the index can
 //! find is a list of them.
 
+use crate::sql::Value;
 use fhir::Limits;
-
-use crate::sqlite::rows::Value;
 
 /// Numbers in one list of a statement.
 pub(super) const LISTED_MAX: usize = 1_000;

@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 
 use fhir::SearchKind;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::AssertSqlSafe;
 
 use super::order::system_text;
 use super::range::{LISTED_MAX, Range, list};
 use super::test::Candidate;
+use crate::sql::{Connection, Row, Rows, Value, query_scalar, query_with};
 use crate::sqlite::body::unpack;
 use crate::sqlite::node::entries::decode;
 use crate::sqlite::node::names::Names;
 use crate::sqlite::resources::stored;
-use crate::sqlite::rows::{Rows, Value, arguments};
 use crate::{Error, Position, Result, SortValue, Stored};
 
 /// Columns of a candidate, first in every statement that reads some.
@@ -35,13 +35,13 @@ pub(super) enum Walk {
 /// The connection of one search, with the names of its database.
 pub(super) struct Reader<'c> {
     pub names: &'c Names,
-    pub connection: &'c mut SqliteConnection,
+    pub connection: &'c mut Connection,
 }
 
 impl Reader<'_> {
     /// Live resources of a type.
     pub async fn live(&mut self, tid: i64) -> Result<usize> {
-        let live: Option<i64> = sqlx::query_scalar("SELECT live FROM type_counts WHERE tid = ?")
+        let live: Option<i64> = query_scalar("SELECT live FROM type_counts WHERE tid = ?")
             .bind(tid)
             .fetch_optional(&mut *self.connection)
             .await?;
@@ -50,15 +50,15 @@ impl Reader<'_> {
 
     /// The systems of one code, at most two more than a search merges.
     pub async fn systems_of(&mut self, pid: i64, code: &str) -> Result<Vec<i64>> {
-        Ok(sqlx::query_scalar(SYSTEMS_OF_CODE).bind(pid).bind(code).fetch_all(&mut *self.connection).await?)
+        query_scalar(SYSTEMS_OF_CODE).bind(pid).bind(code).fetch_all(&mut *self.connection).await
     }
 
     /// Numbers of what may be referred to by an id: of one type or of any, and of the id where no type is known.
     pub async fn numbers_of(&mut self, id: &str, tid: Option<i64>) -> Result<Vec<i64>> {
         Ok(match tid {
-            None => sqlx::query_scalar(TARGETS_OF_ID).bind(id).fetch_all(&mut *self.connection).await?,
+            None => query_scalar(TARGETS_OF_ID).bind(id).fetch_all(&mut *self.connection).await?,
             Some(tid) => {
-                sqlx::query_scalar(TARGETS_OF_KEY).bind(id).bind(tid).fetch_all(&mut *self.connection).await?
+                query_scalar(TARGETS_OF_KEY).bind(id).bind(tid).fetch_all(&mut *self.connection).await?
             }
         })
     }
@@ -85,11 +85,11 @@ impl Reader<'_> {
             return Ok(0);
         }
         let (sql, values) = distinct_statement(ranges, most);
-        self.scalar(format!("SELECT count(*) FROM ({sql})"), values).await
+        self.scalar(format!("SELECT count(*) FROM ({sql}) AS d"), values).await
     }
 
     async fn scalar(&mut self, sql: String, values: Vec<Value>) -> Result<usize> {
-        let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?);
+        let query = query_with(AssertSqlSafe(sql), values);
         let row = query.fetch_one(&mut *self.connection).await?;
         usize::try_from(row.try_get::<i64, _>(0)?).map_err(|_| Error::Corrupt("a count"))
     }
@@ -99,7 +99,7 @@ impl Reader<'_> {
         let mut numbers: Vec<i64> = Vec::new();
         for part in ranges.chunks(PARTS_MAX) {
             let (sql, values) = distinct_statement(part, most);
-            let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?);
+            let query = query_with(AssertSqlSafe(sql), values);
             for row in query.fetch_all(&mut *self.connection).await? {
                 numbers.push(row.try_get(0)?);
             }
@@ -135,7 +135,7 @@ impl Reader<'_> {
         limit: usize,
     ) -> Result<Vec<(Candidate, Option<SortValue>)>> {
         let (sql, values) = walk.statement(tid, after, limit)?;
-        let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?);
+        let query = query_with(AssertSqlSafe(sql), values);
         let rows = query.fetch_all(&mut *self.connection).await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -167,7 +167,7 @@ impl Reader<'_> {
     }
 
     async fn candidates(&mut self, sql: String, values: Vec<Value>) -> Result<Vec<Candidate>> {
-        let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?);
+        let query = query_with(AssertSqlSafe(sql), values);
         query.fetch_all(&mut *self.connection).await?.iter().map(candidate).collect()
     }
 
@@ -180,7 +180,7 @@ impl Reader<'_> {
                 break;
             }
             let (sql, values) = sources_statement(pid, part, left);
-            let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?);
+            let query = query_with(AssertSqlSafe(sql), values);
             for row in query.fetch_all(&mut *self.connection).await? {
                 found.push((row.try_get(0)?, row.try_get(1)?));
             }
@@ -194,7 +194,7 @@ impl Reader<'_> {
         for part in numbers.chunks(LISTED_MAX) {
             let (places, values) = list(part);
             let sql = format!("SELECT r.rid, r.body FROM resources r WHERE r.rid IN ({places})");
-            let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?);
+            let query = query_with(AssertSqlSafe(sql), values);
             for row in query.fetch_all(&mut *self.connection).await? {
                 found.insert(row.try_get(0)?, unpack(row.try_get(1)?)?);
             }
@@ -224,8 +224,8 @@ impl Reader<'_> {
 const SYSTEMS_OF_CODE: &str = "WITH RECURSIVE found (sys) AS (
     SELECT min(sys) FROM tok WHERE pid = ?1 AND code = ?2
     UNION ALL SELECT (SELECT min(sys) FROM tok WHERE pid = ?1 AND code = ?2 AND sys > found.sys) FROM found
-        WHERE found.sys IS NOT NULL LIMIT 66)
-    SELECT sys FROM found WHERE sys IS NOT NULL";
+        WHERE found.sys IS NOT NULL)
+    SELECT sys FROM found WHERE sys IS NOT NULL LIMIT 66";
 /// The targets of one id, whatever their type.
 const TARGETS_OF_ID: &str = "SELECT rid FROM resources WHERE id = ?";
 /// The target of one type and id, and of the id where the type is not known.
@@ -246,13 +246,13 @@ fn joined(ranges: &[Range], by: &str, condition: &str, values: &[Value]) -> (Str
 /// The statement of [`Reader::count`].
 pub(super) fn count_statement(ranges: &[Range], most: usize) -> (String, Vec<Value>) {
     let (all, values) = joined(ranges, " UNION ALL ", "", &[]);
-    (format!("SELECT count(*) FROM ({all} LIMIT {})", most.saturating_add(1)), values)
+    (format!("SELECT count(*) FROM ({all} LIMIT {}) AS d", most.saturating_add(1)), values)
 }
 
 /// The statement of [`Reader::numbers`].
 pub(super) fn distinct_statement(ranges: &[Range], most: usize) -> (String, Vec<Value>) {
     let (all, values) = joined(ranges, " UNION ALL ", "", &[]);
-    (format!("SELECT DISTINCT rid FROM ({all}) LIMIT {}", most.saturating_add(1)), values)
+    (format!("SELECT DISTINCT rid FROM ({all}) AS d LIMIT {}", most.saturating_add(1)), values)
 }
 
 /// The statement of [`Reader::merged`].
@@ -268,7 +268,7 @@ pub(super) fn merged_statement(
     // `LIMIT -1` keeps SQLite from sorting later what it can merge.
     let sql = format!(
         "SELECT {COLUMNS} FROM ({union} ORDER BY 1 LIMIT -1) AS d CROSS JOIN resources r ON r.rid = d.rid
-         WHERE {of_type}{LIVE} LIMIT {limit}"
+         WHERE {of_type}{LIVE} /*pg ORDER BY d.rid */ LIMIT {limit}"
     );
     (sql, values)
 }
@@ -371,7 +371,7 @@ fn values_statement(
     Ok((sql, values))
 }
 
-fn candidate(row: &sqlx::sqlite::SqliteRow) -> Result<Candidate> {
+fn candidate(row: &Row) -> Result<Candidate> {
     Ok(Candidate {
         rid: row.try_get(0)?,
         tid: row.try_get(1)?,

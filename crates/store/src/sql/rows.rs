@@ -1,8 +1,12 @@
-//! Multi-row statements: many rows for the price of one statement.
+//! Multi-row statements: many rows for the price of one statement. SQLite takes them as a list, PostgreSQL as arrays.
 
-use sqlx::sqlite::SqliteArguments;
-use sqlx::{Arguments, AssertSqlSafe, SqliteConnection};
+use sqlx::{AssertSqlSafe, SqliteConnection};
 
+use super::connection::{Boxed, Connection, Native};
+#[cfg(feature = "postgres")]
+use super::postgres::{Shape, execute_rows, fetch_rows};
+use super::row::Row;
+use super::value::{Value, sqlite_arguments};
 use crate::Result;
 
 /// Most rows of one statement; a multiple of the columns stays below SQLite's 32,766 variables.
@@ -10,71 +14,13 @@ const STATEMENT_ROWS_MAX: usize = 256;
 /// Statements of so few rows are prepared for their exact number.
 const EXACT_ROWS_MAX: usize = 8;
 
-/// One value of a row.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
-    Null,
-    Int(i64),
-    Real(f64),
-    Text(String),
-    Blob(Vec<u8>),
-}
-
-impl From<i64> for Value {
-    fn from(value: i64) -> Self {
-        Self::Int(value)
-    }
-}
-
-impl From<u32> for Value {
-    fn from(value: u32) -> Self {
-        Self::Int(i64::from(value))
-    }
-}
-
-impl From<bool> for Value {
-    fn from(value: bool) -> Self {
-        Self::Int(i64::from(value))
-    }
-}
-
-impl From<f64> for Value {
-    fn from(value: f64) -> Self {
-        Self::Real(value)
-    }
-}
-
-impl From<&str> for Value {
-    fn from(value: &str) -> Self {
-        Self::Text(value.to_owned())
-    }
-}
-
-impl From<String> for Value {
-    fn from(value: String) -> Self {
-        Self::Text(value)
-    }
-}
-
-impl From<Vec<u8>> for Value {
-    fn from(value: Vec<u8>) -> Self {
-        Self::Blob(value)
-    }
-}
-
-impl<T: Into<Value>> From<Option<T>> for Value {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
-}
-
 /// Rows of one statement that names a whole key, said once for each row: SQLite does not search a table by a list of
 /// keys of several columns.
 const REPEATED_ROWS_MAX: usize = 32;
 
 /// Rows for one statement: `head` and `tail` stand around a table of the rows, whose columns are `column1`, `column2` …
 #[derive(Debug)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     head: &'static str,
     tail: &'static str,
     columns: usize,
@@ -127,49 +73,62 @@ impl Rows {
     }
 
     /// Runs the statements.
-    pub async fn execute(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    pub fn execute(self, connection: &mut Connection) -> Boxed<'_, Result<()>> {
+        Box::pin(async move {
+            match connection.native() {
+                Native::Sqlite(connection) => Ok(self.execute_on(connection).await?),
+                #[cfg(feature = "postgres")]
+                Native::Postgres(connection) => execute_rows(connection, &self.shape(), self.values).await,
+            }
+        })
+    }
+
+    /// Runs the statements and returns what they read.
+    pub fn fetch(self, connection: &mut Connection) -> Boxed<'_, Result<Vec<Row>>> {
+        Box::pin(async move {
+            match connection.native() {
+                Native::Sqlite(connection) => {
+                    Ok(self.fetch_on(connection).await?.into_iter().map(Row::Sqlite).collect())
+                }
+                #[cfg(feature = "postgres")]
+                Native::Postgres(connection) => fetch_rows(connection, &self.shape(), self.values).await,
+            }
+        })
+    }
+
+    /// Runs the statements on a file of SQLite.
+    pub async fn execute_on(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         for (sql, values) in self.into_statements() {
-            run(connection, sql, values).await?;
+            run_on(connection, sql, values).await?;
         }
         Ok(())
     }
 
-    /// Runs the statements and returns what they read.
-    pub async fn fetch(self, connection: &mut SqliteConnection) -> Result<Vec<sqlx::sqlite::SqliteRow>> {
+    /// Runs the statements on a file of SQLite and returns what they read.
+    pub async fn fetch_on(self, connection: &mut SqliteConnection) -> Result<Vec<sqlx::sqlite::SqliteRow>> {
         let mut found = Vec::new();
         for (sql, values) in self.into_statements() {
-            let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?);
+            let query = sqlx::query_with(AssertSqlSafe(sql), sqlite_arguments(values)?);
             found.extend(query.fetch_all(&mut *connection).await?);
         }
         Ok(found)
     }
+
+    #[cfg(feature = "postgres")]
+    fn shape(&self) -> Shape<'static> {
+        let Self { head, tail, columns, repeated, .. } = *self;
+        Shape { head, tail, columns, repeated }
+    }
 }
 
-/// Runs one text of statements.
-pub(super) async fn run(
+/// Runs one text of statements on a file of SQLite.
+pub(crate) async fn run_on(
     connection: &mut SqliteConnection,
     sql: String,
     values: Vec<Value>,
 ) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?).execute(connection).await?;
+    let done = sqlx::query_with(AssertSqlSafe(sql), sqlite_arguments(values)?).execute(connection).await?;
     Ok(done.rows_affected())
-}
-
-/// Values as arguments of a statement, in their order.
-pub(super) fn arguments(values: Vec<Value>) -> Result<SqliteArguments, sqlx::Error> {
-    let mut arguments = SqliteArguments::default();
-    arguments.reserve(values.len(), 0);
-    for value in values {
-        let added = match value {
-            Value::Null => arguments.add(None::<i64>),
-            Value::Int(value) => arguments.add(value),
-            Value::Real(value) => arguments.add(value),
-            Value::Text(value) => arguments.add(value),
-            Value::Blob(value) => arguments.add(value),
-        };
-        added.map_err(sqlx::Error::Encode)?;
-    }
-    Ok(arguments)
 }
 
 /// How many rows the statement for `rows` rows has: few distinct texts, so that prepared statements are found again.

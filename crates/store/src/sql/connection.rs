@@ -1,0 +1,269 @@
+//! Connections and pools of either database.
+
+use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
+
+use sqlx::pool::PoolConnection;
+#[cfg(feature = "postgres")]
+use sqlx::postgres::{PgConnection, PgPool, Postgres};
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Connection as _, SqlStr, Sqlite, SqliteConnection, Transaction};
+
+use super::row::Row;
+use super::value::{Value, sqlite_arguments};
+use crate::Result;
+
+/// A future behind a pointer: whoever awaits it need not know what the databases' own are made of, neither when it runs nor
+/// when it is compiled.
+pub(crate) type Boxed<'f, T> = Pin<Box<dyn Future<Output = T> + Send + 'f>>;
+
+/// One connection, for one statement after another.
+pub(crate) struct Connection(Link);
+
+enum Link {
+    Sqlite(SqliteConnection),
+    SqlitePooled(PoolConnection<Sqlite>),
+    SqliteReading(Transaction<'static, Sqlite>),
+    #[cfg(feature = "postgres")]
+    Postgres(PgConnection),
+    #[cfg(feature = "postgres")]
+    PostgresPooled(PoolConnection<Postgres>),
+    #[cfg(feature = "postgres")]
+    PostgresReading(Transaction<'static, Postgres>),
+}
+
+/// What a connection is one of.
+pub(super) enum Native<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    #[cfg(feature = "postgres")]
+    Postgres(&'c mut PgConnection),
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Connection")
+    }
+}
+
+impl From<SqliteConnection> for Connection {
+    fn from(connection: SqliteConnection) -> Self {
+        Self(Link::Sqlite(connection))
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl From<PgConnection> for Connection {
+    fn from(connection: PgConnection) -> Self {
+        Self(Link::Postgres(connection))
+    }
+}
+
+impl Connection {
+    pub(super) fn native(&mut self) -> Native<'_> {
+        match &mut self.0 {
+            Link::Sqlite(connection) => Native::Sqlite(connection),
+            Link::SqlitePooled(connection) => Native::Sqlite(connection),
+            Link::SqliteReading(connection) => Native::Sqlite(connection),
+            #[cfg(feature = "postgres")]
+            Link::Postgres(connection) => Native::Postgres(connection),
+            #[cfg(feature = "postgres")]
+            Link::PostgresPooled(connection) => Native::Postgres(connection),
+            #[cfg(feature = "postgres")]
+            Link::PostgresReading(connection) => Native::Postgres(connection),
+        }
+    }
+
+    /// The connection of SQLite that it is.
+    pub fn sqlite(&mut self) -> Option<&mut SqliteConnection> {
+        match self.native() {
+            Native::Sqlite(connection) => Some(connection),
+            #[cfg(feature = "postgres")]
+            Native::Postgres(_) => None,
+        }
+    }
+
+    /// The statement that begins a transaction that writes.
+    pub fn begin(&mut self) -> &'static str {
+        match self.native() {
+            Native::Sqlite(_) => "BEGIN IMMEDIATE",
+            #[cfg(feature = "postgres")]
+            Native::Postgres(_) => "BEGIN",
+        }
+    }
+
+    /// Closes it, when it is no pool's.
+    pub fn close(self) -> Boxed<'static, Result<()>> {
+        Box::pin(async move {
+            match self.0 {
+                Link::Sqlite(connection) => connection.close().await?,
+                #[cfg(feature = "postgres")]
+                Link::Postgres(connection) => connection.close().await?,
+                _ => {}
+            }
+            Ok(())
+        })
+    }
+
+    fn run(&mut self, sql: SqlStr, values: Vec<Value>) -> Boxed<'_, Result<u64>> {
+        Box::pin(async move {
+            match self.native() {
+                Native::Sqlite(connection) => {
+                    let query = sqlx::query_with(sql, sqlite_arguments(values)?);
+                    Ok(query.execute(connection).await?.rows_affected())
+                }
+                #[cfg(feature = "postgres")]
+                Native::Postgres(connection) => {
+                    super::postgres::execute(connection, sql.as_str(), values).await
+                }
+            }
+        })
+    }
+
+    fn read(&mut self, sql: SqlStr, values: Vec<Value>) -> Boxed<'_, Result<Vec<Row>>> {
+        Box::pin(async move {
+            match self.native() {
+                Native::Sqlite(connection) => {
+                    let rows = sqlx::query_with(sql, sqlite_arguments(values)?).fetch_all(connection).await?;
+                    Ok(rows.into_iter().map(Row::Sqlite).collect())
+                }
+                #[cfg(feature = "postgres")]
+                Native::Postgres(connection) => {
+                    super::postgres::fetch(connection, sql.as_str(), values).await
+                }
+            }
+        })
+    }
+}
+
+/// A connection that a pool lent, perhaps in a transaction that reads.
+pub(crate) struct Lent(Connection);
+
+impl Deref for Lent {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.0
+    }
+}
+
+impl Lent {
+    /// Ends its transaction.
+    pub fn rollback(self) -> Boxed<'static, Result<()>> {
+        Box::pin(async move {
+            match self.0.0 {
+                Link::SqliteReading(transaction) => transaction.rollback().await?,
+                #[cfg(feature = "postgres")]
+                Link::PostgresReading(transaction) => transaction.rollback().await?,
+                _ => {}
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Connections that only read.
+#[derive(Debug, Clone)]
+pub(crate) enum Pool {
+    Sqlite(SqlitePool),
+    #[cfg(feature = "postgres")]
+    Postgres(PgPool),
+}
+
+/// A page is read from one state of the database.
+#[cfg(feature = "postgres")]
+const READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+impl Pool {
+    /// A connection.
+    pub fn acquire(&self) -> Boxed<'_, Result<Lent>> {
+        Box::pin(async move {
+            Ok(Lent(Connection(match self {
+                Self::Sqlite(pool) => Link::SqlitePooled(pool.acquire().await?),
+                #[cfg(feature = "postgres")]
+                Self::Postgres(pool) => Link::PostgresPooled(pool.acquire().await?),
+            })))
+        })
+    }
+
+    /// A connection in a transaction: all that it reads is of one instant.
+    pub fn begin(&self) -> Boxed<'_, Result<Lent>> {
+        Box::pin(async move {
+            Ok(Lent(Connection(match self {
+                Self::Sqlite(pool) => Link::SqliteReading(pool.begin().await?),
+                #[cfg(feature = "postgres")]
+                Self::Postgres(pool) => Link::PostgresReading(pool.begin_with(READING).await?),
+            })))
+        })
+    }
+
+    /// Whether they are closed.
+    #[cfg(feature = "clinical")]
+    pub fn is_closed(&self) -> bool {
+        match self {
+            Self::Sqlite(pool) => pool.is_closed(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => pool.is_closed(),
+        }
+    }
+
+    /// Closes all of them.
+    pub fn close(&self) -> Boxed<'_, ()> {
+        Box::pin(async move {
+            match self {
+                Self::Sqlite(pool) => pool.close().await,
+                #[cfg(feature = "postgres")]
+                Self::Postgres(pool) => pool.close().await,
+            }
+        })
+    }
+}
+
+/// What a statement can run on: a connection, or any of a pool.
+pub(crate) trait On: Send {
+    /// Runs a statement; how many rows it wrote.
+    fn execute<'f>(self, sql: SqlStr, values: Vec<Value>) -> Boxed<'f, Result<u64>>
+    where
+        Self: 'f;
+    /// Runs a statement; what it read.
+    fn fetch<'f>(self, sql: SqlStr, values: Vec<Value>) -> Boxed<'f, Result<Vec<Row>>>
+    where
+        Self: 'f;
+}
+
+impl On for &mut Connection {
+    fn execute<'f>(self, sql: SqlStr, values: Vec<Value>) -> Boxed<'f, Result<u64>>
+    where
+        Self: 'f,
+    {
+        self.run(sql, values)
+    }
+
+    fn fetch<'f>(self, sql: SqlStr, values: Vec<Value>) -> Boxed<'f, Result<Vec<Row>>>
+    where
+        Self: 'f,
+    {
+        self.read(sql, values)
+    }
+}
+
+impl On for &Pool {
+    fn execute<'f>(self, sql: SqlStr, values: Vec<Value>) -> Boxed<'f, Result<u64>>
+    where
+        Self: 'f,
+    {
+        Box::pin(async move { self.acquire().await?.run(sql, values).await })
+    }
+
+    fn fetch<'f>(self, sql: SqlStr, values: Vec<Value>) -> Boxed<'f, Result<Vec<Row>>>
+    where
+        Self: 'f,
+    {
+        Box::pin(async move { self.acquire().await?.read(sql, values).await })
+    }
+}
