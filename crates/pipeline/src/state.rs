@@ -236,7 +236,7 @@ mod tests {
 
     fn of(text: usize) -> Current {
         let body = serde_json::json!({"valueString": "x".repeat(text)});
-        Current { version: 1, patient: None, body: Some(Arc::new(Clinical::new(body))) }
+        Current { version: 1, patient: None, client: None, body: Some(Arc::new(Clinical::new(body))) }
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(in crate::interaction) fn criteria(
         let text = "criteria are search parameters; result parameters are not";
         return Err(Failure::bad_request(IssueCode::NotSupported, text));
     }
-    let search = Query::parse(parameters, of, server)?.search;
+    let search = Query::parse(parameters, of, server, false)?.search;
     if search.clauses.is_empty() {
         return Err(Failure::precondition("criteria are needed: without any, everything would be meant"));
     }
