@@ -8,8 +8,9 @@ use crate::workspace::{files, read};
 
 const POLICY: &str = "profiles/residency/policy.yaml";
 /// In no profile: a rule of the policy keeps each here, and `profiles/README.md` says why.
-const NEVER_RELEASED: [&str; 14] = [
+const NEVER_RELEASED: [&str; 15] = [
     "ActivityDefinition",
+    "CareTeam",
     "ChargeItemDefinition",
     "ClaimResponse",
     "Consent",
