@@ -95,9 +95,6 @@ impl Walk<'_> {
         let element = below(around, slot, rule.suffix.as_deref());
         let mut write = self.write(element.clone(), rule, around);
         expression_paths(&take.from, &around.item, &mut write.from);
-        if let Some(unit) = &take.unit {
-            expression_paths(unit, &around.item, &mut write.from);
-        }
         literals(&take.from, &mut write.literals);
         if take.convert == Convert::Boolean {
             // The plan holds constants as table 0136 writes them.
@@ -111,11 +108,31 @@ impl Walk<'_> {
         if write.table.is_some() {
             self.coded(&write, take.coded);
         }
+        if let Some(unit) = &take.unit {
+            self.unit(&write, unit, &take.convert, &around.item);
+        }
         self.found.push(write);
         for filled in [&rule.fill, &rule.set].into_iter().flatten() {
             let item = from.first().cloned().unwrap_or_else(|| around.item.clone());
             let inner = Around { element: element.clone(), item, filled: from.clone(), ..around.clone() };
             self.elements(filled, &inner);
+        }
+    }
+
+    /// The parts that the unit of a number fills: in words, and as a code with its system.
+    fn unit(&mut self, write: &Write, unit: &Expression, convert: &Convert, item: &V2Path) {
+        let mut from = Vec::new();
+        expression_paths(unit, item, &mut from);
+        let quantities: &[&str] = match convert {
+            Convert::SnRange => &[".low", ".high"],
+            Convert::SnRatio => &[".numerator", ".denominator"],
+            _ => &[""],
+        };
+        for quantity in quantities {
+            for part in ["unit", "code", "system"] {
+                let element = format!("{}{quantity}.{part}", write.element);
+                self.found.push(Write { element, from: from.clone(), by: None, ..write.clone() });
+            }
         }
     }
 
@@ -131,7 +148,10 @@ impl Walk<'_> {
         });
         if coded == Coded::Code && keeps && self.program.systems.declared.contains(ALTERNATE_CODES) {
             let element = format!("{}.extension({ALTERNATE_CODES})", write.element);
-            self.found.push(Write { element, by: None, ..write.clone() });
+            for part in ["", ".coding.code", ".coding.system"] {
+                let element = format!("{element}{part}");
+                self.found.push(Write { element, by: None, ..write.clone() });
+            }
         }
         let prefix = match coded {
             Coded::Code => return,

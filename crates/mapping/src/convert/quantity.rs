@@ -60,8 +60,8 @@ impl Structured<'_> {
         Ok(Converted::exact(json!({ "low": low, "high": high })))
     }
 
-    /// `1:128`, `3/4`.
-    pub fn ratio(&self) -> Result<Converted, Refused> {
+    /// `1:128`, `3/4`; a unit is that of both numbers.
+    pub fn ratio(&self, unit: &Unit) -> Result<Converted, Refused> {
         let comparator = match self.comparator.trim() {
             "" | "=" => None,
             known @ ("<" | "<=" | ">" | ">=") => Some(known),
@@ -70,9 +70,8 @@ impl Structured<'_> {
         if !matches!(self.separator.trim(), ":" | "/") {
             return Err("not a ratio");
         }
-        let none = Unit::default();
-        let numerator = quantity(lexical(self.low)?, comparator, &none);
-        let denominator = quantity(lexical(self.high)?, None, &none);
+        let numerator = quantity(lexical(self.low)?, comparator, unit);
+        let denominator = quantity(lexical(self.high)?, None, unit);
         Ok(Converted::exact(json!({ "numerator": numerator, "denominator": denominator })))
     }
 
@@ -113,7 +112,15 @@ mod tests {
             Ok("20".into())
         );
         let ratio = Structured { comparator: "", low: "1", separator: ":", high: "128" };
-        assert_eq!(ratio.ratio().map(|c| c.value["denominator"]["value"].to_string()), Ok("128".into()));
+        let titer = Unit { display: Some("titer".into()), ..Unit::default() };
+        assert_eq!(
+            ratio.ratio(&titer).map(|c| c.value),
+            Ok(
+                json!({"numerator": {"value": 1, "unit": "titer"}, "denominator": {"value": 128, "unit": "titer"}})
+            )
+        );
+        let bare = ratio.ratio(&Unit::default()).map(|c| c.value["denominator"].to_string());
+        assert_eq!(bare, Ok(r#"{"value":128}"#.into()));
         let single = Structured { comparator: ">", low: "90", separator: "", high: "" };
         assert_eq!(single.quantity(&Unit::default()).map(|c| c.value["comparator"].clone()), Ok(json!(">")));
         let odd = Structured { comparator: "<>", low: "4", separator: "", high: "" };

@@ -541,7 +541,7 @@ fn structured(convert: &Convert, value: &Item<'_>, unit: &Unit) -> Result<Conver
     match convert {
         Convert::SnQuantity => sn.quantity(unit),
         Convert::SnRange => sn.range(unit),
-        Convert::SnRatio => sn.ratio(),
+        Convert::SnRatio => sn.ratio(unit),
         _ => sn.text(),
     }
 }

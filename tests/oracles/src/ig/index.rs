@@ -1,11 +1,17 @@
 //! Our package as the guide sees it: for each resource type, every element with the v2 paths it comes from.
 
 use super::builtin;
-use mapping::{At, Catalog, CatalogMap, V2Path, Write};
+use mapping::{At, Catalog, CatalogMap, CatalogMessage, V2Path, Write};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Type maps within type maps within handles: deeper than this nothing of the guide reaches.
 const DEEPEST: usize = 4;
+
+/// References followed one after the other: of the request to its requester, of the requester to the organization.
+const STEPS: usize = 2;
+
+/// The extension that the engine writes beside a code, with the original.
+pub const ALTERNATE_CODES: &str = "extension(http://hl7.org/fhir/StructureDefinition/alternate-codes)";
 
 /// The package, indexed.
 pub struct Index {
@@ -29,6 +35,8 @@ pub struct Ignored {
     pub reason: String,
     /// What the map that says so makes; none: a message file says it.
     pub kind: Option<String>,
+    /// The segment that map is of; empty: a message file.
+    pub source: String,
     /// Where it stands.
     pub at: At,
 }
@@ -63,10 +71,14 @@ impl Index {
         for map in self.catalog.maps.iter().filter(|map| Self::is_segment(map)) {
             let mut found = Vec::new();
             for write in &map.writes {
-                self.expand(write, map, DEEPEST, &mut found);
+                self.expand(write, map, DEEPEST, STEPS, &mut found);
             }
+            let read: BTreeSet<String> = map.writes.iter().flat_map(roots).collect();
             for write in &mut found {
-                write.given.push(V2Path { root: map.source.clone(), numbers: Vec::new() });
+                // What the map always writes, it writes in connection with each segment that it reads.
+                let is_always = write.given.is_empty() && !write.literals.is_empty();
+                let with = read.iter().filter(|_| is_always).chain([&map.source]);
+                write.given.extend(with.map(|root| V2Path { root: root.clone(), numbers: Vec::new() }));
             }
             resources.entry(map.target.clone()).or_default().extend(found);
         }
@@ -75,7 +87,7 @@ impl Index {
                 let made = message.makes.iter().find(|made| made.handle == *handle);
                 if let Some(map) = made.and_then(|made| self.map(&made.map)) {
                     let mut found = Vec::new();
-                    self.expand(write, map, DEEPEST, &mut found);
+                    self.expand(write, map, DEEPEST, STEPS, &mut found);
                     for write in &mut found {
                         write.from.push(builtin::path("MSH", &[9, 2]));
                     }
@@ -95,16 +107,16 @@ impl Index {
         self.resources = resources;
     }
 
-    /// A write with everything below it: the parts of its type map, of the resource it refers to.
-    fn expand(&self, write: &Write, map: &CatalogMap, depth: usize, into: &mut Vec<Write>) {
+    /// A write with everything below it: the parts of its type map, of the resources it refers to, so many steps away.
+    fn expand(&self, write: &Write, map: &CatalogMap, depth: usize, steps: usize, into: &mut Vec<Write>) {
         into.push(write.clone());
-        if depth == 0 {
+        if depth == 0 && write.handle.is_none() {
             return;
         }
-        if let Some(by) = &write.by {
-            self.expand_conversion(write, by, depth, into);
+        if let Some(by) = write.by.as_ref().filter(|_| depth > 0) {
+            self.expand_conversion(write, by, depth, steps, into);
         }
-        if let Some(handle) = write.handle.as_deref().filter(|handle| *handle != "*") {
+        if let Some(handle) = write.handle.as_deref().filter(|handle| *handle != "*" && steps > 0) {
             let makers = self
                 .catalog
                 .messages
@@ -124,21 +136,30 @@ impl Index {
                     ..write.clone()
                 });
                 for sub in &other.writes {
-                    // One step: the resource that is referred to, not what that refers to.
-                    if sub.handle.is_none() {
+                    // The patient and the visit are in reach of everything: nothing is said of them this way.
+                    let is_hub = matches!(sub.handle.as_deref(), Some("patient" | "visit"));
+                    // A second step leads from a role to its person and its organization; others would name half the package.
+                    let goes_on = steps > 1 && other.target == "PractitionerRole" && !is_hub;
+                    if sub.handle.is_none() || goes_on {
                         let found = Write {
                             element: format!("{element}.{}", sub.element),
                             given: both(&write.given, &sub.given),
                             ..sub.clone()
                         };
-                        self.expand(&found, other, depth.min(2) - 1, into);
+                        self.expand(
+                            &found,
+                            other,
+                            depth.clamp(1, 2) - 1,
+                            if goes_on { steps - 1 } else { 0 },
+                            into,
+                        );
                     }
                 }
             }
         }
     }
 
-    fn expand_conversion(&self, write: &Write, by: &str, depth: usize, into: &mut Vec<Write>) {
+    fn expand_conversion(&self, write: &Write, by: &str, depth: usize, steps: usize, into: &mut Vec<Write>) {
         let Some(inner) = self.map(by) else {
             for path in &write.from {
                 let datatype = datatype(path).unwrap_or_default();
@@ -159,6 +180,7 @@ impl Index {
         } else {
             write.element.clone()
         };
+        let is_varied = write.from.iter().any(|outer| datatype(outer).is_some_and(|name| name == "varies"));
         for sub in &inner.writes {
             let element =
                 if inner.target == "text" { base.clone() } else { format!("{base}.{}", sub.element) };
@@ -167,6 +189,10 @@ impl Index {
                 for path in paths {
                     if path.root == inner.source {
                         all.extend(write.from.iter().map(|outer| below(outer, &path.numbers)));
+                        // Of a field that can be of any type (OBX-5) the parts are those of the type it is read as.
+                        if is_varied {
+                            all.push(path.clone());
+                        }
                     } else {
                         all.push(path.clone());
                     }
@@ -176,7 +202,7 @@ impl Index {
             let given = both(&both(&write.given, &write.from), &moved(&sub.given));
             let deviates = sub.deviates.clone().or_else(|| write.deviates.clone());
             let found = Write { element, from: moved(&sub.from), given, deviates, ..sub.clone() };
-            self.expand(&found, inner, depth - 1, into);
+            self.expand(&found, inner, depth - 1, steps, into);
         }
     }
 
@@ -204,7 +230,7 @@ impl Index {
         }
         for map in self.catalog.maps.iter().filter(|map| !Self::is_segment(map)) {
             let mut found = Vec::new();
-            map.writes.iter().for_each(|write| self.expand(write, map, DEEPEST, &mut found));
+            map.writes.iter().for_each(|write| self.expand(write, map, DEEPEST, STEPS, &mut found));
             let kind = if map.target == "text" { "string" } else { map.target.as_str() };
             for mut write in found {
                 if map.target == "text" {
@@ -242,6 +268,7 @@ impl Index {
                 path: path.clone(),
                 reason: reason.clone(),
                 kind: Some(map.target.clone()),
+                source: map.source.clone(),
                 at: map.at.clone(),
             })
         });
@@ -251,6 +278,7 @@ impl Index {
                 path: path.clone(),
                 reason: reason.clone(),
                 kind: None,
+                source: String::new(),
                 at: at.clone(),
             })
         });
@@ -258,16 +286,28 @@ impl Index {
     }
 
     fn collect_messages(&mut self) {
-        // What each map makes and which segments it reads: asked once a map, for many messages use it.
-        let maps: BTreeMap<&str, (BTreeSet<String>, BTreeSet<String>)> =
-            self.catalog.maps.iter().map(|map| (map.name.as_str(), self.made_and_read(map))).collect();
+        // What each map makes and which segments that is made of: asked once a map, for many messages use it.
+        let maps: BTreeMap<&str, BTreeMap<String, BTreeSet<String>>> =
+            self.catalog.maps.iter().map(|map| (map.name.as_str(), self.made_of(map))).collect();
         let mut found: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
         for message in &self.catalog.messages {
             for made in &message.makes {
-                let Some((kinds, read)) = maps.get(made.map.as_str()) else { continue };
-                for kind in kinds {
+                let Some(kinds) = maps.get(made.map.as_str()) else { continue };
+                let own = self.map(&made.map).map(|map| map.target.as_str());
+                for (kind, read) in kinds {
                     let segments = found.entry((message.name.clone(), kind.clone())).or_default();
-                    segments.extend(read.iter().cloned().chain([made.from.clone()]));
+                    segments.extend(read.iter().cloned());
+                    if own == Some(kind) {
+                        segments.insert(made.from.clone());
+                        segments.extend(self.referred(message, &made.map));
+                    }
+                }
+            }
+            // What the event says of a resource comes from MSH-9.
+            for (handle, ..) in &message.overrides {
+                let made = message.makes.iter().filter(|made| made.handle == *handle);
+                for map in made.filter_map(|made| self.map(&made.map)) {
+                    found.entry((message.name.clone(), map.target.clone())).or_default().insert("MSH".into());
                 }
             }
             let built = builtin::PROVENANCE.iter().map(|(segment, ..)| (*segment).to_owned());
@@ -278,18 +318,37 @@ impl Index {
         self.messages = found;
     }
 
-    /// The resource types that a map makes, itself and through its type maps, and the segments it reads.
-    fn made_and_read(&self, map: &CatalogMap) -> (BTreeSet<String>, BTreeSet<String>) {
-        let mut all = Vec::new();
-        map.writes.iter().for_each(|write| self.expand(write, map, DEEPEST, &mut all));
-        let referred =
-            all.iter().filter(|write| write.is_reference).filter_map(|write| self.map(write.by.as_deref()?));
-        let kinds = referred.map(|map| map.target.clone()).chain([map.target.clone()]).collect();
-        let paths = all.iter().flat_map(|write| write.from.iter().chain(&write.given));
-        let roots: BTreeSet<&str> = paths.map(|path| path.root.as_str()).collect();
-        let segments = roots.into_iter().filter(|root| hl7v2::dictionary::segment(root).is_some());
-        (kinds, segments.map(str::to_owned).collect())
+    /// The segments of the resources that a map refers to by their handles, in this message.
+    fn referred(&self, message: &CatalogMessage, map: &str) -> BTreeSet<String> {
+        let writes = self.map(map).map(|map| map.writes.as_slice()).unwrap_or_default();
+        let handles: BTreeSet<&str> = writes.iter().filter_map(|write| write.handle.as_deref()).collect();
+        let makes = message.makes.iter().filter(|made| handles.contains(made.handle.as_str()));
+        makes.map(|made| made.from.clone()).collect()
     }
+
+    /// The resource types that a map makes, itself and through its type maps, and of each the segments that its own values come from.
+    /// What is only referred to by a handle is made by another map.
+    fn made_of(&self, map: &CatalogMap) -> BTreeMap<String, BTreeSet<String>> {
+        let mut made = BTreeMap::from([(map.target.clone(), BTreeSet::new())]);
+        let mut all = Vec::new();
+        for write in map.writes.iter().filter(|write| write.handle.is_none()) {
+            self.expand(write, map, DEEPEST, 0, &mut all);
+        }
+        for write in &all {
+            let kind = write.by.as_deref().filter(|_| write.is_reference).and_then(|by| self.map(by));
+            for kind in kind.into_iter().map(|other| &other.target).chain([&map.target]) {
+                made.entry(kind.clone()).or_default().extend(roots(write));
+            }
+        }
+        made
+    }
+}
+
+/// The segments that a write's value comes from, or that decide about it.
+fn roots(write: &Write) -> BTreeSet<String> {
+    let paths = write.from.iter().chain(&write.given);
+    let roots = paths.map(|path| path.root.as_str());
+    roots.filter(|root| hl7v2::dictionary::segment(root).is_some()).map(str::to_owned).collect()
 }
 
 /// Leaves one of several writes that say the same.
@@ -399,6 +458,10 @@ fn fhir_views(kind: &str, element: &str) -> Vec<(String, String)> {
         rest = after.strip_prefix('.').unwrap_or(after);
         if !rest.starts_with('(') {
             found.push((property.type_code.to_owned(), rest.to_owned()));
+            // R4's profiles of Quantity have its elements.
+            if matches!(property.type_code, "Age" | "Count" | "Distance" | "Duration") {
+                found.push(("Quantity".to_owned(), rest.to_owned()));
+            }
         }
         // A logical reference is the identifier of what it refers to.
         if property.type_code == "Reference" && rest.starts_with("identifier") {

@@ -1,7 +1,7 @@
 //! One row of the guide against the index.
 
 use super::builtin;
-use super::index::Index;
+use super::index::{ALTERNATE_CODES, Ignored, Index};
 use super::read::{Kind, Row};
 use super::target::{self, Target, Urls};
 use mapping::{At, V2Path, Write};
@@ -76,15 +76,8 @@ impl<'i> Judge<'i> {
         let (through, _) = about(through);
         let kind = if row.target == "$this" && fhir::r4().is_resource(through) { through } else { kind };
         let writes = index.resources.get(kind).map_or(&[][..], Vec::as_slice);
-        let literal = target::literal(row);
-        self.decide(
-            row,
-            kind,
-            &element,
-            || matching(index, writes, &path, &element, literal.as_deref()),
-            writes,
-            &path,
-        )
+        let literal = wanted(row);
+        self.decide(row, kind, &element, || matching(index, writes, &path, &element, &literal), writes, &path)
     }
 
     fn datatype(&mut self, row: &Row, urls: &Urls) -> Verdict {
@@ -101,22 +94,27 @@ impl<'i> Judge<'i> {
         let sources: Vec<&str> = if same.is_empty() { vec![source] } else { same.to_vec() };
         let given = v2_path(&row.id);
         let numbers = given.numbers.clone();
-        let literal = target::literal(row);
+        let literal = wanted(row);
         let mut all = Vec::new();
         let mut hit = None;
         for name in &sources {
             let path = V2Path { root: (*name).to_owned(), numbers: numbers.clone() };
             let Some(writes) = index.types.get(&((*name).to_owned(), kind.to_owned())) else { continue };
-            hit = hit.or_else(|| matching(index, writes, &path, &element, literal.as_deref()));
+            hit = hit.or_else(|| matching(index, writes, &path, &element, &literal));
             all.extend(
                 writes.iter().filter(|write| write.from.iter().any(|from| from.meets(&path))).cloned(),
             );
+        }
+        // A constant of the resource that is made, whatever the value is.
+        if given.root.is_empty() && matches!(literal, Wanted::Text(_)) && hit.is_none() {
+            let writes = index.resources.get(kind).map_or(&[][..], Vec::as_slice);
+            hit = matching(index, writes, &given, &element, &literal);
         }
         let path = V2Path { root: source.to_owned(), numbers };
         self.decide(row, kind, &element, || hit, &all, &path)
     }
 
-    /// Hit, `ig.yaml` for the row, reason on a rule beside it, `ig.yaml` for the table, `ignore`; in this order.
+    /// `ig.yaml` for the row, which may tell of less than a rule seems to do, hit, reason on a rule beside it, `ig.yaml` for the table, `ignore`; in this order.
     fn decide(
         &mut self,
         row: &Row,
@@ -126,18 +124,21 @@ impl<'i> Judge<'i> {
         beside: &[Write],
         path: &V2Path,
     ) -> Verdict {
+        if let Some(found) = self.answer(row, element, true) {
+            return found;
+        }
         if let Some(write) = hit() {
             return match &write.deviates {
                 Some(reason) => Verdict::Deviates(reason.clone(), place(&write.at)),
                 None => Verdict::Implemented(place(&write.at)),
             };
         }
-        if let Some(found) = self.answer(row, element, true) {
-            return found;
-        }
         let spoken = beside.iter().find_map(|write| {
             let reads = write.from.iter().any(|from| from.meets(path));
-            Some((write.deviates.clone().filter(|_| reads)?, place(&write.at)))
+            // A row of the whole segment is about the rule that writes its element.
+            let whole = path.numbers.is_empty() && write.element == element;
+            let own = whole && write.given.iter().any(|given| given.root == path.root);
+            Some((write.deviates.clone().filter(|_| reads || own)?, place(&write.at)))
         });
         if let Some((reason, at)) = spoken {
             return Verdict::Deviates(reason, at);
@@ -145,14 +146,7 @@ impl<'i> Judge<'i> {
         if let Some(found) = self.answer(row, element, false) {
             return found;
         }
-        // The reason speaks for this row when it stands in a map that makes the same, or for all maps in a message file.
-        let ignored = self.index.ignored.iter().find(|ignored| {
-            let fits = ignored
-                .kind
-                .as_deref()
-                .map_or(path.root == "MSH" || ignored.path.numbers.is_empty(), |own| own == kind);
-            fits && ignored.path.root == path.root && path.numbers.starts_with(&ignored.path.numbers)
-        });
+        let ignored = self.index.ignored.iter().find(|ignored| self.speaks(ignored, kind, path));
         if let Some(ignored) = ignored {
             return Verdict::Deviates(ignored.reason.clone(), place(&ignored.at));
         }
@@ -166,6 +160,21 @@ impl<'i> Judge<'i> {
             "{element}; it goes to: {}",
             if near.is_empty() { "nothing".into() } else { near.join(", ") }
         ))
+    }
+
+    /// Whether an `ignore` is about this row: of the map that makes the same of the same segment, else of one that makes the same; of a
+    /// message file only where no map reads the segment at all, for there it tells of that message.
+    fn speaks(&self, ignored: &Ignored, kind: &str, path: &V2Path) -> bool {
+        if ignored.path.root != path.root || !path.numbers.starts_with(&ignored.path.numbers) {
+            return false;
+        }
+        let maps = || self.index.catalog.maps.iter().filter(|map| map.source == path.root);
+        match ignored.kind.as_deref() {
+            Some(own) => {
+                own == kind && (ignored.source == path.root || !maps().any(|map| map.target == kind))
+            }
+            None => path.root == "MSH" || maps().next().is_none(),
+        }
     }
 
     /// An entry of `ig.yaml` for the row itself, or for its whole table.
@@ -182,7 +191,9 @@ impl<'i> Judge<'i> {
             let own = |id: &str| {
                 id == row.id || row.kind == Kind::Messages && row.id.rsplit('.').next() == Some(id)
             };
-            exact && ids.split('/').any(own) && element.starts_with(wanted)
+            // A change of type at the end of a row is told by the row alone.
+            let written = row.target.starts_with(wanted);
+            exact && ids.split('/').any(own) && (element.starts_with(wanted) || written)
         })?;
         self.used.insert(found.0);
         Some(Verdict::Deviates(found.1.reason.clone(), place(&found.1.at)))
@@ -295,20 +306,36 @@ impl<'i> Judge<'i> {
     }
 }
 
+/// What a row wants in its element.
+enum Wanted {
+    /// The value.
+    Value,
+    /// This text.
+    Text(String),
+    /// A text that the guide only describes: `/select most appropriate value/`.
+    Chosen,
+}
+
+fn wanted(row: &Row) -> Wanted {
+    match target::literal(row) {
+        Some(text) => Wanted::Text(text),
+        None if row.assignment.starts_with('/') => Wanted::Chosen,
+        None => Wanted::Value,
+    }
+}
+
 /// The first write that does what the row wants.
 fn matching<'w>(
     index: &Index,
     writes: &'w [Write],
     path: &V2Path,
     element: &str,
-    literal: Option<&str>,
+    wanted: &Wanted,
 ) -> Option<&'w Write> {
     let (stem, any_type) = element.strip_suffix("[x]").map_or((element, false), |stem| (stem, true));
     // A resource of which only the number is known is a logical reference in R4.
-    let logical = stem.split_once('(').filter(|_| stem.contains(").identifier")).map(|(before, _)| {
-        let (_, after) = stem.rsplit_once(')').unwrap_or((stem, ""));
-        format!("{before}{after}")
-    });
+    let logical = stem.split_once('(').zip(stem.rsplit_once(").identifier"));
+    let logical = logical.map(|((before, _), (_, after))| format!("{before}.identifier{after}"));
     let is = |write: &Write, wanted: &str| {
         let rest = write.element.strip_prefix(wanted);
         rest.is_some_and(|rest| {
@@ -317,9 +344,16 @@ fn matching<'w>(
     };
     writes.iter().find(|write| {
         let same = is(write, stem) || logical.as_deref().is_some_and(|logical| is(write, logical));
-        same && match literal {
-            None => write.from.iter().any(|from| from.meets(path)) || path.numbers.is_empty(),
-            Some(text) => assigns(index, write, text) && concerns(write, path),
+        let constant = || !write.literals.is_empty() && concerns(write, path);
+        same && match wanted {
+            Wanted::Text(text) => assigns(index, write, text) && concerns(write, path),
+            // The guide leaves the text to whoever implements it.
+            Wanted::Chosen if constant() => true,
+            // Which code system it is, is a constant where one field has one: the row names none.
+            Wanted::Value if stem.ends_with(".system") && constant() => true,
+            Wanted::Value | Wanted::Chosen => {
+                write.from.iter().any(|from| from.meets(path)) || path.numbers.is_empty()
+            }
         }
     })
 }
@@ -327,7 +361,7 @@ fn matching<'w>(
 /// Whether a constant is written in connection with a path: by its rule, by a condition or walk around it, or always.
 fn concerns(write: &Write, path: &V2Path) -> bool {
     let near = |list: &[V2Path]| list.iter().any(|from| from.meets(path));
-    near(&write.from) || near(&write.given) || path.numbers.is_empty()
+    near(&write.from) || near(&write.given) || path.root.is_empty()
 }
 
 /// Whether a write can give this text: as a literal, from its code table, or as the URL of its extension.
@@ -342,6 +376,11 @@ fn assigns(index: &Index, write: &Write, text: &str) -> bool {
     else {
         return false;
     };
+    // The original of a code that stays beside its target.
+    if write.element.contains(ALTERNATE_CODES) {
+        let others = table.keeps_others && !table.rows.contains_key(text);
+        return table.from.as_deref() == Some(text) || table.kept.contains(text) || others;
+    }
     let mut targets = table.rows.values().flatten();
     table.to == text || targets.any(|(system, code)| system == text || code == text)
 }

@@ -44,7 +44,14 @@ pub fn literal(row: &Row) -> Option<String> {
     }
     let behind = row.target.split_once('=').map(|(_, text)| text);
     let text = behind.unwrap_or(&row.assignment).trim();
-    let inner = text.strip_prefix('"')?.strip_suffix('"')?;
+    let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    // Some rows forget the quotes around a URL or a code.
+    let bare = || {
+        let is_code = row.target.ends_with(".code") && !text.is_empty();
+        let is_word = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+        (text.starts_with("http://") || is_code && is_word).then_some(text)
+    };
+    let inner = quoted.or_else(bare)?;
     (!inner.contains('"')).then(|| inner.trim().to_owned())
 }
 
@@ -210,7 +217,8 @@ fn step<'t>(
             return Some((with, property.child_path.to_owned()));
         }
     }
-    let stated = row.detail.split(['(', '|']).next().unwrap_or_default();
+    let refers = matches!(rest.peek(), Some((_, Token::Into(name))) if r4.is_resource(name));
+    let stated = if refers { "Reference" } else { row.detail.split(['(', '|']).next().unwrap_or_default() };
     let with = format!("{name}{}", capital(stated));
     if let Some(property) = r4.property(at, &with) {
         return Some((with, property.child_path.to_owned()));
