@@ -56,7 +56,7 @@ const HOMES: [(&str, &[&str]); 14] = [
     ("serde-saphyr", &["mapping", "residency", "tidegate"]),
     ("encoding_rs", &["hl7v2"]),
     ("prometheus-client", &["rest"]),
-    ("flate2", &["fhir", "store", "verifier"]),
+    ("flate2", &["fhir", "rest", "store", "verifier"]),
 ];
 
 /// What the cloud build does not hold, so that it cannot be made to do it.

@@ -219,7 +219,6 @@ fn named(code: &str) -> &str {
 }
 
 fn shape(kind: Kind) -> Shape {
-    let rest = || coding(EVENT_TYPE, "rest", "Restful Operation");
     let import = || coding(DICOM, "110107", "Import");
     let export = || coding(DICOM, "110106", "Export");
     let alert = || coding(DICOM, "110113", "Security Alert");
@@ -230,7 +229,6 @@ fn shape(kind: Kind) -> Shape {
     let lifecycle = |code: &str, display: &str| coding(LIFECYCLE, code, display);
     let attest = || identity("attest", "Attest", Direction::In);
     let disclose = || lifecycle("disclose", "Disclose Record Lifecycle Event");
-    let interaction = |code: &str| coding(INTERACTION, code, code);
     let (event, subtype, action, direction) = match kind {
         Kind::MessageReceived => {
             (import(), lifecycle("receive", "Receive/Retain Record Lifecycle Event"), "C", Direction::In)
@@ -260,11 +258,11 @@ fn shape(kind: Kind) -> Shape {
         Kind::ReceiptEntered => {
             (import(), lifecycle("attest", "Attest Record Lifecycle Event"), "C", Direction::In)
         }
-        Kind::ResourceRead | Kind::MessageViewed => (rest(), interaction("read"), "R", Direction::Out),
-        Kind::ResourceSearched => (rest(), interaction("search-type"), "E", Direction::In),
-        Kind::ResourceCreated => (rest(), interaction("create"), "C", Direction::In),
-        Kind::ResourceUpdated | Kind::ChangeRefused => (rest(), interaction("update"), "U", Direction::In),
-        Kind::ResourceDeleted => (rest(), interaction("delete"), "D", Direction::In),
+        Kind::ResourceRead | Kind::MessageViewed => interaction("read", "R", Direction::Out),
+        Kind::ResourceSearched => interaction("search-type", "E", Direction::In),
+        Kind::ResourceCreated => interaction("create", "C", Direction::In),
+        Kind::ResourceUpdated | Kind::ChangeRefused => interaction("update", "U", Direction::In),
+        Kind::ResourceDeleted => interaction("delete", "D", Direction::In),
         Kind::SignIn => {
             let authentication = coding(DICOM, "110114", "User Authentication");
             (authentication, coding(DICOM, "110122", "Login"), "E", Direction::In)
@@ -290,6 +288,15 @@ fn shape(kind: Kind) -> Shape {
         }
     };
     Shape { event, subtype, action, direction }
+}
+
+/// An interaction of the RESTful API.
+fn interaction(
+    code: &str,
+    action: &'static str,
+    direction: Direction,
+) -> (Value, Value, &'static str, Direction) {
+    (coding(EVENT_TYPE, "rest", "Restful Operation"), coding(INTERACTION, code, code), action, direction)
 }
 
 /// A step in the life of what is recorded (ISO 21089).

@@ -90,6 +90,18 @@ fn check(config: &Config, place: &str) -> Vec<Problem> {
     if !is_name(&config.node) {
         wrong("node", "is no name", "use letters, digits and `-`");
     }
+    check_folders(config, &mut wrong);
+    check_charsets(config, &mut wrong);
+    check_names(config, &mut wrong);
+    check_retention(config, &mut wrong);
+    check_role(config, &mut wrong);
+    problems
+}
+
+/// Takes what is wrong: the key, the cause, the fix.
+type Wrong<'a> = &'a mut dyn FnMut(&str, &str, &str);
+
+fn check_folders(config: &Config, wrong: Wrong<'_>) {
     for drop in &config.folders {
         let key = format!("folders.{}", drop.name);
         if drop.path == drop.archive || drop.path == drop.errors || drop.archive == drop.errors {
@@ -99,6 +111,9 @@ fn check(config: &Config, place: &str) -> Vec<Problem> {
             wrong(&key, "takes no message", "give `message_bytes_max` a number of bytes, or leave it out");
         }
     }
+}
+
+fn check_charsets(config: &Config, wrong: Wrong<'_>) {
     let charsets = config.mllp.iter().map(|mllp| ("mllp", &mllp.name, &mllp.default_charset));
     let dropped = config.folders.iter().map(|drop| ("folders", &drop.name, &drop.default_charset));
     for (kind, name, label) in charsets.chain(dropped) {
@@ -107,6 +122,9 @@ fn check(config: &Config, place: &str) -> Vec<Problem> {
             wrong(&format!("{kind}.{name}.default_charset"), "is no character set that can be read", fix);
         }
     }
+}
+
+fn check_names(config: &Config, wrong: Wrong<'_>) {
     let mut channels: Vec<&str> = config.mllp.iter().map(|mllp| mllp.name.as_str()).collect();
     // What is posted to /hl7v2 is a channel of this name.
     channels.push("http");
@@ -116,6 +134,9 @@ fn check(config: &Config, place: &str) -> Vec<Problem> {
         let cause = format!("`{}` names two channels", pair.first().unwrap_or(&""));
         wrong("mllp, folders", &cause, "give each channel a name of its own");
     }
+}
+
+fn check_retention(config: &Config, wrong: Wrong<'_>) {
     if config.retention.is_some_and(|retention| retention.journal_months == 0) {
         let fix = "use 1 at least: repetitions are known by the current and the previous month";
         wrong("retention.journal_months", "is 0", fix);
@@ -124,6 +145,10 @@ fn check(config: &Config, place: &str) -> Vec<Problem> {
         let fix = "use 1 at least, or leave it out for 90";
         wrong("retention.forward_days", "is 0", fix);
     }
+}
+
+/// What belongs to the other role.
+fn check_role(config: &Config, wrong: Wrong<'_>) {
     match config.role {
         Role::Clinical => {
             if config.mappings.is_none() {
@@ -158,7 +183,6 @@ fn check(config: &Config, place: &str) -> Vec<Problem> {
             }
         }
     }
-    problems
 }
 
 #[cfg(test)]

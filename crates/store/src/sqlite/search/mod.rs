@@ -9,11 +9,11 @@ mod include;
 mod linked;
 mod many;
 mod order;
-#[cfg(test)]
-mod plans;
 mod range;
 mod reader;
 mod test;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 
