@@ -256,6 +256,7 @@ fn tokens(config: &Config) -> Result<rest::TokenSet, Failure> {
 }
 
 /// Client name and SHA-256 of each token of a key file.
+#[cfg(feature = "clinical")]
 pub(crate) fn token_hashes(config: &Config, name: &str) -> Result<Vec<(String, [u8; 32])>, Failure> {
     let lines = token_lines(config, name)?;
     Ok(lines.into_iter().map(|(client, hash, _)| (client, hash)).collect())
