@@ -124,6 +124,8 @@ impl TlsFailure {
                 | AlertDescription::CertificateUnknown
                 | AlertDescription::UnknownCA
                 | AlertDescription::AccessDenied
+                // Ours, of another CA that has the name of theirs, fails at its signature.
+                | AlertDescription::DecryptError
                 // Servers of TLS 1.2 say no more than this of a client without a certificate.
                 | AlertDescription::HandshakeFailure,
             ) => Self::CertificateRefused,

@@ -43,7 +43,7 @@ pub const RESOURCE: Target = Target {
 /// Dates and numbers of a search.
 pub const QUERY: Target = Target {
     name: "query",
-    covers: &["fhir/src/search/query.rs"],
+    covers: &["fhir/src/search/query.rs", "fhir/src/search/query/number.rs"],
     seeds: || texts(&["ge2026-01-01", "ap2026", "lt5.4", "1e2", "sa2026-01-01T10:00Z", "100.00", "ne-0.5"]),
     words: &[b"ap", b"ge", b"T", b"Z", b"+14:00", b"e", b"-", b".", b"9999", b"000000000000"],
     short: 6_000,
