@@ -79,6 +79,8 @@ const POWERS: [Power; 7] = [
             // Ids of requests and of records about them, which no replay repeats.
             "crates/rest/src/edge.rs",
             "crates/rest/src/intake/accept.rs",
+            // Ids of what clients create; what is stored keeps its own.
+            "crates/rest/src/interaction/write/new_id.rs",
             // The salt of the digests by which a repeated message is known.
             "crates/store/src/sqlite/journal/marks.rs",
         ],

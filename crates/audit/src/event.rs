@@ -230,7 +230,7 @@ fn shape(kind: Kind) -> Shape {
     let attest = || identity("attest", "Attest", Direction::In);
     let disclose = || lifecycle("disclose", "Disclose Record Lifecycle Event");
     let (event, subtype, action, direction) = match kind {
-        Kind::MessageReceived => {
+        Kind::MessageReceived | Kind::ArrivalRefused => {
             (import(), lifecycle("receive", "Receive/Retain Record Lifecycle Event"), "C", Direction::In)
         }
         Kind::MessageApplied | Kind::MessageReprocessed => {
@@ -273,9 +273,6 @@ fn shape(kind: Kind) -> Shape {
             (alert(), coding(DICOM, "110131", "Security Configuration"), "U", Direction::Within)
         }
         Kind::Arrived => (import(), disclose(), "C", Direction::In),
-        Kind::ArrivalRefused => {
-            (import(), lifecycle("receive", "Receive/Retain Record Lifecycle Event"), "C", Direction::In)
-        }
         Kind::PatientsLinked => identity("link", "Link", Direction::Within),
         Kind::PatientsUnlinked => identity("unlink", "Unlink", Direction::Within),
         Kind::ReviewRaised | Kind::HoldPlaced => identity("hold", "Add Legal Hold", Direction::Within),

@@ -5,9 +5,10 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use uuid::Uuid;
 
-use super::write::{Address, Caller, Content, Preconditions, Prefer, Wanted, criteria, if_none_exist, sent};
+use super::write::{
+    Address, Caller, Content, Preconditions, Prefer, Wanted, criteria, if_none_exist, new_id, sent,
+};
 use super::{Shared, presentation};
 use crate::audit::Access;
 use crate::auth::Client;
@@ -29,7 +30,7 @@ pub(crate) async fn create(
         let of = server.resource_type(&name)?;
         let form = presentation(query.as_deref(), &headers)?;
         let prefer = Prefer::of(&headers);
-        let id = Uuid::new_v4().to_string();
+        let id = new_id();
         let to = match if_none_exist(&headers)? {
             Some(parameters) => Address::Unless(id, criteria(&server, of, &parameters)?),
             None => Address::New(id),

@@ -3,12 +3,11 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use fhir::{Issue, IssueCode, ResourceType, is_resource_id};
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
 use crate::capacity::ENTRIES_MAX;
 use crate::interaction::update::named;
 use crate::interaction::write::{
-    Address, Content, Preconditions, Wanted, criteria, if_none_exist, sent, unfit,
+    Address, Content, Preconditions, Wanted, criteria, if_none_exist, new_id, sent, unfit,
 };
 use crate::outcome::Failure;
 use crate::patch::Patch;
@@ -201,7 +200,7 @@ fn post(
         let text = "only a create is posted in a Bundle; its url is a resource type";
         return Err(Failure::bad_request(IssueCode::NotSupported, text));
     }
-    let id = Uuid::new_v4().to_string();
+    let id = new_id();
     let to = match if_none_exist(headers)? {
         Some(parameters) => Address::Unless(id, criteria(server, place.of, &parameters)?),
         None => Address::New(id),

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use fhir::IssueCode;
 use serde_json::Value;
 use store::{Act, ClientOutcome, ClientRefusal, Guard, ResourceKey, Stored, WriteMethod};
-use uuid::Uuid;
 
 use super::entry::{Asked, Change};
 use super::get::{get, refused as refused_entry};
@@ -14,7 +13,7 @@ use super::links::Links;
 use crate::audit::Access;
 use crate::capacity::ATTEMPTS_MAX;
 use crate::interaction::write::{
-    Address, Caller, Content, Done, Failing, Prefer, Resolved, Wanted, contended, only_match, own_id,
+    Address, Caller, Content, Done, Failing, Prefer, Resolved, Wanted, contended, new_id, only_match, own_id,
     refused, with_id,
 };
 use crate::outcome::Failure;
@@ -196,7 +195,7 @@ async fn meant(server: &Server, wanted: &Wanted) -> Result<(Wanted, ResourceKey)
         Address::Match(search) => match (only_match(server, search).await?, &wanted.content) {
             (Some(found), _) => Ok((wanted.clone(), found.key)),
             (None, Content::Resource(resource)) => {
-                let id = own_id(resource)?.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
+                let id = own_id(resource)?.map_or_else(new_id, str::to_owned);
                 let content = Content::Resource(with_id(resource.clone(), &id));
                 Ok((Wanted { content, ..wanted.clone() }, key(&id)))
             }

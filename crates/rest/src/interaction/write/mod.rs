@@ -3,6 +3,7 @@
 mod answer;
 mod criteria;
 mod headers;
+mod new_id;
 mod wanted;
 
 use std::future::Future;
@@ -17,6 +18,7 @@ pub(super) use self::answer::Done;
 pub(super) use self::answer::status_text;
 pub(super) use self::criteria::{conditional_reference, criteria, if_none_exist, only_match, query_criteria};
 pub(super) use self::headers::{Preconditions, Prefer};
+pub(super) use self::new_id::new_id;
 pub(super) use self::wanted::{Address, Content, Failing, Resolved, Wanted, unfit};
 
 use crate::audit::Access;

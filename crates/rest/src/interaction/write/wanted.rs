@@ -4,10 +4,10 @@ use axum::http::StatusCode;
 use fhir::{IssueCode, ResourceType};
 use serde_json::Value;
 use store::{Act, Guard, ResourceBody, ResourceKey, Search, Stored, WriteMethod};
-use uuid::Uuid;
 
 use super::criteria::only_match;
 use super::headers::{IfMatch, Preconditions};
+use super::new_id::new_id;
 use super::{own_id, sent, with_id};
 use crate::interaction::outward;
 use crate::outcome::Failure;
@@ -131,7 +131,7 @@ impl Wanted {
                     let taken = (Guard::Absent(self.key(id)), Failing::Precondition(ID_TAKEN));
                     self.write(id, WriteMethod::Put, vec![none(search), taken])
                 }
-                None => self.write(&Uuid::new_v4().to_string(), WriteMethod::Put, vec![none(search)]),
+                None => self.write(&new_id(), WriteMethod::Put, vec![none(search)]),
             },
             Content::Nothing => Ok(Resolved { guards: vec![none(search)], ..Resolved::default() }),
             Content::Patch(_) => Err(Failure::not_found("nothing matches the criteria")),
