@@ -6,6 +6,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use memchr::{memchr, memchr2};
 
 use crate::framing::Framing;
+use crate::parts::{PART_BYTES, Parts};
 
 /// A larger buffer is let go with the payload that it held, so that an idle connection holds little.
 const BUFFER_KEPT_BYTES: usize = 16 * 1024;
@@ -96,7 +97,9 @@ pub struct Decoder {
     limits: Limits,
     framing: Framing,
     state: State,
-    /// In a frame: its payload so far and what follows. Else: what has not been looked at.
+    /// What was set aside of the payload of the frame that is being read.
+    parts: Parts,
+    /// In a frame: its payload so far, after the parts, and what follows. Else: what has not been looked at.
     buffer: BytesMut,
     /// Bytes at the start of the buffer that are known to be payload; scanning resumes here.
     scanned: usize,
@@ -117,6 +120,7 @@ impl Decoder {
             limits,
             framing,
             state: State::Between,
+            parts: Parts::default(),
             buffer: BytesMut::new(),
             scanned: 0,
             junk: BytesMut::new(),
@@ -180,7 +184,8 @@ impl Decoder {
         let event = match self.pending() {
             Pending::Frame => {
                 self.state = State::Between;
-                Some(Event::Truncated(self.buffer.split().freeze()))
+                let last = self.buffer.split();
+                Some(Event::Truncated(self.parts.join(last)))
             }
             _ => self.idle(),
         };
@@ -236,14 +241,17 @@ impl Decoder {
         let Framing { start, end, after_end, .. } = self.framing;
         let Some(found) = memchr2(start, end, unseen) else {
             self.scanned = self.buffer.len();
-            return if self.scanned > self.limits.frame_bytes_max {
-                Some(Some(self.give_up()))
-            } else {
-                None
-            };
+            if self.is_oversized() {
+                return Some(Some(self.give_up()));
+            }
+            if self.scanned >= PART_BYTES {
+                self.parts.take(&mut self.buffer);
+                self.scanned = 0;
+            }
+            return None;
         };
         self.scanned += found;
-        if self.scanned > self.limits.frame_bytes_max {
+        if self.is_oversized() {
             return Some(Some(self.give_up()));
         }
         if self.buffer.get(self.scanned) == Some(&start) {
@@ -266,9 +274,14 @@ impl Decoder {
         }
     }
 
+    fn is_oversized(&self) -> bool {
+        self.parts.length() + self.scanned > self.limits.frame_bytes_max
+    }
+
     fn take_frame(&mut self, length: usize, ending: Ending, end_length: usize) -> Event {
-        let payload = self.buffer.split_to(length).freeze();
+        let last = self.buffer.split_to(length);
         self.buffer.advance(end_length);
+        let payload = self.parts.join(last);
         if self.buffer.is_empty() && length.max(self.buffer.capacity()) > BUFFER_KEPT_BYTES {
             self.buffer = BytesMut::new();
         }
@@ -279,15 +292,16 @@ impl Decoder {
 
     /// A start in the midst of a frame: what came before is another, broken message. Two starts are one.
     fn restart(&mut self) -> Option<Event> {
-        let fragment = self.buffer.split_to(self.scanned).freeze();
+        let last = self.buffer.split_to(self.scanned);
+        let fragment = self.parts.join(last);
         self.buffer.advance(1);
         self.begin_frame();
         (!fragment.is_empty()).then_some(Event::Truncated(fragment))
     }
 
     fn give_up(&mut self) -> Event {
-        let kept = self.limits.head_bytes_max.min(self.buffer.len()).min(self.limits.frame_bytes_max);
-        let head = Bytes::copy_from_slice(self.buffer.get(..kept).unwrap_or_default());
+        let most = self.limits.head_bytes_max.min(self.limits.frame_bytes_max);
+        let head = self.parts.give_up(&self.buffer, most);
         self.buffer.advance(self.scanned.min(self.buffer.len()));
         self.scanned = 0;
         self.state = State::InRest;
@@ -326,7 +340,7 @@ impl Decoder {
 
 impl fmt::Debug for Decoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (pending, buffered) = (self.pending(), self.buffer.len());
+        let (pending, buffered) = (self.pending(), self.parts.length() + self.buffer.len());
         f.debug_struct("Decoder")
             .field("pending", &pending)
             .field("buffered_bytes", &buffered)

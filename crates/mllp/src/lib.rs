@@ -30,6 +30,7 @@ mod events;
 mod framing;
 mod handler;
 mod line;
+mod parts;
 mod queue;
 mod server;
 mod stream;

@@ -128,6 +128,36 @@ fn a_large_frame_costs_linear_work() {
     assert!(begin.elapsed().as_secs() < 2, "{:?}", begin.elapsed());
 }
 
+/// A payload of several parts, no two of which are alike.
+fn long(length: u32) -> Vec<u8> {
+    (0..length).map(|n| b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[(n / 7 % 36) as usize]).collect()
+}
+
+#[test]
+fn a_payload_of_several_parts_is_whole_however_it_ends() {
+    let limits = Limits { frame_bytes_max: 4 << 20, ..Limits::default() };
+    let (payload, over) = (long(3_500_001), long((4 << 20) + 1));
+    let framed = |payload: &[u8], end: &[u8]| [b"\x0B", payload, end].concat();
+    let cases: [(&[u8], Vec<u8>); 4] = [
+        (b"\x1C\r\x0BB\x1C\r", [b"=", payload.as_slice(), b"|=B"].concat()),
+        (b"\x1C\x0BB\x1C\r", [b"~", payload.as_slice(), b"|=B"].concat()),
+        (b"\x0BB\x1C\r", [b"!", payload.as_slice(), b"|=B"].concat()),
+        (b"", [b"!", payload.as_slice()].concat()),
+    ];
+    for (end, expected) in cases {
+        for size in [1_460, 64 << 10, 8 << 20] {
+            let stream = framed(&payload, end);
+            let pieces: Vec<&[u8]> = stream.chunks(size).collect();
+            let found = told(&events(&pieces, limits)).join("|");
+            assert!(found.as_bytes() == expected, "cut at {size}, ended by {end:?}");
+        }
+    }
+    let stream = framed(&over, b"\x1C\r\x0BB\x1C\r");
+    let pieces: Vec<&[u8]> = stream.chunks(1_460).collect();
+    let head = String::from_utf8(over[..limits.head_bytes_max].to_vec()).expect("text");
+    assert_eq!(told(&events(&pieces, limits)), [format!(">{head}*{}", over.len()), "=B".to_owned()]);
+}
+
 /// Streams rich in frame bytes.
 fn stream() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![Just(0x0B), Just(0x1C), Just(b'\r'), Just(b'\n'), Just(b'A'), any::<u8>()];

@@ -106,11 +106,11 @@ impl State {
         }
         let found = ports.resources.read_all(&unknown).await?;
         for key in unknown {
-            self.resources.insert(key, Current::ABSENT);
+            self.put(key, Current::ABSENT);
         }
         for stored in found {
             let current = to_current(&stored)?;
-            self.resources.insert(stored.key, current);
+            self.put(stored.key, current);
         }
         Ok(())
     }

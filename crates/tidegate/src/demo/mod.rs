@@ -11,7 +11,7 @@ use crate::cli::DemoArgs;
 use crate::init::Addresses;
 use crate::{Exit, Failure};
 pub(crate) use http::Http;
-pub(crate) use nodes::Node;
+pub(crate) use nodes::{Node, Share};
 use place::Place;
 
 /// What a check or a feed needs to know of the running demo.
@@ -35,8 +35,8 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
 async fn at(args: &DemoArgs, place: Place) -> Result<(), Failure> {
     let onprem = Http::new(place.addresses.http, &place.shown.onprem_token);
     let cloud = Http::new(place.addresses.cloud_http, &place.shown.cloud_token);
-    let mut cloud_node = Node::start(&place.folder, "cloud")?;
-    let mut onprem_node = Node::start(&place.folder, "onprem")?;
+    let mut cloud_node = Node::start(&place.folder, "cloud", Share::Even)?;
+    let mut onprem_node = Node::start(&place.folder, "onprem", Share::Even)?;
     cloud_node.ready(&cloud).await?;
     onprem_node.ready(&onprem).await?;
     place.describe(&onprem_node, &cloud_node)?;

@@ -16,6 +16,18 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a node may take to drain and stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The program that starts another one as one that steps back (POSIX), and how far: as far as there is.
+const STEP_BACK: [&str; 3] = ["nice", "-n", "19"];
+
+/// What a node gets of the cores that it shares with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// As much as any.
+    Even,
+    /// What is left: it stands for a node on another machine, whose work is not to slow this one.
+    Left,
+}
+
 /// One running child.
 pub struct Node {
     name: &'static str,
@@ -25,12 +37,12 @@ pub struct Node {
 
 impl Node {
     /// Starts `tidegate run` for `folder/<name>.yaml`.
-    pub fn start(folder: &Path, name: &'static str) -> Result<Self, Failure> {
+    pub fn start(folder: &Path, name: &'static str, share: Share) -> Result<Self, Failure> {
         let log = folder.join(name).join("node.log");
         let temporary = folder.join(name).join("tmp");
         let io = |error: std::io::Error| Failure::because(Exit::Io, &error);
         std::fs::create_dir_all(&temporary).map_err(io)?;
-        let child = Command::new(std::env::current_exe().map_err(io)?)
+        let child = program(std::env::current_exe().map_err(io)?, share)
             .args(["run", "--until-stdin-closes", "-c"])
             .arg(folder.join(format!("{name}.yaml")))
             .env("TMPDIR", &temporary)
@@ -80,6 +92,18 @@ impl Node {
             Err(_) => {
                 Err(Failure::new(Exit::CheckFailed, format!("the {} node did not stop in time", self.name)))
             }
+        }
+    }
+}
+
+fn program(tidegate: PathBuf, share: Share) -> Command {
+    match share {
+        Share::Even => Command::new(tidegate),
+        Share::Left => {
+            let [program, arguments @ ..] = STEP_BACK;
+            let mut command = Command::new(program);
+            command.args(arguments).arg(tidegate);
+            command
         }
     }
 }

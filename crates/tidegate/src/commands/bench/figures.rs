@@ -63,11 +63,12 @@ pub(super) struct Report {
 
 /// How the figures came about; it stands below each of them.
 const METHOD: &str = "Closed loop over MLLP on loopback: a connection sends a generated message (all four feeds) as long as no more \
-    than the window are unanswered; each acknowledgment must name the oldest of them. The on-prem node is a process of its own with the \
-    whole pipeline, and releases to a cloud node beside it meanwhile; load, nodes and disk share this machine. An \
-    acknowledgment follows the commit of the journal. Searchable: from the first message until the FHIR search finds a \
-    patient who was sent after all others; messages are applied in order. The writer limits are the same journal, called \
-    without network, pipeline or node. Compare ratios; absolute figures move with the machine's other work.";
+    than the window are unanswered; each acknowledgment must name the oldest of them. The on-prem node is a process \
+    of its own with the whole pipeline, and releases to a cloud node meanwhile, which stands for another machine and \
+    steps back (nice 19); load, nodes and disk share this machine. An acknowledgment follows the commit of the \
+    journal. Searchable: from the first message until the FHIR search finds a patient who was sent after all others; \
+    messages are applied in order. The writer limits are the same journal, called without network, pipeline or node. \
+    Compare ratios; absolute figures move with the machine's other work.";
 
 impl Report {
     pub(super) fn json(&self) -> Value {

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use crate::cli::IngestArgs;
-use crate::demo::{Http, Node};
+use crate::demo::{Http, Node, Share};
 use crate::init::{Addresses, Purpose, Shown, init};
 use crate::{Exit, Failure, clock, keys};
 
@@ -33,11 +33,11 @@ impl Place {
         Ok(Self { limits: folder.join("limits"), folder, addresses, shown, nodes: Vec::new() })
     }
 
-    /// Starts both nodes.
+    /// Starts both nodes. The cloud node stands for one on another machine and gets what the others leave of the cores.
     pub(super) async fn start(&mut self) -> Result<(), Failure> {
-        let mut cloud = Node::start(&self.folder, "cloud")?;
+        let mut cloud = Node::start(&self.folder, "cloud", Share::Left)?;
         cloud.ready(&Http::new(self.addresses.cloud_http, &self.shown.cloud_token)).await?;
-        let mut onprem = Node::start(&self.folder, "onprem")?;
+        let mut onprem = Node::start(&self.folder, "onprem", Share::Even)?;
         onprem.ready(&self.onprem()).await?;
         self.nodes = vec![onprem, cloud];
         Ok(())
