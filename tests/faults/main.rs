@@ -25,6 +25,8 @@ const KILLS_FULL: u32 = 1_000;
 const KILLS_BROKEN: u64 = 4;
 /// Rounds on one folder in the full form.
 const ROUNDS_FULL: usize = 50;
+/// How many faults of the full form an earlier run, which was cut, has shown; this one goes on behind them.
+const SHOWN: &str = "TIDEGATE_FAULTS_SHOWN";
 
 /// Every place at which the life of a message can be cut: before, amid and after its write and its fsync, its
 /// acknowledgment, its application, its delivery, and the receipt for it.
@@ -120,7 +122,8 @@ async fn full(report: &mut Report) {
     let last = counting.count().await.get(&Calls::All).copied().unwrap_or(1);
     let mut faults: Vec<Fault> = (0..KILLS_FULL).map(|_| kill(&mut random, last)).collect();
     faults.extend((1..=last).flat_map(|at| acts.map(|act| Fault { act, calls: Calls::All, at })));
-    let mut blocks = faults.chunks(ROUNDS_FULL).map(<[Fault]>::to_vec).enumerate();
+    let mut blocks =
+        faults.chunks(ROUNDS_FULL).map(<[Fault]>::to_vec).enumerate().skip(shown() / ROUNDS_FULL);
     let mut running = JoinSet::new();
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     for (number, faults) in blocks.by_ref().take(cores) {
@@ -156,6 +159,11 @@ fn kill(random: &mut Random, last: u64) -> Fault {
 
 fn draw(random: &mut Random, last: u64) -> u64 {
     random.draw() % last.max(1) + 1
+}
+
+fn shown() -> usize {
+    let said = std::env::var(SHOWN).ok();
+    said.map_or(0, |said| said.parse().expect("a number of faults"))
 }
 
 fn is_full() -> bool {

@@ -8,9 +8,24 @@ use crate::resource_type::ResourceType;
 /// Canonical JSON: `resourceType` first, then specification element order with `_x` right after `x`, then elements that
 /// R4 does not know by name; no insignificant space, numbers as received, only the escapes JSON asks for.
 pub fn canonical_json(resource: &Value) -> Vec<u8> {
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(length(resource));
     write_value(&mut out, resource, None);
     out
+}
+
+/// Bytes of the canonical form, as long as nothing in it is escaped: a large document is written into one buffer that
+/// neither grows nor is copied.
+fn length(value: &Value) -> usize {
+    match value {
+        Value::Null => 4,
+        Value::Bool(_) => 5,
+        Value::Number(number) => number.as_str().len(),
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => items.iter().map(|item| length(item) + 1).sum::<usize>() + 2,
+        Value::Object(object) => {
+            object.iter().map(|(name, value)| name.len() + 4 + length(value)).sum::<usize>() + 2
+        }
+    }
 }
 
 fn write_value(out: &mut Vec<u8>, value: &Value, node: Option<&Node>) {

@@ -6,10 +6,15 @@ use bytes::{Buf, Bytes, BytesMut};
 use memchr::{memchr, memchr2};
 
 use crate::framing::Framing;
-use crate::parts::{PART_BYTES, Parts};
 
 /// A larger buffer is let go with the payload that it held, so that an idle connection holds little.
 const BUFFER_KEPT_BYTES: usize = 16 * 1024;
+
+/// From here on a buffer grows fourfold and not twofold: what it outgrows is copied, and the allocator keeps it for a
+/// while. Room that was never written to costs no memory.
+const LARGE_BYTES: usize = 1 << 20;
+/// A large buffer grows before it has less room than this.
+const ROOM_BYTES: usize = 64 * 1024;
 
 /// Bounds of what a [`Decoder`] keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,9 +102,7 @@ pub struct Decoder {
     limits: Limits,
     framing: Framing,
     state: State,
-    /// What was set aside of the payload of the frame that is being read.
-    parts: Parts,
-    /// In a frame: its payload so far, after the parts, and what follows. Else: what has not been looked at.
+    /// In a frame: its payload so far and what follows. Else: what has not been looked at.
     buffer: BytesMut,
     /// Bytes at the start of the buffer that are known to be payload; scanning resumes here.
     scanned: usize,
@@ -120,7 +123,6 @@ impl Decoder {
             limits,
             framing,
             state: State::Between,
-            parts: Parts::default(),
             buffer: BytesMut::new(),
             scanned: 0,
             junk: BytesMut::new(),
@@ -184,8 +186,7 @@ impl Decoder {
         let event = match self.pending() {
             Pending::Frame => {
                 self.state = State::Between;
-                let last = self.buffer.split();
-                Some(Event::Truncated(self.parts.join(last)))
+                Some(Event::Truncated(self.buffer.split().freeze()))
             }
             _ => self.idle(),
         };
@@ -241,17 +242,14 @@ impl Decoder {
         let Framing { start, end, after_end, .. } = self.framing;
         let Some(found) = memchr2(start, end, unseen) else {
             self.scanned = self.buffer.len();
-            if self.is_oversized() {
+            if self.scanned > self.limits.frame_bytes_max {
                 return Some(Some(self.give_up()));
             }
-            if self.scanned >= PART_BYTES {
-                self.parts.take(&mut self.buffer);
-                self.scanned = 0;
-            }
+            self.make_room();
             return None;
         };
         self.scanned += found;
-        if self.is_oversized() {
+        if self.scanned > self.limits.frame_bytes_max {
             return Some(Some(self.give_up()));
         }
         if self.buffer.get(self.scanned) == Some(&start) {
@@ -274,14 +272,18 @@ impl Decoder {
         }
     }
 
-    fn is_oversized(&self) -> bool {
-        self.parts.length() + self.scanned > self.limits.frame_bytes_max
+    /// Room for more of a large payload, as far as the limit lets it grow.
+    fn make_room(&mut self) {
+        let length = self.buffer.len();
+        if length >= LARGE_BYTES && self.buffer.capacity() - length < ROOM_BYTES {
+            let left = self.limits.frame_bytes_max.saturating_sub(length);
+            self.buffer.reserve(left.min(3 * length) + ROOM_BYTES);
+        }
     }
 
     fn take_frame(&mut self, length: usize, ending: Ending, end_length: usize) -> Event {
-        let last = self.buffer.split_to(length);
+        let payload = self.buffer.split_to(length).freeze();
         self.buffer.advance(end_length);
-        let payload = self.parts.join(last);
         if self.buffer.is_empty() && length.max(self.buffer.capacity()) > BUFFER_KEPT_BYTES {
             self.buffer = BytesMut::new();
         }
@@ -292,16 +294,15 @@ impl Decoder {
 
     /// A start in the midst of a frame: what came before is another, broken message. Two starts are one.
     fn restart(&mut self) -> Option<Event> {
-        let last = self.buffer.split_to(self.scanned);
-        let fragment = self.parts.join(last);
+        let fragment = self.buffer.split_to(self.scanned).freeze();
         self.buffer.advance(1);
         self.begin_frame();
         (!fragment.is_empty()).then_some(Event::Truncated(fragment))
     }
 
     fn give_up(&mut self) -> Event {
-        let most = self.limits.head_bytes_max.min(self.limits.frame_bytes_max);
-        let head = self.parts.give_up(&self.buffer, most);
+        let kept = self.limits.head_bytes_max.min(self.buffer.len()).min(self.limits.frame_bytes_max);
+        let head = Bytes::copy_from_slice(self.buffer.get(..kept).unwrap_or_default());
         self.buffer.advance(self.scanned.min(self.buffer.len()));
         self.scanned = 0;
         self.state = State::InRest;
@@ -340,7 +341,7 @@ impl Decoder {
 
 impl fmt::Debug for Decoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (pending, buffered) = (self.pending(), self.parts.length() + self.buffer.len());
+        let (pending, buffered) = (self.pending(), self.buffer.len());
         f.debug_struct("Decoder")
             .field("pending", &pending)
             .field("buffered_bytes", &buffered)

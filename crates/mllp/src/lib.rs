@@ -30,7 +30,6 @@ mod events;
 mod framing;
 mod handler;
 mod line;
-mod parts;
 mod queue;
 mod server;
 mod stream;

@@ -128,13 +128,13 @@ fn a_large_frame_costs_linear_work() {
     assert!(begin.elapsed().as_secs() < 2, "{:?}", begin.elapsed());
 }
 
-/// A payload of several parts, no two of which are alike.
+/// A payload for which the buffer grows more than once.
 fn long(length: u32) -> Vec<u8> {
     (0..length).map(|n| b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[(n / 7 % 36) as usize]).collect()
 }
 
 #[test]
-fn a_payload_of_several_parts_is_whole_however_it_ends() {
+fn a_large_payload_is_whole_however_it_ends() {
     let limits = Limits { frame_bytes_max: 4 << 20, ..Limits::default() };
     let (payload, over) = (long(3_500_001), long((4 << 20) + 1));
     let framed = |payload: &[u8], end: &[u8]| [b"\x0B", payload, end].concat();

@@ -102,13 +102,14 @@ pub async fn load(
     Ok(())
 }
 
-/// The writes of one change over the loaded state; resources that would not change are left out.
-pub fn derive(state: &State, change: &Change, links: &[PatientMerge]) -> Vec<Write> {
+/// The writes of one change over the loaded state; resources that would not change are left out. What the change says of
+/// its resources moves into the writes, so that a large document is not held twice.
+pub fn derive(state: &State, change: &mut Change, links: &[PatientMerge]) -> Vec<Write> {
     let mut draft = Draft { state, writes: BTreeMap::new(), order: Vec::new() };
     links.iter().for_each(|link| draft.link(link));
     change.merges.iter().for_each(|merge| draft.move_compartment(merge));
     change.moves.iter().for_each(|moved| draft.move_record(moved));
-    change.sets.iter().for_each(|set| draft.set(set));
+    change.sets.iter_mut().for_each(|set| draft.set(set));
     change.replaced.iter().for_each(|replaced| draft.replace(replaced));
     draft.finish()
 }
@@ -153,7 +154,7 @@ impl Draft<'_> {
         }
     }
 
-    fn set(&mut self, set: &ResourceSet) {
+    fn set(&mut self, set: &mut ResourceSet) {
         let key = key_of(set);
         let body = merge(self.standing(&key), set);
         self.put(key, Next { patient: set.patient.clone(), body: Some(body) });
@@ -317,8 +318,8 @@ mod tests {
 
     fn state_with(sets: &[ResourceSet]) -> State {
         let mut state = State::default();
-        let change = Change { sets: sets.to_vec(), ..Change::default() };
-        let writes = derive(&state, &change, &[]);
+        let mut change = Change { sets: sets.to_vec(), ..Change::default() };
+        let writes = derive(&state, &mut change, &[]);
         note(&mut state, &writes);
         state
     }
@@ -326,12 +327,12 @@ mod tests {
     #[test]
     fn a_message_that_says_nothing_new_writes_nothing() {
         let state = state_with(&[set("Patient", "p", json!({"gender": "male"}))]);
-        let again =
+        let mut again =
             Change { sets: vec![set("Patient", "p", json!({"gender": "male"}))], ..Change::default() };
-        assert!(derive(&state, &again, &[]).is_empty());
-        let other =
+        assert!(derive(&state, &mut again, &[]).is_empty());
+        let mut other =
             Change { sets: vec![set("Patient", "p", json!({"gender": "female"}))], ..Change::default() };
-        assert_eq!(derive(&state, &other, &[]).first().map(|write| write.version), Some(2));
+        assert_eq!(derive(&state, &mut other, &[]).first().map(|write| write.version), Some(2));
     }
 
     #[test]
@@ -348,9 +349,9 @@ mod tests {
                 ..Change::default()
             }
         };
-        let writes = derive(&state, &replaced(&["a"]), &[]);
+        let writes = derive(&state, &mut replaced(&["a"]), &[]);
         assert!(matches!(writes.as_slice(), [write] if write.key.id == "b" && write.body.is_none()));
-        assert!(derive(&state, &replaced(&[]), &[]).is_empty());
+        assert!(derive(&state, &mut replaced(&[]), &[]).is_empty());
     }
 
     #[test]
@@ -358,7 +359,7 @@ mod tests {
         let observation = set("Observation", "o", json!({"subject": {"reference": "Patient/p"}}));
         let state = state_with(&[set("Patient", "p", json!({})), observation]);
         let merges = vec![PatientMerge { survivor: "s".into(), retired: "p".into(), is_renumbered: false }];
-        let writes = derive(&state, &Change { merges, ..Change::default() }, &[]);
+        let writes = derive(&state, &mut Change { merges, ..Change::default() }, &[]);
         assert_eq!(writes.len(), 1);
         assert_eq!(writes[0].patient.as_deref(), Some("s"));
         assert_eq!(writes[0].moved_from.as_deref(), Some("p"));

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use crate::continuation::NO_PREDECESSOR;
 use crate::derive::{self, Write};
 use crate::desk::Asked;
+use crate::forward::{self, Addressed};
 use crate::identity::{self, Conflict, Identified};
 use crate::packages::Packages;
 use crate::release::{Outcome, Release};
@@ -22,7 +23,7 @@ use crate::state::State;
 use crate::stuck::Stuck;
 use crate::translate::{Translated, translate};
 use crate::worklist::{self, Worklist};
-use crate::{Environment, Error, Ports, apart, events, forward};
+use crate::{Environment, Error, Ports, apart, events};
 
 /// Journal entries translated and applied between two looks at reprocess requests.
 pub const BATCH_ENTRIES_MAX: usize = 256;
@@ -150,7 +151,7 @@ impl Pipeline {
         let Some(last) = entries.last().map(|entry| entry.seq) else { return Ok(reprocessed) };
         let entries = Arc::new(entries);
         let translated = self.translate_all(&entries).await?;
-        self.apply_all(&entries, translated).await?;
+        self.apply_all(Arc::unwrap_or_clone(entries), translated).await?;
         *cursor = last;
         if self.state.is_full() {
             self.state.clear();
@@ -178,11 +179,11 @@ impl Pipeline {
     }
 
     /// Applies in journal order; commits overlap, and the first failure is returned after all have ended.
-    async fn apply_all(&mut self, entries: &[Entry], translated: Vec<Translated>) -> Result<(), Error> {
+    async fn apply_all(&mut self, entries: Vec<Entry>, translated: Vec<Translated>) -> Result<(), Error> {
         let mut commits: Vec<Commit> = Vec::new();
         let mut waiting = VecDeque::from(translated);
         let mut foreseen: usize = 0;
-        for entry in entries {
+        for mut entry in entries {
             if foreseen == 0 {
                 foreseen = waiting.len().min(FORESEEN_MAX);
                 self.prefetch(waiting.make_contiguous().get(..foreseen).unwrap_or_default()).await?;
@@ -192,16 +193,19 @@ impl Pipeline {
             if matches!(translated, Translated::Part { .. }) {
                 // It looks for the parts before it, which are found once they are durable.
                 settle(&mut commits).await?;
-                translated = self.whole(entry, translated).await?;
+                translated = self.whole(&entry, translated).await?;
             }
+            let addressed = Addressed::of(self.release.policy(), &entry);
+            // All that is asked of the bytes is known; a large message is not kept beside what is made of it.
+            drop(std::mem::take(&mut entry.bytes));
             if joins_or_parts(&translated) {
                 // It reads the store's compartments, so nothing may be on its way there.
                 settle(&mut commits).await?;
                 self.state.clear();
                 foreseen = 0;
             }
-            let mut set = self.write_set(entry, translated).await?;
-            forward::route(self.release.policy(), &self.environment, entry, &mut set)?;
+            let mut set = self.write_set(&entry, translated).await?;
+            forward::route(self.release.policy(), &self.environment, &entry, addressed, &mut set)?;
             let is_derived_again = !set.decisions.is_empty();
             let apply = Arc::clone(&self.ports.apply);
             let mut commit: Commit = Box::pin(async move { apply.commit(set).await });
@@ -397,7 +401,8 @@ impl Pipeline {
         let (message_type, sender) = (String::new(), String::new());
         let heading = Heading { entry: &entry, message_type, sender, package_hash: package.hash() };
         let mut set = self.quarantine(&heading, "cannot-be-applied".to_owned(), None);
-        forward::route(self.release.policy(), &self.environment, &entry, &mut set)?;
+        let addressed = Addressed::of(self.release.policy(), &entry);
+        forward::route(self.release.policy(), &self.environment, &entry, addressed, &mut set)?;
         Ok(self.ports.apply.commit(set).await?)
     }
 

@@ -19,25 +19,37 @@ const DENIED_NAMED_MAX: usize = 256;
 /// Fields that hold numbers of a patient, by segment (HL7 v2.5.1 sections 3.4.2 and 3.4.9).
 const PATIENT_FIELDS: [(&str, &[usize]); 2] = [("PID", &[2, 3, 4]), ("MRG", &[1, 4])];
 
-/// Adds to the write set of a message what of it is forwarded, and the records of each decision. A refused entry goes
-/// nowhere: its sender was told to send it again.
+/// What is asked of a message's bytes before it is routed.
+pub struct Addressed {
+    facts: MessageFacts,
+    numbers: Numbers,
+}
+
+impl Addressed {
+    /// `None`: it goes nowhere. A refused entry never does: its sender was told to send it again.
+    pub fn of(policy: &Policy, entry: &Entry) -> Option<Self> {
+        if policy.message_destinations().next().is_none() || entry.refused.is_some() {
+            return None;
+        }
+        let message = Message::read_as(&entry.bytes, entry.charset.as_deref()).ok()?;
+        Some(Self { facts: facts(&message, &entry.channel), numbers: Numbers::of(&message) })
+    }
+}
+
+/// Adds to the write set of a message what of it is forwarded, and the records of each decision.
 pub fn route(
     policy: &Policy,
     environment: &Environment,
     entry: &Entry,
+    addressed: Option<Addressed>,
     set: &mut WriteSet,
 ) -> Result<(), Error> {
-    let destinations: Vec<_> = policy.message_destinations().map(|one| one.id.as_str()).collect();
-    if destinations.is_empty() || entry.refused.is_some() {
-        return Ok(());
-    }
-    let Ok(message) = Message::read_as(&entry.bytes, entry.charset.as_deref()) else { return Ok(()) };
-    let facts = facts(&message, &entry.channel);
+    let Some(Addressed { facts, numbers }) = addressed else { return Ok(()) };
     let mut denied = Vec::new();
-    for destination in destinations {
+    for destination in policy.message_destinations().map(|one| one.id.as_str()) {
         match policy.permit_message(destination, &facts) {
             Ok(permit) => {
-                let lanes = lanes(&message, &set.keys, entry, environment.namespace);
+                let lanes = lanes(&numbers, &set.keys, entry, environment.namespace);
                 let forward = new(environment, entry, destination, lanes);
                 set.records.push(permitted(environment, &forward, permit.rules())?);
                 set.forwards.push(forward);
@@ -78,7 +90,7 @@ pub fn again(
         let Ok(permit) = policy.permit_message(destination, &facts(&message, &entry.channel)) else {
             continue;
         };
-        let lanes = lanes(&message, &[], entry, environment.namespace);
+        let lanes = lanes(&Numbers::of(&message), &[], entry, environment.namespace);
         let forward = new(environment, entry, destination, lanes);
         records.push(permitted(environment, &forward, permit.rules())?);
         forwards.push(forward);
@@ -105,26 +117,37 @@ fn facts(message: &Message<'_>, channel: &str) -> MessageFacts {
     MessageFacts::of(&header.code(), &header.event(), &application, &facility, channel)
 }
 
-/// The lanes of a message: one for each number of a patient that it names, merged ones too, and for each patient that
-/// it was applied to; one of its channel when it names nobody. A number counts without its authority, which feeds
-/// leave out: to wait for a stranger costs less than to pass oneself.
-fn lanes(message: &Message<'_>, keys: &[Key], entry: &Entry, namespace: Uuid) -> Vec<Uuid> {
-    let lane = |kind: &str, text: &str| Uuid::new_v5(&namespace, format!("lane|{kind}|{text}").as_bytes());
-    let mut lanes = BTreeSet::new();
-    for segment in message.segments() {
-        let fields = PATIENT_FIELDS.iter().find(|(name, _)| *name == segment.name());
-        for field in fields.into_iter().flat_map(|(_, fields)| fields.iter()) {
-            for number in segment.field(*field).repetitions() {
-                let number = number.component(1).text();
-                if !number.trim().is_empty() && number != "\"\"" {
-                    lanes.insert(lane("number", &number.trim().to_uppercase()));
+/// The numbers of patients that a message names, merged ones too, without their authority, which feeds leave out: to wait
+/// for a stranger costs less than to pass oneself. `None`: more than there are lanes for.
+struct Numbers(Option<BTreeSet<String>>);
+
+impl Numbers {
+    fn of(message: &Message<'_>) -> Self {
+        let mut numbers = BTreeSet::new();
+        for segment in message.segments() {
+            let fields = PATIENT_FIELDS.iter().find(|(name, _)| *name == segment.name());
+            for field in fields.into_iter().flat_map(|(_, fields)| fields.iter()) {
+                for number in segment.field(*field).repetitions() {
+                    let number = number.component(1).text();
+                    if !number.trim().is_empty() && number != "\"\"" {
+                        numbers.insert(number.trim().to_uppercase());
+                    }
                 }
             }
+            if numbers.len() > LANES_MAX {
+                return Self(None);
+            }
         }
-        if lanes.len() > LANES_MAX {
-            return vec![EVERY_LANE];
-        }
+        Self(Some(numbers))
     }
+}
+
+/// The lanes of a message: one for each number of a patient, and for each patient that it was applied to; one of its
+/// channel when it names nobody.
+fn lanes(numbers: &Numbers, keys: &[Key], entry: &Entry, namespace: Uuid) -> Vec<Uuid> {
+    let lane = |kind: &str, text: &str| Uuid::new_v5(&namespace, format!("lane|{kind}|{text}").as_bytes());
+    let Some(numbers) = &numbers.0 else { return vec![EVERY_LANE] };
+    let mut lanes: BTreeSet<Uuid> = numbers.iter().map(|number| lane("number", number)).collect();
     let patients = keys.iter().filter(|key| key.kind == PATIENT_KEY);
     lanes.extend(patients.map(|key| lane("patient", &key.value)));
     match lanes.len() {
@@ -227,7 +250,7 @@ mod tests {
 
     fn routed(entry: &Entry, state: MessageState) -> WriteSet {
         let mut set = set(entry, state);
-        route(&policy(), &environment(), entry, &mut set).expect("routes");
+        route(&policy(), &environment(), entry, Addressed::of(&policy(), entry), &mut set).expect("routes");
         set
     }
 

@@ -11,10 +11,11 @@ use serde_json::{Map, Value};
 /// Elements that say who and what the resource is; a message can neither remove nor merge them.
 const FIXED: [&str; 2] = ["resourceType", "id"];
 
-/// The resource after `set`, given what stood (`None`: nothing, or deleted).
-pub fn merge(current: Option<&Value>, set: &ResourceSet) -> Value {
+/// The resource after `set`, given what stood (`None`: nothing, or deleted). Where nothing stood, what the set holds is
+/// taken out of it and not copied: it may be a large document.
+pub fn merge(current: Option<&Value>, set: &mut ResourceSet) -> Value {
     let (Some(Value::Object(standing)), Mode::Merge) = (current, set.mode) else {
-        return without_removed(&set.resource, &set.removals);
+        return without_removed(std::mem::take(&mut set.resource), &set.removals);
     };
     let mut next = standing.clone();
     let is_patient = set.resource_type.as_str() == "Patient";
@@ -126,8 +127,7 @@ fn union(standing: &mut Vec<Value>, said: &[Value]) {
     }
 }
 
-fn without_removed(resource: &Value, removals: &[String]) -> Value {
-    let mut next = resource.clone();
+fn without_removed(mut next: Value, removals: &[String]) -> Value {
     if let Value::Object(map) = &mut next {
         remove_all(map, removals);
     }
@@ -207,37 +207,40 @@ mod tests {
     #[test]
     fn absent_keeps_value_replaces_null_removes() {
         let standing = json!({"resourceType": "Patient", "id": "p", "gender": "male", "birthDate": "1970", "active": true});
-        let said = set(
+        let mut said = set(
             json!({"resourceType": "Patient", "id": "p", "gender": "female"}),
             &["birthDate"],
             Mode::Merge,
         );
-        let next = merge(Some(&standing), &said);
+        let next = merge(Some(&standing), &mut said);
         assert_eq!(next, json!({"resourceType": "Patient", "id": "p", "gender": "female", "active": true}));
     }
 
     #[test]
     fn a_former_number_goes_and_others_stay() {
         let standing = json!({"identifier": [{"system": "urn:a", "value": "1"}, {"system": "urn:a", "value": "2"}, {"value": "1"}]});
-        let next = merge(Some(&standing), &set(json!({}), &["identifier:urn:a|1"], Mode::Merge));
+        let next = merge(Some(&standing), &mut set(json!({}), &["identifier:urn:a|1"], Mode::Merge));
         assert_eq!(next, json!({"identifier": [{"system": "urn:a", "value": "2"}, {"value": "1"}]}));
         let bare = json!({"identifier": [{"value": "1"}]});
-        assert_eq!(merge(Some(&bare), &set(json!({}), &["identifier:|1"], Mode::Merge)), json!({}));
+        assert_eq!(merge(Some(&bare), &mut set(json!({}), &["identifier:|1"], Mode::Merge)), json!({}));
     }
 
     #[test]
     fn replace_forgets_what_stood() {
         let standing = json!({"resourceType": "Patient", "id": "p", "gender": "male"});
-        let next =
-            merge(Some(&standing), &set(json!({"resourceType": "Patient", "id": "p"}), &[], Mode::Replace));
+        let next = merge(
+            Some(&standing),
+            &mut set(json!({"resourceType": "Patient", "id": "p"}), &[], Mode::Replace),
+        );
         assert_eq!(next, json!({"resourceType": "Patient", "id": "p"}));
     }
 
     #[test]
     fn a_choice_names_its_siblings_and_a_clear_goes_down() {
         let standing = json!({"deceasedBoolean": true, "period": {"start": "2020", "end": "2021"}, "length": {"value": 1}});
-        let said = set(json!({"deceasedDateTime": "2020"}), &["deceasedBoolean", "period.end"], Mode::Merge);
-        let next = merge(Some(&standing), &said);
+        let mut said =
+            set(json!({"deceasedDateTime": "2020"}), &["deceasedBoolean", "period.end"], Mode::Merge);
+        let next = merge(Some(&standing), &mut said);
         assert_eq!(
             next,
             json!({"deceasedDateTime": "2020", "period": {"start": "2020"}, "length": {"value": 1}})
@@ -249,8 +252,8 @@ mod tests {
         let standing = json!({"status": "finished"});
         let mut said = set(json!({"status": "in-progress"}), &[], Mode::Merge);
         said.fills = vec!["status".to_owned()];
-        assert_eq!(merge(Some(&standing), &said), standing);
-        assert_eq!(merge(Some(&json!({})), &said), json!({"status": "in-progress"}));
+        assert_eq!(merge(Some(&standing), &mut said), standing);
+        assert_eq!(merge(Some(&json!({})), &mut said), json!({"status": "in-progress"}));
     }
 
     #[test]
@@ -259,7 +262,7 @@ mod tests {
             "extension": [{"url": "u:1", "valueCode": "a"}, {"url": "u:2", "valueCode": "b"}]});
         let said = json!({"link": [{"type": "replaces", "other": {"reference": "Patient/b"}}],
             "extension": [{"url": "u:1", "valueCode": "c"}]});
-        let next = merge(Some(&standing), &set(said, &["extension:u:2"], Mode::Merge));
+        let next = merge(Some(&standing), &mut set(said, &["extension:u:2"], Mode::Merge));
         assert_eq!(next["link"].as_array().map(Vec::len), Some(2));
         assert_eq!(next["extension"], json!([{"url": "u:1", "valueCode": "c"}]));
     }

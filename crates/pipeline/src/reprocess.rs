@@ -360,9 +360,9 @@ impl Pipeline {
     /// Shared entities that were never written.
     async fn gained(&mut self, change: &Change) -> Result<Vec<Write>, Error> {
         let sets: Vec<_> = change.sets.iter().filter(|set| set.patient.is_none()).cloned().collect();
-        let shared = Change { sets, ..Change::default() };
+        let mut shared = Change { sets, ..Change::default() };
         derive::load(&mut self.state, &self.ports, &shared, &[]).await?;
-        let mut writes = derive::derive(&self.state, &shared, &[]);
+        let mut writes = derive::derive(&self.state, &mut shared, &[]);
         writes.retain(|write| write.version == 1);
         derive::note(&mut self.state, &writes);
         Ok(writes)
@@ -373,7 +373,8 @@ impl Pipeline {
 fn replay(fresh: &mut State, change: &mut Change, identified: &Identified) {
     records::follow(fresh, change);
     apart::keep_apart(fresh, change);
-    let writes = derive::derive(fresh, change, &identified.links);
+    // The change is looked at again for what is shared.
+    let writes = derive::derive(fresh, &mut change.clone(), &identified.links);
     derive::note(fresh, &writes);
     identity::note(fresh, identified);
 }

@@ -84,9 +84,9 @@ impl Pipeline {
             }
         }
         let sets = said.into_iter().map(|(key, said)| over_what_stands(&fresh, &key, said)).collect();
-        let change = Change { sets, ..Change::default() };
+        let mut change = Change { sets, ..Change::default() };
         derive::load(&mut self.state, &self.ports, &change, &[]).await?;
-        let mut writes = derive::derive(&self.state, &change, &[]);
+        let mut writes = derive::derive(&self.state, &mut change, &[]);
         writes.extend(self.unmade(entry.id, entry.seq, &lanes).await?);
         Ok(Ok(Again { writes, identified: Identified::default() }))
     }
@@ -122,7 +122,7 @@ impl Pipeline {
 }
 
 fn replay(fresh: &mut State, said: &mut BTreeMap<ResourceKey, Said>, change: &Change) {
-    let writes = derive::derive(fresh, change, &[]);
+    let writes = derive::derive(fresh, &mut change.clone(), &[]);
     derive::note(fresh, &writes);
     for set in &change.sets {
         let key = key_of(set);

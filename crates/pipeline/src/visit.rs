@@ -100,7 +100,7 @@ mod tests {
     fn applied(messages: &[(Value, &[&str])]) -> Value {
         let mut standing: Option<Value> = None;
         for (resource, removals) in messages {
-            let set = ResourceSet {
+            let mut set = ResourceSet {
                 handle: "visit".into(),
                 resource_type: fhir::ResourceType::parse("Encounter").expect("a type of R4"),
                 id: "v".into(),
@@ -110,7 +110,7 @@ mod tests {
                 mode: Mode::Merge,
                 patient: None,
             };
-            standing = Some(crate::merge::merge(standing.as_ref(), &set));
+            standing = Some(crate::merge::merge(standing.as_ref(), &mut set));
         }
         standing.expect("at least one message")
     }

@@ -213,7 +213,10 @@ impl Sqlite {
             checkpointer.stop().await;
         }
         self.writer.close().await?;
-        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if let Some(lock) = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // Dropping it would not do: a child that is about to be executed has the descriptor too, for a moment.
+            lock.unlock().map_err(fault::of_io)?;
+        }
         Ok(())
     }
 
