@@ -71,9 +71,9 @@ async fn idle_connections_cost_little() {
     site.stop();
 }
 
-/// How many times its size a message may take, from its first byte until it is answered: the frame, the parts in which it
-/// is written, and what the allocator keeps of the buffers that the frame outgrew. The goal is 3.
-const LARGE_TIMES: u64 = 4;
+/// How many times its size a message may take, from its first byte until it is applied: the frame while it arrives, then
+/// what is made of it, and what the allocator keeps of both.
+const LARGE_TIMES: u64 = 3;
 const LARGE_BYTES: usize = 50 << 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,6 +98,6 @@ async fn a_large_message_costs_few_times_its_size() {
     let size = u64::try_from(large.er7.len() / 1024).expect("a size");
     let words = format!("{size} KiB cost {answered} KiB until answered, {processed} KiB until processed");
     note("large", &words);
-    assert!(answered <= LARGE_TIMES * size, "{answered} KiB for {size} KiB");
+    assert!(answered.max(processed) <= LARGE_TIMES * size, "{words}");
     site.stop();
 }
