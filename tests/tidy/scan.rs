@@ -33,7 +33,10 @@ pub fn production() -> Vec<Source> {
 }
 
 fn is_production(path: &str) -> bool {
-    path.starts_with("crates/") && path.contains("/src/") && !path.ends_with("/tests.rs")
+    path.starts_with("crates/")
+        && path.contains("/src/")
+        && !path.ends_with("/tests.rs")
+        && !path.contains("/tests/")
 }
 
 fn before_tests(text: &str) -> Vec<String> {

@@ -79,6 +79,9 @@ impl Console {
             FileCondition::Full => Some(format!(
                 "{file}: no space left on its disk; senders are asked to send again until there is"
             )),
+            FileCondition::Away => Some(format!(
+                "{file}: its database cannot be reached; senders are asked to send again until it can"
+            )),
             FileCondition::Failed => Some(format!(
                 "{file}: a write failed and nothing more is acknowledged; check its disk, then restart the node"
             )),

@@ -39,6 +39,7 @@ pub struct Gauges {
     outgoing: Outgoing,
     store_failed: Family<StoreFile, Gauge>,
     store_full: Family<StoreFile, Gauge>,
+    store_away: Family<StoreFile, Gauge>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -227,6 +228,11 @@ impl Gauges {
             self.store_failed.clone(),
         );
         to.register("store_full", "1 while the file finds no space", self.store_full.clone());
+        to.register(
+            "store_away",
+            "1 while the server that keeps it cannot be reached",
+            self.store_away.clone(),
+        );
     }
 
     /// Shows whether the files of the store take what they are given.
@@ -235,6 +241,7 @@ impl Gauges {
             let is = |other| i64::from(state == other);
             self.store_failed.get_or_create(&StoreFile { file }).set(is(FileCondition::Failed));
             self.store_full.get_or_create(&StoreFile { file }).set(is(FileCondition::Full));
+            self.store_away.get_or_create(&StoreFile { file }).set(is(FileCondition::Away));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Where a database is and how it is reached.
 
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -14,6 +15,30 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const NAME_BYTES_MAX: usize = 40;
 /// The schema that is used when none is named.
 const NAME: &str = "tidegate";
+
+/// A database of a server, who opens it, and how the server proves which it is.
+pub struct Server<'a> {
+    /// Name or number of the machine, or the folder of a socket (`/run/postgresql`).
+    pub host: &'a str,
+    /// Port; of a socket, the number in its file's name.
+    pub port: u16,
+    /// Name of the database.
+    pub database: &'a str,
+    /// Role that opens it.
+    pub user: &'a str,
+    /// Its password, where the server asks for one.
+    pub password: Option<&'a str>,
+    /// How the server proves which it is; needed when it is on another machine.
+    pub tls: Option<ServerTls<'a>>,
+}
+
+/// Files of a TLS connection, PEM. The certificate must come from the CA and name the host.
+pub struct ServerTls<'a> {
+    /// CA of the server's certificate.
+    pub ca: &'a Path,
+    /// Certificate chain of this node and its key, where the server asks for one.
+    pub certificate: Option<(&'a Path, &'a Path)>,
+}
 
 /// A database and the schemas in it that are a node's. It holds a password: `Debug` prints `[secret]`.
 #[derive(Clone)]
@@ -34,8 +59,11 @@ pub enum AddressError {
     /// It is no URL of a database.
     #[error("not an address of the form postgres://USER@HOST:PORT/DATABASE")]
     NotAnUrl,
+    /// A part of it is empty.
+    #[error("host, database or user is empty")]
+    Empty,
     /// The other machine could be anyone.
-    #[error("a database on another machine is reached with sslmode=verify-full or sslmode=verify-ca")]
+    #[error("a database on another machine is reached over TLS alone, with a certificate that is verified")]
     NotVerified,
     /// The name of a schema is no simple word.
     #[error("a schema is named by up to 40 of a-z, 0-9 and _, beginning with a letter")]
@@ -49,16 +77,47 @@ impl Address {
     /// # Errors
     /// When it cannot be read, or would reach another machine without proof of which it is.
     pub fn parse(url: &str, schema: Option<&str>) -> Result<Self, AddressError> {
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(AddressError::NotAnUrl);
+        }
+        let options = PgConnectOptions::from_str(url).map_err(|_| AddressError::NotAnUrl)?;
+        Self::checked(options, schema)
+    }
+
+    /// The database of a server; `schema` names the node's schemas, `tidegate` when absent.
+    ///
+    /// # Errors
+    /// When a part is missing, or it would reach another machine without proof of which it is.
+    pub fn of(server: &Server<'_>, schema: Option<&str>) -> Result<Self, AddressError> {
+        let Server { host, port, database, user, password, tls } = server;
+        if host.is_empty() || database.is_empty() || user.is_empty() {
+            return Err(AddressError::Empty);
+        }
+        let mut options = PgConnectOptions::new_without_pgpass()
+            .host(host)
+            .port(*port)
+            .database(database)
+            .username(user)
+            .ssl_mode(PgSslMode::Disable);
+        if let Some(password) = password {
+            options = options.password(password);
+        }
+        if let Some(ServerTls { ca, certificate }) = tls {
+            options = options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert(ca);
+            if let Some((certificate, key)) = certificate {
+                options = options.ssl_client_cert(certificate).ssl_client_key(key);
+            }
+        }
+        Self::checked(options, schema)
+    }
+
+    fn checked(options: PgConnectOptions, schema: Option<&str>) -> Result<Self, AddressError> {
         let name = schema.unwrap_or(NAME);
         let is_word = name.starts_with(|first: char| first.is_ascii_lowercase())
             && name.chars().all(|letter| matches!(letter, 'a'..='z' | '0'..='9' | '_'));
         if !is_word || name.len() > NAME_BYTES_MAX {
             return Err(AddressError::Name);
         }
-        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err(AddressError::NotAnUrl);
-        }
-        let options = PgConnectOptions::from_str(url).map_err(|_| AddressError::NotAnUrl)?;
         let is_verified = matches!(options.get_ssl_mode(), PgSslMode::VerifyFull | PgSslMode::VerifyCa);
         if !is_verified && !is_local(&options) {
             return Err(AddressError::NotVerified);
@@ -73,8 +132,8 @@ impl Address {
 
     /// How a schema of the node is connected to; `part` is what follows its name.
     pub(crate) fn options(&self, part: &str) -> PgConnectOptions {
-        // A join is done in the order in which it is written, and by an index where there is one: searches stay as steady
-        // as their statements, whatever the statistics say. Notices may hold content.
+        // A join is done in the order in which it is written, row by row by an index, as SQLite does it: searches stay as
+        // steady as their statements, whatever the statistics say. Notices may hold content.
         self.options
             .clone()
             .application_name("tidegate")
@@ -84,6 +143,8 @@ impl Address {
                 ("client_min_messages", "error"),
                 ("join_collapse_limit", "1"),
                 ("enable_seqscan", "off"),
+                ("enable_hashjoin", "off"),
+                ("enable_mergejoin", "off"),
                 ("jit", "off"),
                 ("timezone", "UTC"),
             ])
@@ -149,6 +210,26 @@ mod tests {
         for wrong in ["", "mysql://tg@localhost/tg", "postgres://tg@localhost:port/tg", "/run/postgresql"] {
             assert_eq!(parse(wrong), Err(AddressError::NotAnUrl), "{wrong}");
         }
+    }
+
+    #[test]
+    fn parts_make_an_address_as_an_url_does() {
+        let server = |host: &'static str, tls| Server {
+            host,
+            port: 5432,
+            database: "tg",
+            user: "tg",
+            password: Some("hush-hush"),
+            tls,
+        };
+        let of = |host, tls| Address::of(&server(host, tls), None).map(|_| ());
+        for local in ["localhost", "127.0.0.1", "::1", "/run/postgresql"] {
+            assert_eq!(of(local, None), Ok(()), "{local}");
+        }
+        assert_eq!(of("db.example.org", None), Err(AddressError::NotVerified));
+        let tls = || Some(ServerTls { ca: Path::new("ca.pem"), certificate: None });
+        assert_eq!(of("db.example.org", tls()), Ok(()));
+        assert_eq!(of("", tls()), Err(AddressError::Empty));
     }
 
     #[test]

@@ -5,8 +5,33 @@ use crate::Error;
 
 /// What the server refused, by its code.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("the database refused with SQLSTATE {0}")]
+#[error("the database refused with SQLSTATE {0}{words}", words = words(.0))]
 pub(crate) struct Refused(String);
+
+/// What an operator can do something about.
+fn words(code: &str) -> &'static str {
+    match code {
+        "28P01" => " (the password is wrong)",
+        "28000" => " (this user may not connect from here)",
+        "3D000" => " (there is no such database)",
+        "42501" => " (this user has not the right)",
+        "53300" => " (too many connections)",
+        "57P03" => " (it is starting or stopping)",
+        _ => "",
+    }
+}
+
+/// Whether an error of connecting says that the server is not there now, and may be later.
+pub(crate) fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(database) => {
+            let code = database.code().unwrap_or_default();
+            code.starts_with("08") || code.starts_with("57P") || code == "53300"
+        }
+        _ => false,
+    }
+}
 
 /// The error of a port, when the server made this one.
 pub(crate) fn refused(error: &sqlx::Error) -> Option<Error> {

@@ -13,10 +13,14 @@
 
 mod address;
 pub(crate) mod fault;
+mod heartbeat;
+mod inspection;
 mod schema;
 mod session;
 
-pub use self::address::{Address, AddressError};
+pub use self::address::{Address, AddressError, Server, ServerTls};
+pub(crate) use self::heartbeat::Heartbeat;
+pub use self::inspection::{Inspection, SchemaFound, answers, inspect};
 pub(crate) use self::schema::{ACCESS, PORTAL, Schema, check, migrate};
 #[cfg(feature = "clinical")]
 pub(crate) use self::schema::{CLINICAL, JOURNAL, drop_schema, schemas_of};

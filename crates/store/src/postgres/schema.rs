@@ -32,6 +32,13 @@ pub(crate) const PORTAL: Schema = Schema {
 pub(crate) const ACCESS: Schema =
     Schema { kind: "access", migrations: &[include_str!("../migrations/postgres/access_0001.sql")] };
 
+impl Schema {
+    /// The version that this program makes.
+    pub fn current(self) -> usize {
+        self.migrations.len()
+    }
+}
+
 /// Makes a schema, or brings it to the current version. Another process that does the same waits.
 ///
 /// # Errors
@@ -83,18 +90,30 @@ pub(crate) fn check<'f>(
 ) -> Boxed<'f, Result<()>> {
     Box::pin(async move {
         let mut connection = options.connect().await?;
-        let is_there: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
-            .bind(format!("{name}.schema_version"))
-            .fetch_one(&mut connection)
-            .await?;
-        let version = if is_there { version(&mut connection, name, schema).await? } else { 0 };
+        let version = installed(&mut connection, name, schema).await?;
         connection.close().await?;
-        if version == schema.migrations.len() {
+        if version == Some(schema.current()) {
             Ok(())
         } else {
             Err(unavailable("the database has an older schema; start its node once"))
         }
     })
+}
+
+/// The version of a schema; none when there is no such schema.
+///
+/// # Errors
+/// As [`migrate`].
+pub(super) async fn installed(
+    connection: &mut PgConnection,
+    name: &str,
+    schema: Schema,
+) -> Result<Option<usize>> {
+    let is_there: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
+        .bind(format!("{name}.schema_version"))
+        .fetch_one(&mut *connection)
+        .await?;
+    if is_there { version(connection, name, schema).await.map(Some) } else { Ok(None) }
 }
 
 /// What follows `start` in the names of schemas that begin with it.
@@ -142,16 +161,26 @@ async fn version(connection: &mut PgConnection, name: &str, schema: Schema) -> R
 
 /// Texts are compared byte by byte, as everywhere in this program; a locale would put them in another order.
 async fn demand_bytewise(connection: &mut PgConnection) -> Result<()> {
-    let (encoding, collation): (String, String) = sqlx::query_as(
-        "SELECT pg_encoding_to_char(encoding)::text, datcollate::text FROM pg_database WHERE datname = current_database()",
-    )
-    .fetch_one(connection)
-    .await?;
-    if encoding == "UTF8" && matches!(collation.as_str(), "C" | "POSIX" | "C.UTF-8" | "C.utf8") {
+    let (encoding, collation) = texts(connection).await?;
+    if is_bytewise(&encoding, &collation) {
         Ok(())
     } else {
         Err(unavailable(
             "the database must be made with TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'",
         ))
     }
+}
+
+/// Encoding and collation of the database.
+pub(super) async fn texts(connection: &mut PgConnection) -> Result<(String, String)> {
+    Ok(sqlx::query_as(
+        "SELECT pg_encoding_to_char(encoding)::text, datcollate::text FROM pg_database WHERE datname = current_database()",
+    )
+    .fetch_one(connection)
+    .await?)
+}
+
+/// Whether texts are UTF-8 and compared byte by byte.
+pub(super) fn is_bytewise(encoding: &str, collation: &str) -> bool {
+    encoding == "UTF8" && matches!(collation, "C" | "POSIX" | "C.UTF-8" | "C.utf8")
 }

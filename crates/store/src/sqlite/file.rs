@@ -118,7 +118,8 @@ pub(super) fn read_pool(path: &Path, settings: Settings, idle: Option<Duration>)
         .connect_lazy_with(options(path, settings).pragma("query_only", "ON"))
 }
 
-fn options(path: &Path, settings: Settings) -> SqliteConnectOptions {
+/// How a file is connected to.
+pub(super) fn options(path: &Path, settings: Settings) -> SqliteConnectOptions {
     let synchronous =
         if settings.synchronous_full { SqliteSynchronous::Full } else { SqliteSynchronous::Off };
     SqliteConnectOptions::new()
@@ -134,7 +135,7 @@ fn options(path: &Path, settings: Settings) -> SqliteConnectOptions {
 }
 
 /// Creates the file user-only, so that SQLite gives its WAL the same rights.
-fn create(path: &Path) -> Result<()> {
+pub(super) fn create(path: &Path) -> Result<()> {
     let mut open = std::fs::OpenOptions::new();
     open.create(true).append(true);
     #[cfg(unix)]

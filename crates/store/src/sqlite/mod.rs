@@ -24,6 +24,8 @@ mod intake;
 mod journal;
 mod ledger;
 #[cfg(feature = "clinical")]
+pub mod limits;
+#[cfg(feature = "clinical")]
 mod messages;
 #[cfg(feature = "clinical")]
 mod month;
@@ -96,6 +98,9 @@ pub struct Sqlite {
     journal: Option<journal::JournalFiles>,
     checkpointer: Mutex<Option<Checkpointer>>,
     condition: Arc<watch::Sender<Condition>>,
+    /// Of a server that it writes to.
+    #[cfg(feature = "postgres")]
+    heartbeat: Option<crate::postgres::Heartbeat>,
     /// Keeps a second process out until this is closed.
     lock: Mutex<Option<std::fs::File>>,
 }
@@ -158,6 +163,8 @@ impl Sqlite {
             journal,
             checkpointer: Mutex::new(Some(checkpointer)),
             condition,
+            #[cfg(feature = "postgres")]
+            heartbeat: None,
             lock: Mutex::new(Some(lock)),
         }))
     }
@@ -192,6 +199,8 @@ impl Sqlite {
             journal,
             checkpointer: Mutex::new(None),
             condition: Arc::new(watch::channel(Condition::default()).0),
+            #[cfg(feature = "postgres")]
+            heartbeat: None,
             lock: Mutex::new(None),
         }))
     }
@@ -201,6 +210,10 @@ impl Sqlite {
     /// # Errors
     /// When a writer ended before.
     pub async fn close(&self) -> Result<()> {
+        #[cfg(feature = "postgres")]
+        if let Some(heartbeat) = &self.heartbeat {
+            heartbeat.stop();
+        }
         #[cfg(feature = "clinical")]
         if let Some(journal) = &self.journal {
             journal.close().await?;

@@ -28,6 +28,7 @@ impl Retention for Sqlite {
     async fn months(&self, now_us: Micros, keep_months: Option<u32>) -> Result<Vec<JournalMonth>> {
         let mut months = self.journal_months().await?;
         let newest = months.iter().map(|month| month.month).max();
+        let last = months.iter().map(|month| month.last).max();
         months.sort_by_key(|month| month.month);
         let held = self.held_months().await?;
         let mut connection = self.node.acquire().await?;
@@ -41,7 +42,8 @@ impl Retention for Sqlite {
                 }
                 Some(_) => {}
             }
-            kept.extend((newest == Some(file.month)).then_some((KeptFor::Newest, 1)));
+            let is_newest = newest == Some(file.month) || last == Some(file.last);
+            kept.extend(is_newest.then_some((KeptFor::Newest, 1)));
             let holds: Vec<i64> =
                 held.iter().filter(|(month, _)| *month == file.month).map(|(_, hold)| *hold).collect();
             let mut add = |why, count: u64| kept.extend((count > 0).then_some((why, count)));

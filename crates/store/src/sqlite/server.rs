@@ -16,7 +16,7 @@ use super::watched::{Kind, Watched};
 use super::{Role, Sqlite};
 #[cfg(feature = "clinical")]
 use crate::postgres::CLINICAL;
-use crate::postgres::{ACCESS, Address, PORTAL, Schema, Session, check, migrate};
+use crate::postgres::{ACCESS, Address, Heartbeat, PORTAL, Schema, Session, check, migrate};
 use crate::sql::Pool;
 use crate::{Condition, Result};
 
@@ -66,6 +66,7 @@ impl Sqlite {
             #[cfg(feature = "clinical")]
             journal,
             checkpointer: Mutex::new(None),
+            heartbeat: Some(Heartbeat::start(node, Arc::clone(&condition))),
             condition,
             lock: Mutex::new(None),
         }))
@@ -99,6 +100,7 @@ impl Sqlite {
             journal,
             checkpointer: Mutex::new(None),
             condition: Arc::new(watch::channel(Condition::default()).0),
+            heartbeat: None,
             lock: Mutex::new(None),
         }))
     }

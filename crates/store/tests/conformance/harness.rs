@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use store::{
     Access, Accesses, Acknowledgments, Apply, CodeItems, Coverages, Forwards, Intake, Journal, Ledger,
-    Messages, Outbox, PatientIndex, Resources, Statistics, Withdrawals,
+    Messages, Outbox, PatientIndex, Resources, Retention, Statistics, Withdrawals,
 };
 
 /// The ports of an on-prem node.
@@ -24,6 +24,7 @@ pub struct Clinical {
     pub accesses: Arc<dyn Accesses>,
     pub withdrawals: Arc<dyn Withdrawals>,
     pub coverage: Arc<dyn Coverages>,
+    pub retention: Arc<dyn Retention>,
     pub codes: Arc<dyn CodeItems>,
 }
 

@@ -27,8 +27,11 @@ mod outbox;
 mod postgres;
 mod reindex;
 mod resources;
+mod retention;
 mod samples;
 mod search;
+#[cfg(feature = "postgres")]
+mod server;
 mod sqlite;
 mod statistics;
 mod withdrawal;
@@ -181,6 +184,12 @@ macro_rules! conformance {
                 what_is_mapped_asks_for_each_patient_once an_item_is_checked_once_for_each_package
                 a_code_that_is_missed_again_is_open_again a_restart_goes_on_asking_where_it_was
                 free_text_does_not_become_an_item_each;
+            retention:
+                months_are_told_with_what_keeps_them a_month_that_nothing_keeps_goes_whole
+                what_was_dropped_is_known_after_a_restart a_hold_on_a_month_keeps_it_until_it_is_released
+                a_hold_on_a_number_keeps_the_months_of_its_patients quarantine_keeps_a_month_until_it_is_resolved
+                what_did_not_arrive_keeps_a_month a_promise_keeps_a_month_until_it_is_given
+                what_keeps_a_month_is_asked_again_when_it_goes every_entry_of_a_month_is_verified;
             access:
                 a_record_of_access_is_durable_on_return concurrent_records_are_all_kept
                 accesses_of_a_message_are_read_newest_first;

@@ -1,10 +1,6 @@
-//! The PostgreSQL adapter under the suite. The suite starts its own server, in a folder and on a socket of its own, and a
-//! database schema for each test; both go when the suite ends.
+//! The PostgreSQL adapter under the suite: a schema for each test in the server of the suite.
 
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use store::postgres::Address;
@@ -13,91 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::conformance;
 use crate::harness::{Adapter, Clinical, Portal};
-
-/// A running server. It ends, and its folder goes, when the pipe closes: with this process, however that ends.
-pub struct Server {
-    folder: PathBuf,
-    _pipe: ChildStdin,
-    _script: Child,
-}
-
-/// Makes a cluster, runs it on a socket in its own folder, says where, waits for the end of its input, and removes all.
-/// Nothing is synced: no test is about a loss of power of the server.
-const SCRIPT: &str = r#"
-set -eu
-umask 077
-folder=$(mktemp -d "${TMPDIR:-/tmp}/store-postgres-XXXXXX")
-trap 'rm -rf "$folder"' EXIT
-initdb -D "$folder/data" -U tidegate -A trust -E UTF8 --locale=C --no-sync >"$folder/log" 2>&1 || { cat "$folder/log" >&2; exit 1; }
-postgres -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off -c max_connections=400 \
-    -c shared_buffers=64MB -c autovacuum=off >>"$folder/log" 2>&1 &
-server=$!
-tries=0
-until psql -h "$folder" -U tidegate -d postgres -qtAc 'SELECT 1' >/dev/null 2>&1; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 300 ] || { cat "$folder/log" >&2; exit 1; }
-    sleep 0.1
-done
-echo "$folder"
-cat >/dev/null
-kill -INT "$server"
-wait "$server" || true
-"#;
-
-/// Where Debian keeps the programs of a server.
-const DEBIAN: &str = "/usr/lib/postgresql";
-
-impl Server {
-    fn start() -> Self {
-        let mut script = as_nobody();
-        script.args(["sh", "-c", SCRIPT]).env("PATH", path()).current_dir("/");
-        let mut script =
-            script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the server starts");
-        let pipe = script.stdin.take().expect("its input");
-        let mut folder = String::new();
-        BufReader::new(script.stdout.take().expect("its output"))
-            .read_line(&mut folder)
-            .expect("it says where");
-        assert!(!folder.trim().is_empty(), "PostgreSQL did not start");
-        Self { folder: folder.trim().into(), _pipe: pipe, _script: script }
-    }
-
-    /// The one server of this process.
-    pub fn running() -> &'static Self {
-        static SERVER: OnceLock<Server> = OnceLock::new();
-        SERVER.get_or_init(Self::start)
-    }
-
-    /// The address of its database.
-    pub fn url(&self) -> String {
-        format!("postgres://tidegate@localhost/postgres?host={}", self.folder.display())
-    }
-}
-
-/// PostgreSQL refuses to run as root.
-fn as_nobody() -> Command {
-    let is_root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
-    if !is_root {
-        return Command::new("env");
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"]);
-    command
-}
-
-/// Where programs are looked for: as always, then where Debian keeps those of each version, the newest last.
-fn path() -> String {
-    let mut folders: Vec<PathBuf> = std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
-    let versions = std::fs::read_dir(Path::new(DEBIAN)).into_iter().flatten().flatten();
-    folders.extend(versions.map(|version| version.path().join("bin")));
-    std::env::join_paths(folders).expect("a path").into_string().expect("a path of text")
-}
-
-/// Whether the gate found no PostgreSQL; it names what is left out then.
-fn is_absent() -> bool {
-    let absent = std::env::var("TIDEGATE_ABSENT_TOOLS").unwrap_or_default();
-    absent.split(',').any(|tool| tool == "postgres")
-}
+use crate::server::{Server, is_absent};
 
 struct Schemas {
     open: Mutex<Option<Arc<Sqlite>>>,
@@ -147,6 +59,7 @@ impl Adapter for Schemas {
             accesses: store.clone(),
             withdrawals: store.clone(),
             coverage: store.clone(),
+            retention: store.clone(),
             codes: store,
         }
     }
@@ -157,7 +70,7 @@ impl Adapter for Schemas {
     }
 }
 
-conformance!(super::is_absent(); super::Schemas::new());
+conformance!(crate::server::is_absent(); super::Schemas::new());
 
 /// What a schema of a server alone can go through.
 mod server {
@@ -167,14 +80,15 @@ mod server {
     use store::{Arrived, Error, IntakeWrite, Ledger as _, Resources as _};
     use uuid::Uuid;
 
-    use super::{Schemas, Server, is_absent, path};
+    use super::{Schemas, Server, is_absent};
     use crate::harness::Adapter as _;
     use crate::samples::{key, record, token, version};
+    use crate::server::path;
 
     /// Runs a statement beside the store; what it says of an error.
     fn psql(sql: &str) -> Result<(), String> {
         let mut psql = Command::new("psql");
-        let psql = psql.env("PATH", path()).arg("-h").arg(&Server::running().folder);
+        let psql = psql.env("PATH", path()).arg("-h").arg(Server::running().folder());
         let done = psql.args(["-U", "tidegate", "-d", "postgres", "-qtAc", sql]).output().expect("psql runs");
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
         if done.status.success() { Ok(()) } else { Err(said) }

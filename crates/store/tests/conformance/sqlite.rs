@@ -76,6 +76,7 @@ impl Adapter for Files {
             accesses: store.clone(),
             withdrawals: store.clone(),
             coverage: store.clone(),
+            retention: store.clone(),
             codes: store,
         }
     }

@@ -42,8 +42,8 @@ struct Engine<'c> {
 struct Scope {
     tid: i64,
     tests: Vec<Test>,
-    /// Of each clause that has one, with its rows, counted no further than one beyond [`SORTED_MAX`].
-    drivers: Vec<(usize, Driver)>,
+    /// Of each clause that has one.
+    drivers: Vec<Driver>,
 }
 
 /// What a search needs to know of its type.
@@ -51,7 +51,7 @@ struct Frame<'a> {
     search: &'a Search,
     scope: Scope,
     order: Order,
-    /// Live resources of the type.
+    /// Live resources of the type, where it is asked how many there are.
     live: usize,
 }
 
@@ -108,29 +108,48 @@ impl Engine<'_> {
         if search.after.as_ref().is_some_and(|after| !order.fits(after)) {
             return Err(Error::Corrupt("a position of another search"));
         }
-        let live = self.reader.live(scope.tid).await?;
-        let frame = Frame { search, scope, order, live };
-        let best = frame.scope.best();
-        match best {
-            Some((0, _)) => Ok(Found { total: Some(0), ..Found::default() }),
-            Some((rows, driver)) if rows <= SORTED_MAX => {
-                let numbers = self.reader.numbers(&driver.ranges, SORTED_MAX).await?;
-                let mut candidates = self.reader.load(&numbers).await?;
-                candidates.retain(|candidate| candidate.tid == frame.scope.tid);
-                let held = self.passing(&frame.scope.tests, candidates).await?;
-                Ok(frame.sorted(held))
-            }
-            _ if live <= SORTED_MAX => {
-                let read = self.reader.walk(Walk::Numbers, frame.scope.tid, None, SORTED_MAX + 1).await?;
-                let candidates = read.into_iter().map(|(candidate, _)| candidate).collect();
-                let held = self.passing(&frame.scope.tests, candidates).await?;
-                Ok(frame.sorted(held))
-            }
-            best => {
-                let driver = best.map(|(_, driver)| driver.clone());
-                self.of_many(&frame, driver.as_ref()).await
-            }
+        let mut frame = Frame { search, scope, order, live: 0 };
+        // Most searches have one clause that finds a patient's few: that is one statement.
+        if let [only] = frame.scope.drivers.as_slice()
+            && let Some(candidates) = self.reader.few(&only.ranges).await?
+        {
+            return self.of_few(&frame, candidates).await;
         }
+        let best = self.best(&frame.scope).await?;
+        match &best {
+            Some((0, _)) => return Ok(Found { total: Some(0), ..Found::default() }),
+            Some((rows, driver)) if *rows <= SORTED_MAX => {
+                let numbers = self.reader.numbers(&driver.ranges, SORTED_MAX).await?;
+                let candidates = self.reader.load(&numbers).await?;
+                return self.of_few(&frame, candidates).await;
+            }
+            _ => {}
+        }
+        frame.live = self.reader.live(frame.scope.tid).await?;
+        if frame.live <= SORTED_MAX {
+            let read = self.reader.walk(Walk::Numbers, frame.scope.tid, None, SORTED_MAX + 1).await?;
+            let candidates = read.into_iter().map(|(candidate, _)| candidate).collect();
+            return self.of_few(&frame, candidates).await;
+        }
+        self.of_many(&frame, best.as_ref().map(|(_, driver)| driver)).await
+    }
+
+    /// A page of candidates that are all read.
+    async fn of_few(&mut self, frame: &Frame<'_>, mut candidates: Vec<Candidate>) -> Result<Found> {
+        candidates.retain(|candidate| candidate.tid == frame.scope.tid);
+        let held = self.passing(&frame.scope.tests, candidates).await?;
+        Ok(frame.sorted(held))
+    }
+
+    /// The driver with the fewest rows, counted no further than one beyond [`SORTED_MAX`]; of two that are too many, the
+    /// one that can be walked in order.
+    async fn best(&mut self, scope: &Scope) -> Result<Option<(usize, Driver)>> {
+        let mut counted = Vec::with_capacity(scope.drivers.len());
+        for driver in &scope.drivers {
+            counted.push((self.reader.count(&driver.ranges, SORTED_MAX).await?, driver));
+        }
+        let best = counted.into_iter().min_by_key(|(rows, driver)| (*rows, !driver.is_ordered()));
+        Ok(best.map(|(rows, driver)| (rows, driver.clone())))
     }
 
     /// Prepares the clauses of one type; `None` where there is no resource of it.
@@ -139,10 +158,7 @@ impl Engine<'_> {
         let mut scope = Scope { tid, tests: Vec::with_capacity(clauses.len()), drivers: Vec::new() };
         for clause in clauses {
             let compiled = self.compile(clause, Of { resource_type: of, tid }).await?;
-            if let Some(driver) = compiled.driver {
-                let rows = self.reader.count(&driver.ranges, SORTED_MAX).await?;
-                scope.drivers.push((rows, driver));
-            }
+            scope.drivers.extend(compiled.driver);
             scope.tests.push(compiled.test);
         }
         Ok(Some(scope))
@@ -203,14 +219,6 @@ impl Engine<'_> {
             found.next = found.matches.last().map(|last| Position { keys: Vec::new(), number: last.rid });
         }
         Ok(found)
-    }
-}
-
-impl Scope {
-    /// The driver with the fewest rows; of two that are too many, the one that can be walked in order.
-    fn best(&self) -> Option<(usize, &Driver)> {
-        let ranked = self.drivers.iter().map(|(rows, driver)| (*rows, driver));
-        ranked.min_by_key(|(rows, driver)| (*rows, !driver.is_ordered()))
     }
 }
 

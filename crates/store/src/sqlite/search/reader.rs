@@ -15,9 +15,13 @@ use crate::sqlite::node::names::Names;
 use crate::sqlite::resources::stored;
 use crate::{Error, Position, Result, SortValue, Stored};
 
+/// Resources that are read at once without counting them first.
+const FEW_MAX: usize = 256;
 /// Columns of a candidate, first in every statement that reads some.
 const COLUMNS: &str = "r.rid, r.tid, r.id, r.updated_us, r.entries";
 const LIVE: &str = "r.version > 0 AND r.deleted = 0";
+/// Keeps PostgreSQL from walking over a table in the order of its numbers, in the hope of so many that match.
+const APART: &str = " /*pg OFFSET 0 */";
 /// Parts of one compound statement.
 const PARTS_MAX: usize = 400;
 
@@ -74,6 +78,26 @@ impl Reader<'_> {
             }
         }
         Ok(counted)
+    }
+
+    /// The live resources that these parts select, each once, by number, when they are few; `None` when they are not.
+    pub async fn few(&mut self, ranges: &[Range]) -> Result<Option<Vec<Candidate>>> {
+        if ranges.is_empty() || ranges.len() > PARTS_MAX {
+            return Ok(None);
+        }
+        let (sql, values) = few_statement(ranges);
+        let rows = query_with(AssertSqlSafe(sql), values).fetch_all(&mut *self.connection).await?;
+        if rows.len() > FEW_MAX {
+            return Ok(None);
+        }
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if row.try_get(5)? {
+                found.push(candidate(row)?);
+            }
+        }
+        found.sort_unstable_by_key(|candidate: &Candidate| candidate.rid);
+        Ok(Some(found))
     }
 
     /// How many resources they select, counted no further than one beyond `most`.
@@ -249,10 +273,22 @@ pub(super) fn count_statement(ranges: &[Range], most: usize) -> (String, Vec<Val
     (format!("SELECT count(*) FROM ({all} LIMIT {}) AS d", most.saturating_add(1)), values)
 }
 
+/// The statement of [`Reader::few`]: with whether each is live, for what is not counts among the few as well.
+pub(super) fn few_statement(ranges: &[Range]) -> (String, Vec<Value>) {
+    let (all, values) = joined(ranges, " UNION ALL ", "", &[]);
+    let sql = format!(
+        "SELECT {COLUMNS}, ({LIVE}) FROM (SELECT DISTINCT rid FROM ({all}{APART}) AS u LIMIT {}) AS d
+         CROSS JOIN resources r ON r.rid = d.rid",
+        FEW_MAX + 1
+    );
+    (sql, values)
+}
+
 /// The statement of [`Reader::numbers`].
 pub(super) fn distinct_statement(ranges: &[Range], most: usize) -> (String, Vec<Value>) {
     let (all, values) = joined(ranges, " UNION ALL ", "", &[]);
-    (format!("SELECT DISTINCT rid FROM ({all}) AS d LIMIT {}", most.saturating_add(1)), values)
+    let sql = format!("SELECT DISTINCT rid FROM ({all}{APART}) AS d LIMIT {}", most.saturating_add(1));
+    (sql, values)
 }
 
 /// The statement of [`Reader::merged`].
