@@ -20,6 +20,7 @@ mod markup;
 mod merge;
 mod once;
 mod packages;
+mod postgres;
 mod reload;
 mod reprocess;
 mod residency;

@@ -10,6 +10,7 @@ pub mod folder;
 pub mod messages;
 pub mod pair;
 pub mod ports;
+pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod python;

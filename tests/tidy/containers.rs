@@ -273,5 +273,6 @@ fn images_are_built_from_what_is_there_and_run_as_nobody() {
         }
     }
     let features = |service: &str| compose().services[service].build.args["FEATURES"].clone();
-    assert_eq!((features("cloud").as_str(), features("onprem").as_str()), ("portal", "clinical,portal"));
+    let built = (features("cloud"), features("onprem"));
+    assert_eq!((built.0.as_str(), built.1.as_str()), ("portal", "clinical,portal,postgres"));
 }

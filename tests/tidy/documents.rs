@@ -87,6 +87,10 @@ const COMMANDS: &[(&str, Proof)] = &[
         Elsewhere("tests/e2e/bench.rs", "[&[\"bench\", \"ingest\", \"--data\", &data]"),
     ),
     (
+        "tidegate bench rest --data /var/tmp",
+        Elsewhere("tests/e2e/bench.rs", "[&[\"bench\", \"rest\", \"--data\", &data]"),
+    ),
+    (
         "tidegate listen 2600 --ack delay=5s --count 10",
         Elsewhere("tests/e2e/listen.rs", "\"--ack\", \"delay=1s\""),
     ),
@@ -95,6 +99,10 @@ const COMMANDS: &[(&str, Proof)] = &[
     (
         "tidegate init site --link 10.0.0.5:9443",
         Elsewhere("crates/tidegate/src/demo/place.rs", "init(&folder, &addresses"),
+    ),
+    (
+        "tidegate init site --postgres tidegate@/run/postgresql/tidegate",
+        Elsewhere("tests/e2e/postgres.rs", "\"--postgres\""),
     ),
     ("tidegate run -c site/onprem.yaml", Elsewhere("crates/tidegate/src/demo/nodes.rs", "\"run\"")),
     ("tidegate run -c site/cloud.yaml", Elsewhere("crates/tidegate/src/demo/nodes.rs", "\"run\"")),

@@ -19,8 +19,9 @@ fn example_configurations_load() {
     let load = |name: &str| {
         config::load(&deploy.join(name)).unwrap_or_else(|problems| panic!("{name}: {problems:#?}"))
     };
-    let (onprem, cloud) = (load("onprem.yaml"), load("cloud.yaml"));
+    let (onprem, cloud, postgres) = (load("onprem.yaml"), load("cloud.yaml"), load("postgres.yaml"));
     assert_eq!((onprem.role, cloud.role), (Role::Clinical, Role::Portal));
+    assert!(onprem.store.is_none() && cloud.store.is_none() && postgres.store.is_some());
     let link = cloud.link.expect("the cloud example listens for the link");
     assert!(onprem.destinations.contains_key(&link.destination), "the examples do not know each other");
     let channels: Vec<&str> = onprem.mllp.iter().map(|mllp| mllp.name.as_str()).collect();
@@ -34,9 +35,10 @@ fn example_configurations_load() {
 #[test]
 fn examples_explain_every_key() {
     let field = Regex::new(r"(?m)^    pub ([a-z_]+): ").expect("a constant expression compiles");
-    let examples = [read("deploy/onprem.yaml"), read("deploy/cloud.yaml")];
-    let source =
-        ["mod", "destinations"].map(|name| read(&format!("crates/tidegate/src/config/{name}.rs"))).concat();
+    let examples = ["onprem", "cloud", "postgres"].map(|name| read(&format!("deploy/{name}.yaml")));
+    let source = ["mod", "destinations", "storage"]
+        .map(|name| read(&format!("crates/tidegate/src/config/{name}.rs")))
+        .concat();
     let keys: Vec<&str> =
         field.captures_iter(&source).filter_map(|found| found.get(1)).map(|key| key.as_str()).collect();
     assert!(keys.len() > 25, "only {keys:?}: the reader is broken");

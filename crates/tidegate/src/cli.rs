@@ -14,7 +14,7 @@ pub use operations::DoctorArgs;
 #[cfg(feature = "clinical")]
 pub use operations::{Answering, ListenArgs};
 #[cfg(all(feature = "clinical", feature = "portal"))]
-pub use operations::{BenchArgs, BenchCommand, BenchOutput, IngestArgs};
+pub use operations::{BenchArgs, BenchCommand, BenchOutput, IngestArgs, RestArgs};
 #[cfg(feature = "clinical")]
 pub use packages::{
     CodesArgs, CodesCommand, DiffArgs, ExplainArgs, ExplainFormat, ExportArgs, ImportArgs, ListArgs, MapArgs,
@@ -243,6 +243,12 @@ pub struct InitArgs {
     /// Profiles.
     #[arg(long, default_value = "profiles")]
     pub profiles: PathBuf,
+    /// Keep what the on-prem node has in this database of PostgreSQL; the host may be the folder of a socket.
+    #[arg(long, value_name = "USER@HOST[:PORT]/DATABASE")]
+    pub postgres: Option<crate::init::OnPostgres>,
+    /// CA of that server's certificate, PEM; needed when it is on another machine.
+    #[arg(long, value_name = "FILE", requires = "postgres")]
+    pub postgres_ca: Option<PathBuf>,
 }
 
 /// A configuration file.

@@ -11,6 +11,10 @@ use rcgen::{
 use crate::clock;
 use crate::keys::{self, KeyError};
 
+mod postgres;
+
+pub use self::postgres::OnPostgres;
+
 /// Where the nodes will listen.
 #[derive(Debug, Clone)]
 pub struct Addresses {
@@ -98,6 +102,18 @@ pub fn init(
     profiles: &Path,
     purpose: Purpose,
 ) -> Result<Shown, InitError> {
+    init_on(folder, addresses, mappings, profiles, purpose, None)
+}
+
+/// The same; the on-prem node keeps what it has in this database, whose server's certificate comes from the CA.
+pub fn init_on(
+    folder: &Path,
+    addresses: &Addresses,
+    mappings: &Path,
+    profiles: &Path,
+    purpose: Purpose,
+    database: Option<(&OnPostgres, Option<&Path>)>,
+) -> Result<Shown, InitError> {
     let (onprem, cloud) = (folder.join("onprem/keys"), folder.join("cloud/keys"));
     keys::make_folder(&onprem)?;
     keys::make_folder(&cloud)?;
@@ -119,7 +135,11 @@ pub fn init(
     keys::write_new(&onprem, keys::HL7V2_TOKENS, token_line("sender", &hl7v2_token).as_bytes())?;
     let hl7v2_token = Some(hl7v2_token);
     let (login_code, cloud_login_code) = login_codes(folder)?;
-    configurations(folder, addresses, mappings, profiles, purpose)?;
+    let store = match database {
+        Some((database, ca)) => database.yaml(ca.map(yaml_path).transpose()?.as_deref()),
+        None => String::new(),
+    };
+    configurations(folder, addresses, mappings, profiles, purpose, &store)?;
     Ok(Shown { onprem_token, cloud_token, admin_token, hl7v2_token, login_code, cloud_login_code })
 }
 
@@ -194,6 +214,7 @@ fn configurations(
     mappings: &Path,
     profiles: &Path,
     purpose: Purpose,
+    store: &str,
 ) -> Result<(), InitError> {
     let (mappings, profiles) = (yaml_path(mappings)?, yaml_path(profiles)?);
     let Addresses { http, cloud_http, mllp, pharmacy_mllp, payer_mllp, link } = addresses;
@@ -203,7 +224,7 @@ fn configurations(
          role: clinical\nnode: onprem\ndata: onprem/data\nkeys: onprem/keys\nhttp:\n  listen: \"{http}\"\nmllp:\n\
          \x20 - name: emr\n    listen: \"{mllp}\"\n  - name: pharmacy\n    listen: \"{pharmacy_mllp}\"\n\
          \x20 - name: payer\n    listen: \"{payer_mllp}\"\nmappings: {mappings}\nprofiles: {profiles}\ndestinations:\n\
-         \x20 {DESTINATION}:\n    address: \"{link}\"\n{demo}"
+         \x20 {DESTINATION}:\n    address: \"{link}\"\n{demo}{store}"
     );
     let cloud = format!(
         "# Cloud node: takes what an on-prem node releases, never identified data.\n\
@@ -217,6 +238,5 @@ fn configurations(
 
 /// A path as a double-quoted YAML scalar.
 fn yaml_path(path: &Path) -> Result<String, InitError> {
-    let text = path.to_str().ok_or(InitError::Path)?;
-    Ok(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
+    path.to_str().map(postgres::quoted).ok_or(InitError::Path)
 }

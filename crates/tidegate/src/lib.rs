@@ -7,6 +7,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
+mod database;
 #[cfg(all(feature = "clinical", feature = "portal"))]
 pub mod demo;
 pub mod disk;

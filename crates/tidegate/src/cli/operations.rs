@@ -99,9 +99,14 @@ pub enum BenchCommand {
         after_help = "Examples:\n  tidegate bench ingest --data /var/tmp\n  tidegate bench ingest --seconds 5 --runs 3 --connections 1,8 --output json\n  tidegate bench ingest --connections 1 --window 256"
     )]
     Ingest(IngestArgs),
+    /// FHIR REST of a whole node over resources that it makes, and the database's own figures, in one run.
+    #[command(
+        after_help = "Examples:\n  tidegate bench rest --data /var/tmp\n  tidegate bench rest --resources 1000000 --output json"
+    )]
+    Rest(RestArgs),
 }
 
-/// Output of `tidegate bench ingest`.
+/// Output of `tidegate bench`.
 #[cfg(all(feature = "clinical", feature = "portal"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum BenchOutput {
@@ -130,6 +135,36 @@ pub struct IngestArgs {
     /// Messages that a connection may have unanswered; beyond 1 it sends ahead, and answers must come in order.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub window: u16,
+    /// What to write.
+    #[arg(long, value_enum, default_value = "table")]
+    pub output: BenchOutput,
+    /// Mapping package.
+    #[arg(long, default_value = "mappings")]
+    pub mappings: PathBuf,
+    /// Profiles.
+    #[arg(long, default_value = "profiles")]
+    pub profiles: PathBuf,
+}
+
+/// `tidegate bench rest`.
+#[cfg(all(feature = "clinical", feature = "portal"))]
+#[derive(Debug, Args)]
+pub struct RestArgs {
+    /// Folder on the disk to measure; a temporary folder is made in it and removed.
+    #[arg(long, default_value = ".")]
+    pub data: PathBuf,
+    /// Resources in the store when reads are measured, in patients of 100.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
+    pub resources: u32,
+    /// Seconds of load of each figure.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+    /// Runs; what is shown is the median, with lowest and highest.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub runs: u32,
+    /// Connections at once.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub connections: u16,
     /// What to write.
     #[arg(long, value_enum, default_value = "table")]
     pub output: BenchOutput,

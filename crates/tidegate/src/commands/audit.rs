@@ -1,18 +1,17 @@
 //! `tidegate audit verify|search|export`: reads the ledger of a node's data folder.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use audit::export::Line;
 use audit::{Record, Verdict};
 use store::Ledger;
-use store::sqlite::{Options, Role as StoreRole, Sqlite};
+use store::sqlite::Sqlite;
 
 use super::check::load;
 use super::output;
 use crate::cli::{AuditArgs, AuditCommand, SearchArgs, VerifyArgs};
-use crate::config::{Config, Role};
-use crate::{Exit, Failure, clock, keys};
+use crate::config::Config;
+use crate::{Exit, Failure, clock, database, keys};
 
 /// Leaves read at a time.
 const PAGE_LEAVES: usize = 1_000;
@@ -28,12 +27,14 @@ pub async fn run(args: AuditArgs) -> Result<(), Failure> {
 
 async fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     let config = load(&args.config)?;
-    let data = args.data.clone().unwrap_or_else(|| config.data.clone());
     let witness = match &args.witness {
         Some(source) => Some(witness_note(source, &config.node).await?),
         None => None,
     };
-    let store = open(&data, config.role).await?;
+    let store = match &args.data {
+        Some(copy) => opened(database::open_folder(copy, database::role(config.role), 1).await)?,
+        None => open(&config).await?,
+    };
     let verdict = read_through(&*store, &config, witness.as_deref()).await?;
     store.close().await.map_err(|error| Failure::because(Exit::Io, &error))?;
     report(&verdict)
@@ -107,7 +108,7 @@ async fn each_leaf(
     config: &Config,
     mut each: impl FnMut(Line) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let store = open(&config.data, config.role).await?;
+    let store = open(config).await?;
     let broken = |error: store::Error| Failure::because(Exit::LedgerBroken, &error);
     let mut next = 0;
     loop {
@@ -128,14 +129,13 @@ async fn each_leaf(
     store.close().await.map_err(|error| Failure::because(Exit::Io, &error))
 }
 
-async fn open(data: &Path, role: Role) -> Result<Arc<Sqlite>, Failure> {
-    let role = match role {
-        Role::Clinical => StoreRole::Clinical,
-        Role::Portal => StoreRole::Portal,
-    };
-    let options = Options { synchronous_full: true, read_connections: 1, now_us: clock::now_us };
-    // Beside a running node: nothing is locked, migrated or written.
-    Sqlite::open_reading(data, role, options).await.map_err(|error| Failure::because(Exit::Io, &error))
+/// Beside a running node.
+async fn open(config: &Config) -> Result<Arc<Sqlite>, Failure> {
+    opened(database::open_reading(config, 1).await)
+}
+
+fn opened(store: store::Result<Arc<Sqlite>>) -> Result<Arc<Sqlite>, Failure> {
+    store.map_err(|error| Failure::because(Exit::Io, &error))
 }
 
 /// The signed note that a witness keeps of `origin`'s ledger: from the cloud node, or from a file.

@@ -8,6 +8,7 @@ use crate::{Exit, Failure};
 /// Runs the command.
 pub fn run(args: &ConfigArgs) -> Result<(), Failure> {
     let config = load(&args.config)?;
+    crate::database::prove(&config)?;
     match config.role {
         Role::Clinical => clinical(&config)?,
         Role::Portal => portal(&config)?,

@@ -1,11 +1,9 @@
 //! `tidegate diff`: what another mapping package would make otherwise of messages. Nothing is written; no value is shown
 //! that was not asked for.
 
-use std::path::Path;
-
 use mapping::{Context, Difference, Differences, Group, Package};
 use serde_json::{Value, json};
-use store::sqlite::{Options, Role as StoreRole, Sqlite};
+use store::sqlite::{Role, Sqlite};
 use store::{Journal as _, Seq};
 
 use super::map::{EXTENSIONS, NAMESPACE};
@@ -13,7 +11,7 @@ use super::node_api::visible;
 use super::{check, input, output};
 use crate::cli::{DiffArgs, ReportOutput};
 use crate::node::content;
-use crate::{Exit, Failure, clock};
+use crate::{Exit, Failure, clock, database};
 
 /// Stored messages read at once.
 const PAGE_ENTRIES: usize = 256;
@@ -43,9 +41,18 @@ pub async fn run(args: &DiffArgs) -> Result<(), Failure> {
         unreadable: 0,
         parts: 0,
     };
-    match args.data.clone().or(config.map(|config| config.data)) {
-        Some(data) => stored(&data, args, &mut comparison).await?,
-        None => files(args, &mut comparison)?,
+    let failure = |error: store::Error| Failure::because(Exit::Io, &error);
+    // Read beside the node, of which nothing is locked.
+    match (&args.data, &config) {
+        (Some(copy), _) => {
+            let store = database::open_folder(copy, Role::Clinical, 1).await.map_err(failure)?;
+            stored(&store, args, &mut comparison).await?;
+        }
+        (None, Some(config)) => {
+            let store = database::open_reading(config, 1).await.map_err(failure)?;
+            stored(&store, args, &mut comparison).await?;
+        }
+        (None, None) => files(args, &mut comparison)?,
     }
     comparison.report(args)
 }
@@ -61,11 +68,9 @@ fn files(args: &DiffArgs, comparison: &mut Comparison<'_>) -> Result<(), Failure
     })
 }
 
-/// What was accepted, in the order received; read beside the node, of which nothing is locked.
-async fn stored(data: &Path, args: &DiffArgs, comparison: &mut Comparison<'_>) -> Result<(), Failure> {
+/// What was accepted, in the order received.
+async fn stored(store: &Sqlite, args: &DiffArgs, comparison: &mut Comparison<'_>) -> Result<(), Failure> {
     let failure = |error: store::Error| Failure::because(Exit::Io, &error);
-    let options = Options { synchronous_full: true, read_connections: 1, now_us: clock::now_us };
-    let store = Sqlite::open_reading(data, StoreRole::Clinical, options).await.map_err(failure)?;
     let until_us = clock::now_us();
     let age = args.since.map(|age| i64::try_from(age.as_micros()).unwrap_or(i64::MAX));
     let from_us = age.map_or(0, |age| until_us.saturating_sub(age));

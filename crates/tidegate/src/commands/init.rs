@@ -2,7 +2,7 @@
 
 use super::output;
 use crate::cli::InitArgs;
-use crate::init::{Addresses, Purpose, init};
+use crate::init::{Addresses, Purpose, init_on};
 use crate::{Exit, Failure};
 
 /// Runs the command.
@@ -14,8 +14,13 @@ pub fn run(args: &InitArgs) -> Result<(), Failure> {
             .map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", path.display())))
     };
     let (mappings, profiles) = (absolute(&args.mappings)?, absolute(&args.profiles)?);
-    let shown = init(&args.folder, &addresses, &mappings, &profiles, Purpose::Site)
+    let ca = args.postgres_ca.as_deref().map(absolute).transpose()?;
+    let database = args.postgres.as_ref().map(|database| (database, ca.as_deref()));
+    let shown = init_on(&args.folder, &addresses, &mappings, &profiles, Purpose::Site, database)
         .map_err(|error| Failure::because(Exit::Configuration, &error))?;
+    if let Some(file) = args.postgres.as_ref().and_then(|database| database.password_file(&args.folder)) {
+        output::words(&format!("Write the password of the database into {}, mode 0600.", file.display()));
+    }
     let folder = args.folder.display();
     output::words(&format!(
         "Made {folder}/onprem.yaml and {folder}/cloud.yaml. Move cloud.yaml and cloud/ to the cloud host; its keys\n\

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use store::Retention as _;
-use store::sqlite::{Options, Role, Sqlite};
 
 use super::message::write;
 use super::node_api::{Node, cell, items};
@@ -14,7 +13,7 @@ use crate::cli::{
     HoldArgs, HoldCommand, JournalArgs, JournalCommand, JournalVerifyArgs, OnNode, RetentionArgs,
     RetentionCommand,
 };
-use crate::{Exit, Failure, clock};
+use crate::{Exit, Failure, clock, database};
 
 /// Longest number of a patient, in bytes.
 const NUMBER_BYTES_MAX: u64 = 256;
@@ -101,9 +100,7 @@ pub async fn journal(args: JournalArgs) -> Result<(), Failure> {
     let JournalCommand::Verify(JournalVerifyArgs { config, month }) = args.command;
     let config = check::load(&config)?;
     let failed = |error: &store::Error| Failure::because(Exit::Io, error);
-    let options = Options { synchronous_full: true, read_connections: 2, now_us: clock::now_us };
-    let store = Sqlite::open_reading(&config.data, Role::Clinical, options).await;
-    let store = store.map_err(|error| failed(&error))?;
+    let store = database::open_reading(&config, 2).await.map_err(|error| failed(&error))?;
     let months = store.months(clock::now_us(), None).await.map_err(|error| failed(&error))?;
     let asked = |name: &String| month.as_ref().is_none_or(|month| month == name);
     let names: Vec<String> = months.into_iter().map(|month| month.month).filter(asked).collect();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, Role, acknowledging, binds, channels, destinations};
+use super::{Config, Role, acknowledging, binds, channels, destinations, storage};
 
 /// What is wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +47,7 @@ fn parse(text: &str, place: &str) -> Result<Config, Problem> {
 fn resolve(config: &mut Config, folder: &Path) {
     let mut paths: Vec<&mut PathBuf> = vec![&mut config.data, &mut config.keys, &mut config.profiles];
     paths.extend(config.mappings.as_mut());
+    paths.extend(config.store.iter_mut().flat_map(storage::paths));
     for drop in &mut config.folders {
         paths.extend([&mut drop.path, &mut drop.archive, &mut drop.errors]);
     }
@@ -81,6 +82,7 @@ fn check(config: &Config, place: &str) -> Vec<Problem> {
     problems.extend(channels::check(&config.mllp, place));
     problems.extend(acknowledging::check(config, place));
     problems.extend(destinations::check(&config.destinations, place));
+    problems.extend(storage::check(config, place));
     let mut wrong = |key: &str, cause: &str, fix: &str| {
         let place = format!("{place}: {key}");
         problems.push(Problem { place, cause: cause.to_owned(), fix: fix.to_owned() });
@@ -337,6 +339,34 @@ mod tests {
         ] {
             assert!(problems(&beyond).iter().any(|p| p.place.ends_with("demo")), "{beyond}");
         }
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn a_database_is_a_server_that_proves_which_it_is() {
+        let with = |keys: &str| {
+            problems(&format!("{CLINICAL}store: {{postgres: {{database: tg, user: tg, {keys}}}}}\n"))
+        };
+        for right in [
+            "host: /run/postgresql",
+            "host: 127.0.0.1, password_file: pw, schema: ward_3, port: 6432",
+            "host: db.example.org, tls: {ca: ca.pem}",
+            "host: db.example.org, tls: {ca: ca.pem, certificate: c.pem, key: k.pem}",
+        ] {
+            assert_eq!(with(right), [], "{right}");
+        }
+        for (wrong, key) in [
+            ("host: db.example.org", "store.postgres.tls"),
+            ("host: \"\"", "store.postgres"),
+            ("host: localhost, schema: A-B", "store.postgres.schema"),
+            ("host: localhost, connections: 0", "store.postgres.connections"),
+            ("host: db.example.org, tls: {ca: ca.pem, key: k.pem}", "store.postgres.tls"),
+        ] {
+            let found = with(wrong);
+            assert!(matches!(found.as_slice(), [one] if one.place.ends_with(key)), "{wrong}: {found:?}");
+        }
+        let found = with("host: localhost, password: hush");
+        assert!(matches!(found.as_slice(), [one] if one.cause.contains("password")), "{found:?}");
     }
 
     #[test]

@@ -5,10 +5,12 @@ mod binds;
 mod channels;
 mod destinations;
 mod load;
+mod storage;
 
 pub use acknowledging::{Acknowledge, ApplicationAcknowledgments, ProcessingId, Sender, UnknownTypes};
 pub use destinations::{Dial, DialPlaintext, DialTls, Exchange, Meaning, Response};
 pub use load::{Problem, load};
+pub use storage::{Postgres, PostgresTls, Store};
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -26,6 +28,9 @@ pub struct Config {
     pub node: String,
     /// Folder of the stores; made when absent.
     pub data: PathBuf,
+    /// Where everything is kept; absent: in files of `data`.
+    #[serde(default)]
+    pub store: Option<Store>,
     /// Folder that `tidegate init` made; user-only.
     pub keys: PathBuf,
     /// FHIR REST, console, health and metrics.

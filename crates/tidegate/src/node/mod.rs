@@ -44,18 +44,16 @@ pub(crate) use tls::own_client;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use audit::{Kind, Record};
-use store::sqlite::{Options, Role as StoreRole, Sqlite};
+use store::sqlite::Sqlite;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::config::{Config, Problem, Role};
-use crate::{Exit, Failure, clock, keys};
+use crate::{Exit, Failure, clock, database, keys};
 
 /// How long a node that stops waits for its witnesses.
 const WITNESS_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
-/// Readers of a node's database.
-const READ_CONNECTIONS: u32 = 4;
 
 /// Puts something between the listeners and the journal.
 #[cfg(feature = "clinical")]
@@ -112,6 +110,11 @@ pub async fn run_changing(
     until: impl Future<Output = ()>,
     mut rereads: mpsc::Receiver<Reread>,
 ) -> Result<(), Failure> {
+    let mut until = std::pin::pin!(until);
+    tokio::select! {
+        () = &mut until => return Ok(()),
+        there = database::wait(&config) => there?,
+    }
     let mut running = match config.role {
         #[cfg(feature = "clinical")]
         Role::Clinical => clinical::start(&config, &overrides).await?,
@@ -125,7 +128,6 @@ pub async fn run_changing(
         Role::Portal => portal::start(&config, &overrides).await?,
     };
     tracing::info!(node = config.node, "node is up");
-    let mut until = std::pin::pin!(until);
     loop {
         tokio::select! {
             () = &mut until => break,
@@ -164,17 +166,7 @@ async fn stop(config: &Config, mut running: Running) -> Result<(), Failure> {
 
 /// Opens the store of a role.
 pub(crate) async fn open_store(config: &Config, overrides: &Overrides) -> Result<Arc<Sqlite>, Failure> {
-    let role = match config.role {
-        Role::Clinical => StoreRole::Clinical,
-        Role::Portal => StoreRole::Portal,
-    };
-    let options = Options {
-        synchronous_full: !overrides.synchronous_off,
-        read_connections: READ_CONNECTIONS,
-        now_us: clock::now_us,
-    };
-    let opened = Sqlite::open(&config.data, role, options).await;
-    opened.map_err(|error| Failure::because(Exit::Io, &error))
+    database::open(config, !overrides.synchronous_off).await
 }
 
 /// Starts the ledger: its first record says that the node is up, and the sealer follows.
@@ -205,8 +197,8 @@ pub(crate) fn start_sampler(
     tasks.spawn(sampler::run(store.clone(), config.role, gauges, clock::now_us, stopped.clone()));
 }
 
-/// Gates of readiness that close for good when a file of the store failed. A full disk does not close them: whoever sends
-/// is asked to send again, and only what is sent shows that there is space again.
+/// Gates of readiness that close for good when a file of the store failed, and for as long as its server is away. A full
+/// disk does not close them: whoever sends is asked to send again, and only what is sent shows that there is space again.
 pub(crate) fn watch_store(
     store: &Sqlite,
     readiness: &rest::Readiness,
@@ -217,7 +209,7 @@ pub(crate) fn watch_store(
     let (mut condition, stopped) = (store.condition(), stopped.clone());
     let show = move |condition: store::Condition| {
         for (gate, (_, state)) in gates.iter().zip(condition.each()) {
-            gate.set(state != store::FileCondition::Failed);
+            gate.set(!matches!(state, store::FileCondition::Failed | store::FileCondition::Away));
         }
     };
     show(*condition.borrow_and_update());

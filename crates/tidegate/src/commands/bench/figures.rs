@@ -18,11 +18,11 @@ impl Spread {
         Self { median: at(values.len() / 2), low: at(0), high: at(values.len().saturating_sub(1)) }
     }
 
-    fn json(self) -> Value {
+    pub(super) fn json(self) -> Value {
         json!({"median": rounded(self.median), "low": rounded(self.low), "high": rounded(self.high)})
     }
 
-    fn text(self, digits: usize) -> String {
+    pub(super) fn text(self, digits: usize) -> String {
         let Self { median, low, high } = self;
         format!("{median:.digits$} ({low:.digits$}-{high:.digits$})")
     }
@@ -130,12 +130,12 @@ impl Connected {
     }
 }
 
-fn build() -> &'static str {
+pub(super) fn build() -> &'static str {
     if cfg!(debug_assertions) { "debug" } else { "release" }
 }
 
 /// Cores that this process may use; 0 when the system does not say.
-fn cores() -> usize {
+pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(0, usize::from)
 }
 

@@ -1,10 +1,11 @@
-//! `tidegate bench ingest`: what a disk, a writer and a whole node can do, measured in one run so that their ratios mean
+//! `tidegate bench`: what a disk, a database and a whole node can do, measured in one run so that their ratios mean
 //! something. Absolute figures move with whatever else the machine does.
 
 mod figures;
 mod limits;
 mod load;
 mod place;
+mod rest;
 
 use std::time::{Duration, Instant};
 
@@ -22,8 +23,15 @@ const GROUP: u16 = 64;
 
 /// Runs the command.
 pub async fn run(args: BenchArgs) -> Result<(), Failure> {
-    let BenchCommand::Ingest(args) = args.command;
-    let mut place = Place::new(&args)?;
+    match args.command {
+        BenchCommand::Ingest(args) => ingest(args).await,
+        BenchCommand::Rest(args) => rest::run(args).await,
+    }
+}
+
+/// `tidegate bench ingest`.
+async fn ingest(args: IngestArgs) -> Result<(), Failure> {
+    let mut place = Place::new(&args.data, &args.mappings, &args.profiles)?;
     let measured = measure(&args, &mut place).await;
     place.stop().await?;
     let report = measured?;

@@ -2,11 +2,16 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use crate::cli::IngestArgs;
 use crate::demo::{Http, Node, Share};
 use crate::init::{Addresses, Purpose, Shown, init};
 use crate::{Exit, Failure, clock, keys};
+
+/// How long a node may take to come up.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// Between two looks at a node that comes up.
+const START_LOOK: Duration = Duration::from_millis(2);
 
 /// The pair; its folder is removed when it is dropped.
 pub(super) struct Place {
@@ -19,15 +24,16 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn new(args: &IngestArgs) -> Result<Self, Failure> {
+    /// In a new folder in `data`, with this mapping package and these profiles.
+    pub(super) fn new(data: &Path, mappings: &Path, profiles: &Path) -> Result<Self, Failure> {
         let absolute = |path: &Path| {
             std::path::absolute(path)
                 .map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", path.display())))
         };
-        let folder = absolute(&args.data)?.join(format!("tidegate-bench-{}", clock::random_hex(6)));
+        let folder = absolute(data)?.join(format!("tidegate-bench-{}", clock::random_hex(6)));
         keys::make_folder(&folder).map_err(|error| Failure::because(Exit::Io, &error))?;
         let addresses = addresses()?;
-        let (mappings, profiles) = (absolute(&args.mappings)?, absolute(&args.profiles)?);
+        let (mappings, profiles) = (absolute(mappings)?, absolute(profiles)?);
         let made = init(&folder, &addresses, &mappings, &profiles, Purpose::Site);
         let shown = made.map_err(|error| Failure::because(Exit::Configuration, &error))?;
         Ok(Self { limits: folder.join("limits"), folder, addresses, shown, nodes: Vec::new() })
@@ -41,6 +47,32 @@ impl Place {
         onprem.ready(&self.onprem()).await?;
         self.nodes = vec![onprem, cloud];
         Ok(())
+    }
+
+    /// Starts the on-prem node alone; how long it took until it was ready.
+    pub(super) async fn start_onprem(&mut self) -> Result<Duration, Failure> {
+        let begun = Instant::now();
+        let onprem = Node::start(&self.folder, "onprem")?;
+        let deadline = begun + START_TIMEOUT;
+        while !self.onprem().read("/readyz").await.is_ok_and(|answer| answer.status == 200) {
+            if Instant::now() > deadline {
+                return Err(Failure::new(Exit::Unavailable, "the node did not come up"));
+            }
+            tokio::time::sleep(START_LOOK).await;
+        }
+        let took = begun.elapsed();
+        self.nodes = vec![onprem];
+        Ok(took)
+    }
+
+    /// Process id of the on-prem node.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.nodes.first().and_then(Node::pid)
+    }
+
+    /// Address and token of the on-prem node's FHIR surface.
+    pub(super) fn fhir(&self) -> (SocketAddr, &str) {
+        (self.addresses.http, &self.shown.onprem_token)
     }
 
     /// The on-prem node's HTTP surface.

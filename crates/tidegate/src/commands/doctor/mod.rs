@@ -7,6 +7,8 @@ mod files;
 mod network;
 #[cfg(feature = "clinical")]
 mod outgoing;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod ready;
 mod stores;
 
@@ -89,11 +91,13 @@ pub async fn run(args: DoctorArgs) -> Result<(), Failure> {
     content.write()?;
     let running = ready::ask(&config).await.ok();
     let mut findings = files::findings(&config);
-    findings.extend(running.as_ref().and_then(node));
+    findings.extend(running.as_ref().and_then(|readiness| node(&config, readiness)));
     findings.extend(disk::findings(&config.data));
     findings.extend(certificate::findings(&config));
     findings.extend(network::ports(&config, running.as_ref()).await);
     findings.extend(network::links(&config).await);
+    #[cfg(feature = "postgres")]
+    findings.extend(postgres::findings(&config).await);
     findings.extend(stores::findings(&config).await);
     let reported = report(&findings);
     if content.level == Level::Fail {
@@ -103,10 +107,12 @@ pub async fn run(args: DoctorArgs) -> Result<(), Failure> {
 }
 
 /// A node that runs and is not ready says why.
-fn node(readiness: &Readiness) -> Option<Finding> {
+fn node(config: &Config, readiness: &Readiness) -> Option<Finding> {
     let Readiness::NotReady(gates) = readiness else { return None };
     let has_failed = gates.iter().any(|gate| gate.ends_with("-writes"));
-    let fix = if has_failed {
+    let fix = if has_failed && config.store.is_some() {
+        "its database cannot be reached, or a write failed: look at the lines about PostgreSQL, and at the server's log"
+    } else if has_failed {
         "a write to its disk failed: look at the system's log, mend the disk, then restart the node"
     } else {
         "wait until it has started; its log says what it waits for"

@@ -1,26 +1,21 @@
 //! The stores: readable by this program, and not from the future.
 
 use store::Ledger;
-use store::sqlite::{Options, Role as StoreRole, Sqlite};
+use store::sqlite::Sqlite;
 
 use super::Finding;
-use crate::clock;
 use crate::config::{Config, Role};
+use crate::{clock, database};
 
 /// How far clocks of one machine may seem apart.
 const SKEW_US: i64 = 2_000_000;
 
 /// What there is to say of the stores and the clock.
 pub(super) async fn findings(config: &Config) -> Vec<Finding> {
-    if !config.data.join("node.db").exists() {
+    if is_to_be_made(config).await {
         return vec![Finding::ok("stores", "none yet; they are made when the node starts")];
     }
-    let role = match config.role {
-        Role::Clinical => StoreRole::Clinical,
-        Role::Portal => StoreRole::Portal,
-    };
-    let options = Options { synchronous_full: true, read_connections: 1, now_us: clock::now_us };
-    let store = match Sqlite::open_reading(&config.data, role, options).await {
+    let store = match database::open_reading(config, 1).await {
         Ok(store) => store,
         Err(error) => return vec![unreadable(&error)],
     };
@@ -35,6 +30,17 @@ pub(super) async fn findings(config: &Config) -> Vec<Finding> {
             findings
         }
     }
+}
+
+/// Nothing was ever kept. What cannot be found out is not taken for that.
+async fn is_to_be_made(config: &Config) -> bool {
+    #[cfg(feature = "postgres")]
+    if let Some(store) = &config.store {
+        let Ok(address) = database::address(&store.postgres) else { return false };
+        let found = store::postgres::inspect(&address, database::role(config.role)).await;
+        return found.is_ok_and(|found| found.schema == store::postgres::SchemaFound::None);
+    }
+    !config.data.join("node.db").exists()
 }
 
 #[cfg(feature = "clinical")]
