@@ -1,7 +1,10 @@
 //! Audit records of reads and searches, committed before the answer.
 
+use std::collections::BTreeSet;
+
 use audit::{Actor, Kind, Record};
 use fhir::ResourceType;
+use futures_util::future::try_join_all;
 use store::Stored;
 
 use crate::auth::Client;
@@ -57,7 +60,7 @@ impl Access<'_> {
         if pages.is_empty() {
             pages.push(&[]);
         }
-        for page in pages {
+        let records = pages.into_iter().map(|page| {
             let record = self.begin(server, kind, "ok").and_then(|record| {
                 let record = with_patients(record, server, page).object("matches", &count)?;
                 let record = joined(parameters)
@@ -65,9 +68,10 @@ impl Access<'_> {
                     .try_fold(record, |record, names| record.object("parameters", names))?;
                 page.iter().try_fold(record, name)
             });
-            commit(server, record).await?;
-        }
-        Ok(())
+            commit(server, record)
+        });
+        // They wait for one commit together.
+        try_join_all(records).await.map(|_| ())
     }
 
     /// Commits the record of a change that was refused, or that changed nothing.
@@ -122,6 +126,10 @@ fn name(record: Record, stored: &Stored) -> Result<Record, audit::Error> {
 
 /// Adds the tokens of every patient shown.
 fn with_patients<'a>(record: Record, server: &Server, shown: impl IntoIterator<Item = &'a Stored>) -> Record {
+    // A page is most often of one patient, and a token costs a digest.
+    let mut seen = BTreeSet::new();
     let patients = shown.into_iter().filter_map(|stored| stored.patient.as_deref());
-    patients.fold(record, |record, patient| record.patient_token(&(server.fhir.patient_token)(patient)))
+    patients
+        .filter(|patient| seen.insert(*patient))
+        .fold(record, |record, patient| record.patient_token(&(server.fhir.patient_token)(patient)))
 }

@@ -82,10 +82,11 @@ pub(crate) async fn everything(
         let after = Cursor { parameters: cursor.parameters.clone(), after: Some(next) };
         links.push(("next", sealed_link(&server, &path, &after)?));
     }
-    let answer = bundle("searchset", &links, page.total, found(&page, &Subset::Whole, Vec::new(), &server)?);
+    let entries = found(&page, &Subset::Whole, Vec::new(), &server)?;
+    let answer = bundle("searchset", &links, page.total, &entries);
     page.matches.append(&mut page.included);
     access.listed(&server, true, &["everything"], &page.matches).await?;
-    Ok(ok(fhir::canonical_json(&answer), (format, presentation.pretty), None))
+    Ok(ok(answer, (format, presentation.pretty), None))
 }
 
 /// What the parameters ask.

@@ -83,10 +83,11 @@ async fn history(
         let after = Some(Position { keys: Vec::new(), number });
         links.push(("next", link(server, &scope, &Cursor { after, ..cursor.clone() }, count)?));
     }
-    let entries = page.versions.iter().map(|stored| version(stored, server)).collect::<Result<_, _>>()?;
-    let answer = bundle("history", &links, page.total, entries);
+    let entries =
+        page.versions.iter().map(|stored| version(stored, server)).collect::<Result<Vec<_>, _>>()?;
+    let answer = bundle("history", &links, page.total, &entries);
     access.listed(server, of_one, &["_history"], &page.versions).await?;
-    Ok(ok(fhir::canonical_json(&answer), (format, presentation.pretty), None))
+    Ok(ok(answer, (format, presentation.pretty), None))
 }
 
 /// The page to give: that of `_cursor`, or the first.

@@ -45,6 +45,7 @@ pub(crate) mod vread;
 mod bundle;
 mod controls;
 mod filters;
+mod outward;
 mod parameters;
 mod pretty;
 mod refusal;

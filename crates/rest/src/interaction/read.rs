@@ -7,8 +7,9 @@ use axum::response::Response;
 use fhir::{IssueCode, ResourceType, is_resource_id};
 use store::{ResourceKey, Stored};
 
+use super::outward::outward_json;
 use super::subset::Subset;
-use super::{Shared, not_modified, ok, outward, partial, validators};
+use super::{Shared, not_modified, ok, partial, validators};
 use crate::audit::Access;
 use crate::auth::Client;
 use crate::edge::Id;
@@ -60,9 +61,7 @@ pub(super) async fn answer(
         access.read(server, "not-modified", Some(&stored)).await?;
         return Ok(not_modified(&validators));
     }
-    let mut resource = outward(&stored, server.role)?;
-    subset.apply(&mut resource);
-    let json = fhir::canonical_json(&resource);
+    let json = outward_json(&stored, server.role, subset)?;
     access.read(server, "ok", Some(&stored)).await?;
     Ok(ok(json, form, Some(&validators)))
 }

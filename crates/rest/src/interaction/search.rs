@@ -131,11 +131,11 @@ pub(super) async fn search(
         links.push(("next", sealed_link(server, &searched.path(), &after)?));
     }
     let entries = found(&page, &query.subset, query.left_out, server)?;
-    let answer = bundle("searchset", &links, page.total, entries);
+    let answer = bundle("searchset", &links, page.total, &entries);
     let access = Access { client, request, resource_type };
     page.matches.append(&mut page.included);
     access.listed(server, false, &query.names, &page.matches).await?;
-    Ok(ok(fhir::canonical_json(&answer), (format, presentation.pretty), None))
+    Ok(ok(answer, (format, presentation.pretty), None))
 }
 
 /// The search to run: that of `_cursor`, or a new one from its start.
