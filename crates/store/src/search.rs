@@ -38,6 +38,18 @@ pub struct Search {
     pub total: Total,
     /// What comes along with the matches.
     pub includes: Vec<Include>,
+    /// What may come along; `None`: anything.
+    pub along: Option<Along>,
+}
+
+/// What may come along with matches: types, and what must hold of their resources. A type that is not here does not.
+/// It is tested before resources are counted against [`INCLUDED_MAX`], so that what may not come along leaves no trace.
+#[derive(Clone)]
+pub struct Along {
+    /// What is referred to.
+    pub forward: Vec<(ResourceType, Clause)>,
+    /// What refers.
+    pub reverse: Vec<(ResourceType, Clause)>,
 }
 
 impl Search {
@@ -52,6 +64,7 @@ impl Search {
             after: None,
             total: Total::Cheap,
             includes: Vec::new(),
+            along: None,
         }
     }
 }
@@ -164,6 +177,8 @@ pub enum Clause {
     },
     /// Any of these; of none, nothing.
     Any(Vec<Clause>),
+    /// All of these; of none, everything.
+    All(Vec<Clause>),
 }
 
 /// How a uri is compared (R4, search §3.1.1.4.13). Above and below go by the segments of a path.

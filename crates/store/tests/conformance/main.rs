@@ -5,6 +5,7 @@
 
 mod access;
 mod acknowledgments;
+mod along;
 mod apply;
 mod bulk;
 mod code_items;
@@ -117,6 +118,9 @@ macro_rules! conformance {
                 chains_lead_over_several_hops what_refers_here_is_asked_nested
                 chains_over_many_are_never_cut
                 includes_repeat_until_nothing_is_new searches_of_several_types_page_by_number;
+            along:
+                clauses_hold_together_wherever_they_stand clauses_hold_together_over_many
+                only_what_may_comes_along_and_the_rest_leaves_no_trace;
             naive:
                 searches_agree_with_a_naive_reading;
             model:

@@ -105,8 +105,24 @@ impl Engine<'_> {
                     }
                     Compiled { test: Test::Any(tests), driver }
                 }
+                Clause::All(clauses) => self.each(clauses, of).await?,
             })
         })
+    }
+
+    /// The clause with the fewest rows finds what the others are then asked of.
+    async fn each(&mut self, clauses: &[Clause], of: Of) -> Result<Compiled> {
+        let (mut tests, mut least) = (Vec::with_capacity(clauses.len()), None::<(usize, Driver)>);
+        for clause in clauses {
+            let Compiled { test, driver } = self.compile(clause, of).await?;
+            tests.push(test);
+            let Some(driver) = driver else { continue };
+            let rows = self.reader.count(&driver.ranges, SORTED_MAX).await?;
+            if least.as_ref().is_none_or(|(fewest, _)| rows < *fewest) {
+                least = Some((rows, Driver { exact: driver.exact && clauses.len() == 1, ..driver }));
+            }
+        }
+        Ok(Compiled { test: Test::All(tests), driver: least.map(|(_, driver)| driver) })
     }
 
     async fn token(&mut self, pid: Option<i64>, asked: &[TokenValue], not: bool) -> Result<Compiled> {

@@ -59,6 +59,10 @@ impl Engine<'_> {
                     }
                     Ok(passed)
                 }
+                Test::All(tests) => {
+                    let passed = self.passing(tests, candidates.to_vec()).await?;
+                    Ok(passed.into_iter().map(|candidate| candidate.rid).collect())
+                }
                 Test::Body(body) => {
                     let numbers: Vec<i64> = candidates.iter().map(|candidate| candidate.rid).collect();
                     let bodies = self.reader.bodies(&numbers).await?;

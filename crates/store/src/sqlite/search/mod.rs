@@ -84,7 +84,7 @@ pub(in crate::sqlite) async fn read(
     let mut engine = Engine { reader: Reader { names, connection }, targets: HashMap::new(), looked: 0 };
     let found = engine.find(search).await?;
     let numbers: Vec<i64> = found.matches.iter().map(|candidate| candidate.rid).collect();
-    let included = engine.included(&search.includes, &found.matches).await?;
+    let included = engine.included(&search.includes, search.along.as_ref(), &found.matches).await?;
     let Found { next, total, examined_cut, .. } = found;
     Ok(Page {
         matches: engine.reader.stored(&numbers).await?,

@@ -71,6 +71,7 @@ pub(super) enum Test {
         missing: bool,
     },
     Any(Vec<Self>),
+    All(Vec<Self>),
     /// What the index does not hold.
     Body(BodyTest),
     /// References of a parameter lead to a resource of one of these types of which all tests hold.
@@ -137,6 +138,17 @@ impl Test {
                     }
                 }
                 return (!unknown).then_some(false);
+            }
+            Self::All(tests) => {
+                let mut unknown = false;
+                for test in tests {
+                    match test.holds(candidate) {
+                        Some(true) => {}
+                        Some(false) => return Some(false),
+                        None => unknown = true,
+                    }
+                }
+                return (!unknown).then_some(true);
             }
             Self::Body(_) | Self::Leads { .. } | Self::Led { .. } => return None,
         })
