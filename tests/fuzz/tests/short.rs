@@ -68,7 +68,7 @@ fn every_parser_of_strange_bytes_has_a_target() {
         Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workspace").join("crates");
     let covered: BTreeSet<&str> = TARGETS.iter().flat_map(|target| target.covers).copied().collect();
     let mut found = BTreeSet::new();
-    for name in ["hl7v2", "mllp", "fhir", "mapping"] {
+    for name in ["hl7v2", "mllp", "fhir", "mapping", "smart"] {
         readers(&crates, &crates.join(name).join("src"), &mut found);
     }
     assert!(found.len() >= 10, "only {found:?} were found: the walk is broken");

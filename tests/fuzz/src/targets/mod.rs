@@ -3,6 +3,7 @@
 mod fhir;
 mod mapping;
 mod mllp;
+mod smart;
 mod v2;
 
 /// What is said of one input: nothing, or what does not hold.
@@ -41,6 +42,8 @@ pub const TARGETS: &[&Target] = &[
     &mapping::LANGUAGE,
     &fhir::RESOURCE,
     &fhir::QUERY,
+    &smart::SCOPES,
+    &smart::TOKENS,
 ];
 
 /// Says `words` when `holds` is not so.
