@@ -4,27 +4,34 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use fhir::IssueCode;
+use fhir::{IssueCode, ResourceType};
+use smart::{Granted, Permissions};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
+use crate::audit::Access;
+use crate::edge::RequestId;
 use crate::outcome::Failure;
+use crate::server::Server;
 
 const HASH_BYTES: usize = 32;
 const SCHEME: &str = "bearer";
+/// Challenges (RFC 6750 §3): nobody is named, or somebody who is not known.
+const UNKNOWN: &str = "Bearer realm=\"tidegate\"";
+const INVALID: &str = "Bearer realm=\"tidegate\", error=\"invalid_token\"";
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
-    /// The name a token was given in the configuration.
+    /// The name a token was given in the configuration, or the id under which an issuer knows the client.
     pub name: String,
     /// What the token lets it do.
-    pub permission: Permission,
+    pub(crate) granted: Granted,
 }
 
-/// What a token lets its client do.
+/// What a token of the node's own lets its client do, with every resource whatever its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permission {
     /// Read and search.
@@ -48,7 +55,13 @@ impl TokenSet {
     /// `tokens`: client name, [`token_hash`] of its token, and what it may do.
     pub fn with(tokens: impl IntoIterator<Item = (String, [u8; 32], Permission)>) -> Self {
         let tokens = tokens.into_iter();
-        let client = |(name, hash, permission)| (Client { name, permission }, hash);
+        let client = |(name, hash, permission)| {
+            let granted = Granted::Everything(match permission {
+                Permission::Read => Permissions::READ,
+                Permission::Write => Permissions::EVERY,
+            });
+            (Client { name, granted }, hash)
+        };
         Self { tokens: Arc::new(tokens.map(client).collect()) }
     }
 
@@ -63,14 +76,13 @@ impl TokenSet {
         self.tokens.get(usize::try_from(found).ok()?).map(|(client, _)| client)
     }
 
-    /// The client that a request's `Authorization` names.
+    /// The client that a request's `Authorization` names by a token of this set.
     ///
     /// # Errors
     /// 401 when there is no bearer token, more than one, or one that is not in the set.
     pub(crate) fn authenticate(&self, headers: &HeaderMap) -> Result<&Client, Failure> {
-        let token = bearer(headers).ok_or_else(|| unauthenticated("Bearer realm=\"tidegate\""))?;
-        self.client(token)
-            .ok_or_else(|| unauthenticated("Bearer realm=\"tidegate\", error=\"invalid_token\""))
+        let token = bearer(headers).ok_or_else(|| unauthenticated(UNKNOWN))?;
+        self.client(token).ok_or_else(|| unauthenticated(INVALID))
     }
 }
 
@@ -88,19 +100,51 @@ pub fn token_hash(token: &str) -> [u8; 32] {
     hash
 }
 
-/// Lets a request through when its token is in the set, and leaves its [`Client`] in the extensions.
-pub(crate) async fn require(State(tokens): State<TokenSet>, mut request: Request, next: Next) -> Response {
-    match tokens.authenticate(request.headers()) {
-        Ok(client) => {
-            let client = client.clone();
-            request.extensions_mut().insert(client);
-            next.run(request).await
-        }
+/// Lets a request through whose token is known, and leaves its [`Client`] in the extensions. What is forbidden to it is
+/// recorded before it is told.
+pub(crate) async fn require(State(server): State<Arc<Server>>, mut request: Request, next: Next) -> Response {
+    let client = match authenticate(&server, request.headers()) {
+        Ok(client) => client,
+        Err(failure) => return failure.into_response(),
+    };
+    let id = request.extensions().get::<RequestId>().copied();
+    let named = asked_type(request.method(), request.uri().path());
+    request.extensions_mut().insert(client.clone());
+    let response = next.run(request).await;
+    let (StatusCode::FORBIDDEN, Some(request), Some(resource_type)) = (response.status(), id, named) else {
+        return response;
+    };
+    let access = Access { client: &client, request, resource_type };
+    match access.read(&server, "forbidden", None).await {
+        Ok(()) => response,
         Err(failure) => failure.into_response(),
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// The client that a request's `Authorization` names: by a token of the node's own, or by one of an issuer.
+///
+/// # Errors
+/// 401 when there is no bearer token, more than one, or one that is not believed.
+fn authenticate(server: &Server, headers: &HeaderMap) -> Result<Client, Failure> {
+    let token = bearer(headers).ok_or_else(|| unauthenticated(UNKNOWN))?;
+    let fhir = &server.fhir;
+    let now_us = (fhir.now_us)();
+    let own = fhir.tokens.client(token).cloned().or_else(|| fhir.issued.client(token, now_us));
+    own.or_else(|| fhir.issuers.client(token, &fhir.base_url, now_us)).ok_or_else(|| unauthenticated(INVALID))
+}
+
+/// The type that a request reads, `Bundle` where its address names none; `None` of a change, which records its own refusal.
+fn asked_type(method: &Method, path: &str) -> Option<ResourceType> {
+    if !matches!(*method, Method::GET | Method::HEAD) && !path.ends_with("/_search") {
+        return None;
+    }
+    let first =
+        path.trim_start_matches("/fhir").trim_start_matches('/').split('/').next().unwrap_or_default();
+    ResourceType::parse(first).or_else(|| ResourceType::parse("Bundle"))
+}
+
+/// The bearer token of a request; `None` also when there are several.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (only, more) = (values.next()?, values.next());
     if more.is_some() {

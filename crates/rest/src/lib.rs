@@ -7,6 +7,7 @@
 //! - Every error is an OperationOutcome that repeats nothing of the request or of a resource.
 //! - Spans, logs and metrics carry route templates and request ids, never a path, a query or a body.
 //! - Links carry no identifier: self and paging links are sealed where a parameter could name a person.
+//! - A client sees what its token grants and nothing else: every interaction looks at the store through its sight.
 //! - Search is strict: what is not supported is refused, never ignored, whatever `Prefer` says.
 //! - The portal tells time to the year and has no parameter that could test a removed element.
 //! - Intake stores exactly the bytes that this node's own verifier passed.
@@ -19,6 +20,7 @@
 
 mod audit;
 mod auth;
+mod authorization;
 #[cfg(feature = "clinical")]
 mod body;
 mod capacity;
@@ -28,6 +30,7 @@ mod gauges;
 mod headers;
 mod health;
 mod interaction;
+mod issuers;
 #[cfg(feature = "clinical")]
 mod json;
 mod metrics;
@@ -40,11 +43,15 @@ mod patch;
 mod query;
 mod serve;
 mod server;
+mod sight;
 mod time;
 
 pub mod intake;
 
 pub use crate::auth::{Client, Permission, TokenSet, token_hash};
+pub use crate::authorization::{
+    AuthorizationServer, Issued, RegisteredClient, RegisteredUser, RegistrationError, authorization,
+};
 #[cfg(feature = "clinical")]
 pub use crate::capacity::{BODY_BYTES_MAX, ENTRIES_MAX};
 pub use crate::capacity::{
@@ -55,6 +62,8 @@ pub use crate::error::Error;
 pub use crate::gauges::{FeedSample, Gauges, QueueSample, Sample};
 pub use crate::health::{Gate, Health, Readiness, health};
 pub use crate::interaction::search::{PAGE_DEFAULT, PAGE_MAX};
+pub use crate::interaction::smart_configuration::Authorization;
+pub use crate::issuers::Issuers;
 pub use crate::metrics::Metrics;
 pub use crate::outgoing::OutgoingSample;
 pub use crate::paging::CursorKey;
@@ -62,3 +71,4 @@ pub use crate::serve::{PeerCertificate, serve_plain, serve_tls};
 #[cfg(feature = "clinical")]
 pub use crate::server::clinical;
 pub use crate::server::{Fhir, PatientToken, every_type, portal};
+pub use crate::sight::Protected;

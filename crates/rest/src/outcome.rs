@@ -179,8 +179,15 @@ impl From<store::Error> for Failure {
     }
 }
 
+/// Marks a response whose body is its own, failed or not: those of OAuth have their form from another standard.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OwnForm;
+
 /// Gives a failed response its OperationOutcome; any other passes unchanged.
 pub(crate) fn render(response: Response, method: &Method, request_id: Uuid) -> Response {
+    if response.extensions().get::<OwnForm>().is_some() {
+        return response;
+    }
     let status = response.status();
     let failed = status.is_client_error() || status.is_server_error();
     let failure = response.extensions().get::<Failure>().cloned();

@@ -8,16 +8,20 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use bytes::Bytes;
 use fhir::{Audience, ResourceType};
-use store::{Access, Micros, Resources};
+use store::{Access, Micros};
 
 use crate::auth::{TokenSet, require};
+use crate::authorization::Issued;
 use crate::edge;
+use crate::interaction::smart_configuration::{Authorization, smart_configuration};
 #[cfg(feature = "clinical")]
 use crate::interaction::{batch, create, delete, meta, patch, update, validate};
 use crate::interaction::{capabilities, compartment, everything, history, read, search, unsupported, vread};
+use crate::issuers::Issuers;
 use crate::metrics::Metrics;
 use crate::outcome::Failure;
 use crate::paging::CursorKey;
+use crate::sight::Protected;
 use crate::time::Precision;
 
 /// Turns a patient id into its audit token (an HMAC under a key of the node).
@@ -27,7 +31,7 @@ pub type PatientToken = Arc<dyn Fn(&str) -> String + Send + Sync>;
 #[derive(Clone)]
 pub struct Fhir {
     /// Where resources come from.
-    pub resources: Arc<dyn Resources>,
+    pub resources: Protected,
     /// Through which resources are changed; `None`: nothing is written here.
     #[cfg(feature = "clinical")]
     pub writes: Option<Arc<dyn store::ClientWrites>>,
@@ -35,6 +39,12 @@ pub struct Fhir {
     pub access: Arc<dyn Access>,
     /// Who may ask: the tokens of this role.
     pub tokens: TokenSet,
+    /// Those that the node's own authorization server gave.
+    pub issued: Issued,
+    /// Whose access tokens are believed beside them.
+    pub issuers: Issuers,
+    /// Where clients are told to get tokens; `None`: nowhere.
+    pub authorization: Option<Authorization>,
     /// Seals paging links.
     pub cursor_key: CursorKey,
     /// Address of the surface as clients see it, `http://127.0.0.1:8080/fhir`, without a slash at its end; the `Host` of
@@ -129,7 +139,7 @@ pub fn portal(fhir: Fhir) -> Router {
 fn router(mut fhir: Fhir, role: &'static Role) -> Router {
     fhir.types.sort_unstable();
     fhir.types.dedup();
-    let (tokens, metrics) = (fhir.tokens.clone(), fhir.metrics.clone());
+    let metrics = fhir.metrics.clone();
     let capabilities = capabilities::statement(&fhir, role);
     let writes = capabilities::writes(&fhir, role);
     let server = Arc::new(Server { fhir, role, capabilities });
@@ -146,9 +156,10 @@ fn router(mut fhir: Fhir, role: &'static Role) -> Router {
         .route("/{type}/{id}/{of}", get(compartment::search))
         .route("/{type}/{id}/_history", get(history::of_resource))
         .route("/{type}/{id}/_history/{version}", get(vread::vread));
-    let guarded = changing(guarded, writes).route_layer(from_fn_with_state(tokens, require));
+    let guarded = changing(guarded, writes).route_layer(from_fn_with_state(server.clone(), require));
     let routes = guarded
         .route("/metadata", get(capabilities::capabilities))
+        .route("/.well-known/smart-configuration", get(smart_configuration))
         .fallback(|| async { Failure::unknown_route() })
         .with_state(server);
     Router::new().nest("/fhir", edge::around(routes, metrics))

@@ -13,6 +13,7 @@ use super::compartment::COMPARTMENTS;
 use super::controls::{INCLUDES_MAX, SORT_KEYS_MAX};
 use super::registry::{includes, own_parameters, registered, reverse_includes};
 use super::search::{PAGE_DEFAULT, PAGE_MAX};
+use super::smart_configuration::security;
 use super::{Shared, not_modified, ok, presentation};
 use crate::capacity::HOPS_MAX;
 use crate::headers::Validators;
@@ -54,7 +55,7 @@ pub(crate) fn statement(fhir: &Fhir, role: &Role) -> Bytes {
     let mut rest = json!({
         "mode": "server",
         "documentation": documentation(role),
-        "security": {"description": "A bearer token (RFC 6750) of this node; every access is recorded before it is answered."},
+        "security": security(fhir),
     });
     if !resources.is_empty() {
         rest["resource"] = Value::Array(resources);

@@ -57,7 +57,7 @@ pub(super) fn named(name: &str, server: &Server) -> Result<ResourceType, Failure
 }
 
 /// The parameters by which a type is in a compartment, of those that the role has.
-pub(super) fn parameters(of: ResourceType, compartment: ResourceType, role: &Role) -> Vec<&'static str> {
+pub(crate) fn parameters(of: ResourceType, compartment: ResourceType, role: &Role) -> Vec<&'static str> {
     let codes = match compartment.as_str() {
         "Patient" => r4().patient_compartment(of.as_str()),
         _ => &ENCOUNTER,

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use smart::Permission;
 
 use super::write::{
     Address, Caller, Content, Preconditions, Prefer, Wanted, criteria, if_none_exist, new_id, sent,
@@ -32,7 +33,7 @@ pub(crate) async fn create(
         let prefer = Prefer::of(&headers);
         let id = new_id();
         let to = match if_none_exist(&headers)? {
-            Some(parameters) => Address::Unless(id, criteria(&server, of, &parameters)?),
+            Some(parameters) => Address::Unless(id, criteria(caller, of, &parameters)?),
             None => Address::New(id),
         };
         let resource = sent(of, body::resource(&headers, content).await?)?;
@@ -46,5 +47,5 @@ pub(crate) async fn create(
         }
         done.reply().response(&server, prefer, form)
     };
-    caller.change(&name, work).await
+    caller.change(&name, Permission::Create, work).await
 }

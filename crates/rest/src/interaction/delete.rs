@@ -6,6 +6,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use fhir::is_resource_id;
+use smart::Permission;
 
 use super::write::{Address, Caller, Content, Done, Preconditions, Prefer, Wanted, query_criteria};
 use super::{Shared, presentation};
@@ -40,7 +41,7 @@ pub(crate) async fn delete(
         };
         done.reply().response(&server, Prefer::of(&headers), form)
     };
-    caller.change(&name, work).await
+    caller.change(&name, Permission::Delete, work).await
 }
 
 pub(crate) async fn conditional(
@@ -54,7 +55,7 @@ pub(crate) async fn conditional(
     let caller = Caller { server: &server, client: &client, request };
     let work = async {
         let of = server.resource_type(&name)?;
-        let (search, form) = query_criteria(&server, of, query.as_deref(), &headers)?;
+        let (search, form) = query_criteria(caller, of, query.as_deref(), &headers)?;
         let conditions = Preconditions::of(&headers)?;
         let wanted = Wanted { of, to: Address::Match(search), content: Content::Nothing, conditions };
         let done = caller.run(&wanted).await?;
@@ -64,5 +65,5 @@ pub(crate) async fn conditional(
         }
         done.reply().response(&server, Prefer::of(&headers), form)
     };
-    caller.change(&name, work).await
+    caller.change(&name, Permission::Delete, work).await
 }

@@ -65,7 +65,8 @@ pub(crate) async fn everything(
     let path = format!("{}/{}/$everything", of.resource_type, of.id);
     let cursor = continued(&server, &path, asked)?;
     let search = asked_for(&of, &cursor, &server)?;
-    match server.fhir.resources.read(&of).await? {
+    let sight = server.sight(&client);
+    match sight.read(&of).await? {
         None => {
             access.read(&server, "not-found", None).await?;
             return Err(Failure::not_found("there is no such resource or version"));
@@ -76,7 +77,7 @@ pub(crate) async fn everything(
         }
         Some(_) => {}
     }
-    let mut page = server.fhir.resources.search(&search).await?;
+    let mut page = sight.search(&sight.bind_belongings(search)).await?;
     let mut links = vec![("self", sealed_link(&server, &path, &cursor)?)];
     if let Some(next) = page.next.clone() {
         let after = Cursor { parameters: cursor.parameters.clone(), after: Some(next) };

@@ -73,7 +73,7 @@ async fn history(
     let before = cursor.after.as_ref().map(|after| after.number);
     let of_one = id.is_some();
     let asked = History { resource_type: of, id, count, before };
-    let found = if known { server.fhir.resources.history(&asked).await? } else { None };
+    let found = if known { server.sight(client).history(&asked).await? } else { None };
     let Some(page) = found else {
         access.read(server, "not-found", None).await?;
         return Err(Failure::not_found("there is no such resource or version"));

@@ -26,7 +26,7 @@ pub(crate) async fn meta(
     let form = presentation(query.as_deref(), &headers)?;
     let access = Access { client: &client, request, resource_type };
     let stored = match key(resource_type, id) {
-        Some(key) => server.fhir.resources.read(&key).await?,
+        Some(key) => server.sight(&client).read(&key).await?,
         None => None,
     };
     let Some(stored) = stored else {

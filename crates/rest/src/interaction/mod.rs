@@ -34,6 +34,7 @@ pub(crate) mod patch;
 pub(crate) mod read;
 pub(crate) mod registry;
 pub(crate) mod search;
+pub(crate) mod smart_configuration;
 pub(crate) mod subset;
 pub(crate) mod unsupported;
 #[cfg(feature = "clinical")]
@@ -52,6 +53,9 @@ mod refusal;
 mod values;
 #[cfg(feature = "clinical")]
 mod write;
+
+pub(crate) use self::registry::registered;
+pub(crate) use self::values::Reader;
 
 pub(crate) type Shared = axum::extract::State<Arc<Server>>;
 

@@ -6,6 +6,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use fhir::is_resource_id;
+use smart::Permission;
 
 use super::write::{Address, Caller, Content, Preconditions, Prefer, Wanted, query_criteria, unfit};
 use super::{Shared, presentation};
@@ -36,7 +37,7 @@ pub(crate) async fn patch(
         let wanted = Wanted { of, to: Address::Id(id), content: Content::Patch(patch), conditions };
         caller.run(&wanted).await?.reply().response(&server, Prefer::of(&headers), form)
     };
-    caller.change(&name, work).await
+    caller.change(&name, Permission::Update, work).await
 }
 
 pub(crate) async fn conditional(
@@ -51,11 +52,11 @@ pub(crate) async fn conditional(
     let caller = Caller { server: &server, client: &client, request };
     let work = async {
         let of = server.resource_type(&name)?;
-        let (search, form) = query_criteria(&server, of, query.as_deref(), &headers)?;
+        let (search, form) = query_criteria(caller, of, query.as_deref(), &headers)?;
         let conditions = Preconditions::of(&headers)?;
         let patch = Patch::read(&body::patch(&headers, content).await?).map_err(unfit)?;
         let wanted = Wanted { of, to: Address::Match(search), content: Content::Patch(patch), conditions };
         caller.run(&wanted).await?.reply().response(&server, Prefer::of(&headers), form)
     };
-    caller.change(&name, work).await
+    caller.change(&name, Permission::Update, work).await
 }

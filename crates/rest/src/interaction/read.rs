@@ -29,7 +29,7 @@ pub(crate) async fn read(
     let (form, subset) = partial(query.as_deref(), &headers, resource_type)?;
     let access = Access { client: &client, request, resource_type };
     let stored = match key(resource_type, id) {
-        Some(key) => server.fhir.resources.read(&key).await?,
+        Some(key) => server.sight(&client).read(&key).await?,
         None => None,
     };
     answer(&server, &access, stored, (form, &subset), &headers).await

@@ -117,7 +117,9 @@ pub(super) async fn search(
     if let Some(of) = &searched.compartment {
         query.search.clauses.insert(0, membership(resource_type, of, server)?);
     }
-    let mut page = server.fhir.resources.search(&query.search).await?;
+    let sight = server.sight(client);
+    let bound = sight.bind(query.search.clone())?;
+    let mut page = sight.search(&bound).await?;
     if query.needs_total() && page.total.is_none() {
         let text = format!("more than {COUNTED_MAX} matches are not counted; narrow the search");
         return Err(Failure::bad_request(IssueCode::TooCostly, text));

@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use fhir::{IssueCode, is_resource_id};
 use serde_json::Value;
+use smart::Permission;
 
 use super::write::{Address, Caller, Content, Preconditions, Prefer, Wanted, own_id, query_criteria, sent};
 use super::{Shared, presentation};
@@ -34,7 +35,7 @@ pub(crate) async fn update(
         let wanted = Wanted { of, to: Address::Id(id), content: Content::Resource(resource), conditions };
         caller.run(&wanted).await?.reply().response(&server, Prefer::of(&headers), form)
     };
-    caller.change(&name, work).await
+    caller.change(&name, Permission::Update, work).await
 }
 
 pub(crate) async fn conditional(
@@ -49,14 +50,14 @@ pub(crate) async fn conditional(
     let caller = Caller { server: &server, client: &client, request };
     let work = async {
         let of = server.resource_type(&name)?;
-        let (search, form) = query_criteria(&server, of, query.as_deref(), &headers)?;
+        let (search, form) = query_criteria(caller, of, query.as_deref(), &headers)?;
         let conditions = Preconditions::of(&headers)?;
         let resource = sent(of, body::resource(&headers, content).await?)?;
         let (to, content) = (Address::Match(search), Content::Resource(resource));
         let wanted = Wanted { of, to, content, conditions };
         caller.run(&wanted).await?.reply().response(&server, Prefer::of(&headers), form)
     };
-    caller.change(&name, work).await
+    caller.change(&name, Permission::Update, work).await
 }
 
 /// The resource must say the id of its address (R4, http §3.1.0.4).

@@ -13,11 +13,11 @@ use crate::outcome::Failure;
 use crate::server::Role;
 
 /// What values are read against.
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     /// This server's own address.
-    pub(super) base_url: &'a str,
-    pub(super) now_us: Micros,
-    pub(super) role: &'static Role,
+    pub(crate) base_url: &'a str,
+    pub(crate) now_us: Micros,
+    pub(crate) role: &'static Role,
 }
 
 impl Reader<'_> {
@@ -25,7 +25,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// 400 when the modifier is not supported or a value cannot be read.
-    pub(super) fn clause(
+    pub(crate) fn clause(
         &self,
         parameter: &SearchParameter,
         modifier: Option<&str>,

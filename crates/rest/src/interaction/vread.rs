@@ -24,7 +24,7 @@ pub(crate) async fn vread(
     let (form, subset) = partial(query.as_deref(), &headers, resource_type)?;
     let access = Access { client: &client, request, resource_type };
     let stored = match (key(resource_type, id), version_number(&version)) {
-        (Some(key), Some(version)) => server.fhir.resources.vread(&key, version).await?,
+        (Some(key), Some(version)) => server.sight(&client).vread(&key, version).await?,
         _ => None,
     };
     answer(&server, &access, stored, (form, &subset), &headers).await

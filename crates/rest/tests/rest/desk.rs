@@ -43,16 +43,22 @@ impl Drop for Writing {
 }
 
 pub async fn writing() -> Writing {
+    writing_with(|_| {}).await
+}
+
+/// The same, of a surface that `change` has changed.
+pub async fn writing_with(change: impl FnOnce(&mut rest::Fhir)) -> Writing {
     let folder = std::env::temp_dir().join(format!("rest-writes-{}", Uuid::new_v4()));
     let options = Options { synchronous_full: false, read_connections: 4, now_us: || AT };
     let store = Sqlite::open(&folder, Role::Clinical, options).await.expect("opens");
     let mut node = node();
-    node.fhir.resources = store.clone();
+    node.fhir.resources = store.clone().into();
     node.fhir.writes = Some(Arc::new(Desk { store: store.clone(), turn: Mutex::new(()) }));
     node.fhir.tokens = TokenSet::with([
         ("writer".to_owned(), token_hash("good"), Permission::Write),
         ("reader".to_owned(), token_hash("reads"), Permission::Read),
     ]);
+    change(&mut node.fhir);
     Writing { folder, store, records: node.records.clone(), router: rest::clinical(node.fhir) }
 }
 

@@ -130,6 +130,7 @@ fn matches(stored: &Stored, clause: &Clause) -> bool {
         }),
         Clause::Missing { parameter, missing } => *missing == index(parameter).is_empty(),
         Clause::Any(clauses) => clauses.iter().any(|clause| matches(stored, clause)),
+        Clause::All(clauses) => clauses.iter().all(|clause| matches(stored, clause)),
         // What these find is the store's matter, and tested over one.
         Clause::Updated(_)
         | Clause::Text { .. }
@@ -242,11 +243,14 @@ pub struct Node {
 pub fn node() -> Node {
     let (memory, records) = (Arc::new(memory()), Arc::new(Records::default()));
     let fhir = Fhir {
-        resources: memory.clone(),
+        resources: memory.clone().into(),
         #[cfg(feature = "clinical")]
         writes: None,
         access: records.clone(),
         tokens: TokenSet::new([("console".to_owned(), token_hash("good"))]),
+        issued: rest::Issued::default(),
+        issuers: rest::Issuers::default(),
+        authorization: None,
         cursor_key: CursorKey::from_bytes(&[5; 32]).expect("32 bytes"),
         base_url: BASE.to_owned(),
         node: "node-1".to_owned(),

@@ -370,7 +370,7 @@ async fn walking_the_pages_finds_all_once() {
         let observation = json!({"resourceType": "Observation", "id": format!("m{number}"), "status": "final", "code": code});
         memory.versions.push(stored(&observation, 1));
     }
-    node.fhir.resources = Arc::new(memory);
+    node.fhir.resources = Arc::new(memory).into();
     let router = rest::clinical(node.fhir);
     let expected: Vec<String> = (0..250).map(|number| format!("m{number}")).collect();
     for (query, pages_expected) in [("", 5), ("&_count=200", 2), ("&_count=1000", 2), ("&_count=7", 36)] {

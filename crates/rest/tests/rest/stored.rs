@@ -44,7 +44,7 @@ impl Stored {
     /// Ports of a node over this store.
     pub fn node(&self) -> Node {
         let mut node = node();
-        node.fhir.resources = self.store.clone().expect("is open");
+        node.fhir.resources = self.store.clone().expect("is open").into();
         node
     }
 

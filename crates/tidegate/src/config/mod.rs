@@ -5,11 +5,13 @@ mod binds;
 mod channels;
 mod destinations;
 mod load;
+mod smart;
 mod storage;
 
 pub use acknowledging::{Acknowledge, ApplicationAcknowledgments, ProcessingId, Sender, UnknownTypes};
 pub use destinations::{Dial, DialPlaintext, DialTls, Exchange, Meaning, Response};
 pub use load::{Problem, load};
+pub use smart::{Discovery, Smart, SmartClient, SmartServer, TrustedIssuer};
 pub use storage::{Postgres, PostgresTls, Store};
 
 use std::collections::BTreeMap;
@@ -55,6 +57,9 @@ pub struct Config {
     /// How long the journal keeps what came in (clinical role); absent: for ever.
     #[serde(default)]
     pub retention: Option<Retention>,
+    /// Who may ask the FHIR surface by SMART App Launch.
+    #[serde(default)]
+    pub smart: Smart,
     /// Logging.
     #[serde(default)]
     pub log: Log,

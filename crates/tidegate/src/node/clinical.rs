@@ -62,20 +62,14 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     start_folders(config, &receivers, &stopped, &mut tasks)?;
     let metrics = Arc::new(rest::Metrics::new("clinical"));
     super::start_sampler(config, &store, &metrics, &stopped, &mut tasks);
-    let router = router(
-        config,
-        &keys,
-        &store,
-        &packages,
-        &policy,
-        rehearsal,
-        readiness,
-        metrics,
-        listeners.bound(),
-        desk,
-    )?;
+    let mut fhir = super::fhir_surface(config, &store, keys.patient_token.clone(), metrics)?;
+    fhir.writes = Some(desk);
+    let wired = super::smart::wire(config, &store, &mut fhir, (&stopped, &mut tasks))?;
+    let bound = listeners.bound();
+    let router = router(config, &keys, &store, &packages, &policy, rehearsal, readiness, fhir, bound)?;
     let posted = over_http(config, &receivers, &stopped, &mut tasks)?;
-    super::serve_http(config, router.merge(posted), stopped, &mut tasks).await?;
+    let router = router.merge(wired.router.unwrap_or_default()).merge(posted);
+    super::serve_http(config, router, stopped, &mut tasks).await?;
     gate.set(true);
     let (listeners, background) = (Some(listeners), Some(background));
     let content = Some(Content { packages, basis });
@@ -337,13 +331,10 @@ fn router(
     policy: &Arc<Policy>,
     rehearsal: Rehearsal,
     readiness: rest::Readiness,
-    metrics: Arc<rest::Metrics>,
+    fhir: rest::Fhir,
     bound: Bound,
-    desk: Arc<pipeline::Desk>,
 ) -> Result<axum::Router, Failure> {
-    let mut fhir = super::fhir_surface(config, store, keys.patient_token.clone(), metrics.clone())?;
-    fhir.writes = Some(desk);
-    let tokens = fhir.tokens.clone();
+    let (tokens, metrics) = (fhir.tokens.clone(), fhir.metrics.clone());
     let clinical = console::Clinical {
         admin: console::AdminTokens::new(super::token_hashes(config, keys::ADMIN_TOKENS)?),
         dry_run: Arc::new(DryRuns(rehearsal)),

@@ -31,6 +31,7 @@ mod retention;
 mod routes;
 mod sampler;
 mod sealer;
+mod smart;
 mod tls;
 #[cfg(feature = "clinical")]
 mod witness;
@@ -318,11 +319,14 @@ pub(crate) fn fhir_surface(
     metrics: Arc<rest::Metrics>,
 ) -> Result<rest::Fhir, Failure> {
     Ok(rest::Fhir {
-        resources: store.clone(),
+        resources: store.clone().into(),
         #[cfg(feature = "clinical")]
         writes: None,
         access: store.clone(),
         tokens: tokens(config)?,
+        issued: rest::Issued::default(),
+        issuers: rest::Issuers::default(),
+        authorization: None,
         cursor_key: cursor_key(config)?,
         base_url: format!("{}/fhir", base_url(config)),
         node: config.node.clone(),
@@ -401,6 +405,7 @@ fn base_url(config: &Config) -> String {
 /// Everything a clinical node loads, proven without opening a port.
 #[cfg(feature = "clinical")]
 pub(crate) fn prove_clinical(config: &Config) -> Result<(), Failure> {
+    smart::load(config)?;
     clinical::load(config).map(drop)
 }
 
@@ -416,5 +421,6 @@ pub(crate) fn unchecked(config: &Config) -> Result<Vec<String>, Failure> {
 
 /// Everything a portal node loads, proven without opening a port.
 pub(crate) fn prove_portal(config: &Config) -> Result<(), Failure> {
+    smart::load(config)?;
     portal::grammars(config).map(drop)
 }

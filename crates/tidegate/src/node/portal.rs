@@ -30,7 +30,7 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     let readiness = rest::Readiness::default();
     let gate = readiness.gate("listeners");
     // Ids of this role are pseudonyms already, random ones; the ledger may hold them as they are.
-    let fhir = super::fhir_surface(config, &store, Arc::new(str::to_owned), metrics.clone())?;
+    let mut fhir = super::fhir_surface(config, &store, Arc::new(str::to_owned), metrics.clone())?;
     let tokens = fhir.tokens.clone();
     let console = super::console(
         config,
@@ -42,10 +42,12 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     let ((stop, stopped), mut tasks) = (watch::channel(false), JoinSet::new());
     super::watch_store(&store, &readiness, &stopped, &mut tasks);
     super::start_sampler(config, &store, &metrics, &stopped, &mut tasks);
+    let wired = super::smart::wire(config, &store, &mut fhir, (&stopped, &mut tasks))?;
     let router = rest::portal(fhir)
         .merge(console::router(console))
         .merge(rest::health(rest::Health { readiness, metrics, tokens }))
         .merge(rest::intake::witness_router(intake.clone()))
+        .merge(wired.router.unwrap_or_default())
         .fallback(rest::unknown_route);
     let listener = super::bind(link.listen).await?;
     let (server, link_stopped) = (tls::link_server(config)?, stopped.clone());

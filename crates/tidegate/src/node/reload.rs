@@ -149,6 +149,7 @@ fn keys_that_differ(old: &Config, new: &Config) -> Vec<&'static str> {
         destinations,
         link,
         retention,
+        smart,
         log,
         demo,
     } = new;
@@ -164,6 +165,7 @@ fn keys_that_differ(old: &Config, new: &Config) -> Vec<&'static str> {
         ("destinations", *destinations != old.destinations),
         ("link", *link != old.link),
         ("retention", *retention != old.retention),
+        ("smart", *smart != old.smart),
         ("log", *log != old.log),
         ("demo", *demo != old.demo),
     ];

@@ -7,12 +7,11 @@ use serde_json::{Map, Value};
 use crate::capacity::ENTRIES_MAX;
 use crate::interaction::update::named;
 use crate::interaction::write::{
-    Address, Content, Preconditions, Wanted, criteria, if_none_exist, new_id, sent, unfit,
+    Address, Caller, Content, Preconditions, Wanted, criteria, if_none_exist, new_id, sent, unfit,
 };
 use crate::outcome::Failure;
 use crate::patch::Patch;
 use crate::query::Parameters;
-use crate::server::Server;
 
 /// How entries belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +50,10 @@ pub(super) struct Change {
 ///
 /// # Errors
 /// 400 and 422 when it is no batch or transaction, 413 when it has too many entries.
-pub(super) fn read(server: &Server, bundle: Value) -> Result<(Kind, Vec<Result<Asked, Failure>>), Failure> {
+pub(super) fn read(
+    caller: Caller<'_>,
+    bundle: Value,
+) -> Result<(Kind, Vec<Result<Asked, Failure>>), Failure> {
     let Value::Object(mut bundle) = bundle else {
         return Err(Failure::bad_request(IssueCode::Structure, "a Bundle is expected"));
     };
@@ -81,12 +83,13 @@ pub(super) fn read(server: &Server, bundle: Value) -> Result<(Kind, Vec<Result<A
         }
     };
     let read = |(index, entry): (usize, Value)| {
-        asked(server, entry).map_err(|failure| failure.within(&format!("Bundle.entry[{index}]")))
+        asked(caller, entry).map_err(|failure| failure.within(&format!("Bundle.entry[{index}]")))
     };
     Ok((kind, entries.into_iter().enumerate().map(read).collect()))
 }
 
-fn asked(server: &Server, entry: Value) -> Result<Asked, Failure> {
+fn asked(caller: Caller<'_>, entry: Value) -> Result<Asked, Failure> {
+    let server = caller.server;
     let invalid = |text: &'static str| Failure::bad_request(IssueCode::Structure, text);
     let Value::Object(mut entry) = entry else { return Err(invalid("an entry is an object")) };
     let resource = entry.remove("resource");
@@ -113,12 +116,12 @@ fn asked(server: &Server, entry: Value) -> Result<Asked, Failure> {
     let of = server.resource_type(name)?;
     let place = Place { of, id, query };
     let wanted = match method {
-        "POST" => post(server, &place, resource, &headers)?,
-        "PUT" => put(server, &place, resource, &headers)?,
-        "PATCH" => patch(server, &place, resource, &headers)?,
+        "POST" => post(caller, &place, resource, &headers)?,
+        "PUT" => put(caller, &place, resource, &headers)?,
+        "PATCH" => patch(caller, &place, resource, &headers)?,
         "DELETE" => Wanted {
             of,
-            to: place.address(server)?,
+            to: place.address(caller)?,
             content: Content::Nothing,
             conditions: Preconditions::of(&headers)?,
         },
@@ -172,14 +175,14 @@ struct Place<'a> {
 
 impl Place<'_> {
     /// By id, or by criteria.
-    fn address(&self, server: &Server) -> Result<Address, Failure> {
+    fn address(&self, caller: Caller<'_>) -> Result<Address, Failure> {
         match (self.id, self.query) {
             (Some(id), None) if is_resource_id(id) => Ok(Address::Id(id.to_owned())),
             (Some(_), _) => Err(Failure::bad_request(IssueCode::Value, "the url names no resource")),
             (None, query) => {
                 let mut parameters = Parameters::default();
                 parameters.decode(query.unwrap_or_default())?;
-                Ok(Address::Match(criteria(server, self.of, &parameters)?))
+                Ok(Address::Match(criteria(caller, self.of, &parameters)?))
             }
         }
     }
@@ -191,7 +194,7 @@ impl Place<'_> {
 }
 
 fn post(
-    server: &Server,
+    caller: Caller<'_>,
     place: &Place<'_>,
     resource: Option<Value>,
     headers: &HeaderMap,
@@ -202,7 +205,7 @@ fn post(
     }
     let id = new_id();
     let to = match if_none_exist(headers)? {
-        Some(parameters) => Address::Unless(id, criteria(server, place.of, &parameters)?),
+        Some(parameters) => Address::Unless(id, criteria(caller, place.of, &parameters)?),
         None => Address::New(id),
     };
     let content = Content::Resource(place.resource(resource)?);
@@ -210,13 +213,13 @@ fn post(
 }
 
 fn put(
-    server: &Server,
+    caller: Caller<'_>,
     place: &Place<'_>,
     resource: Option<Value>,
     headers: &HeaderMap,
 ) -> Result<Wanted, Failure> {
     let resource = place.resource(resource)?;
-    let to = place.address(server)?;
+    let to = place.address(caller)?;
     if let Address::Id(id) = &to {
         named(&resource, id)?;
     }
@@ -226,7 +229,7 @@ fn put(
 
 /// A JSON Patch comes as a Binary (R4, http §3.1.0.6).
 fn patch(
-    server: &Server,
+    caller: Caller<'_>,
     place: &Place<'_>,
     resource: Option<Value>,
     headers: &HeaderMap,
@@ -242,6 +245,6 @@ fn patch(
     let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, data)
         .map_err(|_| Failure::bad_request(IssueCode::Value, "the data of the Binary is no base64"))?;
     let patch = Patch::read(&crate::body::parsed(&bytes)?).map_err(unfit)?;
-    let (to, conditions) = (place.address(server)?, Preconditions::of(headers)?);
+    let (to, conditions) = (place.address(caller)?, Preconditions::of(headers)?);
     Ok(Wanted { of: place.of, to, content: Content::Patch(patch), conditions })
 }

@@ -6,9 +6,8 @@ use fhir::{Reference, ResourceType, r4};
 use serde_json::Value;
 use store::{Guard, ResourceKey};
 
-use crate::interaction::write::{Failing, conditional_reference};
+use crate::interaction::write::{Caller, Failing, conditional_reference};
 use crate::outcome::Failure;
-use crate::server::Server;
 
 /// What the links of a transaction stand for.
 #[derive(Default)]
@@ -29,7 +28,7 @@ impl Links {
     /// 412 unless each means exactly one.
     pub(super) async fn find(
         &mut self,
-        server: &Server,
+        caller: Caller<'_>,
         resource: &mut Value,
         guards: &mut Vec<(Guard, Failing)>,
     ) -> Result<(), Failure> {
@@ -44,10 +43,13 @@ impl Links {
             if self.targets.contains_key(&text) {
                 continue;
             }
-            let of = server.resource_type(resource_type.as_str())?;
-            let (search, stored) = conditional_reference(server, of, query).await?;
+            let of = caller.server.resource_type(resource_type.as_str())?;
+            let (search, stored) = conditional_reference(caller, of, query).await?;
             self.entry(&text, &stored.key);
-            guards.push((Guard::OnlyMatch { search, key: stored.key }, Failing::Again));
+            guards.push((
+                Guard::OnlyMatch { search: search.as_search().clone(), key: stored.key },
+                Failing::Again,
+            ));
         }
         Ok(())
     }

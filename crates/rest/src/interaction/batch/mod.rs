@@ -33,7 +33,7 @@ pub(crate) async fn batch(
     let work = async {
         let form = presentation(query.as_deref(), &headers)?;
         let prefer = Prefer::of(&headers);
-        let (kind, entries) = entry::read(&server, body::resource(&headers, content).await?)?;
+        let (kind, entries) = entry::read(caller, body::resource(&headers, content).await?)?;
         let reads_only = |entry: &Result<Asked, Failure>| matches!(entry, Ok(Asked::Get(_)) | Err(_));
         if !entries.iter().all(reads_only) {
             caller.may_write()?;

@@ -55,7 +55,7 @@ pub(super) async fn run(
 async fn changes(caller: Caller<'_>, entries: &[Asked], prefer: Prefer) -> Result<Vec<Value>, Failure> {
     let mut answered = vec![Value::Null; entries.len()];
     for _ in 0..ATTEMPTS_MAX {
-        let Some(plan) = Plan::of(caller.server, entries).await? else { continue };
+        let Some(plan) = Plan::of(caller, entries).await? else { continue };
         let Plan { guards, acts, found } = plan;
         let asked: Vec<Guard> = guards.iter().map(|(guard, ..)| guard.clone()).collect();
         let written = if acts.is_empty() {
@@ -112,29 +112,30 @@ async fn record_found(caller: Caller<'_>, found: &[(usize, Option<Stored>)]) -> 
 
 impl Plan {
     /// `None`: something was written meanwhile, look again.
-    async fn of(server: &Server, entries: &[Asked]) -> Result<Option<Self>, Failure> {
+    async fn of(caller: Caller<'_>, entries: &[Asked]) -> Result<Option<Self>, Failure> {
         let mut changes: Vec<(usize, &Change, Wanted, ResourceKey)> = Vec::new();
         let mut links = Links::default();
         distinct_creates(entries)?;
         for (index, asked) in entries.iter().enumerate() {
             let Asked::Change(asked) = asked else { continue };
             let (wanted, key) =
-                meant(server, &asked.wanted).await.map_err(|failure| failure.within(&place(index)))?;
+                meant(caller, &asked.wanted).await.map_err(|failure| failure.within(&place(index)))?;
             if let Some(full_url) = &asked.full_url {
                 links.entry(full_url, &key);
             }
             changes.push((index, asked, wanted, key));
         }
+        let among: HashSet<ResourceKey> = changes.iter().map(|(.., key)| key.clone()).collect();
         let mut plan = Self::default();
         for (index, asked, wanted, key) in changes {
             let within = |failure: Failure| failure.within(&place(index));
             let mut guards = Vec::new();
             let mut wanted = wanted;
             if let Content::Resource(resource) = &mut wanted.content {
-                links.find(server, resource, &mut guards).await.map_err(within)?;
+                links.find(caller, resource, &mut guards).await.map_err(within)?;
                 links.rewrite(resource, asked.full_url.as_deref());
             }
-            let resolved = wanted.resolve(server).await.map_err(within)?;
+            let resolved = wanted.resolve(caller.sight(), &among).await.map_err(within)?;
             let Resolved { key: now, act, guards: own, found } = resolved;
             guards.extend(own);
             plan.guards.extend(guards.into_iter().map(|(guard, failing)| (guard, failing, index)));
@@ -184,15 +185,15 @@ fn distinct_creates(entries: &[Asked]) -> Result<(), Failure> {
 }
 
 /// Which resource a change is about, and the change with that id where the server chooses one.
-async fn meant(server: &Server, wanted: &Wanted) -> Result<(Wanted, ResourceKey), Failure> {
+async fn meant(caller: Caller<'_>, wanted: &Wanted) -> Result<(Wanted, ResourceKey), Failure> {
     let key = |id: &str| ResourceKey { resource_type: wanted.of, id: id.to_owned() };
     match &wanted.to {
         Address::New(id) | Address::Id(id) => Ok((wanted.clone(), key(id))),
         Address::Unless(id, search) => {
-            let found = only_match(server, search).await?;
+            let found = only_match(caller.sight(), search).await?;
             Ok((wanted.clone(), found.map_or_else(|| key(id), |found| found.key)))
         }
-        Address::Match(search) => match (only_match(server, search).await?, &wanted.content) {
+        Address::Match(search) => match (only_match(caller.sight(), search).await?, &wanted.content) {
             (Some(found), _) => Ok((wanted.clone(), found.key)),
             (None, Content::Resource(resource)) => {
                 let id = own_id(resource)?.map_or_else(new_id, str::to_owned);

@@ -4,13 +4,14 @@ use axum::http::{HeaderMap, HeaderName};
 use fhir::{IssueCode, ResourceType};
 use store::{Search, Stored, Total};
 
+use super::Caller;
 use super::headers::only;
 use crate::interaction::parameters::Query;
 use crate::interaction::registry::RESULT_PARAMETERS;
 use crate::negotiation::Format;
 use crate::outcome::Failure;
 use crate::query::Parameters;
-use crate::server::Server;
+use crate::sight::{Bound, Sight};
 
 /// Matches that are looked for: one, and whether there is another.
 const MATCHES: usize = 2;
@@ -20,10 +21,10 @@ const MATCHES: usize = 2;
 /// # Errors
 /// 412 when there is no criterion; 400 for a parameter that is not supported, or that says how results are shown.
 pub(in crate::interaction) fn criteria(
-    server: &Server,
+    caller: Caller<'_>,
     of: ResourceType,
     parameters: &Parameters,
-) -> Result<Search, Failure> {
+) -> Result<Bound, Failure> {
     let is_result = |name: &str| {
         let stem = name.split(':').next().unwrap_or_default();
         RESULT_PARAMETERS.contains(&stem) || ["_elements", "_contained", "_cursor"].contains(&stem)
@@ -32,11 +33,11 @@ pub(in crate::interaction) fn criteria(
         let text = "criteria are search parameters; result parameters are not";
         return Err(Failure::bad_request(IssueCode::NotSupported, text));
     }
-    let search = Query::parse(parameters, of, server, false)?.search;
+    let search = Query::parse(parameters, of, caller.server, false)?.search;
     if search.clauses.is_empty() {
         return Err(Failure::precondition("criteria are needed: without any, everything would be meant"));
     }
-    Ok(Search { count: MATCHES, total: Total::None, ..search })
+    caller.sight().bind(Search { count: MATCHES, total: Total::None, ..search })
 }
 
 /// The criteria of `If-None-Exist`: the query of a search, with or without its `?`.
@@ -55,16 +56,16 @@ pub(in crate::interaction) fn if_none_exist(headers: &HeaderMap) -> Result<Optio
 /// # Errors
 /// As [`criteria`]; 406 for a form that is not written here.
 pub(in crate::interaction) fn query_criteria(
-    server: &Server,
+    caller: Caller<'_>,
     of: ResourceType,
     query: Option<&str>,
     headers: &HeaderMap,
-) -> Result<(Search, (Format, bool)), Failure> {
+) -> Result<(Bound, (Format, bool)), Failure> {
     let mut parameters = Parameters::default();
     parameters.decode(query.unwrap_or_default())?;
     let presentation = parameters.take_presentation()?;
     let format = Format::negotiate(headers, presentation.format.as_deref())?;
-    Ok((criteria(server, of, &parameters)?, (format, presentation.pretty)))
+    Ok((criteria(caller, of, &parameters)?, (format, presentation.pretty)))
 }
 
 /// The only match; `None` where nothing matches.
@@ -72,10 +73,10 @@ pub(in crate::interaction) fn query_criteria(
 /// # Errors
 /// 412 when several match, or that cannot be found out.
 pub(in crate::interaction) async fn only_match(
-    server: &Server,
-    search: &Search,
+    sight: Sight<'_>,
+    search: &Bound,
 ) -> Result<Option<Stored>, Failure> {
-    let page = server.fhir.resources.search(search).await?;
+    let page = sight.search(search).await?;
     let is_cut = page.examined_cut;
     let mut matches = page.matches.into_iter();
     match (matches.next(), matches.next()) {
@@ -90,14 +91,14 @@ pub(in crate::interaction) async fn only_match(
 /// # Errors
 /// 412 unless exactly one matches; as [`criteria`].
 pub(in crate::interaction) async fn conditional_reference(
-    server: &Server,
+    caller: Caller<'_>,
     of: ResourceType,
     query: &str,
-) -> Result<(Search, Stored), Failure> {
+) -> Result<(Bound, Stored), Failure> {
     let mut parameters = Parameters::default();
     parameters.decode(query)?;
-    let search = criteria(server, of, &parameters)?;
-    match only_match(server, &search).await? {
+    let search = criteria(caller, of, &parameters)?;
+    match only_match(caller.sight(), &search).await? {
         Some(stored) => Ok((search, stored)),
         None => Err(Failure::precondition("nothing matches a conditional reference")),
     }

@@ -6,12 +6,14 @@ mod headers;
 mod new_id;
 mod wanted;
 
+use std::collections::HashSet;
 use std::future::Future;
 
 use axum::http::StatusCode;
 use axum::response::Response;
 use fhir::{IssueCode, ResourceType};
 use serde_json::Value;
+use smart::Permission;
 use store::{ClientOutcome, ClientRefusal, ClientWrite, Guard};
 
 pub(super) use self::answer::Done;
@@ -22,11 +24,12 @@ pub(super) use self::new_id::new_id;
 pub(super) use self::wanted::{Address, Content, Failing, Resolved, Wanted, unfit};
 
 use crate::audit::Access;
-use crate::auth::{Client, Permission};
+use crate::auth::Client;
 use crate::capacity::ATTEMPTS_MAX;
 use crate::edge::RequestId;
 use crate::outcome::Failure;
 use crate::server::Server;
+use crate::sight::Sight;
 
 /// Who asks for a change, and where.
 #[derive(Clone, Copy)]
@@ -41,25 +44,31 @@ impl Caller<'_> {
     pub(super) async fn change(
         self,
         of: &str,
+        permission: Permission,
         work: impl Future<Output = Result<Response, Failure>>,
     ) -> Result<Response, Failure> {
         let permitted = async {
-            self.may_write()?;
+            match ResourceType::parse(of) {
+                Some(of) => self.sight().require(permission, of)?,
+                None => self.sight().require_at_all(permission)?,
+            }
             work.await
         };
         self.recorded(of, permitted).await
     }
 
     /// # Errors
-    /// 403 when the token is for reading.
+    /// 403 when the client may change nothing at all.
     pub(super) fn may_write(self) -> Result<(), Failure> {
-        match self.client.permission {
-            Permission::Write => Ok(()),
-            Permission::Read => {
-                let text = "this token may read and not write";
-                Err(Failure::new(StatusCode::FORBIDDEN, IssueCode::Forbidden, text))
-            }
-        }
+        let changes = [Permission::Create, Permission::Update, Permission::Delete];
+        let mut refused = changes.into_iter().map(|change| self.sight().require_at_all(change));
+        let first = refused.next().unwrap_or(Ok(()));
+        if refused.any(|other| other.is_ok()) { Ok(()) } else { first }
+    }
+
+    /// What the client sees.
+    pub(super) fn sight(&self) -> Sight<'_> {
+        self.server.sight(self.client)
     }
 
     /// Runs what may change something; what is refused is recorded before it is told.
@@ -89,7 +98,7 @@ impl Caller<'_> {
     /// Does what one request wants, and looks again when something was written between the look and the write.
     pub(super) async fn run(self, wanted: &Wanted) -> Result<Done, Failure> {
         for _ in 0..ATTEMPTS_MAX {
-            let Resolved { key, act, guards, found } = wanted.resolve(self.server).await?;
+            let Resolved { key, act, guards, found } = wanted.resolve(self.sight(), &HashSet::new()).await?;
             let Some(act) = act else { return Ok(Done::unwritten(found)) };
             let method = act.method;
             let (guards, failing): (Vec<Guard>, Vec<Failing>) = guards.into_iter().unzip();

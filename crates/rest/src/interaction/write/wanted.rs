@@ -1,9 +1,12 @@
 //! What a change wants, and what that comes to over what stands: one act, under the guards that make it so.
 
+use std::collections::HashSet;
+
 use axum::http::StatusCode;
 use fhir::{IssueCode, ResourceType};
 use serde_json::Value;
-use store::{Act, Guard, ResourceBody, ResourceKey, Search, Stored, WriteMethod};
+use smart::Permission;
+use store::{Act, Guard, ResourceBody, ResourceKey, Stored, WriteMethod};
 
 use super::criteria::only_match;
 use super::headers::{IfMatch, Preconditions};
@@ -12,10 +15,13 @@ use super::{own_id, sent, with_id};
 use crate::interaction::outward;
 use crate::outcome::Failure;
 use crate::patch::{Patch, Refused};
-use crate::server::Server;
+use crate::server::Role;
+use crate::sight::{Bound, Sight};
 
 const STALE: &str = "the resource does not stand in the version that If-Match names";
 const EXISTS: &str = "the resource exists, and If-None-Match says that it must not";
+const UNCHOSEN: &str =
+    "nothing matches the criteria, and a client of scopes does not choose the id of what it creates";
 const ID_TAKEN: &str = "nothing matches the criteria, and a resource of this id exists";
 
 /// One change as it is asked for.
@@ -33,11 +39,11 @@ pub(in crate::interaction) enum Address {
     /// A new one, under this id.
     New(String),
     /// A new one under this id, unless something matches.
-    Unless(String, Search),
+    Unless(String, Bound),
     /// The one of this id.
     Id(String),
     /// The one that matches.
-    Match(Search),
+    Match(Bound),
 }
 
 /// What becomes of it.
@@ -70,15 +76,38 @@ pub(in crate::interaction) struct Resolved {
 }
 
 impl Wanted {
-    /// Looks what stands.
+    /// What the client needs to be granted.
+    pub(in crate::interaction) fn permission(&self) -> Permission {
+        match (&self.to, &self.content) {
+            (Address::New(_) | Address::Unless(..), _) => Permission::Create,
+            (_, Content::Nothing) => Permission::Delete,
+            (_, Content::Resource(_) | Content::Patch(_)) => Permission::Update,
+        }
+    }
+
+    /// Looks what stands, and whether the client may do what it wants. `among`: what the same request changes too, and what
+    /// a content may therefore refer to.
     ///
     /// # Errors
-    /// 404 and 410 where there is nothing to patch, 412 where a condition fails, 400 where ids differ, 422 where a patch
+    /// 403 where a scope is wanting, 404 and 410 where there is nothing to patch, 412 where a condition fails, 400 where ids differ, 422 where a patch
     /// does not fit.
-    pub(in crate::interaction) async fn resolve(&self, server: &Server) -> Result<Resolved, Failure> {
+    pub(in crate::interaction) async fn resolve(
+        &self,
+        sight: Sight<'_>,
+        among: &HashSet<ResourceKey>,
+    ) -> Result<Resolved, Failure> {
+        sight.require(self.permission(), self.of)?;
+        let resolved = self.looked(sight).await?;
+        if let Some(act) = &resolved.act {
+            sight.admit(act, among).await?;
+        }
+        Ok(resolved)
+    }
+
+    async fn looked(&self, sight: Sight<'_>) -> Result<Resolved, Failure> {
         match &self.to {
             Address::New(id) => self.write(id, WriteMethod::Post, Vec::new()),
-            Address::Unless(id, search) => match only_match(server, search).await? {
+            Address::Unless(id, search) => match only_match(sight, search).await? {
                 Some(found) => Ok(Resolved {
                     key: Some(found.key.clone()),
                     guards: vec![only(search, &found.key)],
@@ -87,25 +116,53 @@ impl Wanted {
                 }),
                 None => self.write(id, WriteMethod::Post, vec![none(search)]),
             },
-            Address::Id(id) => match &self.content {
-                Content::Resource(_) => self.write(id, WriteMethod::Put, self.conditions(id)),
-                Content::Nothing => self.write(id, WriteMethod::Delete, self.conditions(id)),
-                Content::Patch(patch) => {
-                    let key = self.key(id);
-                    let standing = server.fhir.resources.read(&key).await?;
-                    self.patch(server, patch, standing, self.conditions(id))
+            Address::Id(id) => self.by_id(sight, id).await,
+            Address::Match(search) => match only_match(sight, search).await? {
+                Some(found) => {
+                    sight.may_change(&found, self.permission()).await?;
+                    self.matched(sight, search, found)
                 }
+                None => self.unmatched(sight, search),
             },
-            Address::Match(search) => {
-                let found = only_match(server, search).await?;
-                self.matched(server, search, found)
+        }
+    }
+
+    /// A client that does not see every resource changes what it sees, in the version that it was allowed to change; what it
+    /// does not see is to it as what is not there.
+    async fn by_id(&self, sight: Sight<'_>, id: &str) -> Result<Resolved, Failure> {
+        let mut guards = self.conditions(id);
+        let mut standing = None;
+        if !sight.is_whole() || matches!(self.content, Content::Patch(_)) {
+            standing = sight.standing(&self.key(id), self.permission()).await?;
+        }
+        if !sight.is_whole() {
+            let Some(Stored { key, version, .. }) = &standing else { return self.absent() };
+            guards.push((Guard::Version { key: key.clone(), version: *version }, Failing::Again));
+        }
+        match &self.content {
+            Content::Resource(_) => self.write(id, WriteMethod::Put, guards),
+            Content::Nothing => self.write(id, WriteMethod::Delete, guards),
+            Content::Patch(patch) => self.patch(sight.role(), patch, standing, guards),
+        }
+    }
+
+    /// What becomes of a change of nothing: a deletion has nothing to do.
+    fn absent(&self) -> Result<Resolved, Failure> {
+        match &self.content {
+            Content::Nothing if self.conditions.if_match.is_some() => Err(Failure::precondition(STALE)),
+            Content::Nothing => Ok(Resolved::default()),
+            Content::Resource(_) | Content::Patch(_) => {
+                Err(Failure::not_found("there is no such resource or version"))
             }
         }
     }
 
-    fn matched(&self, server: &Server, search: &Search, found: Option<Stored>) -> Result<Resolved, Failure> {
-        let Some(found) = found else { return self.unmatched(search) };
+    fn matched(&self, sight: Sight<'_>, search: &Bound, found: Stored) -> Result<Resolved, Failure> {
         let mut guards = vec![only(search, &found.key)];
+        if !sight.is_whole() {
+            let (key, version) = (found.key.clone(), found.version);
+            guards.push((Guard::Version { key, version }, Failing::Again));
+        }
         guards.extend(self.conditions(&found.key.id));
         match &self.content {
             Content::Resource(resource) => {
@@ -116,22 +173,28 @@ impl Wanted {
                 self.write(&found.key.id, WriteMethod::Put, guards)
             }
             Content::Nothing => self.write(&found.key.id, WriteMethod::Delete, guards),
-            Content::Patch(patch) => self.patch(server, patch, Some(found), guards),
+            Content::Patch(patch) => self.patch(sight.role(), patch, Some(found), guards),
         }
     }
 
     /// Nothing matches: an update creates, a deletion has nothing to do, a patch has nothing to change.
-    fn unmatched(&self, search: &Search) -> Result<Resolved, Failure> {
+    fn unmatched(&self, sight: Sight<'_>, search: &Bound) -> Result<Resolved, Failure> {
         if self.conditions.if_match.is_some() {
             return Err(Failure::precondition(STALE));
         }
         match &self.content {
+            Content::Resource(_) if !sight.may_create(self.of) => Err(sight.forbidden()),
             Content::Resource(resource) => match own_id(resource)? {
+                // Whether it is taken would tell of what the client does not see.
+                Some(_) if !sight.is_whole() => Err(Failure::precondition(UNCHOSEN)),
                 Some(id) => {
                     let taken = (Guard::Absent(self.key(id)), Failing::Precondition(ID_TAKEN));
                     self.write(id, WriteMethod::Put, vec![none(search), taken])
                 }
-                None => self.write(&new_id(), WriteMethod::Put, vec![none(search)]),
+                None => {
+                    sight.accept(resource, Permission::Create)?;
+                    self.write(&new_id(), WriteMethod::Put, vec![none(search)])
+                }
             },
             Content::Nothing => Ok(Resolved { guards: vec![none(search)], ..Resolved::default() }),
             Content::Patch(_) => Err(Failure::not_found("nothing matches the criteria")),
@@ -185,7 +248,7 @@ impl Wanted {
 
     fn patch(
         &self,
-        server: &Server,
+        role: &Role,
         patch: &Patch,
         standing: Option<Stored>,
         mut guards: Vec<(Guard, Failing)>,
@@ -205,19 +268,19 @@ impl Wanted {
         if self.conditions.if_none_match {
             return Err(Failure::precondition(EXISTS));
         }
-        let patched = patch.apply(&outward(&standing, server.role)?).map_err(unfit)?;
+        let patched = patch.apply(&outward(&standing, role)?).map_err(unfit)?;
         let patched = with_id(sent(self.of, patched)?, &key.id);
         guards.push((Guard::Version { key: key.clone(), version }, Failing::Again));
         Ok(self.act(key, WriteMethod::Patch, Some(&patched), guards))
     }
 }
 
-fn only(search: &Search, key: &ResourceKey) -> (Guard, Failing) {
-    (Guard::OnlyMatch { search: search.clone(), key: key.clone() }, Failing::Again)
+fn only(search: &Bound, key: &ResourceKey) -> (Guard, Failing) {
+    (Guard::OnlyMatch { search: search.as_search().clone(), key: key.clone() }, Failing::Again)
 }
 
-fn none(search: &Search) -> (Guard, Failing) {
-    (Guard::NoMatch(search.clone()), Failing::Again)
+fn none(search: &Bound) -> (Guard, Failing) {
+    (Guard::NoMatch(search.as_search().clone()), Failing::Again)
 }
 
 /// How a refused patch is told.

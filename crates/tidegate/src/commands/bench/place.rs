@@ -52,7 +52,7 @@ impl Place {
     /// Starts the on-prem node alone; how long it took until it was ready.
     pub(super) async fn start_onprem(&mut self) -> Result<Duration, Failure> {
         let begun = Instant::now();
-        let onprem = Node::start(&self.folder, "onprem")?;
+        let onprem = Node::start(&self.folder, "onprem", Share::Even)?;
         let deadline = begun + START_TIMEOUT;
         while !self.onprem().read("/readyz").await.is_ok_and(|answer| answer.status == 200) {
             if Instant::now() > deadline {

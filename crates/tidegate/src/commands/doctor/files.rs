@@ -37,6 +37,8 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
         found.push(Finding::ok("key files", format!("{} there, for this user alone", wanted.len())));
     }
     found.extend(wrong);
+    let users = config.smart.server.as_ref().and_then(|server| server.users.as_deref());
+    found.extend(users.and_then(|file| key(file, "the file of users")));
     if config.role == Role::Portal {
         let strange = NEVER_IN_CLOUD.iter().filter(|name| config.keys.join(name).exists());
         found.extend(strange.map(|name| {
