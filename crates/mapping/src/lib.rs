@@ -56,7 +56,7 @@ pub use difference::{Difference, Differences, Group};
 pub use identity::patient_id;
 pub use missed_code::MissedCode;
 pub use package::{Package, Sources};
-pub use rules::{RuleCoverage, RuleFate, RuleRun};
+pub use rules::{FileRules, RuleCoverage, RuleFate, RuleRun};
 pub use schema::schemas;
 pub use test_file::TestOutcome;
 pub use trace::{Miss, Read, Step, Trace, Why};

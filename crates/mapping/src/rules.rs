@@ -42,10 +42,54 @@ impl RuleCoverage {
         self.rules.iter().filter(|rule| rule.fate == RuleFate::Run).count()
     }
 
+    /// Of all rules, those that gave a value, in hundredths of a percent; all where there are none.
+    pub fn share(&self) -> usize {
+        share(self.run(), self.rules.len())
+    }
+
+    /// The same by file, in the order of the files. A file without a rule that can give a value is not there.
+    pub fn by_file(&self) -> Vec<FileRules<'_>> {
+        let mut files: Vec<FileRules<'_>> = Vec::new();
+        for rule in &self.rules {
+            let is_run = usize::from(rule.fate == RuleFate::Run);
+            match files.last_mut() {
+                Some(last) if last.file == rule.at.file => {
+                    last.run += is_run;
+                    last.all += 1;
+                }
+                _ => files.push(FileRules { file: &rule.at.file, run: is_run, all: 1 }),
+            }
+        }
+        files
+    }
+
     /// Rules that no test made give a value.
     pub fn not_run(&self) -> impl Iterator<Item = &RuleRun> {
         self.rules.iter().filter(|rule| rule.fate != RuleFate::Run)
     }
+}
+
+/// The rules of one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileRules<'a> {
+    /// Path in the package.
+    pub file: &'a str,
+    /// Rules that gave a value in some test.
+    pub run: usize,
+    /// All rules that can give one.
+    pub all: usize,
+}
+
+impl FileRules<'_> {
+    /// Of its rules, those that gave a value, in hundredths of a percent.
+    pub fn share(&self) -> usize {
+        share(self.run, self.all)
+    }
+}
+
+/// `run` of `all` in hundredths of a percent, cut off, so that 100 % is all.
+fn share(run: usize, all: usize) -> usize {
+    (run * 10_000).checked_div(all).unwrap_or(10_000)
 }
 
 /// What the tests did, by the place of a rule.

@@ -56,6 +56,23 @@ fn a_rule_has_its_place_and_the_patch_of_a_site_is_one() {
 }
 
 #[test]
+fn the_share_of_each_file_is_counted() {
+    let coverage = covered(&[("segments/PID.Patient.test.yaml", TESTS)]);
+    let files = coverage.by_file();
+    let names: Vec<&str> = files.iter().map(|file| file.file).collect();
+    assert!(names.is_sorted() && names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+    let sum = |count: fn(&mapping::FileRules<'_>) -> usize| files.iter().map(count).sum::<usize>();
+    assert_eq!((sum(|file| file.run), sum(|file| file.all)), (coverage.run(), coverage.rules.len()));
+    let of = |name: &str| *files.iter().find(|file| file.file == name).expect("has rules");
+    assert_eq!(of("sites/one/site.yaml"), mapping::FileRules { file: "sites/one/site.yaml", run: 0, all: 1 });
+    assert_eq!(of("sites/one/site.yaml").share(), 0);
+    let patient = of("segments/PID.Patient.yaml");
+    assert_eq!(patient.share(), patient.run * 10_000 / patient.all);
+    assert!(0 < patient.share() && patient.share() < 10_000, "{patient:?}");
+    assert_eq!(RuleCoverage::default().share(), 10_000, "of no rules, all are run");
+}
+
+#[test]
 fn without_tests_no_rule_is_run() {
     let coverage = covered(&[]);
     assert_eq!((coverage.run(), coverage.rules.is_empty()), (0, false));
