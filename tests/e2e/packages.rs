@@ -94,18 +94,31 @@ fn rules_that_no_test_runs_are_counted_and_listed() {
     let profiles = harness::root().join("profiles").display().to_string();
     let ran = run(&["test", "--profiles", &profiles, "is"], folder.path(), b"");
     assert!(
-        ran.code == 0 && ran.stdout.contains("2 mapping tests, 0 failed; 1 of 3 rules run by tests"),
+        ran.code == 0
+            && ran.stdout.contains("2 mapping tests, 0 failed; 1 of 3 rules run by tests, 33.33 %;"),
         "{ran:?}"
     );
     let ran = run(&["test", "--rules", "--profiles", &profiles, "is"], folder.path(), b"");
-    let listed: Vec<&str> = ran.stdout.lines().filter(|line| line.starts_with("is/")).collect();
+    let below = |ran: &harness::Ran| -> Vec<String> {
+        ran.stdout.lines().filter(|line| line.starts_with("is/")).map(str::to_owned).collect()
+    };
     assert_eq!(
-        listed,
+        below(&ran),
         [
             "is/segments/PID.Patient.yaml:3  PID.Patient birthDate  tried, and gave nothing: unvalued",
             "is/segments/PID.Patient.yaml:5  PID.Patient name.family  tried, and gave nothing: unvalued",
         ]
     );
+    let same = run(&["test", "--uncovered", "--profiles", &profiles, "is"], folder.path(), b"");
+    assert_eq!(same.stdout, ran.stdout);
+    let ran =
+        run(&["test", "--files", "--rules-min", "33", "--profiles", &profiles, "is"], folder.path(), b"");
+    assert_eq!(
+        (ran.code, below(&ran)),
+        (0, vec!["is/segments/PID.Patient.yaml  1 of 3  33.33 %".to_owned()])
+    );
+    let ran = run(&["test", "--rules-min", "34", "--profiles", &profiles, "is"], folder.path(), b"");
+    assert!(ran.code == 1 && ran.stderr.contains("33.33 % of the rules, less than 34 %"), "{ran:?}");
 }
 
 #[test]

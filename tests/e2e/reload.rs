@@ -1,5 +1,5 @@
 //! The mapping package exchanged in a running node: what is wrong changes nothing, what is right counts from the next
-//! message on, and each message is of one package. And the difference of two packages over what the node has stored.
+//! message on, and each message is of one package; by SIGHUP and by the admin API. And the difference of two packages over what the node has stored.
 
 use std::path::PathBuf;
 
@@ -67,6 +67,30 @@ impl Site {
         sender.accepted(&person.a01(&format!("RELOAD{number}"))).await;
         let (here, query) = (self.pair.here(), format!("Patient?identifier={}", person.number));
         eventually("the Patient", || async { here.only(&query).await }).await
+    }
+
+    /// Asks the node, as an operator with this token, to exchange its package.
+    fn ask(&self, token: &str) -> binary::Ran {
+        let (node, file) =
+            (format!("http://{}", self.pair.addresses.http), self.pair.folder.join("admin.token"));
+        std::fs::write(&file, token).expect("a token can be written");
+        let file = file.display().to_string();
+        let all = ["reload", "--node", &node, "--token-file", &file, "--output", "ndjson"];
+        binary::run(&all, self.pair.folder.path(), b"")
+    }
+
+    /// What it answers when all is right.
+    fn exchanged(&self) -> serde_json::Value {
+        let ran = self.ask(&self.pair.shown.admin_token);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        serde_json::from_str(ran.stdout.trim()).expect("one line of JSON")
+    }
+
+    /// What it says when something is wrong.
+    fn not_exchanged(&self) -> String {
+        let ran = self.ask(&self.pair.shown.admin_token);
+        assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{ran:?}");
+        ran.stderr
     }
 
     fn diff(&self, arguments: &[&str]) -> harness::Ran {
@@ -157,6 +181,93 @@ async fn a_package_is_exchanged_whole_or_not_at_all() {
     let Site { pair, node } = site;
     node.stop();
     each_message_is_of_one_package(&pair, &hash).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_exchanges_the_package_or_is_told_what_is_wrong() {
+    let site = Site::start("operated").await;
+    let same = site.exchanged();
+    assert_eq!((&same["outcome"], &same["package"]), (&"unchanged".into(), &same["before"]), "{same}");
+    let first = same["package"].as_str().expect("a hash").to_owned();
+    assert!(site.admitted(1).await.get("language").is_none());
+
+    // It does not compile: the place is named, and nothing of the file's text.
+    site.edit(PATIENT, RULE, "map: PID -> Patient\nlanguag: =en # said by Ottoline\n");
+    let text = std::fs::read_to_string(site.file(PATIENT)).expect("the file");
+    let number = 1 + text.lines().position(|line| line.starts_with("languag")).expect("the line");
+    let words = site.not_exchanged();
+    assert!(words.contains(&format!("segments/PID.Patient.yaml:{number}:1  E0301")), "{words}");
+    assert!(!words.contains("Ottoline") && !site.words().contains("Ottoline"), "{words}");
+    // It compiles, and tests of it fail.
+    site.edit(PATIENT, "gender: PID-8 code administrative-gender", "gender: =other");
+    let words = site.not_exchanged();
+    assert!(words.contains("PID.Patient.test.yaml:") && words.contains("a test fails"), "{words}");
+    assert!(site.admitted(2).await.get("language").is_none());
+
+    // Who is not known exchanges nothing.
+    site.edit(PATIENT, RULE, "map: PID -> Patient\nlanguage: =en\n");
+    let ran = site.ask("0123456789");
+    assert!(ran.code == 1 && ran.stderr.contains("no client of this API has this token"), "{ran:?}");
+    assert!(site.admitted(3).await.get("language").is_none());
+
+    // It is right, and two ask at once: it is exchanged once.
+    let (one, other) = std::thread::scope(|scope| {
+        let (one, other) = (scope.spawn(|| site.exchanged()), scope.spawn(|| site.exchanged()));
+        (one.join().expect("it answers"), other.join().expect("it answers"))
+    });
+    let mut outcomes = [&one, &other].map(|done| done["outcome"].as_str().expect("a word"));
+    outcomes.sort_unstable();
+    assert_eq!(outcomes, ["in-force", "unchanged"]);
+    assert_eq!(one["package"], other["package"]);
+    let second = one["package"].as_str().expect("a hash").to_owned();
+    assert_ne!(second, first);
+    assert_eq!(site.admitted(4).await["language"], "en");
+    // SIGHUP finds it in force.
+    let words = site.reload("configuration read again").await;
+    assert!(!words.contains("in force"), "{words}");
+    // A FHIR package that lies within belongs to it.
+    let within = site.file("packages/harbor/package.json");
+    std::fs::create_dir_all(within.parent().expect("a folder")).expect("it can be made");
+    std::fs::write(within, r#"{"name": "harbor.profiles", "version": "1.0.0"}"#).expect("it can be written");
+    let third = site.exchanged();
+    assert_eq!(
+        (&third["outcome"], &third["before"]),
+        (&"in-force".into(), &second.as_str().into()),
+        "{third}"
+    );
+    let third = third["package"].as_str().expect("a hash").to_owned();
+
+    let Site { pair, node } = site;
+    node.stop();
+    each_request_is_recorded(&pair, [&first, &second, &third]).await;
+}
+
+/// Who asked for an exchange, how it ended, and which package is in force then.
+async fn each_request_is_recorded(pair: &Pair, [first, second, third]: [&String; 3]) {
+    let store = stored::clinical(&pair.onprem_config.data).await;
+    let changes: Vec<_> = stored::records(&store)
+        .await
+        .into_iter()
+        .filter(|(kind, _)| *kind == Kind::ConfigurationChanged)
+        .map(|(_, record)| {
+            assert_eq!(record["client"], "operator");
+            let hash = |name| stored::object(&record, name);
+            (record["outcome"].as_str().unwrap_or_default().to_owned(), hash("before"), hash("package"))
+        })
+        .collect();
+    let expected = [
+        ("ok", first, first),
+        ("refused", first, first),
+        ("refused", first, first),
+        ("ok", first, second),
+        ("ok", second, second),
+        ("ok", second, third),
+    ];
+    let owned = |(outcome, before, after): (&str, &String, &String)| {
+        (outcome.to_owned(), before.clone(), after.clone())
+    };
+    assert_eq!(changes, expected.map(owned));
+    stored::close(store).await;
 }
 
 /// By the rows, the ledger, the versions and the Provenances of a stopped node.

@@ -115,6 +115,10 @@ const COMMANDS: &[(&str, Proof)] = &[
         Elsewhere("tests/e2e/admin.rs", "&[\"replay\", \"--where\", &query, \"--dry-run\"]"),
     ),
     (
+        "tidegate reload -c site/onprem.yaml --token-file admin.token",
+        Elsewhere("tests/e2e/reload.rs", "[\"reload\", \"--node\", &node"),
+    ),
+    (
         "tidegate audit verify -c demo/onprem.yaml --witness http://127.0.0.1:8081",
         Elsewhere("crates/tidegate/src/demo/check/ledger.rs", "\"audit\", \"verify\""),
     ),

@@ -46,7 +46,8 @@ mod words;
 
 #[cfg(feature = "clinical")]
 pub use crate::admin::{
-    AdminTokens, Difference, DryRun, DryRunError, Foreseen, Outcome, Refed, Refeed, Window,
+    AdminTokens, Difference, DryRun, DryRunError, Exchange, Exchanged, Fault, Foreseen, NotExchanged,
+    Outcome, Refed, Refeed, Window,
 };
 #[cfg(feature = "clinical")]
 pub use crate::clinical::{Clinical, InForce, PatientToken, Route, Routing, RuleTried, Translate};

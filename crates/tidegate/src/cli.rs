@@ -74,7 +74,7 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Run the tests that stand beside mappings and profiles, and count the rules that they run.
     #[command(
-        after_help = "Examples:\n  tidegate test\n  tidegate test mappings\n  tidegate test --rules mappings"
+        after_help = "Examples:\n  tidegate test\n  tidegate test mappings\n  tidegate test --rules mappings\n  tidegate test --files --rules-min 90 mappings"
     )]
     #[cfg(feature = "clinical")]
     Test(TestArgs),
@@ -146,6 +146,13 @@ pub enum Command {
     )]
     #[cfg(feature = "clinical")]
     Replay(ReplayArgs),
+    /// Compile and test the mapping package of a running node beside the one in force, and put it into force; exit 1 with
+    /// the places when anything is wrong with it, and the one in force stays.
+    #[command(
+        after_help = "Examples:\n  tidegate reload -c site/onprem.yaml --token-file admin.token\n  tidegate reload --node http://127.0.0.1:8080 --token-file admin.token --output json"
+    )]
+    #[cfg(feature = "clinical")]
+    Reload(OnNode),
     /// What of the journal is old enough to go, and what keeps the rest, on a running node.
     #[command(
         after_help = "Examples:\n  tidegate retention plan -c site/onprem.yaml --token-file admin.token\n  tidegate retention apply -c site/onprem.yaml --token-file admin.token --yes"

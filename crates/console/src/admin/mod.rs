@@ -7,6 +7,7 @@
 
 mod body;
 mod dry_run;
+mod exchange;
 mod forward;
 mod message;
 mod refusal;
@@ -30,6 +31,7 @@ use crate::headers;
 use crate::server::Server;
 
 pub use self::dry_run::{Difference, DryRun, DryRunError, Foreseen, Outcome};
+pub use self::exchange::{Exchange, Exchanged, Fault, NotExchanged};
 pub use self::forward::{Refed, Refeed, Window};
 pub use self::token::AdminTokens;
 
@@ -49,9 +51,11 @@ pub(crate) const REPLAY_MESSAGES_MAX: usize = 1_000;
 const FORWARD_MESSAGES_MAX: usize = 500;
 /// Messages that one answer of a dry run tells of; the next ones are asked for with `before`.
 const DRY_RUN_MESSAGES_MAX: usize = 50;
+/// Faults of a mapping package that one answer names; a count tells of the rest.
+const FAULTS_MAX: usize = 100;
 
 /// Method, path, what it does.
-const ROUTES: [(&str, &str, &str); 17] = [
+const ROUTES: [(&str, &str, &str); 18] = [
     ("GET", "/admin", "this list"),
     (
         "POST",
@@ -82,6 +86,11 @@ const ROUTES: [(&str, &str, &str); 17] = [
     ("POST", "/admin/codes/reveal", "the same with the codes: {\"reason\": \"mapping-problem\"}"),
     (
         "POST",
+        "/admin/mappings/reload",
+        "compile and test the mapping package aside, then put it into force, or say what is wrong with it: {}",
+    ),
+    (
+        "POST",
         "/admin/forward",
         "send a page of a window once more, as it is, to one destination: {\"query\": \"since:7d\", \"to\": \"archive\", \"after\": 0}",
     ),
@@ -105,6 +114,7 @@ pub(crate) fn router(server: &Arc<Server>) -> Router<Arc<Server>> {
         .route("/alerts/{alert}/acknowledge", post(worklist::acknowledge))
         .route("/codes", get(worklist::codes))
         .route("/codes/reveal", post(worklist::codes_revealed))
+        .route("/mappings/reload", post(exchange::reload))
         .route("/forward", post(forward::forward))
         .fallback(async || Refusal::unknown_route())
         .method_not_allowed_fallback(async || Refusal::method())

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Error;
 
@@ -15,6 +15,8 @@ pub(crate) struct Refusal {
     cause: String,
     fix: &'static str,
     header: Option<(HeaderName, &'static str)>,
+    /// What is wrong, place by place, where there are places.
+    faults: Option<Box<Value>>,
 }
 
 impl Refusal {
@@ -25,7 +27,12 @@ impl Refusal {
         cause: impl Into<String>,
         fix: &'static str,
     ) -> Self {
-        Self { status, code, cause: cause.into(), fix, header: None }
+        Self { status, code, cause: cause.into(), fix, header: None, faults: None }
+    }
+
+    /// The same, naming each place.
+    pub(crate) fn with_faults(self, faults: Vec<Value>) -> Self {
+        Self { faults: Some(Box::new(faults.into())), ..self }
     }
 
     pub(crate) fn no_token() -> Self {
@@ -93,8 +100,12 @@ impl From<store::Error> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let Self { status, code, cause, fix, header } = self;
-        let mut response = (status, Json(json!({"code": code, "cause": cause, "fix": fix}))).into_response();
+        let Self { status, code, cause, fix, header, faults } = self;
+        let mut body = json!({"code": code, "cause": cause, "fix": fix});
+        if let Some(faults) = faults {
+            body["faults"] = *faults;
+        }
+        let mut response = (status, Json(body)).into_response();
         if let Some((name, value)) = header {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }

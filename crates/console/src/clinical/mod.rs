@@ -104,6 +104,8 @@ pub struct Clinical {
     pub forwards: Arc<dyn Forwards>,
     /// Sends a stored window of messages again.
     pub refeed: Arc<dyn crate::Refeed>,
+    /// Exchanges the mapping package.
+    pub exchange: Arc<dyn crate::Exchange>,
     /// The secret UUIDv5 namespace of the site.
     pub namespace: Uuid,
     /// Who may use the admin API.

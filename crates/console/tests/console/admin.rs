@@ -12,8 +12,9 @@ use store::MessageState;
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
+use crate::lent::FAULTS;
 use crate::ports::{Node, console};
-use crate::sample::{ADMIN_TOKEN, PATIENT_TOKEN, VALUES, ids, row};
+use crate::sample::{ADMIN_TOKEN, PACKAGE, PATIENT_TOKEN, VALUES, ids, row};
 
 const SEARCH: &str = "/admin/messages/search";
 const REPLAY: &str = "/admin/replay";
@@ -91,7 +92,7 @@ async fn only_a_token_of_this_api_opens_it() {
     assert!(failed.iter().all(|record| record.outcome_code() == Some("invalid-token")));
     let (status, index) = api.get("/admin").await;
     assert_eq!(status, StatusCode::OK);
-    assert_eq!(index["routes"].as_array().map(Vec::len), Some(17));
+    assert_eq!(index["routes"].as_array().map(Vec::len), Some(18));
 }
 
 #[tokio::test]
@@ -290,6 +291,43 @@ async fn a_window_is_sent_again_page_by_page_and_who_asked_is_recorded() {
             (status, refusal["code"].as_str()),
             (StatusCode::UNPROCESSABLE_ENTITY, Some(code)),
             "{query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_package_is_exchanged_by_a_named_client_or_its_faults_are_told() {
+    let api = Api::new();
+    let reload = || api.post("/admin/mappings/reload", json!({}));
+    let (status, refusal) = reload().await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    is_refusal(&refusal, "package");
+    assert!(
+        refusal["cause"].as_str().is_some_and(|cause| cause.starts_with(&FAULTS.to_string())),
+        "{refusal}"
+    );
+    let faults = refusal["faults"].as_array().expect("a list");
+    assert_eq!(faults.len(), 100, "an answer has an end");
+    assert_eq!(faults[2]["place"], "mappings/segments/PID.Patient.yaml:3:1");
+    let (status, answer) = reload().await;
+    assert_eq!(
+        (status, answer),
+        (StatusCode::OK, json!({"outcome": "in-force", "package": "b2", "before": PACKAGE}))
+    );
+    let (status, answer) = reload().await;
+    assert_eq!((status, &answer["outcome"]), (StatusCode::OK, &json!("unchanged")));
+    let (status, refusal) = reload().await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    is_refusal(&refusal, "not-recorded");
+    assert_eq!(reload().await.1["code"], "busy");
+    let (status, _) = api.post("/admin/mappings/reload", json!({"folder": "/etc"})).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "which folder is the configuration's to say");
+    let asked = api.node.clinical.exchanges.lock().expect("lock").clone();
+    assert_eq!(asked.len(), 5);
+    for by in &asked {
+        assert_eq!(
+            (by.kind(), by.acted_by()),
+            (Kind::ConfigurationChanged, &Actor::Client("operator".to_owned()))
         );
     }
 }

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use audit::Record;
 use console::{
-    Difference, DryRun, DryRunError, Foreseen, Outcome, Refed, Refeed, Route, Routing, RuleTried, Window,
+    Difference, DryRun, DryRunError, Exchange, Exchanged, Fault, Foreseen, NotExchanged, Outcome, Refed,
+    Refeed, Route, Routing, RuleTried, Window,
 };
 use serde_json::Value;
 use store::{
@@ -16,7 +17,10 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::ports::{Node, START_US, now_us, refused};
-use crate::sample::{PATIENT, ids, key, row};
+use crate::sample::{PACKAGE, PATIENT, ids, key, row};
+
+/// Places at which the package of the first exchange is wrong; more than an answer names.
+pub const FAULTS: u32 = 130;
 
 #[async_trait]
 impl DryRun for Node {
@@ -225,5 +229,28 @@ impl Refeed for Node {
         assert!(window.from_us < window.until_us && window.limit > 0);
         let next = (window.after.0 == 0).then_some(store::Seq(9));
         Ok((destination == "archive").then_some(Refed { queued: 2, kept: 1, next }))
+    }
+}
+
+/// The first exchange finds the package wrong in more places than are named, the second puts another into force, the third
+/// finds it in force; then the ledger takes nothing, and then too many ask.
+#[async_trait]
+impl Exchange for Node {
+    async fn exchange(&self, by: Record) -> std::result::Result<Exchanged, NotExchanged> {
+        let mut asked = self.clinical.exchanges.lock().expect("lock");
+        asked.push(by);
+        let (package, before) = ("b2".to_owned(), PACKAGE.to_owned());
+        let fault = |line: u32| Fault {
+            place: format!("mappings/segments/PID.Patient.yaml:{line}:1"),
+            cause: "E0301 unknown element".to_owned(),
+            fix: "write it as R4 does".to_owned(),
+        };
+        match asked.len() {
+            1 => Err(NotExchanged::Wrong((1..=FAULTS).map(fault).collect())),
+            2 => Ok(Exchanged { package, before }),
+            3 => Ok(Exchanged { package: package.clone(), before: package }),
+            4 => Err(NotExchanged::NotRecorded("no space".into())),
+            _ => Err(NotExchanged::Busy),
+        }
     }
 }

@@ -50,6 +50,8 @@ pub struct ClinicalNode {
     pub decided: Mutex<Vec<(ReviewAnswer, Record)>>,
     pub revived: Mutex<Vec<Record>>,
     pub forwarded: Mutex<Vec<Record>>,
+    /// Who asked for an exchange of the package, in order.
+    pub exchanges: Mutex<Vec<Record>>,
     pub is_dead: Mutex<bool>,
     /// Records of acknowledged alerts.
     pub acknowledged: Mutex<Vec<Record>>,
@@ -69,6 +71,7 @@ impl Default for ClinicalNode {
             decided: Mutex::default(),
             revived: Mutex::default(),
             forwarded: Mutex::default(),
+            exchanges: Mutex::default(),
             is_dead: Mutex::default(),
             acknowledged: Mutex::default(),
             processed: watch::Sender::new(Seq(0)),
@@ -441,6 +444,7 @@ pub fn clinical(node: &Arc<Node>) -> Clinical {
         outbox: node.clone(),
         forwards: node.clone(),
         refeed: node.clone(),
+        exchange: node.clone(),
         namespace: Uuid::from_u128(77),
         patient_token: Arc::new(|patient| {
             assert!([PATIENT, OTHER].contains(&patient));

@@ -46,8 +46,14 @@ pub struct TestArgs {
     #[arg(long, default_value = "profiles")]
     pub profiles: PathBuf,
     /// List the rules that no test makes give a value, with the reason.
-    #[arg(long)]
+    #[arg(long, visible_alias = "uncovered")]
     pub rules: bool,
+    /// List each file with how many of its rules tests make give a value, the least covered first.
+    #[arg(long)]
+    pub files: bool,
+    /// Fail when tests run less than this percentage of the rules.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(..=100))]
+    pub rules_min: Option<u8>,
 }
 
 /// Output of `tidegate explain`.

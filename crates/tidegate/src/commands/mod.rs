@@ -29,6 +29,8 @@ mod message;
 mod node_api;
 mod output;
 #[cfg(feature = "clinical")]
+mod reload;
+#[cfg(feature = "clinical")]
 mod replay;
 #[cfg(feature = "clinical")]
 mod retention;
@@ -76,6 +78,8 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Msg(args) => runtime()?.block_on(message::run(args)),
         #[cfg(feature = "clinical")]
         Command::Replay(args) => runtime()?.block_on(replay::run(args)),
+        #[cfg(feature = "clinical")]
+        Command::Reload(args) => runtime()?.block_on(reload::run(args)),
         #[cfg(feature = "clinical")]
         Command::Retention(args) => runtime()?.block_on(retention::retention(args)),
         #[cfg(feature = "clinical")]

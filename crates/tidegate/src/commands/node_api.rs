@@ -106,7 +106,14 @@ fn read(answer: Result<Answer, String>) -> Result<Value, Failure> {
     };
     let cause = value["cause"].as_str().map_or_else(|| format!("status {status}"), str::to_owned);
     let fix = value["fix"].as_str().map(|fix| format!("\n  fix: {fix}")).unwrap_or_default();
-    Err(Failure::new(exit, format!("{cause}{fix}")))
+    let faults: String = items(&value["faults"]).iter().map(fault).collect();
+    Err(Failure::new(exit, format!("{cause}{fix}{faults}")))
+}
+
+/// A line for a place at which something is wrong, and one for what would be right.
+fn fault(fault: &Value) -> String {
+    let [place, cause, fix] = ["place", "cause", "fix"].map(|name| cell(&fault[name]));
+    format!("\n{place}  {cause}\n  fix: {fix}")
 }
 
 /// The elements of an array; none when it is no array.

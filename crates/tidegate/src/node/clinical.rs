@@ -15,10 +15,10 @@ use uuid::Uuid;
 use super::acknowledging::{self, Receivers};
 use super::background::Background;
 use super::content::{self, Profiles};
+use super::exchange::{self, Content, Exchanges};
 use super::listeners::{self, Bound, Listeners, ReceiverOf};
 use super::refeed::Again;
 use super::rehearsal::DryRuns;
-use super::reload::Content;
 use super::routes::Routes;
 use super::witness::CloudWitness;
 use super::{Overrides, Running, forwards, tls};
@@ -66,13 +66,15 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     fhir.writes = Some(desk);
     let wired = super::smart::wire(config, &store, &mut fhir, (&stopped, &mut tasks))?;
     let bound = listeners.bound();
-    let router = router(config, &keys, &store, &packages, &policy, rehearsal, readiness, fhir, bound)?;
+    let (exchanges, asked) = exchange::exchanges();
+    let router =
+        router(config, &keys, &store, &packages, &policy, rehearsal, readiness, fhir, bound, exchanges)?;
     let posted = over_http(config, &receivers, &stopped, &mut tasks)?;
     let router = router.merge(wired.router.unwrap_or_default()).merge(posted);
     super::serve_http(config, router, stopped, &mut tasks).await?;
     gate.set(true);
     let (listeners, background) = (Some(listeners), Some(background));
-    let content = Some(Content { packages, basis });
+    let content = Some(Content { packages, basis, asked });
     Ok(Running {
         tasks,
         stop,
@@ -333,6 +335,7 @@ fn router(
     readiness: rest::Readiness,
     fhir: rest::Fhir,
     bound: Bound,
+    exchanges: Exchanges,
 ) -> Result<axum::Router, Failure> {
     let (tokens, metrics) = (fhir.tokens.clone(), fhir.metrics.clone());
     let clinical = console::Clinical {
@@ -357,6 +360,7 @@ fn router(
             environment: environment(config, keys),
             store: store.clone(),
         }),
+        exchange: Arc::new(exchanges),
         namespace: keys.namespace,
         patient_token: keys.patient_token.clone(),
     };

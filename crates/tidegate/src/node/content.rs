@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use fhir::profile::PackageFiles;
 use mapping::{PACKAGES_FOLDER, Package, Sources};
 use residency::{Policy, Profile};
 use verifier::Grammar;
@@ -23,13 +24,20 @@ pub type Profiles = HashMap<String, (Arc<Profile>, Arc<Grammar>)>;
 
 /// Compiles a mapping package; every finding is named with file, line, column, cause and fix.
 pub fn mappings(folder: &Path) -> Result<Package, Failure> {
+    let (files, packages) = package_files(folder)?;
+    let sources = Sources(files);
+    Package::compile_with(&sources, &packages)
+        .map_err(|found| failure(folder, &sources.0, found.iter().map(Finding::from)))
+}
+
+/// The files of a mapping package, and the FHIR packages that lie within.
+fn package_files(folder: &Path) -> Result<(Files, Vec<PackageFiles>), Failure> {
     let wrong = |error: &dyn std::fmt::Display| {
         Failure::new(Exit::Configuration, format!("{}: {error}", folder.display()))
     };
     let files = package::read_folder_without(folder, PACKAGES_FOLDER).map_err(|error| wrong(&error))?;
     let packages = package::fhir_packages(&folder.join(PACKAGES_FOLDER)).map_err(|error| wrong(&error))?;
-    Package::compile_with(&Sources(files.clone()), &packages)
-        .map_err(|found| failure(folder, &files, found.iter().map(Finding::from)))
+    Ok((files, packages))
 }
 
 /// Compiles a package and runs its tests, for a node that runs another; `None` when it is the one in force.
@@ -39,9 +47,9 @@ pub fn mappings(folder: &Path) -> Result<Package, Failure> {
 /// goes to the log.
 pub fn proven_mappings(folder: &Path, in_force: &str) -> Result<Option<Package>, Vec<Problem>> {
     let problem = |place: String, cause: String, fix: &str| Problem { place, cause, fix: fix.to_owned() };
-    let files = read(folder)
+    let (files, packages) = package_files(folder)
         .map_err(|failure| vec![problem("mappings".to_owned(), failure.words, "make the folder readable")])?;
-    let package = Package::compile(&Sources(files)).map_err(|found| {
+    let package = Package::compile_with(&Sources(files), &packages).map_err(|found| {
         let of = |one: &mapping::Diagnostic| {
             let mapping::Diagnostic { file, line, column, code, message, help, .. } = one;
             let place = format!("{}/{file}:{line}:{column}", folder.display());

@@ -9,6 +9,8 @@ mod clinical;
 #[cfg(feature = "clinical")]
 pub mod content;
 #[cfg(feature = "clinical")]
+mod exchange;
+#[cfg(feature = "clinical")]
 mod folder;
 #[cfg(feature = "clinical")]
 mod forwards;
@@ -85,7 +87,7 @@ pub(crate) struct Running {
     pub(crate) listeners: Option<listeners::Listeners>,
     /// The mapping package in force, and what else was loaded beside it.
     #[cfg(feature = "clinical")]
-    pub(crate) content: Option<reload::Content>,
+    pub(crate) content: Option<exchange::Content>,
     /// Threads of the work behind the journal; a node without a journal has none.
     #[cfg(feature = "clinical")]
     pub(crate) background: Option<background::Background>,
@@ -133,10 +135,25 @@ pub async fn run_changing(
         tokio::select! {
             () = &mut until => break,
             Some(reread) = rereads.recv() => reload::take(&mut config, &mut running, reread).await,
+            asked = asked(&mut running) => answer(&config, &running, asked).await,
         }
     }
     tracing::info!(node = config.node, "node stops");
     stop(&config, running).await
+}
+
+#[cfg(feature = "clinical")]
+use exchange::{answer, asked};
+
+/// A cloud node has no package that could be exchanged.
+#[cfg(not(feature = "clinical"))]
+async fn asked(_: &mut Running) -> std::convert::Infallible {
+    std::future::pending().await
+}
+
+#[cfg(not(feature = "clinical"))]
+async fn answer(_: &Config, _: &Running, asked: std::convert::Infallible) {
+    match asked {}
 }
 
 async fn stop(config: &Config, mut running: Running) -> Result<(), Failure> {
