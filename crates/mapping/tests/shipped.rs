@@ -9,6 +9,9 @@ use uuid::Uuid;
 
 /// The namespace of the ids in the expected bundles.
 const NAMESPACE: Uuid = Uuid::from_u128(0x7d1e_6a7e_0000_5000_8000_0000_0000_0002);
+/// Rules that the tests make give a value, at least, in hundredths of a percent: of all, and of each file.
+const RULES_RUN_MIN: usize = 8_000;
+const FILE_RULES_RUN_MIN: usize = 5_000;
 
 #[test]
 fn the_tests_beside_the_maps_pass() {
@@ -20,6 +23,20 @@ fn the_tests_beside_the_maps_pass() {
         .map(|one| format!("{}:{} {}: {}", one.file, one.line, one.name, one.failures.join("; ")))
         .collect();
     assert!(failed.is_empty(), "{} of {} fail:\n{}", failed.len(), outcomes.len(), failed.join("\n"));
+}
+
+#[test]
+fn the_tests_beside_the_maps_run_the_rules() {
+    let (_, coverage) = shipped::package().run_tests_covering();
+    let low: Vec<String> = coverage
+        .by_file()
+        .iter()
+        .filter(|file| file.share() < FILE_RULES_RUN_MIN)
+        .map(|file| format!("{}: {} of {}", file.file, file.run, file.all))
+        .collect();
+    assert!(low.is_empty(), "tests run less than they should of:\n{}", low.join("\n"));
+    let (run, all) = (coverage.run(), coverage.rules.len());
+    assert!(coverage.share() >= RULES_RUN_MIN, "tests run {run} of {all} rules; tidegate test --uncovered");
 }
 
 #[test]

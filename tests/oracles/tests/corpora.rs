@@ -9,10 +9,12 @@ use mapping::Package;
 use oracles::measure::{self, Counts, HEAD, Run, SATURATED};
 use oracles::{corpora, workspace};
 
-/// Populated fields mapped, at least, in hundredths of a percent: of the fixtures and of the corpora.
-const MAPPED_FIELDS_MIN: usize = 8_200;
+/// Populated fields mapped, at least, in hundredths of a percent, of the corpora.
+const MAPPED_FIELDS_MIN: usize = 9_000;
+/// The same of the fixtures, which hold what nobody maps on purpose.
+const FIXTURES_MAPPED_FIELDS_MIN: usize = 8_200;
 /// Populated fields ignored, at most, in hundredths of a percent.
-const IGNORED_FIELDS_MAX: usize = 1_050;
+const IGNORED_FIELDS_MAX: usize = 800;
 /// Messages rejected, at most, in hundredths of a percent.
 const REJECTED_MAX: usize = 200;
 /// Complaints and unmapped components printed when a run fails.
@@ -38,7 +40,7 @@ fn fixtures_are_covered_and_valid() {
     assert_eq!(run.counts.rejected, 0, "{}", report(&run));
     assert_eq!(run.counts.invalid, 0, "{}", report(&run));
     assert!(run.broken.is_empty(), "{:?}", run.broken);
-    assert!(run.counts.mapped_fields() >= MAPPED_FIELDS_MIN, "{}", report(&run));
+    assert!(run.counts.mapped_fields() >= FIXTURES_MAPPED_FIELDS_MIN, "{}", report(&run));
 }
 
 #[test]
