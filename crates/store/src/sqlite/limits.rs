@@ -59,7 +59,7 @@ pub async fn reads(folder: &Path, ranged: &str, readers: u32, slice: Duration) -
             .bind(KEYS)
             .fetch_all(&pool)
             .await?;
-    if patients.is_empty() {
+    if patients.is_empty() || points.is_empty() {
         return Err(Error::NotFound);
     }
     let (points, patients) = (Arc::new(points), Arc::new(patients));
