@@ -85,6 +85,27 @@ fn a_wrong_configuration_does_not_start() {
 }
 
 #[test]
+fn what_smart_names_is_proven() {
+    let site = Site::new("smart");
+    let onprem = "site/onprem.yaml";
+    let text = std::fs::read_to_string(site.path(onprem)).expect("init made it");
+    let with = |scopes: &str| {
+        let client = format!(
+            "    clients: [{{id: app, name: App, redirects: [\"https://app.example/\"], scopes: \"{scopes}\"}}]\n"
+        );
+        let smart = format!("smart:\n  server:\n    users: smart-users\n{client}");
+        std::fs::write(site.path(onprem), format!("{text}{smart}")).expect("it can be written");
+    };
+    with("patient/Observation.rs");
+    assert_eq!(site.check(onprem).code, 0);
+    let absent = run(&["run", "-c", onprem], site.0.path(), b"");
+    assert_eq!(absent.code, 78, "{absent:?}");
+    assert!(absent.stderr.contains("smart-users"), "{}", absent.stderr);
+    with("patient/Observation.sr");
+    site.refuses(onprem, &["smart.server.clients.app", "cruds", "fix:"]);
+}
+
+#[test]
 fn a_wrong_mapping_names_its_place_and_the_way_out() {
     let site = Site::new("mapping");
     let file = "mappings/segments/PID.Patient.yaml";

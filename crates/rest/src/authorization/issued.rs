@@ -16,8 +16,8 @@ pub(super) const CODE_LIFE_US: Micros = 60 * 1_000_000;
 pub(super) const PERSON_TOKEN_LIFE_US: Micros = 3_600 * 1_000_000;
 /// A token of a system ends after this time, µs.
 pub(super) const SYSTEM_TOKEN_LIFE_US: Micros = 300 * 1_000_000;
-/// Codes that wait at once; with as many, none is given until one has ended.
-const CODES_MAX: usize = 1_000;
+/// Codes that wait, or were used and whose token may live; with as many, none is given until one has ended.
+const CODES_MAX: usize = 10_000;
 /// Tokens that live at once; with as many, none is given until one has ended.
 const TOKENS_MAX: usize = 10_000;
 /// Bytes of a code and of a token.

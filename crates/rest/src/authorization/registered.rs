@@ -52,18 +52,31 @@ impl RegisteredClient {
         keys: Option<KeySet>,
         scopes: &str,
     ) -> Result<Self, RegistrationError> {
-        if !is_client_id(&id) {
+        let scopes = Self::check(&id, &redirects, keys.is_some(), scopes)?;
+        Ok(Self { id, name, redirects, keys, scopes })
+    }
+
+    /// Judges a registration whose keys need not be at hand; the scopes that it names. `signs`: whether it has keys.
+    ///
+    /// # Errors
+    /// [`RegistrationError`] with what is wrong first.
+    pub fn check(
+        id: &str,
+        redirects: &[String],
+        signs: bool,
+        scopes: &str,
+    ) -> Result<Vec<Scope>, RegistrationError> {
+        if !is_client_id(id) {
             return Err(RegistrationError::Id);
         }
         if redirects.len() > REDIRECTS_MAX || !redirects.iter().all(|redirect| is_redirect(redirect)) {
             return Err(RegistrationError::Redirect);
         }
-        if redirects.is_empty() && keys.is_none() {
+        if redirects.is_empty() && !signs {
             return Err(RegistrationError::Use);
         }
         let meant = scopes.split_ascii_whitespace().filter(|text| Scope::is_meant(text));
-        let scopes = meant.map(Scope::parse).collect::<Result<Vec<Scope>, ScopeError>>()?;
-        Ok(Self { id, name, redirects, keys, scopes })
+        Ok(meant.map(Scope::parse).collect::<Result<Vec<Scope>, ScopeError>>()?)
     }
 
     /// What of the scopes that it asks for it may have: those for resources that are covered by what it is registered for.

@@ -1,4 +1,7 @@
-//! Histories as a client sees them: each version by itself, for a resource may have been another's before.
+//! Histories as a client sees them: each version by itself, for a resource may have been another's before, and only of
+//! resources that it sees today.
+
+use std::collections::HashMap;
 
 use smart::{Permission, Permissions};
 use store::{History, HistoryPage};
@@ -23,7 +26,7 @@ impl Sight<'_> {
         let any = Permissions::of(&[permission]);
         let wanted = asked.count.max(1);
         let mut seen = HistoryPage::default();
-        let (mut before, mut examined) = (asked.before, 0);
+        let (mut before, mut examined, mut today) = (asked.before, 0, HashMap::new());
         loop {
             // Never more at once than the page has place for, so that the next page begins where this read ended.
             let count = wanted - seen.versions.len();
@@ -31,7 +34,13 @@ impl Sight<'_> {
             let Some(page) = self.port().history(&part).await? else { return Ok(None) };
             examined += page.versions.len();
             for version in page.versions {
-                seen.versions.extend(self.seen(Some(version), any).await?);
+                let Some(version) = self.seen(Some(version), any).await? else { continue };
+                let is_open = match today.get(&version.key.id) {
+                    Some(known) => *known,
+                    None => self.is_seen_today(&version.key, any).await?,
+                };
+                today.insert(version.key.id.clone(), is_open);
+                seen.versions.extend(is_open.then_some(version));
             }
             before = page.next;
             let is_enough = examined >= EXAMINED_MAX && !(asked.id.is_some() && seen.versions.is_empty());

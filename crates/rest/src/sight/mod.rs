@@ -92,14 +92,28 @@ impl<'a> Sight<'a> {
         self.seen(stored, Permissions::of(&[Permission::Read])).await
     }
 
-    /// One version.
+    /// One version, of a resource that the client sees today.
     ///
     /// # Errors
     /// As [`Sight::read`].
     pub(crate) async fn vread(self, key: &ResourceKey, version: u32) -> Result<Option<Stored>, Failure> {
         self.require(Permission::Read, key.resource_type)?;
-        let stored = self.port().vread(key, version).await?;
-        self.seen(stored, Permissions::of(&[Permission::Read])).await
+        let any = Permissions::of(&[Permission::Read]);
+        let stored = self.seen(self.port().vread(key, version).await?, any).await?;
+        if stored.is_some() && !self.is_seen_today(key, any).await? {
+            return Ok(None);
+        }
+        Ok(stored)
+    }
+
+    /// Whether the client sees a resource as it stands. What it does not see today has no history to it: a label that came
+    /// later hides what was there before.
+    async fn is_seen_today(self, key: &ResourceKey, any: Permissions) -> Result<bool, Failure> {
+        if self.is_whole() {
+            return Ok(true);
+        }
+        let today = self.port().read(key).await?;
+        Ok(self.seen(today, any).await?.is_some())
     }
 
     /// One page of matches.

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde_json::{Value, json};
 use smart::{Issuer, KeySet};
 
-use crate::fake::{AT, BASE};
+use crate::fake::BASE;
 
 pub const ISSUER: &str = "https://idp.example";
 
@@ -29,9 +29,10 @@ impl Idp {
     }
 
     /// A token of these scopes, for a patient and a user where they are named.
+    #[cfg(feature = "clinical")]
     pub fn token(&self, scopes: &str, patient: &str, user: &str) -> String {
         let mut claims = json!({
-            "iss": ISSUER, "aud": BASE, "client_id": "app", "scope": scopes, "exp": AT / 1_000_000 + 300,
+            "iss": ISSUER, "aud": BASE, "client_id": "app", "scope": scopes, "exp": crate::fake::AT / 1_000_000 + 300,
         });
         for (name, value) in [("patient", patient), ("fhirUser", user)] {
             if !value.is_empty() {

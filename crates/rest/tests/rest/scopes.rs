@@ -439,6 +439,33 @@ async fn a_token_that_is_not_believed_is_no_token() {
 }
 
 #[tokio::test]
+async fn a_label_hides_from_the_next_request_on() {
+    let clients = Clients::new();
+    let node = clinical(&clients).await;
+    let token = clients.idp.token("patient/Observation.rs", "a", "");
+    let named = clients.idp.token("patient/Observation.rs?_security=R", "a", "");
+    let seen = async |token: &str| {
+        let read = ask(&node.router, token, "GET", "Observation/a-lab", "").await.status.as_u16();
+        (read, told(&ask(&node.router, token, "GET", "Observation", "").await))
+    };
+    assert_eq!(seen(&token).await, (200, "200 a-lab a-vital".to_owned()));
+    assert_eq!(seen(&named).await, (404, "200".to_owned()));
+    let mut labelled = observation("a-lab", "a", "laboratory");
+    let confidentiality = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
+    labelled["meta"] = json!({"security": [{"system": confidentiality, "code": "R"}]});
+    assert_eq!(node.put("/fhir/Observation/a-lab", &labelled).await.status, 200);
+    assert_eq!(seen(&token).await, (404, "200 a-vital".to_owned()));
+    assert_eq!(seen(&named).await, (200, "200 a-lab".to_owned()));
+    // Neither is what it was before it had the label: what is not seen today has no history.
+    for path in ["Observation/a-lab/_history/1", "Observation/a-lab/_history"] {
+        assert_eq!(ask(&node.router, &token, "GET", path, "").await.status, 404, "{path}");
+    }
+    assert_eq!(told(&ask(&node.router, &token, "GET", "Observation/_history", "").await), "200 a-vital");
+    assert_eq!(ask(&node.router, &named, "GET", "Observation/a-lab/_history/1", "").await.status, 404);
+    assert_eq!(told(&ask(&node.router, &named, "GET", "Observation/a-lab/_history", "").await), "200 a-lab");
+}
+
+#[tokio::test]
 async fn keys_are_renewed_while_the_surface_serves() {
     let (old, new) = (Idp::new(), Idp::new());
     let issuers = rest::Issuers::new([old.trusted()]);

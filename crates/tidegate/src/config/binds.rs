@@ -16,6 +16,10 @@ pub fn check(config: &Config, place: &str) -> Vec<Problem> {
         let fix = "listen on 127.0.0.1, or add `tls: {certificate: …, key: …}`";
         problems.push(problem("http.listen".into(), "HTTP beyond loopback needs TLS", fix));
     }
+    if config.http.url.as_deref().is_some_and(|url| !is_url(url, config.http.listen)) {
+        let fix = "write `https://host` or `https://host:port`, without a slash at its end; `http://` on loopback alone";
+        problems.push(problem("http.url".into(), "clients cannot be sent there", fix));
+    }
     for mllp in clinical(config) {
         let key = format!("mllp.{}", mllp.name);
         if is_beyond_loopback(mllp.listen) && mllp.tls.is_none() && mllp.plaintext.is_none() {
@@ -47,6 +51,16 @@ fn check_plaintext(mllp: &Mllp) -> Option<&'static str> {
         return Some("plaintext.allow needs networks in CIDR form");
     }
     None
+}
+
+/// An address that clients can be told.
+fn is_url(url: &str, listen: SocketAddr) -> bool {
+    let rest = match url.strip_prefix("https://") {
+        Some(rest) => Some(rest),
+        None => url.strip_prefix("http://").filter(|_| !is_beyond_loopback(listen)),
+    };
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:[]".contains(&byte);
+    rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(is_plain))
 }
 
 fn is_beyond_loopback(address: SocketAddr) -> bool {

@@ -372,6 +372,29 @@ mod tests {
     }
 
     #[test]
+    fn clients_are_told_an_address_that_they_can_go_to() {
+        let with = |url: &str| {
+            let listen = "listen: 127.0.0.1:8080";
+            problems(&CLINICAL.replacen(listen, &format!("{listen}, url: \"{url}\""), 1))
+        };
+        for right in ["https://fhir.example", "https://fhir.example:8443", "http://127.0.0.1:9000"] {
+            assert_eq!(with(right), [], "{right}");
+        }
+        for wrong in [
+            "",
+            "fhir.example",
+            "https://",
+            "https://fhir.example/",
+            "ftp://fhir.example",
+            "https://a?b",
+            "https://a/b",
+        ] {
+            let found = with(wrong);
+            assert!(found.iter().any(|problem| problem.place.ends_with("http.url")), "{wrong}: {found:?}");
+        }
+    }
+
+    #[test]
     fn retention_keeps_a_month_at_least() {
         assert_eq!(problems(&format!("{CLINICAL}retention: {{journal_months: 1}}\n")), []);
         let none = problems(&format!("{CLINICAL}retention: {{journal_months: 1, forward_days: 0}}\n"));

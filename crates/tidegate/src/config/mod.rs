@@ -85,6 +85,10 @@ pub enum Role {
 pub struct Http {
     /// Address; beyond loopback it needs `tls`.
     pub listen: SocketAddr,
+    /// Address by which clients know the node (`https://fhir.example`), without a slash at its end; absent: that of `listen`.
+    /// Links, and the audience of SMART tokens, begin with it.
+    #[serde(default)]
+    pub url: Option<String>,
     /// Server certificate.
     #[serde(default)]
     pub tls: Option<Tls>,

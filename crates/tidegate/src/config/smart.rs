@@ -119,6 +119,13 @@ pub(super) fn check(smart: &Smart, place: &str) -> Vec<Problem> {
     if ids.windows(2).any(|pair| pair.first() == pair.last()) {
         wrong("server.clients", "have one id twice", "give each client an id of its own");
     }
+    for client in smart.server.iter().flat_map(|server| &server.clients) {
+        let SmartClient { id, redirects, keys, scopes, .. } = client;
+        if let Err(error) = rest::RegisteredClient::check(id, redirects, keys.is_some(), scopes) {
+            let fix = "deploy/onprem.yaml has a client that signs in people, and one that signs for itself";
+            wrong(&format!("server.clients.{id}"), &error.to_string(), fix);
+        }
+    }
     if smart.issuers.iter().any(|issuer| !issuer.issuer.starts_with("https://")) {
         let fix = "give the `iss` of its tokens, which is an https address";
         wrong("issuers", "have one that is no https address", fix);
@@ -161,6 +168,11 @@ mod tests {
         let right =
             Smart { issuers: vec![issuer.clone()], discovery: None, server: server(vec![client.clone()]) };
         assert!(problems(&Smart::default()).is_empty() && problems(&right).is_empty());
+        let of = |client: SmartClient| problems(&Smart { server: server(vec![client]), ..right.clone() });
+        let wrong = SmartClient { scopes: "patient/Nonsense.rs".to_owned(), ..client.clone() };
+        assert_eq!(of(wrong), ["f.yaml: smart.server.clients.app"]);
+        let wrong = SmartClient { redirects: Vec::new(), ..client.clone() };
+        assert_eq!(of(wrong), ["f.yaml: smart.server.clients.app"]);
         let both = Smart { discovery: Some(discovery), ..right.clone() };
         assert_eq!(problems(&both), ["f.yaml: smart.discovery"]);
         let twice = Smart { server: server(vec![client.clone(), client]), ..right.clone() };

@@ -36,6 +36,7 @@ struct Keys {
 /// Starts the node; every port is open when it returns.
 pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Failure> {
     let keys = read_keys(config)?;
+    let smart = super::smart::load(config)?;
     let (package, profiles, policy) = load(config)?;
     let (packages, basis) = (Packages::from(package), basis(&policy, &profiles));
     let store = super::open_store(config, overrides).await?;
@@ -64,7 +65,7 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     super::start_sampler(config, &store, &metrics, &stopped, &mut tasks);
     let mut fhir = super::fhir_surface(config, &store, keys.patient_token.clone(), metrics)?;
     fhir.writes = Some(desk);
-    let wired = super::smart::wire(config, &store, &mut fhir, (&stopped, &mut tasks))?;
+    let wired = super::smart::wire(config, smart, &store, &mut fhir, (&stopped, &mut tasks));
     let bound = listeners.bound();
     let (exchanges, asked) = exchange::exchanges();
     let router =

@@ -23,6 +23,7 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
         return Err(Failure::new(Exit::Configuration, "a portal node needs `link`"));
     };
     let grammars = Arc::new(grammars(config)?);
+    let smart = super::smart::load(config)?;
     let store = super::open_store(config, overrides).await?;
     let (sealer, sealer_stop) = super::start_ledger(config, &store).await?;
     let metrics = Arc::new(rest::Metrics::new("portal"));
@@ -42,7 +43,7 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     let ((stop, stopped), mut tasks) = (watch::channel(false), JoinSet::new());
     super::watch_store(&store, &readiness, &stopped, &mut tasks);
     super::start_sampler(config, &store, &metrics, &stopped, &mut tasks);
-    let wired = super::smart::wire(config, &store, &mut fhir, (&stopped, &mut tasks))?;
+    let wired = super::smart::wire(config, smart, &store, &mut fhir, (&stopped, &mut tasks));
     let router = rest::portal(fhir)
         .merge(console::router(console))
         .merge(rest::health(rest::Health { readiness, metrics, tokens }))

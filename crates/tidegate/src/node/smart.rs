@@ -9,7 +9,7 @@ use store::sqlite::Sqlite;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::config::{Config, SmartClient, SmartServer, TrustedIssuer};
+use crate::config::{Config, SmartClient, TrustedIssuer};
 use crate::{Exit, Failure, clock, keys};
 
 /// How often the key files of issuers are looked at.
@@ -52,11 +52,12 @@ pub(crate) struct Wired {
 /// Gives a FHIR surface its issuers, and the node its own authorization server where the configuration has one.
 pub(crate) fn wire(
     config: &Config,
+    loaded: Smart,
     store: &Arc<Sqlite>,
     fhir: &mut rest::Fhir,
     (stopped, tasks): (&watch::Receiver<bool>, &mut JoinSet<()>),
-) -> Result<Wired, Failure> {
-    let Smart { issuers, clients, users } = load(config)?;
+) -> Wired {
+    let Smart { issuers, clients, users } = loaded;
     fhir.issuers = rest::Issuers::new(issuers);
     if !config.smart.issuers.is_empty() {
         let (trusted, issuers) = (config.smart.issuers.clone(), fhir.issuers.clone());
@@ -73,7 +74,9 @@ pub(crate) fn wire(
             backend: discovery.backend,
         });
     }
-    let Some(SmartServer { .. }) = &config.smart.server else { return Ok(Wired { router: None }) };
+    if config.smart.server.is_none() {
+        return Wired { router: None };
+    }
     let server = rest::AuthorizationServer {
         clients,
         users,
@@ -82,13 +85,13 @@ pub(crate) fn wire(
         access: store.clone(),
         origin: super::base_url(config),
         node: config.node.clone(),
-        secure: config.http.tls.is_some(),
+        secure: super::base_url(config).starts_with("https://"),
         now_us: clock::now_us,
         fill_random: clock::fill_random,
         metrics: fhir.metrics.clone(),
     };
     fhir.authorization = Some(server.told());
-    Ok(Wired { router: Some(rest::authorization(server)) })
+    Wired { router: Some(rest::authorization(server)) }
 }
 
 /// Reads key files again when they change. What cannot be read or used leaves the keys in force.

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::Finding;
-use crate::config::{Config, Role};
+use crate::config::{Config, Role, Smart};
 use crate::keys;
 
 /// Bits that let group or others in.
@@ -39,6 +39,16 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     found.extend(wrong);
     let users = config.smart.server.as_ref().and_then(|server| server.users.as_deref());
     found.extend(users.and_then(|file| key(file, "the file of users")));
+    if config.smart != Smart::default() {
+        found.push(match crate::node::prove_smart(config) {
+            Ok(()) => Finding::ok("smart", "key sets, clients and users can be used"),
+            Err(failure) => Finding::fail(
+                "smart",
+                failure.words,
+                "mend the file that is named; deploy/onprem.yaml says its form",
+            ),
+        });
+    }
     if config.role == Role::Portal {
         let strange = NEVER_IN_CLOUD.iter().filter(|name| config.keys.join(name).exists());
         found.extend(strange.map(|name| {
