@@ -185,7 +185,7 @@ mod tests {
             ["eve", &format!("eve {HASH}"), &format!("eve {HASH} RelatedPerson/r"), "eve abc Patient/p1"]
         {
             let failure = of("users", &format!("eve {HASH} Patient/p1\n{wrong}"), |file| users(file, base));
-            let words = failure.err().expect("wrong").words;
+            let words = failure.expect_err("wrong").words;
             assert!(words.contains("line 2") && !words.contains(HASH), "{words}");
         }
     }
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn a_key_set_is_read_or_its_file_is_named() {
         let failure = of("keys", r#"{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}"#, key_set);
-        let words = failure.err().expect("a shared key").words;
+        let words = failure.expect_err("a shared key").words;
         assert!(words.contains("-keys: ") && !words.contains("c2VjcmV0"), "{words}");
         assert!(key_set(Path::new("/nowhere/keys.json")).is_err());
     }
