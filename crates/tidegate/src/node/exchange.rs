@@ -17,7 +17,7 @@ use super::content::proven_mappings;
 use crate::config::{Config, Problem};
 
 /// Requests that wait while one is answered; more are told to come again.
-const WAITING_MAX: usize = 1;
+const WAITING_MAX: usize = 4;
 
 /// What a clinical node has loaded beside its configuration.
 pub(crate) struct Content {
