@@ -66,6 +66,6 @@ pub use search::{
     Audience, Comparator, DateMatch, FOLDED_CHARS_MAX, IndexValue, Limits, NumberMatch, PREFIXES, Prefix,
     QueryProblem, SearchComponent, SearchKind, SearchParameter, TypedIdentifier, UCUM, begins_a_word,
     bounded_name, extract, extract_composite, extract_texts, extract_typed, fold_string, identifier_name,
-    index_entries, indexed, is_plain, searchable,
+    index_entries, indexed, is_plain, reference_targets, searchable,
 };
 pub use validate::{DEPTH_MAX, ISSUES_MAX, validate, validate_structure};

@@ -34,6 +34,8 @@ pub(crate) fn decode(pack: &[u8]) -> Result<Definitions, Error> {
     decoder.finish()
 }
 
+/// R4 gives each part of this composite the expression of the other: its code would be read as a reference.
+const SWAPPED: &str = "DocumentReference-relationship";
 const UNKNOWN_COMPONENT: Error = Error::Pack { line: 0, problem: "component of an unknown search parameter" };
 
 type Step = Result<(), &'static str>;
@@ -275,7 +277,10 @@ impl Decoder {
             self.definitions.resources.iter().map(|resource| (*resource, base_of(resource))).collect();
         for record in &self.parameters {
             let mut components = Vec::new();
-            for (definition, expression) in &record.components {
+            let expressions = record.components.iter().map(|(_, expression)| *expression);
+            let expressions: Vec<&'static str> =
+                if record.id == SWAPPED { expressions.rev().collect() } else { expressions.collect() };
+            for ((definition, _), expression) in record.components.iter().zip(expressions) {
                 let (code, kind) = *kinds.get(definition).ok_or(UNKNOWN_COMPONENT)?;
                 let program: &'static Expression = Box::leak(Box::new(parse(expression)?));
                 components.push(SearchComponent { code, kind, expression, program });

@@ -1,6 +1,6 @@
 //! The FHIR routers of the two roles and what they need.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::http::{StatusCode, header};
@@ -16,7 +16,9 @@ use crate::edge;
 use crate::interaction::smart_configuration::{Authorization, smart_configuration};
 #[cfg(feature = "clinical")]
 use crate::interaction::{batch, create, delete, meta, patch, update, validate};
-use crate::interaction::{capabilities, compartment, everything, history, read, search, unsupported, vread};
+use crate::interaction::{
+    capabilities, compartment, everything, history, openapi, read, search, unsupported, vread,
+};
 use crate::issuers::Issuers;
 use crate::metrics::Metrics;
 use crate::outcome::Failure;
@@ -106,14 +108,19 @@ pub(crate) struct Server {
     pub(crate) fhir: Fhir,
     pub(crate) role: &'static Role,
     pub(crate) capabilities: Bytes,
+    /// Made when it is first asked for.
+    pub(crate) openapi: OnceLock<Bytes>,
 }
 
 impl Server {
     /// The served type of this name.
     ///
     /// # Errors
-    /// 404 when R4 has no such type or it is not served.
+    /// 404 when R4 has no such type or it is not served; 501 when an operation stands where the type belongs.
     pub(crate) fn resource_type(&self, name: &str) -> Result<ResourceType, Failure> {
+        if name.starts_with('$') {
+            return Err(unsupported::operation(name));
+        }
         ResourceType::parse(name)
             .filter(|known| self.fhir.types.binary_search(known).is_ok())
             .ok_or_else(Failure::unknown_type)
@@ -142,34 +149,45 @@ fn router(mut fhir: Fhir, role: &'static Role) -> Router {
     let metrics = fhir.metrics.clone();
     let capabilities = capabilities::statement(&fhir, role);
     let writes = capabilities::writes(&fhir, role);
-    let server = Arc::new(Server { fhir, role, capabilities });
-    let guarded = Router::new()
+    let server = Arc::new(Server { fhir, role, capabilities, openapi: OnceLock::new() });
+    let guarded = guarded(writes).route_layer(from_fn_with_state(server.clone(), require));
+    let routes = guarded.merge(open()).fallback(|| async { Failure::unknown_route() }).with_state(server);
+    // As a service: `/fhir/` is the base as well, to which clients join what is to be done.
+    Router::new().nest_service("/fhir", edge::around(routes, metrics))
+}
+
+/// The routes that need a token.
+pub(crate) fn guarded(writes: bool) -> Router<Arc<Server>> {
+    let reading = Router::new()
         .route("/", get(unsupported::system_search))
         .route("/_search", post(unsupported::system_search))
+        .route("/_history", get(unsupported::system_history))
         .route("/$graphql", get(unsupported::graphql).post(unsupported::graphql))
         .route("/{type}/{id}/$graphql", get(unsupported::graphql))
         .route("/{type}", get(search::by_get))
         .route("/{type}/_search", post(search::by_post))
         .route("/{type}/_history", get(history::of_type))
-        .route("/{type}/{id}", get(read::read))
+        .route("/{type}/{id}", get(read::read).post(unsupported::posted_to_one))
         .route("/{type}/{id}/$everything", get(everything::everything))
-        .route("/{type}/{id}/{of}", get(compartment::search))
+        .route("/{type}/{id}/{of}", get(compartment::search).post(unsupported::posted_below))
         .route("/{type}/{id}/_history", get(history::of_resource))
         .route("/{type}/{id}/_history/{version}", get(vread::vread));
-    let guarded = changing(guarded, writes).route_layer(from_fn_with_state(server.clone(), require));
-    let routes = guarded
+    changing(reading, writes)
+}
+
+/// The routes that need none.
+pub(crate) fn open() -> Router<Arc<Server>> {
+    Router::new()
         .route("/metadata", get(capabilities::capabilities))
+        .route("/openapi.json", get(openapi::openapi))
         .route("/.well-known/smart-configuration", get(smart_configuration))
-        .fallback(|| async { Failure::unknown_route() })
-        .with_state(server);
-    Router::new().nest("/fhir", edge::around(routes, metrics))
 }
 
 /// The routes by which resources are changed; on a node that changes none, they say so.
 #[cfg(feature = "clinical")]
 fn changing(router: Router<Arc<Server>>, writes: bool) -> Router<Arc<Server>> {
     if !writes {
-        return router.route("/", any(not_served));
+        return not_changing(router);
     }
     let of_type =
         post(create::create).put(update::conditional).patch(patch::conditional).delete(delete::conditional);
@@ -185,7 +203,11 @@ fn changing(router: Router<Arc<Server>>, writes: bool) -> Router<Arc<Server>> {
 
 #[cfg(not(feature = "clinical"))]
 fn changing(router: Router<Arc<Server>>, _: bool) -> Router<Arc<Server>> {
-    router.route("/", any(not_served))
+    not_changing(router)
+}
+
+fn not_changing(router: Router<Arc<Server>>) -> Router<Arc<Server>> {
+    router.route("/", any(not_served)).route("/{type}", post(unsupported::posted_to_type))
 }
 
 /// 405 of an address where nothing is done at all.

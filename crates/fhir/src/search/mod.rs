@@ -6,6 +6,7 @@ mod expression;
 mod fold;
 mod indexed;
 mod query;
+mod target;
 mod units;
 mod values;
 
@@ -20,6 +21,7 @@ pub(crate) use expression::{Expression, parse};
 pub use fold::{FOLDED_CHARS_MAX, begins_a_word, fold_string};
 pub use indexed::{Audience, indexed, is_plain, searchable};
 pub use query::{DateMatch, Limits, NumberMatch, PREFIXES, Prefix, QueryProblem};
+pub use target::reference_targets;
 pub use units::UCUM;
 use values::{index_values, texts, token, typed};
 

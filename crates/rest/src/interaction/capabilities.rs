@@ -11,7 +11,7 @@ use store::{COUNTED_MAX, EXAMINED_MAX, INCLUDED_MAX, LINKED_MAX, ORDERED_MAX};
 
 use super::compartment::COMPARTMENTS;
 use super::controls::{INCLUDES_MAX, SORT_KEYS_MAX};
-use super::registry::{includes, own_parameters, registered, reverse_includes};
+use super::registry::{includes, own_parameters, registered, reverse_includes, serves_lists};
 use super::search::{PAGE_DEFAULT, PAGE_MAX};
 use super::smart_configuration::security;
 use super::{Shared, not_modified, ok, presentation};
@@ -34,17 +34,17 @@ pub(crate) async fn capabilities(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let form = presentation(query.as_deref(), &headers)?;
-    let tag = digest(&SHA256, &server.capabilities)
-        .as_ref()
-        .iter()
-        .take(TAG_BYTES)
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let tag = tag_of(&server.capabilities);
     let validators = Validators { tag, modified: None, answers_modified_since: false };
     if validators.unchanged(&headers) {
         return Ok(not_modified(&validators));
     }
     Ok(ok(server.capabilities.to_vec(), form, Some(&validators)))
+}
+
+/// The entity tag of a document that is the same until the next start.
+pub(super) fn tag_of(document: &[u8]) -> String {
+    digest(&SHA256, document).as_ref().iter().take(TAG_BYTES).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The CapabilityStatement of a role, canonical JSON; made once.
@@ -129,7 +129,7 @@ fn documentation(role: &Role) -> String {
 
 fn resource(of: ResourceType, served: &[ResourceType], role: &Role, writes: bool) -> Value {
     let own = own_parameters(role).iter().copied();
-    let list = server_has_lists(served, role).then_some(("_list", SearchKind::Special));
+    let list = serves_lists(served, role).then_some(("_list", SearchKind::Special));
     let parameters: Vec<Value> = own
         .chain(list)
         .chain(registered(of, role).iter().map(|parameter| (parameter.code, parameter.kind)))
@@ -178,10 +178,4 @@ fn resource(of: ResourceType, served: &[ResourceType], role: &Role, writes: bool
             reverse.iter().map(|(source, code)| json!(format!("{source}:{code}"))).collect();
     }
     stated
-}
-
-/// Whether members of a List can be asked for.
-fn server_has_lists(served: &[ResourceType], role: &Role) -> bool {
-    let list = served.iter().find(|of| of.as_str() == "List");
-    list.is_some_and(|list| registered(*list, role).iter().any(|parameter| parameter.code == "item"))
 }

@@ -5,7 +5,7 @@ use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use fhir::{ResourceType, SearchKind, r4};
+use fhir::{ResourceType, r4};
 use store::{Clause, ResourceKey};
 
 use super::Shared;
@@ -13,6 +13,7 @@ use super::read::key;
 use super::refusal::not_supported;
 use super::registry::{points_at, registered};
 use super::search::{self, Searched};
+use super::unsupported;
 use crate::auth::Client;
 use crate::edge::Id;
 use crate::outcome::Failure;
@@ -33,8 +34,7 @@ pub(crate) async fn search(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     if of.starts_with('$') {
-        let text = "this operation is not supported here; of a Patient and an Encounter there is $everything";
-        return Err(Failure::not_implemented(text));
+        return Err(unsupported::operation(&of));
     }
     let compartment = named(&name, &server)?;
     let resource_type = server.resource_type(&of)?;
@@ -64,11 +64,7 @@ pub(crate) fn parameters(of: ResourceType, compartment: ResourceType, role: &Rol
     };
     registered(of, role)
         .into_iter()
-        .filter(|parameter| {
-            parameter.kind == SearchKind::Reference
-                && codes.contains(&parameter.code)
-                && points_at(parameter, compartment)
-        })
+        .filter(|parameter| codes.contains(&parameter.code) && points_at(of, parameter, compartment))
         .map(|parameter| parameter.code)
         .collect()
 }

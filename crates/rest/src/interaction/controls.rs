@@ -1,10 +1,10 @@
 //! Result parameters of a search: page size, total, order, includes (R4, search §3.1.1.5).
 
-use fhir::{IssueCode, ResourceType, SearchKind, SearchParameter};
+use fhir::{IssueCode, ResourceType, SearchParameter};
 use store::{Include, Sort, SortBy, Total, Way};
 
 use super::refusal::{choice, invalid, not_supported};
-use super::registry::{includes, own_parameters, points_at, registered, sorts};
+use super::registry::{includes, leads, own_parameters, points_at, registered, sorts};
 use super::search::{PAGE_DEFAULT, PAGE_MAX};
 use crate::outcome::Failure;
 use crate::server::Server;
@@ -97,7 +97,7 @@ pub(super) fn forward(
         let found = all.iter().find(|code| parameter == Some(**code)).filter(|_| known.is_some());
         let found = found.ok_or_else(refused)?;
         let points = registered(from, server.role).into_iter().find(|known| known.code == *found);
-        if !target.is_none_or(|target| points.is_some_and(|points| points_at(points, target))) {
+        if !target.is_none_or(|target| points.is_some_and(|points| points_at(from, points, target))) {
             return Err(refused());
         }
         vec![(*found).to_owned()]
@@ -133,9 +133,9 @@ pub(super) fn reverse(
     };
     let wanted = if iterate { target } else { target.or(Some(of)) };
     let points_here = |found: &&SearchParameter| {
-        found.kind == SearchKind::Reference
-            && Some(found.code) == parameter
-            && wanted.is_none_or(|wanted| points_at(found, wanted))
+        Some(found.code) == parameter
+            && leads(source, found)
+            && wanted.is_none_or(|wanted| points_at(source, found, wanted))
     };
     let parameters = registered(source, server.role);
     let found = parameters.iter().find(|found| points_here(found)).ok_or_else(refused)?;

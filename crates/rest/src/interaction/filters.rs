@@ -1,11 +1,11 @@
 //! What a search filters by: parameters, chains and `_has`, each resolved over the parameters of the role alone
 //! (R4, search §3.1.1.3, §3.1.1.5.4).
 
-use fhir::{ResourceType, SearchKind, SearchParameter, is_plain};
+use fhir::{ResourceType, SearchParameter, is_plain};
 use store::Clause;
 
 use super::refusal;
-use super::registry::{own_parameters, points_at, registered, reverse_includes};
+use super::registry::{leads, own_parameters, points_at, registered, reverse_includes};
 use super::values::{Reader, ids, missing};
 use crate::capacity::HOPS_MAX;
 use crate::outcome::Failure;
@@ -125,11 +125,11 @@ impl Filters<'_> {
             None => (head, None),
         };
         let parameter = self.parameter(of, code, place)?;
-        if parameter.kind != SearchKind::Reference {
+        if !leads(of, parameter) {
             return Err(refusal::chain(parameter.code));
         }
         let served = self.server.fhir.types.iter().copied();
-        let types: Vec<ResourceType> = served.filter(|target| points_at(parameter, *target)).collect();
+        let types: Vec<ResourceType> = served.filter(|target| points_at(of, parameter, *target)).collect();
         let asked: Vec<ResourceType> = match named {
             None => types.iter().copied().filter(|target| self.knows(*target, rest)).collect(),
             Some(named) => types.iter().copied().filter(|target| target.as_str() == named).collect(),
@@ -179,11 +179,8 @@ impl Filters<'_> {
             refusal::choice(HAS, "", &valid.iter().map(String::as_str).collect::<Vec<_>>())
         };
         let source = self.server.resource_type(source).map_err(|_| refused())?;
-        let leads_here = |parameter: &&SearchParameter| {
-            parameter.kind == SearchKind::Reference
-                && Some(parameter.code) == code
-                && points_at(parameter, of)
-        };
+        let leads_here =
+            |parameter: &&SearchParameter| Some(parameter.code) == code && points_at(source, parameter, of);
         let parameter =
             registered(source, self.server.role).into_iter().find(leads_here).ok_or_else(refused)?;
         let inner = self.read(source, inner.ok_or_else(refused)?, value, place)?;

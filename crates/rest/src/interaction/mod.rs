@@ -29,6 +29,7 @@ pub(crate) mod everything;
 pub(crate) mod history;
 #[cfg(feature = "clinical")]
 pub(crate) mod meta;
+pub(crate) mod openapi;
 #[cfg(feature = "clinical")]
 pub(crate) mod patch;
 pub(crate) mod read;

@@ -9,6 +9,7 @@ use store::{ResourceKey, Stored};
 
 use super::outward::outward_json;
 use super::subset::Subset;
+use super::unsupported;
 use super::{Shared, not_modified, ok, partial, validators};
 use crate::audit::Access;
 use crate::auth::Client;
@@ -26,6 +27,9 @@ pub(crate) async fn read(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let resource_type = server.resource_type(&name)?;
+    if id.starts_with('$') {
+        return Err(unsupported::operation(&id));
+    }
     let (form, subset) = partial(query.as_deref(), &headers, resource_type)?;
     let access = Access { client: &client, request, resource_type };
     let stored = match key(resource_type, id) {

@@ -72,7 +72,7 @@ pub(super) fn unknown(
 
 /// A chain on what is no reference.
 pub(super) fn chain(code: &str) -> Failure {
-    not_supported(format!("`{code}` is no reference, so nothing can be chained to it"))
+    not_supported(format!("`{code}` is no reference to a resource, so nothing can be chained to it"))
 }
 
 /// A chain whose target has no such type.

@@ -1,6 +1,6 @@
 //! The search parameters of a role: what the router reads, the intake indexes and the CapabilityStatement tells.
 
-use fhir::{Audience, ResourceType, SearchKind, SearchParameter, searchable};
+use fhir::{Audience, ResourceType, SearchKind, SearchParameter, reference_targets, searchable};
 
 use crate::server::Role;
 use crate::time::Precision;
@@ -52,13 +52,15 @@ fn finds_identifiers(parameter: &SearchParameter) -> bool {
     parameter.expression.split('|').any(|path| path.trim().to_ascii_lowercase().ends_with("identifier"))
 }
 
+/// Whether a parameter of a type leads to resources: what names a definition by its url does not.
+pub(super) fn leads(of: ResourceType, parameter: &SearchParameter) -> bool {
+    parameter.kind == SearchKind::Reference && !reference_targets(of.as_str(), parameter).is_empty()
+}
+
 /// Values of `_include` for a type: its reference parameters.
 pub(super) fn includes(of: ResourceType, role: &Role) -> Vec<&'static str> {
-    let references = registered(of, role).into_iter();
-    references
-        .filter(|parameter| parameter.kind == SearchKind::Reference)
-        .map(|parameter| parameter.code)
-        .collect()
+    let all = registered(of, role).into_iter();
+    all.filter(|parameter| leads(of, parameter)).map(|parameter| parameter.code).collect()
 }
 
 /// Values of `_revinclude` for a type: reference parameters of the served types that can point at it.
@@ -70,7 +72,7 @@ pub(super) fn reverse_includes(
     let mut found = Vec::new();
     for source in served {
         for parameter in registered(*source, role) {
-            if parameter.kind == SearchKind::Reference && points_at(parameter, of) {
+            if points_at(*source, parameter, of) {
                 found.push((*source, parameter.code));
             }
         }
@@ -78,7 +80,14 @@ pub(super) fn reverse_includes(
     found
 }
 
-/// Whether a reference parameter can point at a type; one that names no targets can point anywhere.
-pub(super) fn points_at(parameter: &SearchParameter, of: ResourceType) -> bool {
-    parameter.targets.is_empty() || parameter.targets.contains(&of.as_str())
+/// Whether a parameter of a type can point at another.
+pub(super) fn points_at(source: ResourceType, parameter: &SearchParameter, of: ResourceType) -> bool {
+    parameter.kind == SearchKind::Reference
+        && reference_targets(source.as_str(), parameter).binary_search(&of.as_str()).is_ok()
+}
+
+/// Whether members of a List can be asked for.
+pub(super) fn serves_lists(served: &[ResourceType], role: &Role) -> bool {
+    let list = served.iter().find(|of| of.as_str() == "List");
+    list.is_some_and(|list| registered(*list, role).iter().any(|parameter| parameter.code == "item"))
 }

@@ -5,7 +5,7 @@ use crate::fake::{PATIENT_TOKEN, node};
 use std::sync::atomic::Ordering;
 
 #[tokio::test]
-async fn without_a_token_of_this_node_there_is_nothing() {
+pub async fn without_a_token_of_this_node_there_is_nothing() {
     let node = node();
     let router = rest::portal(node.fhir);
     let rows: [&[(&str, &str)]; 8] = [
@@ -61,7 +61,7 @@ const RECORDED: &[(&str, &[&str])] = &[
 ];
 
 #[tokio::test]
-async fn every_read_and_search_is_recorded() {
+pub async fn every_read_and_search_is_recorded() {
     for (path, texts) in RECORDED {
         let node = node();
         let router = rest::portal(node.fhir);
@@ -82,7 +82,7 @@ async fn every_read_and_search_is_recorded() {
 }
 
 #[tokio::test]
-async fn without_a_committed_record_there_is_no_data() {
+pub async fn without_a_committed_record_there_is_no_data() {
     let node = node();
     let router = rest::portal(node.fhir);
     node.records.broken.store(true, Ordering::Relaxed);
@@ -100,7 +100,7 @@ async fn without_a_committed_record_there_is_no_data() {
 }
 
 #[tokio::test]
-async fn an_answer_waits_for_its_record() {
+pub async fn an_answer_waits_for_its_record() {
     let node = node();
     let router = rest::portal(node.fhir);
     node.records.commit.forget_permits(usize::MAX >> 4);

@@ -44,7 +44,7 @@ const P: &str = "urn:uuid:8f1f4d0e-6c6b-4e0c-9f0a-1a2b3c4d5e6f";
 const D: &str = "urn:uuid:0b8f6a52-3f0e-4a5e-8a53-9b2f1c7d6e5a";
 
 #[tokio::test]
-async fn case_20_references_between_entries_are_rewritten_everywhere() {
+pub async fn case_20_references_between_entries_are_rewritten_everywhere() {
     let node = writing().await;
     let mut observed = observation(P);
     observed["extension"] =
@@ -92,7 +92,7 @@ async fn case_20_references_between_entries_are_rewritten_everywhere() {
 }
 
 #[tokio::test]
-async fn case_21_entries_are_done_in_the_order_of_the_standard_and_answered_in_theirs() {
+pub async fn case_21_entries_are_done_in_the_order_of_the_standard_and_answered_in_theirs() {
     let node = writing().await;
     for id in ["gone", "kept"] {
         let mut one = patient(id);
@@ -121,7 +121,7 @@ async fn case_21_entries_are_done_in_the_order_of_the_standard_and_answered_in_t
 }
 
 #[tokio::test]
-async fn case_22_a_conditional_reference_means_one_or_nothing_is_done() {
+pub async fn case_22_a_conditional_reference_means_one_or_nothing_is_done() {
     let node = writing().await;
     let by_number = "Patient?identifier=urn:mrn|A1";
     let sent = transaction(vec![
@@ -149,7 +149,7 @@ async fn case_22_a_conditional_reference_means_one_or_nothing_is_done() {
 }
 
 #[tokio::test]
-async fn case_23_one_bad_entry_is_named_and_nothing_is_done() {
+pub async fn case_23_one_bad_entry_is_named_and_nothing_is_done() {
     let node = writing().await;
     let mut wrong = patient("A4");
     wrong["birthDate"] = json!("1980-13-45");
@@ -186,7 +186,7 @@ async fn case_23_one_bad_entry_is_named_and_nothing_is_done() {
 }
 
 #[tokio::test]
-async fn case_24_the_entries_of_a_batch_stand_alone() {
+pub async fn case_24_the_entries_of_a_batch_stand_alone() {
     let node = writing().await;
     let mut wrong = patient("A4");
     wrong["gender"] = json!("femail");
@@ -218,7 +218,7 @@ async fn case_24_the_entries_of_a_batch_stand_alone() {
 }
 
 #[tokio::test]
-async fn case_25_what_is_no_batch_or_transaction_is_refused() {
+pub async fn case_25_what_is_no_batch_or_transaction_is_refused() {
     let node = writing().await;
     for (sent, status) in [
         (json!({"resourceType": "Bundle", "type": "collection"}), 422),
@@ -242,7 +242,7 @@ async fn case_25_what_is_no_batch_or_transaction_is_refused() {
 }
 
 #[tokio::test]
-async fn case_26_a_transaction_that_is_sent_again_makes_nothing_twice() {
+pub async fn case_26_a_transaction_that_is_sent_again_makes_nothing_twice() {
     let node = writing().await;
     let create = || {
         let mut create = entry(P, "POST", "Patient", patient("A1"));
@@ -269,7 +269,7 @@ async fn case_26_a_transaction_that_is_sent_again_makes_nothing_twice() {
 }
 
 #[tokio::test]
-async fn conditions_patches_and_preferences_hold_inside() {
+pub async fn conditions_patches_and_preferences_hold_inside() {
     let node = writing().await;
     let mut one = patient("A1");
     one["id"] = json!("a");
@@ -303,7 +303,7 @@ async fn conditions_patches_and_preferences_hold_inside() {
 }
 
 #[tokio::test]
-async fn a_token_for_reading_may_read_in_a_batch_alone() {
+pub async fn a_token_for_reading_may_read_in_a_batch_alone() {
     let node = writing().await;
     let headers = [("authorization", "Bearer reads")];
     let reads = json!({"resourceType": "Bundle", "type": "batch", "entry": [
@@ -317,7 +317,7 @@ async fn a_token_for_reading_may_read_in_a_batch_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_large_transaction_does_not_disturb_readers() {
+pub async fn a_large_transaction_does_not_disturb_readers() {
     let node = writing().await;
     node.post("/fhir/Patient", &patient("A1")).await;
     let many: Vec<Value> = (0..rest::ENTRIES_MAX)

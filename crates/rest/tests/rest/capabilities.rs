@@ -6,7 +6,7 @@ use fhir::SearchKind;
 use serde_json::Value;
 
 #[tokio::test]
-async fn the_statement_is_valid_and_open_and_cached() {
+pub async fn the_statement_is_valid_and_open_and_cached() {
     let router = rest::portal(node().fhir);
     let answer = send(&router, "GET", "/fhir/metadata", &[], "").await;
     assert_eq!(answer.status.as_u16(), 200);
@@ -57,7 +57,7 @@ const ASKED: [&str; 20] = [
 ];
 
 #[tokio::test]
-async fn every_stated_parameter_is_read_and_every_other_refused() {
+pub async fn every_stated_parameter_is_read_and_every_other_refused() {
     let roles: [fn(rest::Fhir) -> axum::Router; 2] = [rest::portal, full];
     for role in roles {
         let router = role(node().fhir);

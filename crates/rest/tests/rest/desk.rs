@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use audit::{Actor, Kind, Record};
 use axum::Router;
-use fhir::{Audience, Issue, indexed};
+use fhir::{Audience, Issue};
 use rest::{Permission, TokenSet, token_hash};
 use serde_json::Value;
 use store::sqlite::{Options, Role, Sqlite};
@@ -97,10 +97,6 @@ impl Writing {
 
 fn version(resource: &Value, number: u32, origin: Origin) -> ResourceVersion {
     let resource_type = fhir::ResourceType::of(resource).expect("a type");
-    let index = indexed(resource_type.as_str(), Audience::Identified).flat_map(|parameter| {
-        let values = fhir::extract(resource, parameter).into_iter();
-        values.map(|value| IndexEntry { parameter: parameter.code.to_owned(), value })
-    });
     ResourceVersion {
         key: store::ResourceKey { resource_type, id: resource["id"].as_str().expect("an id").to_owned() },
         version: number,
@@ -108,7 +104,7 @@ fn version(resource: &Value, number: u32, origin: Origin) -> ResourceVersion {
         patient: None,
         deleted: false,
         body: ResourceBody::new(fhir::canonical_json(resource)),
-        index: index.collect(),
+        index: IndexEntry::all_of(resource, Audience::Identified),
         origin,
     }
 }

@@ -88,7 +88,7 @@ const FOUND: &[(&str, &[&str])] = &[
 
 #[cfg(feature = "clinical")]
 #[tokio::test]
-async fn what_belongs_together_is_found() {
+pub async fn what_belongs_together_is_found() {
     let stored = store().await;
     let router = rest::clinical(stored.node().fhir);
     for (query, expected) in FOUND {
@@ -106,7 +106,7 @@ async fn what_belongs_together_is_found() {
 }
 
 #[tokio::test]
-async fn chains_of_the_portal_lead_over_its_own_parameters() {
+pub async fn chains_of_the_portal_lead_over_its_own_parameters() {
     let stored = store().await;
     let router = rest::portal(stored.node().fhir);
     for (query, expected) in [
@@ -122,7 +122,7 @@ async fn chains_of_the_portal_lead_over_its_own_parameters() {
 }
 
 #[tokio::test]
-async fn includes_repeat() {
+pub async fn includes_repeat() {
     let stored = store().await;
     let router = rest::portal(stored.node().fhir);
     for (query, expected) in [
@@ -175,7 +175,7 @@ const EVERYTHING: &[Everything] = &[
 ];
 
 #[tokio::test]
-async fn everything_of_one_brings_nobody_else() {
+pub async fn everything_of_one_brings_nobody_else() {
     let stored = store().await;
     let node = stored.node();
     let router = rest::portal(node.fhir);
@@ -217,7 +217,7 @@ fn owned(ids: &[&str]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn everything_of_nobody_is_refused() {
+pub async fn everything_of_nobody_is_refused() {
     let stored = store().await;
     let router = rest::portal(stored.node().fhir);
     for (query, status) in [

@@ -1,6 +1,7 @@
 //! The HTTP surfaces over ports in memory.
 
 mod answer;
+mod expression;
 mod fake;
 
 mod access;
@@ -11,11 +12,15 @@ mod authorization;
 mod batch;
 mod capabilities;
 #[cfg(feature = "clinical")]
+mod cases;
+#[cfg(feature = "clinical")]
 mod desk;
 mod health;
 mod idp;
 mod intake;
 mod linked;
+mod made;
+mod openapi;
 mod portal;
 #[cfg(feature = "clinical")]
 mod read;
@@ -24,6 +29,11 @@ mod scopes;
 #[cfg(feature = "clinical")]
 mod search;
 mod serve;
+mod stated_includes;
+mod stated_interactions;
+mod stated_parameters;
 mod stored;
+#[cfg(feature = "clinical")]
+mod us_core;
 #[cfg(feature = "clinical")]
 mod writes;

@@ -43,7 +43,7 @@ const REFUSED: &[&str] = &[
 ];
 
 #[tokio::test]
-async fn a_parameter_that_could_test_a_removed_element_is_not_there() {
+pub async fn a_parameter_that_could_test_a_removed_element_is_not_there() {
     let router = rest::portal(node().fhir);
     for query in REFUSED {
         let answer = get(&router, &format!("/fhir/{query}"), &[]).await;
@@ -72,7 +72,7 @@ async fn a_parameter_that_could_test_a_removed_element_is_not_there() {
 }
 
 #[tokio::test]
-async fn time_is_told_to_the_year() {
+pub async fn time_is_told_to_the_year() {
     let router = rest::portal(node().fhir);
     let read = get(&router, "/fhir/Patient/p1", &[]).await;
     assert_eq!(read.json()["meta"]["lastUpdated"], "2026-01-01T00:00:00Z");

@@ -47,7 +47,7 @@ const FOUND: &[(&str, &[&str])] = &[
 ];
 
 #[tokio::test]
-async fn searches_find_as_the_table_says() {
+pub async fn searches_find_as_the_table_says() {
     let router = rest::clinical(node().fhir);
     for (query, ids) in FOUND {
         let answer = get(&router, &format!("/fhir/{query}"), &[]).await;
@@ -155,7 +155,7 @@ const REFUSED: &[(&str, &str)] = &[
 ];
 
 #[tokio::test]
-async fn what_is_not_supported_is_refused_never_ignored() {
+pub async fn what_is_not_supported_is_refused_never_ignored() {
     let router = rest::clinical(node().fhir);
     for (query, issue) in REFUSED {
         for prefer in ["", "handling=strict", "return=minimal; handling=strict"] {
@@ -176,7 +176,7 @@ const LEFT_OUT: &[(&str, &[&str], &str)] = &[
 ];
 
 #[tokio::test]
-async fn a_lenient_search_leaves_out_what_is_not_supported_and_says_so() {
+pub async fn a_lenient_search_leaves_out_what_is_not_supported_and_says_so() {
     let router = rest::clinical(node().fhir);
     for prefer in
         ["handling=lenient", "return=minimal, handling=lenient", "respond-async; handling=\"lenient\""]
@@ -210,7 +210,7 @@ async fn a_lenient_search_leaves_out_what_is_not_supported_and_says_so() {
 }
 
 #[tokio::test]
-async fn what_fhir_has_and_this_server_has_not_is_named() {
+pub async fn what_fhir_has_and_this_server_has_not_is_named() {
     let router = rest::clinical(node().fhir);
     for (path, status, text) in [
         ("/fhir?_id=p1", 501, "a search over all types"),
@@ -228,7 +228,7 @@ async fn what_fhir_has_and_this_server_has_not_is_named() {
 }
 
 #[tokio::test]
-async fn part_of_a_resource_is_told_and_marked() {
+pub async fn part_of_a_resource_is_told_and_marked() {
     let router = rest::clinical(node().fhir);
     for (path, pointer) in [
         ("/fhir/Patient/p1?_elements=active", ""),
@@ -281,7 +281,7 @@ const NAMED: &[(&str, &[&str])] = &[
 ];
 
 #[tokio::test]
-async fn a_refusal_names_what_was_meant_and_what_is_valid() {
+pub async fn a_refusal_names_what_was_meant_and_what_is_valid() {
     let router = rest::clinical(node().fhir);
     for (query, texts) in NAMED {
         let answer = get(&router, &format!("/fhir/{query}"), &[]).await;
@@ -294,7 +294,7 @@ async fn a_refusal_names_what_was_meant_and_what_is_valid() {
 }
 
 #[tokio::test]
-async fn limits_are_refused_by_name() {
+pub async fn limits_are_refused_by_name() {
     let router = rest::clinical(node().fhir);
     let many = vec!["p1"; 101].join(",");
     let rows = [
@@ -314,7 +314,7 @@ async fn limits_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_page_knows_its_total_and_addresses() {
+pub async fn a_page_knows_its_total_and_addresses() {
     let router = rest::clinical(node().fhir);
     let answer = get(&router, "/fhir/Observation?patient=p1&code=http://loinc.org%7C8480-6", &[]).await;
     let bundle = answer.json();
@@ -332,7 +332,7 @@ async fn a_page_knows_its_total_and_addresses() {
 }
 
 #[tokio::test]
-async fn a_posted_search_is_the_same_search() {
+pub async fn a_posted_search_is_the_same_search() {
     let router = rest::clinical(node().fhir);
     let headers = [
         ("authorization", "Bearer good"),
@@ -362,7 +362,7 @@ async fn walk(router: &axum::Router, first: &str) -> (Vec<String>, Vec<Answer>) 
 }
 
 #[tokio::test]
-async fn walking_the_pages_finds_all_once() {
+pub async fn walking_the_pages_finds_all_once() {
     let mut node = node();
     let mut memory = crate::fake::memory();
     for number in 0..250 {
@@ -386,7 +386,7 @@ async fn walking_the_pages_finds_all_once() {
 }
 
 #[tokio::test]
-async fn links_never_carry_an_identifier() {
+pub async fn links_never_carry_an_identifier() {
     let router = rest::clinical(node().fhir);
     let first = get(&router, "/fhir/Patient?identifier=urn:mrn%7C&_count=1", &[]).await;
     let (own, next) = (first.link("self").expect("self"), first.link("next").expect("next"));
@@ -411,7 +411,7 @@ async fn links_never_carry_an_identifier() {
 }
 
 #[tokio::test]
-async fn a_total_that_costs_too_much_is_left_out_or_refused() {
+pub async fn a_total_that_costs_too_much_is_left_out_or_refused() {
     let node = node();
     node.memory.uncounted.store(true, Ordering::Relaxed);
     let router = rest::clinical(node.fhir);

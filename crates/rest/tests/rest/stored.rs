@@ -80,15 +80,15 @@ fn deletion(resource: &Value, number: u32) -> ResourceVersion {
 }
 
 /// A role and its router.
-type Surface = (&'static str, fn(rest::Fhir) -> Router);
+pub type Surface = (&'static str, fn(rest::Fhir) -> Router);
 
 #[cfg(feature = "clinical")]
-fn roles() -> Vec<Surface> {
+pub fn roles() -> Vec<Surface> {
     vec![("portal", rest::portal), ("clinical", rest::clinical)]
 }
 
 #[cfg(not(feature = "clinical"))]
-fn roles() -> Vec<Surface> {
+pub fn roles() -> Vec<Surface> {
     vec![("portal", rest::portal)]
 }
 
@@ -137,7 +137,7 @@ fn one_of_each_type() -> Vec<ResourceVersion> {
 }
 
 #[tokio::test]
-async fn every_stated_parameter_finds_and_filters_on_every_type() {
+pub async fn every_stated_parameter_finds_and_filters_on_every_type() {
     let stored = Stored::with(one_of_each_type()).await;
     for (role, router) in roles() {
         let router = router(stored.node().fhir);
@@ -213,7 +213,7 @@ const FOUND: &[(&str, &[&str])] = &[
 
 #[cfg(feature = "clinical")]
 #[tokio::test]
-async fn people_are_found_and_sorted_over_pages_whose_links_tell_nothing() {
+pub async fn people_are_found_and_sorted_over_pages_whose_links_tell_nothing() {
     let stored = Stored::with(people().iter().map(|resource| version(resource, 1)).collect()).await;
     let router = rest::clinical(stored.node().fhir);
     let form = [("authorization", "Bearer good"), ("content-type", "application/x-www-form-urlencoded")];
@@ -243,7 +243,7 @@ async fn people_are_found_and_sorted_over_pages_whose_links_tell_nothing() {
 }
 
 #[tokio::test]
-async fn what_comes_along_is_marked_and_recorded() {
+pub async fn what_comes_along_is_marked_and_recorded() {
     let stored = Stored::with(people().iter().map(|resource| version(resource, 1)).collect()).await;
     for (role, router) in roles() {
         let node = stored.node();
@@ -271,7 +271,7 @@ async fn what_comes_along_is_marked_and_recorded() {
 }
 
 #[tokio::test]
-async fn a_search_that_matches_too_much_says_so() {
+pub async fn a_search_that_matches_too_much_says_so() {
     let observation = |number: usize| {
         let text = if number.is_multiple_of(2) { "final" } else { "amended" };
         json!({"resourceType": "Observation", "id": format!("o{number}"), "status": text,
@@ -308,7 +308,7 @@ async fn a_search_that_matches_too_much_says_so() {
 }
 
 #[tokio::test]
-async fn histories_tell_versions_and_the_portal_tells_no_instant() {
+pub async fn histories_tell_versions_and_the_portal_tells_no_instant() {
     let person = &people()[0];
     let other = json!({"resourceType": "Patient", "id": "z"});
     let versions = vec![

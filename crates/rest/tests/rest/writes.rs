@@ -28,7 +28,7 @@ async fn created(node: &Writing) -> String {
 }
 
 #[tokio::test]
-async fn case_1_and_2_a_create_has_an_id_and_a_version_of_the_server() {
+pub async fn case_1_and_2_a_create_has_an_id_and_a_version_of_the_server() {
     let node = writing().await;
     let mut sent = patient(Some("x"));
     sent["meta"] = json!({"versionId": "7", "lastUpdated": "2001-01-01T00:00:00Z", "tag": [{"code": "t"}]});
@@ -50,7 +50,7 @@ async fn case_1_and_2_a_create_has_an_id_and_a_version_of_the_server() {
 }
 
 #[tokio::test]
-async fn case_3_what_is_not_sent_or_read_as_json_is_told() {
+pub async fn case_3_what_is_not_sent_or_read_as_json_is_told() {
     let node = writing().await;
     let text = patient(None).to_string();
     for media in [
@@ -72,7 +72,7 @@ async fn case_3_what_is_not_sent_or_read_as_json_is_told() {
 }
 
 #[tokio::test]
-async fn case_4_json_is_strict_and_told_by_line_and_column() {
+pub async fn case_4_json_is_strict_and_told_by_line_and_column() {
     let node = writing().await;
     for (body, said) in [
         ("{\"resourceType\": \"Patient\",\n\"active\"", "line 2"),
@@ -96,7 +96,7 @@ async fn case_4_json_is_strict_and_told_by_line_and_column() {
 }
 
 #[tokio::test]
-async fn case_5_what_is_not_r4_is_told_by_its_element_and_never_stored() {
+pub async fn case_5_what_is_not_r4_is_told_by_its_element_and_never_stored() {
     let node = writing().await;
     for (element, value, expression) in [
         ("birthDate", json!("1980-13-45"), "Patient.birthDate"),
@@ -124,7 +124,7 @@ async fn case_5_what_is_not_r4_is_told_by_its_element_and_never_stored() {
 }
 
 #[tokio::test]
-async fn case_8_and_11_ids_are_those_of_the_address() {
+pub async fn case_8_and_11_ids_are_those_of_the_address() {
     let node = writing().await;
     for (path, id, status) in [
         ("/fhir/Patient/a", Some("b"), 400),
@@ -146,7 +146,7 @@ async fn case_8_and_11_ids_are_those_of_the_address() {
 }
 
 #[tokio::test]
-async fn case_9_an_update_creates_and_the_same_again_changes_nothing() {
+pub async fn case_9_an_update_creates_and_the_same_again_changes_nothing() {
     let node = writing().await;
     let first = node.put("/fhir/Patient/new", &patient(Some("new"))).await;
     assert_eq!((first.status.as_u16(), first.header("etag")), (201, "W/\"1\""));
@@ -168,7 +168,7 @@ async fn case_9_an_update_creates_and_the_same_again_changes_nothing() {
 }
 
 #[tokio::test]
-async fn case_10_conditions_on_the_version_hold() {
+pub async fn case_10_conditions_on_the_version_hold() {
     let node = writing().await;
     let id = created(&node).await;
     let path = format!("/fhir/Patient/{id}");
@@ -213,7 +213,7 @@ async fn case_10_conditions_on_the_version_hold() {
 }
 
 #[tokio::test]
-async fn case_12_and_13_a_deletion_is_a_version_and_can_be_undone() {
+pub async fn case_12_and_13_a_deletion_is_a_version_and_can_be_undone() {
     let node = writing().await;
     let id = created(&node).await;
     let path = format!("/fhir/Patient/{id}");
@@ -241,7 +241,7 @@ async fn case_12_and_13_a_deletion_is_a_version_and_can_be_undone() {
 }
 
 #[tokio::test]
-async fn case_14_the_answer_is_what_is_preferred() {
+pub async fn case_14_the_answer_is_what_is_preferred() {
     let node = writing().await;
     let text = patient(None).to_string();
     let prefer = |what| ("prefer", what);
@@ -258,7 +258,7 @@ async fn case_14_the_answer_is_what_is_preferred() {
 }
 
 #[tokio::test]
-async fn case_15_conditional_changes_mean_one_resource_and_never_all() {
+pub async fn case_15_conditional_changes_mean_one_resource_and_never_all() {
     let node = writing().await;
     for method in ["PUT", "DELETE"] {
         let answer = node.ask(method, "/fhir/Patient", &[], &patient(None).to_string()).await;
@@ -298,7 +298,7 @@ async fn case_15_conditional_changes_mean_one_resource_and_never_all() {
 }
 
 #[tokio::test]
-async fn case_16_a_conditional_create_makes_one_and_finds_it_again() {
+pub async fn case_16_a_conditional_create_makes_one_and_finds_it_again() {
     let node = writing().await;
     let text = patient(None).to_string();
     let unless = |what| ("if-none-exist", what);
@@ -316,7 +316,7 @@ async fn case_16_a_conditional_create_makes_one_and_finds_it_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn case_16_of_sixteen_at_once_one_is_made() {
+pub async fn case_16_of_sixteen_at_once_one_is_made() {
     let node = writing().await;
     let rounds = if std::env::var_os("TIDEGATE_FULL").is_some() { 1_000 } else { 10 };
     for round in 0..rounds {
@@ -346,7 +346,7 @@ async fn case_16_of_sixteen_at_once_one_is_made() {
 }
 
 #[tokio::test]
-async fn case_17_a_patch_is_done_whole_or_not_at_all() {
+pub async fn case_17_a_patch_is_done_whole_or_not_at_all() {
     let node = writing().await;
     let id = created(&node).await;
     let path = format!("/fhir/Patient/{id}");
@@ -381,7 +381,7 @@ async fn case_17_a_patch_is_done_whole_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn case_18_a_body_has_a_limit_packed_or_not() {
+pub async fn case_18_a_body_has_a_limit_packed_or_not() {
     use std::io::Write;
     let node = writing().await;
     let too_long = "x".repeat(rest::BODY_BYTES_MAX + 1);
@@ -409,7 +409,7 @@ async fn case_18_a_body_has_a_limit_packed_or_not() {
 }
 
 #[tokio::test]
-async fn what_messages_made_is_corrected_at_its_source() {
+pub async fn what_messages_made_is_corrected_at_its_source() {
     let node = writing().await;
     node.derived(&patient(Some("m"))).await;
     let media = ("content-type", "application/json-patch+json");
@@ -433,7 +433,7 @@ async fn what_messages_made_is_corrected_at_its_source() {
 }
 
 #[tokio::test]
-async fn a_token_for_reading_does_not_write_and_refusals_are_recorded() {
+pub async fn a_token_for_reading_does_not_write_and_refusals_are_recorded() {
     let node = writing().await;
     let headers = [("authorization", "Bearer reads")];
     for (method, path) in [
@@ -459,7 +459,7 @@ async fn a_token_for_reading_does_not_write_and_refusals_are_recorded() {
 }
 
 #[tokio::test]
-async fn a_resource_that_is_not_whole_is_not_written_back() {
+pub async fn a_resource_that_is_not_whole_is_not_written_back() {
     let node = writing().await;
     let mut part = patient(Some("a"));
     part["meta"] = json!({"tag": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}]});
@@ -468,7 +468,7 @@ async fn a_resource_that_is_not_whole_is_not_written_back() {
 }
 
 #[tokio::test]
-async fn validation_and_meta_tell_and_write_nothing() {
+pub async fn validation_and_meta_tell_and_write_nothing() {
     let node = writing().await;
     let mut wrong = patient(None);
     wrong["gender"] = json!("femail");
@@ -488,7 +488,7 @@ async fn validation_and_meta_tell_and_write_nothing() {
 }
 
 #[tokio::test]
-async fn the_statement_lists_what_is_served() {
+pub async fn the_statement_lists_what_is_served() {
     let node = writing().await;
     let statement = node.get("/fhir/metadata").await.json();
     assert_eq!(fhir::validate(&statement), []);
@@ -529,7 +529,7 @@ async fn the_statement_lists_what_is_served() {
 }
 
 #[tokio::test]
-async fn a_role_without_writes_says_so() {
+pub async fn a_role_without_writes_says_so() {
     let portal = rest::portal(crate::fake::node().fhir);
     let reading = rest::clinical(crate::fake::node().fhir);
     for router in [portal, reading] {

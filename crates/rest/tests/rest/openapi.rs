@@ -1,0 +1,113 @@
+//! The OpenAPI document: open to all, the same each time, whole, and true to what the CapabilityStatement tells.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::answer::{get, send};
+use crate::fake::{BASE, node};
+
+fn routers() -> Vec<axum::Router> {
+    #[cfg(feature = "clinical")]
+    let all = vec![rest::portal(node().fhir), rest::clinical(node().fhir)];
+    #[cfg(not(feature = "clinical"))]
+    let all = vec![rest::portal(node().fhir)];
+    all
+}
+
+#[tokio::test]
+async fn the_document_is_open_cached_and_the_same_each_time() {
+    for (first, second) in routers().into_iter().zip(routers()) {
+        let answer = send(&first, "GET", "/fhir/openapi.json", &[], "").await;
+        assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "application/json"));
+        assert_eq!(answer.body, send(&second, "GET", "/fhir/openapi.json", &[], "").await.body);
+        let document = answer.json();
+        assert_eq!((&document["openapi"], &document["servers"][0]["url"]), (&"3.1.0".into(), &BASE.into()));
+        let tag = [("if-none-match", answer.header("etag"))];
+        let again = send(&first, "GET", "/fhir/openapi.json", &tag, "").await;
+        assert_eq!((again.status.as_u16(), again.body.as_str()), (304, ""));
+        assert_eq!(send(&first, "GET", "/fhir/openapi.json?nosuch=1", &[], "").await.status, 400);
+        assert_eq!(send(&first, "POST", "/fhir/openapi.json", &[], "").await.status, 405);
+    }
+}
+
+/// Every `$ref` of a value.
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::String(to)) = members.get("$ref") {
+                found.insert(to.clone());
+            }
+            members.values().for_each(|member| references(member, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn what_it_refers_to_is_there_and_operations_have_names_of_their_own() {
+    for router in routers() {
+        let document = send(&router, "GET", "/fhir/openapi.json", &[], "").await.json();
+        let mut found = BTreeSet::new();
+        references(&document, &mut found);
+        assert!(found.len() > 200, "{}", found.len());
+        for to in &found {
+            let pointer = to.strip_prefix('#').expect("inside");
+            assert!(document.pointer(pointer).is_some(), "{to}");
+        }
+        let mut names = BTreeSet::new();
+        for (path, item) in document["paths"].as_object().expect("paths") {
+            for (method, operation) in item.as_object().expect("methods") {
+                let name = operation["operationId"].as_str().expect("a name").to_owned();
+                assert!(names.insert(name.clone()), "{name} twice");
+                let open = ["/metadata", "/openapi.json"].contains(&path.as_str());
+                assert_eq!(operation.get("security").is_none(), open, "{method} {path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_has_the_parameters_of_the_capability_statement() {
+    for router in routers() {
+        let statement = get(&router, "/fhir/metadata", &[]).await.json();
+        let document = send(&router, "GET", "/fhir/openapi.json", &[], "").await.json();
+        for resource in statement["rest"][0]["resource"].as_array().expect("resources") {
+            let of = resource["type"].as_str().expect("a type");
+            let stated: BTreeSet<(String, String)> = resource["searchParam"]
+                .as_array()
+                .expect("parameters")
+                .iter()
+                .map(|parameter| {
+                    let text = |name: &str| parameter[name].as_str().expect("text").to_owned();
+                    (text("name"), text("type"))
+                })
+                .collect();
+            let given = document["paths"][format!("/{of}")]["get"]["parameters"].as_array().expect("some");
+            let told: BTreeSet<(String, String)> = given
+                .iter()
+                .map(|parameter| {
+                    parameter["$ref"].as_str().expect("shared").strip_prefix('#').expect("inside")
+                })
+                .map(|pointer| document.pointer(pointer).expect("is there"))
+                .filter(|parameter| parameter.get("x-fhir-type").is_some())
+                .map(|parameter| {
+                    let text = |name: &str| parameter[name].as_str().expect("text").to_owned();
+                    (text("name"), text("x-fhir-type"))
+                })
+                .collect();
+            assert_eq!(told, stated, "{of}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_base_is_found_with_and_without_a_slash() {
+    for router in routers() {
+        for path in ["/fhir", "/fhir/"] {
+            assert_eq!(get(&router, path, &[]).await.status, 501, "{path}");
+            assert_eq!(send(&router, "GET", path, &[], "").await.status, 401, "{path}");
+        }
+    }
+}
