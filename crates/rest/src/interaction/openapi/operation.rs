@@ -129,6 +129,16 @@ static OPERATIONS: &[Operation] = &[
         ..READ
     },
     Operation {
+        route: "/.well-known/smart-configuration",
+        name: "smart-configuration",
+        summary: "How clients are authorized (SMART App Launch)",
+        parameters: &[],
+        done: &[(200, "Document")],
+        refused: &[404],
+        guard: Guard::Open,
+        ..READ
+    },
+    Operation {
         route: "/",
         name: "search-system",
         summary: "A search over all types: not supported",
