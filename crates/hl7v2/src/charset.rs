@@ -71,6 +71,12 @@ impl Charset {
             let text = bytes.iter().map(|b| if b.is_ascii() { char::from(*b) } else { REPLACEMENT });
             return (Cow::Owned(text.collect()), true);
         }
+        // Most text is valid UTF-8, and then stands as it is.
+        if self.encoding == encoding_rs::UTF_8
+            && let Ok(text) = std::str::from_utf8(bytes)
+        {
+            return (Cow::Borrowed(text), false);
+        }
         self.encoding.decode_without_bom_handling(bytes)
     }
 

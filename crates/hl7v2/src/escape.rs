@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::limits::MAX_FORMAT_REPEAT;
-use crate::{Charset, Delimiters};
+use crate::{Charset, Delimiters, find};
 
 /// Text of one part and what was odd about it.
 pub struct Decoded<'a> {
@@ -35,7 +35,7 @@ pub(crate) fn decode_masked<'a>(
     delimiters: &Delimiters,
     charset: Charset,
 ) -> Decoded<'a> {
-    let first = delimiters.escape.and_then(|escape| memchr::memchr(escape, syntax).map(|at| (escape, at)));
+    let first = delimiters.escape.and_then(|escape| find::first(escape, syntax).map(|at| (escape, at)));
     let Some((escape, first)) = first else {
         let (text, has_replacement) = charset.decode(raw);
         return Decoded { text, has_unknown_escape: false, has_replacement };
@@ -45,14 +45,14 @@ pub(crate) fn decode_masked<'a>(
     let mut copied = 0;
     let mut next = Some(first);
     while let Some(open) = next {
-        let close = find(escape, syntax, open + 1);
+        let close = find_from(escape, syntax, open + 1);
         let sequence = close.and_then(|close| raw.get(open + 1..close));
         bytes.extend_from_slice(raw.get(copied..open).unwrap_or_default());
         copied = open;
         match (close, sequence) {
             (Some(close), Some(sequence)) if undo(sequence, delimiters, &mut bytes) => {
                 copied = close + 1;
-                next = find(escape, syntax, copied);
+                next = find_from(escape, syntax, copied);
             }
             // The closing character of an unknown sequence may open a known one.
             _ => {
@@ -66,8 +66,8 @@ pub(crate) fn decode_masked<'a>(
     Decoded { text: Cow::Owned(text.into_owned()), has_unknown_escape, has_replacement }
 }
 
-fn find(escape: u8, syntax: &[u8], from: usize) -> Option<usize> {
-    memchr::memchr(escape, syntax.get(from..)?).map(|at| from + at)
+fn find_from(escape: u8, syntax: &[u8], from: usize) -> Option<usize> {
+    find::first(escape, syntax.get(from..)?).map(|at| from + at)
 }
 
 /// Writes what a sequence stands for; false when it has no known meaning.

@@ -36,6 +36,7 @@ pub mod charset;
 pub mod continuation;
 pub mod dictionary;
 pub mod escape;
+mod find;
 pub mod header;
 mod index;
 mod issue;

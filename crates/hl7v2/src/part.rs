@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::Message;
 use crate::escape::{self, Decoded};
+use crate::find;
 use crate::span::{Span, offset};
 
 /// The three states of a value (HL7 v2.5.1 section 2.5.3).
@@ -166,7 +167,7 @@ impl<'a> Part<'a> {
         (0..).map_while(move |i| {
             let rest = Span { start: at?, end: field.span.end };
             let delimiter = field.message.delimiters().repetition;
-            let found = memchr::memchr(delimiter, rest.of(field.message.syntax()))
+            let found = find::first(delimiter, rest.of(field.message.syntax()))
                 .filter(|_| field.level == Level::Field);
             let end = found.map_or(rest.end, |length| rest.start + offset(length));
             at = found.map(|_| end + 1);
@@ -221,6 +222,19 @@ impl<'a> Part<'a> {
         }
     }
 
+    /// Whether there is more than one: of a field repetition, of a repetition component, of a component subcomponent.
+    #[must_use]
+    pub fn is_divided(&self) -> bool {
+        let delimiters = self.message.delimiters();
+        let delimiter = match self.level {
+            Level::Field => delimiters.repetition,
+            Level::Repetition => delimiters.component,
+            Level::Component => delimiters.subcomponent,
+            Level::Subcomponent | Level::Line | Level::Literal => return false,
+        };
+        find::first(delimiter, self.span.of(self.message.syntax())).is_some()
+    }
+
     /// The populated leaves under this part, in order.
     pub fn leaves(&self) -> impl Iterator<Item = Leaf> + use<'a> {
         self.leaf_iter()
@@ -255,13 +269,13 @@ impl<'a> Part<'a> {
         let mut start = 0;
         for _ in 0..i {
             let rest = syntax.get(start..).unwrap_or_default();
-            match memchr::memchr(delimiter, rest) {
+            match find::first(delimiter, rest) {
                 Some(at) => start += at + 1,
                 None => return Self::new(self.message, Span::empty_at(self.span.end), level, path),
             }
         }
         let rest = syntax.get(start..).unwrap_or_default();
-        let length = memchr::memchr(delimiter, rest).unwrap_or(rest.len());
+        let length = find::first(delimiter, rest).unwrap_or(rest.len());
         let start = self.span.start + offset(start);
         Self::new(self.message, Span { start, end: start + offset(length) }, level, path)
     }
@@ -305,11 +319,14 @@ impl Leaves<'_> {
         let rest = Span { start, end }.of(self.part.message.syntax());
         let found = match self.part.level {
             Level::Literal | Level::Line | Level::Subcomponent => None,
-            Level::Component => memchr::memchr(delimiters.subcomponent, rest),
-            Level::Repetition => memchr::memchr2(delimiters.subcomponent, delimiters.component, rest),
-            Level::Field => {
-                memchr::memchr3(delimiters.subcomponent, delimiters.component, delimiters.repetition, rest)
-            }
+            Level::Component => find::first(delimiters.subcomponent, rest),
+            Level::Repetition => find::first_of_two(delimiters.subcomponent, delimiters.component, rest),
+            Level::Field => find::first_of_three(
+                delimiters.subcomponent,
+                delimiters.component,
+                delimiters.repetition,
+                rest,
+            ),
         };
         let Some(length) = found else {
             self.done = true;

@@ -1,6 +1,6 @@
-//! The package as shipped over messages of four kinds: translation, translation with its trace, and validation, each
-//! beside one serde_json parse of the bundle that is made (goals: at most 5, 15 and 5 times), and against the number of
-//! OBX. `cargo bench -p mapping -- ORU` takes the messages whose name begins so.
+//! The package as shipped over messages of four kinds: translation, translation with its trace, the trace put into words,
+//! and validation, each beside one serde_json parse of the bundle that is made (goals: at most 5, 15, none and 5 times; a
+//! translation with its trace at most 3 times one without), and against the number of OBX. `cargo bench -p mapping -- ORU` takes the messages whose name begins so.
 #![allow(missing_docs, clippy::print_stdout, reason = "a benchmark prints")]
 
 #[path = "../tests/support/shipped.rs"]
@@ -28,8 +28,8 @@ fn main() {
     all.extend([10, 100, 200].map(|results| (format!("ORU_R01 with {results} OBX"), panel(results))));
     all.retain(|(name, _)| name.starts_with(&wanted));
     println!(
-        "{:22} {:>8} {:>10} {:>10} {:>10} {:>10} {:>10}",
-        "", "bytes", "parse", "translate", "trace", "validate", "read"
+        "{:22} {:>8} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10}",
+        "", "bytes", "parse", "translate", "trace", "in words", "validate", "read"
     );
     all.iter().for_each(|(name, bytes)| measure(&package, name, bytes));
 }
@@ -43,20 +43,26 @@ fn measure(package: &Package, name: &str, bytes: &[u8]) {
     let parse = best(|| drop(black_box(serde_json::from_slice::<serde_json::Value>(&json))));
     let translate = best(|| drop(black_box(package.translate(&message, &context(false)))));
     let traced = best(|| drop(black_box(package.translate(&message, &context(true)))));
+    let trace = package.translate(&message, &context(true)).expect("translates").trace.unwrap_or_default();
+    let words = best(|| {
+        trace.steps().for_each(|step| drop(black_box(step)));
+        trace.misses().for_each(|miss| drop(black_box(miss)));
+    });
     let validate = best(|| drop(black_box(package.validate(None, resources.iter().copied()))));
     let read = best(|| drop(black_box(hl7v2::Message::read(bytes))));
     println!(
-        "{name:22} {:8} {parse:>10.1?} {translate:>10.1?} {traced:>10.1?} {validate:>10.1?} {read:>10.1?}",
+        "{name:22} {:8} {parse:>10.1?} {translate:>10.1?} {traced:>10.1?} {words:>10.1?} {validate:>10.1?} {read:>10.1?}",
         json.len()
     );
     let times = |one: Duration| one.as_secs_f64() / parse.as_secs_f64();
     println!(
-        "{:22} {:>8} {:>10} {:>9.2}x {:>9.2}x {:>9.2}x {:>9.2}x   trace on/off {:.2}",
+        "{:22} {:>8} {:>10} {:>9.2}x {:>9.2}x {:>9.2}x {:>9.2}x {:>9.2}x   trace on/off {:.2}",
         "",
         "",
         "",
         times(translate),
         times(traced),
+        times(words),
         times(validate),
         times(read),
         traced.as_secs_f64() / translate.as_secs_f64()

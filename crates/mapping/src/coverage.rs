@@ -1,8 +1,13 @@
 //! Coverage: each populated leaf of the message ends as exactly one fate.
 
+mod name;
+
+pub use name::LeafName;
+
 use hl7v2::{Leaf, LeafPath, Message, Part, Span};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Each populated leaf is exactly one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,14 +41,14 @@ impl Coverage {
 /// The fate of one leaf: path and reason, never the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeafCoverage {
-    /// `PID-3~2.4.2`: repetition, component and subcomponent only where there is more than one.
-    pub path: String,
+    /// Where it stands.
+    pub path: LeafName,
     /// Bytes of the message.
     pub span: Span,
     /// What became of it.
     pub fate: LeafFate,
     /// Why, for anything but mapped.
-    pub reason: Option<String>,
+    pub reason: Option<Arc<str>>,
 }
 
 /// Collects fates while translating.
@@ -198,18 +203,24 @@ impl<'a> Ledger<'a> {
 
     /// The finished report.
     pub fn finish(self, message: &Message<'_>) -> Coverage {
-        let leaves = self
-            .leaves
-            .iter()
-            .zip(self.fates)
-            .map(|(leaf, (fate, reason))| LeafCoverage {
-                path: path_text(message, leaf.path),
-                span: leaf.span,
-                fate,
-                reason: reason.map(Cow::into_owned),
-            })
-            .collect();
-        Coverage { leaves }
+        let mut reasons: Vec<Arc<str>> = Vec::new();
+        let mut reason_of = |reason: Cow<'a, str>| match reasons.iter().find(|known| ***known == *reason) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let new: Arc<str> = reason.into();
+                reasons.push(Arc::clone(&new));
+                new
+            }
+        };
+        let mut names = name::Names::new(message);
+        let leaves = self.leaves.iter().zip(self.fates);
+        let leaves = leaves.map(|(leaf, (fate, reason))| LeafCoverage {
+            path: names.of(leaf),
+            span: leaf.span,
+            fate,
+            reason: reason.map(&mut reason_of),
+        });
+        Coverage { leaves: leaves.collect() }
     }
 }
 
@@ -226,45 +237,4 @@ fn rank(fate: LeafFate) -> u8 {
 /// One level down: component of a repetition, subcomponent of a component.
 fn below(part: Part<'_>, number: usize, whole: Span) -> Part<'_> {
     if part.span() == whole { part.component(number) } else { part.subcomponent(number) }
-}
-
-/// `PID-3~2.4.2`.
-pub(crate) fn path_text(message: &Message<'_>, path: LeafPath) -> String {
-    let Some(segment) = usize::try_from(path.segment).ok().and_then(|index| message.segment(index)) else {
-        return String::new();
-    };
-    let field = segment.field(usize::from(path.field));
-    let mut text = String::with_capacity(PATH_LENGTH);
-    text.push_str(segment.name());
-    number('-', path.field, &mut text);
-    if field.repetition_count() > 1 {
-        number('~', path.repetition.saturating_add(1), &mut text);
-    }
-    let repetition = field.repetition(usize::from(path.repetition));
-    let component = repetition.component(usize::from(path.component));
-    let several = component.subcomponent_count() > 1;
-    if several || repetition.component_count() > 1 {
-        number('.', path.component, &mut text);
-    }
-    if several {
-        number('.', path.subcomponent, &mut text);
-    }
-    text
-}
-
-/// Most paths are no longer.
-const PATH_LENGTH: usize = 16;
-
-/// A mark and a number in decimal.
-fn number(mark: char, number: u16, text: &mut String) {
-    text.push(mark);
-    let mut power = 10_000;
-    while power > 1 && number < power {
-        power /= 10;
-    }
-    while power > 0 {
-        // A digit is below ten.
-        text.push(char::from_digit(u32::from(number / power % 10), 10).unwrap_or('0'));
-        power /= 10;
-    }
 }

@@ -42,7 +42,7 @@ impl<'i> Identity<'i> {
             Keyed::Coded => {
                 let (code, system) = (text(1), text(3));
                 let code = if code.is_empty() { text(2) } else { code };
-                (!code.is_empty()).then(|| format!("{system}|{code}").into())
+                (!code.is_empty()).then(|| [&*system, "|", &*code].concat().into())
             }
             Keyed::Cx | Keyed::Xcn | Keyed::Xon | Keyed::Ei => {
                 let value = match keyed {
@@ -53,17 +53,16 @@ impl<'i> Identity<'i> {
                 if value.is_empty() {
                     return None;
                 }
-                let system = self
-                    .system_of(part, level, keyed)
-                    .map(|found| found.uri)
-                    .unwrap_or_else(|| format!("urn:tidegate:{}:facility:{}", self.token, self.facility));
+                let system = self.system_of(part, level, keyed).map(|found| found.uri).unwrap_or_else(|| {
+                    format!("urn:tidegate:{}:facility:{}", self.token, self.facility).into()
+                });
                 Some(patient_name(&system, &value).into())
             }
         }
     }
 
     /// The URI of the authority inside a composite identifier.
-    pub fn system_of(&self, part: Part<'_>, level: Level, keyed: Keyed) -> Option<Resolved> {
+    pub fn system_of(&self, part: Part<'_>, level: Level, keyed: Keyed) -> Option<Resolved<'i>> {
         let piece = |n: u16| child(part, level, n);
         let (authority, type_code) = match keyed {
             Keyed::Cx => (piece(4), piece(5)),
@@ -81,7 +80,7 @@ impl<'i> Identity<'i> {
     }
 
     /// The URI of an HD.
-    pub fn authority(&self, part: Part<'_>, level: Level, type_code: &str) -> Option<Resolved> {
+    pub fn authority(&self, part: Part<'_>, level: Level, type_code: &str) -> Option<Resolved<'i>> {
         let text = |n: u16| child(part, level, n).map(|(part, _)| first_text(part)).unwrap_or_default();
         self.systems.authority(
             self.site,
@@ -101,23 +100,26 @@ pub fn patient_id(namespace: Uuid, system: &str, value: &str) -> String {
 
 /// What an id is made of: the number with its system.
 pub(crate) fn patient_name(system: &str, value: &str) -> String {
-    format!("{system}|{value}")
+    [system, "|", value].concat()
 }
 
 fn named(namespace: Uuid, kind: &str, parts: &[impl AsRef<str>]) -> String {
-    let mut name = String::from(kind);
+    let length: usize = parts.iter().map(|part| part.as_ref().len() + 2).sum();
+    let mut name = String::with_capacity(kind.len() + length);
+    name.push_str(kind);
     for part in parts {
         name.push('|');
-        for letter in part.as_ref().chars() {
-            // The separator inside a part must not look like one between parts.
-            match letter {
-                '\\' => name.push_str("\\\\"),
-                '|' => name.push_str("\\p"),
-                other => name.push(other),
+        // The separator inside a part must not look like one between parts.
+        for piece in part.as_ref().split_inclusive(['\\', '|']) {
+            match (piece.strip_suffix('\\'), piece.strip_suffix('|')) {
+                (Some(before), _) => name.extend([before, "\\\\"]),
+                (None, Some(before)) => name.extend([before, "\\p"]),
+                (None, None) => name.push_str(piece),
             }
         }
     }
-    Uuid::new_v5(&namespace, name.as_bytes()).to_string()
+    let mut text = Uuid::encode_buffer();
+    Uuid::new_v5(&namespace, name.as_bytes()).hyphenated().encode_lower(&mut text).to_owned()
 }
 
 /// A part as plain text: of a composite its first subcomponent; HL7 null is empty.

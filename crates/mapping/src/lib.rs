@@ -34,6 +34,7 @@ mod difference;
 mod execute;
 mod few;
 mod identity;
+mod json;
 mod missed_code;
 mod package;
 mod plan;
@@ -50,7 +51,7 @@ mod yaml;
 
 pub use catalog::{Answer, At, Catalog, CatalogMap, CatalogMessage, CatalogTable, Made, V2Path, Write};
 pub use concept_map::{ConceptMapError, code_table_of};
-pub use coverage::{Coverage, LeafCoverage, LeafFate};
+pub use coverage::{Coverage, LeafCoverage, LeafFate, LeafName};
 pub use diagnostic::Diagnostic;
 pub use difference::{Difference, Differences, Group};
 pub use identity::patient_id;

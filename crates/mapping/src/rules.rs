@@ -2,6 +2,7 @@
 
 use crate::diagnostic::Place;
 use crate::plan::{Action, Elements, Field, Form, Program, Rule, Slot};
+use crate::trace::Spot;
 use crate::{At, Package, TestOutcome, test_file};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -96,18 +97,15 @@ fn share(run: usize, all: usize) -> usize {
 #[derive(Default)]
 pub(crate) struct Tally {
     ran: BTreeSet<Spot>,
-    /// By `file:line:column`, with the code of the last reason.
-    missed: BTreeMap<String, &'static str>,
+    /// With the code of the last reason.
+    missed: BTreeMap<Spot, &'static str>,
 }
-
-/// File of the package, line, column.
-type Spot = (u32, u32, u32);
 
 impl Tally {
     /// Takes in the trace of one test.
     pub fn add(&mut self, trace: &crate::Trace) {
         self.ran.extend(&trace.ran);
-        self.missed.extend(trace.misses.iter().map(|miss| (miss.rule.clone(), miss.why.code())));
+        self.missed.extend(trace.missed());
     }
 }
 
@@ -126,8 +124,7 @@ impl Package {
             .map(|(spot, gives)| {
                 let (file, line, column) = spot;
                 let at = self.at(Place { file, line, column, length: 1 });
-                let missed = tally.missed.get(&format!("{}:{line}:{column}", at.file));
-                let fate = match (tally.ran.contains(&spot), missed) {
+                let fate = match (tally.ran.contains(&spot), tally.missed.get(&spot)) {
                     (true, _) => RuleFate::Run,
                     (false, Some(code)) => RuleFate::Tried(code),
                     (false, None) => RuleFate::Untried,

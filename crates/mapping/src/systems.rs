@@ -17,8 +17,8 @@ pub(crate) struct Systems {
 
 /// A URI and how sure we are of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Resolved {
-    pub uri: String,
+pub(crate) struct Resolved<'s> {
+    pub uri: Cow<'s, str>,
     /// Only a site-scoped stand-in was possible.
     pub lossy: bool,
 }
@@ -30,54 +30,67 @@ const V2_TABLE: &str = "http://terminology.hl7.org/CodeSystem/v2-";
 
 impl Systems {
     /// An assigning authority: universal id first, then the site's registry, then declared names, else a site-scoped URN.
-    pub fn authority(
-        &self,
-        site: &Site,
+    pub fn authority<'s>(
+        &'s self,
+        site: &'s Site,
         token: &str,
         name: &str,
         universal: &str,
         universal_type: &str,
         type_code: &str,
-    ) -> Option<Resolved> {
-        if let Some(uri) = universal_uri(universal, universal_type) {
+    ) -> Option<Resolved<'s>> {
+        if let Some(id) = Universal::of(universal, universal_type) {
             // A registered OID has a URI of its own (R4 identifier registry).
-            let uri = self.identifiers.get(&*upper(universal)).cloned().unwrap_or(uri);
-            return Some(Resolved { uri, lossy: false });
+            let registered = self.identifiers.get(&*upper(universal));
+            return Some(registered.map_or_else(|| Resolved::made(id.uri()), Resolved::registered));
         }
         let shown = if name.is_empty() { universal } else { name };
         if shown.is_empty() {
             return None;
         }
-        let by_type = site.systems.get(&format!("{shown}^{type_code}"));
-        if let Some(uri) = by_type.or_else(|| site.systems.get(shown)) {
-            return Some(Resolved { uri: uri.clone(), lossy: false });
+        let of_site = || {
+            // Most sites have no registry of their own.
+            if site.systems.is_empty() {
+                return None;
+            }
+            let by_type = site.systems.get(&[shown, "^", type_code].concat());
+            by_type.or_else(|| site.systems.get(shown))
+        };
+        if let Some(uri) = of_site().or_else(|| self.identifiers.get(&*upper(shown))) {
+            return Some(Resolved::registered(uri));
         }
-        if let Some(uri) = self.identifiers.get(&*upper(shown)) {
-            return Some(Resolved { uri: uri.clone(), lossy: false });
+        if let Some(id) = Universal::of(shown, "") {
+            return Some(Resolved::made(id.uri()));
         }
-        if let Some(uri) = universal_uri(shown, "") {
-            return Some(Resolved { uri, lossy: false });
-        }
-        Some(Resolved { uri: site_urn(token, shown), lossy: true })
+        Some(Resolved { uri: site_urn(token, shown).into(), lossy: true })
     }
 
     /// A coding system by its v2 name.
-    pub fn code_system(&self, site: &Site, token: &str, name: &str) -> Option<Resolved> {
+    pub fn code_system<'s>(&'s self, site: &'s Site, token: &str, name: &str) -> Option<Resolved<'s>> {
         if name.is_empty() {
             return None;
         }
-        if let Some(uri) = site
-            .systems
-            .get(name)
-            .or_else(|| self.codes.get(&*upper(name)))
-            .or_else(|| self.identifiers.get(&*upper(name)))
-        {
-            return Some(Resolved { uri: uri.clone(), lossy: false });
+        let declared = || {
+            let upper = upper(name);
+            self.codes.get(&*upper).or_else(|| self.identifiers.get(&*upper))
+        };
+        if let Some(uri) = site.systems.get(name).or_else(declared) {
+            return Some(Resolved::registered(uri));
         }
-        if let Some(uri) = v2_table(name).or_else(|| universal_uri(name, "")) {
-            return Some(Resolved { uri, lossy: false });
+        if let Some(uri) = v2_table(name).or_else(|| Some(Universal::of(name, "")?.uri())) {
+            return Some(Resolved::made(uri));
         }
-        Some(Resolved { uri: site_urn(token, name), lossy: true })
+        Some(Resolved { uri: site_urn(token, name).into(), lossy: true })
+    }
+}
+
+impl<'s> Resolved<'s> {
+    fn registered(uri: &'s String) -> Self {
+        Self { uri: uri.into(), lossy: false }
+    }
+
+    fn made(uri: String) -> Self {
+        Self { uri: uri.into(), lossy: false }
     }
 }
 
@@ -93,37 +106,56 @@ fn upper(name: &str) -> Cow<'_, str> {
 pub(crate) fn v2_table(name: &str) -> Option<String> {
     let digits = name.strip_prefix("HL7")?;
     let four = digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit());
-    four.then(|| format!("{V2_TABLE}{digits}"))
+    four.then(|| [V2_TABLE, digits].concat())
 }
 
-/// An OID, UUID or URI as a FHIR URI.
-fn universal_uri(id: &str, kind: &str) -> Option<String> {
-    let oid = |text: &str| {
-        text.contains('.')
-            && text.starts_with(['0', '1', '2'])
-            && text.split('.').all(|arc| !arc.is_empty() && arc.bytes().all(|b| b.is_ascii_digit()))
-    };
-    if id.starts_with("urn:") || id.starts_with("http://") || id.starts_with("https://") {
-        return (!id.contains(char::is_whitespace)).then(|| id.to_owned());
+/// A universal id, which has a FHIR URI.
+enum Universal<'t> {
+    Uri(&'t str),
+    Oid(&'t str),
+    Uuid(uuid::Uuid),
+    Dns(&'t str),
+}
+
+impl<'t> Universal<'t> {
+    fn of(id: &'t str, kind: &str) -> Option<Self> {
+        let is_oid = |text: &str| {
+            text.contains('.')
+                && text.starts_with(['0', '1', '2'])
+                && text.split('.').all(|arc| !arc.is_empty() && arc.bytes().all(|b| b.is_ascii_digit()))
+        };
+        if id.starts_with("urn:") || id.starts_with("http://") || id.starts_with("https://") {
+            return (!id.contains(char::is_whitespace)).then_some(Self::Uri(id));
+        }
+        if matches!(kind, "" | "ISO" | "OID" | "HCD") && is_oid(id) {
+            return Some(Self::Oid(id));
+        }
+        if matches!(kind, "" | "UUID" | "GUID") && id.len() == 36 {
+            return uuid::Uuid::parse_str(id).ok().map(Self::Uuid);
+        }
+        (kind == "DNS" && id.contains('.') && !id.contains(char::is_whitespace)).then_some(Self::Dns(id))
     }
-    if oid(id) && matches!(kind, "" | "ISO" | "OID" | "HCD") {
-        return Some(format!("urn:oid:{id}"));
+
+    fn uri(&self) -> String {
+        match self {
+            Self::Uri(uri) => (*uri).to_owned(),
+            Self::Oid(oid) => ["urn:oid:", oid].concat(),
+            Self::Uuid(uuid) => format!("urn:uuid:{uuid}"),
+            Self::Dns(name) => format!("urn:tidegate:dns:{}", name.to_ascii_lowercase()),
+        }
     }
-    if matches!(kind, "" | "UUID" | "GUID") && id.len() == 36 {
-        return uuid::Uuid::parse_str(id).ok().map(|uuid| format!("urn:uuid:{uuid}"));
-    }
-    (kind == "DNS" && id.contains('.') && !id.contains(char::is_whitespace))
-        .then(|| format!("urn:tidegate:dns:{}", id.to_ascii_lowercase()))
 }
 
 /// `urn:tidegate:<site token>:<name>`, the name percent-encoded (RFC 8141 §2).
 pub(crate) fn site_urn(token: &str, name: &str) -> String {
-    let mut uri = format!("{SITE_URN}:{token}:");
+    let hex = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0').to_ascii_uppercase();
+    let mut uri = [SITE_URN, ":", token, ":"].concat();
+    uri.reserve(name.len());
     for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') {
             uri.push(char::from(byte));
         } else {
-            uri.push_str(&format!("%{byte:02X}"));
+            uri.extend(['%', hex(byte >> 4), hex(byte & 0xF)]);
         }
     }
     uri
@@ -145,7 +177,7 @@ mod tests {
             ..Systems::default()
         };
         let found = registered.authority(&site, "t", "NPI", "2.16.840.1.113883.4.6", "ISO", "NPI");
-        assert_eq!(found, Some(Resolved { uri: npi, lossy: false }));
+        assert_eq!(found, Some(Resolved { uri: npi.into(), lossy: false }));
         let found = systems.authority(&site, "t", "HOSP", "", "", "MR");
         assert_eq!(found.map(|r| r.uri), Some("urn:x:y".into()));
         let found = systems.authority(&site, "t", "A B", "", "", "MR");
@@ -155,8 +187,9 @@ mod tests {
     #[test]
     fn v2_tables_have_a_uri() {
         let systems = Systems::default();
-        let found = systems.code_system(&Site::default(), "t", "HL70001").map(|r| r.uri);
+        let site = Site::default();
+        let found = systems.code_system(&site, "t", "HL70001").map(|r| r.uri);
         assert_eq!(found.as_deref(), Some("http://terminology.hl7.org/CodeSystem/v2-0001"));
-        assert_eq!(systems.code_system(&Site::default(), "t", "99LOC").map(|r| r.lossy), Some(true));
+        assert_eq!(systems.code_system(&site, "t", "99LOC").map(|r| r.lossy), Some(true));
     }
 }

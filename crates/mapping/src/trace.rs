@@ -1,19 +1,51 @@
 //! The trace: for each FHIR element where it came from and how.
 
-use std::collections::BTreeSet;
+mod notes;
 
-/// One step per FHIR element written: where it came from; and one miss per rule that gave nothing. Values are PHI; Debug
-/// prints counts only.
+pub(crate) use notes::{
+    Branch, Cause, Done, ElementName, Location, Made, MissNote, ReadNote, Spot, StepNote, Word, position,
+};
+
+/// One step per FHIR element written: where it came from; and one miss per rule that gave nothing. It is kept in notes
+/// that are put into words one by one as they are read. Values are PHI; Debug prints counts only.
 #[derive(Clone, Default)]
 pub struct Trace {
-    /// In the order written.
-    pub steps: Vec<Step>,
-    /// In the order tried.
-    pub misses: Vec<Miss>,
-    /// There were more misses than are kept.
-    pub is_cut: bool,
-    /// Places of the rules that gave a value: file of the package (by number), line, column.
-    pub ran: BTreeSet<(u32, u32, u32)>,
+    /// Every word of the notes.
+    text: String,
+    /// Names of the package's files, by number, as far as they are named.
+    pub(crate) files: Vec<Word>,
+    pub(crate) resources: Vec<Made>,
+    pub(crate) branches: Vec<Branch>,
+    pub(crate) steps: Vec<StepNote>,
+    pub(crate) misses: Vec<MissNote>,
+    pub(crate) reads: Vec<ReadNote>,
+    /// Paths of conditions, and what they held.
+    pub(crate) values: Vec<(Word, Option<Word>)>,
+    /// Places of the rules that gave a value, as often as they did.
+    pub(crate) ran: Vec<Spot>,
+    pub(crate) is_cut: bool,
+}
+
+impl Trace {
+    /// The steps, in the order written.
+    pub fn steps(&self) -> impl ExactSizeIterator<Item = Step> + '_ {
+        self.steps.iter().map(|note| self.told_step(note))
+    }
+
+    /// The misses, in the order tried.
+    pub fn misses(&self) -> impl ExactSizeIterator<Item = Miss> + '_ {
+        self.misses.iter().map(|note| self.told_miss(note))
+    }
+
+    /// Places of the rules that gave nothing, with the code of the reason.
+    pub(crate) fn missed(&self) -> impl Iterator<Item = (Spot, &'static str)> + '_ {
+        self.misses.iter().map(|note| (note.rule, self.why(&note.why).code()))
+    }
+
+    /// Whether there were more misses than are kept.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
+    }
 }
 
 impl std::fmt::Debug for Trace {

@@ -48,7 +48,7 @@ pub(crate) fn coverage(translation: &Translation) -> Vec<PathCount> {
     let mut counts: BTreeMap<(String, PathFate), u32> = BTreeMap::new();
     for leaf in &translation.coverage.leaves {
         let fate = fate_of(leaf.fate);
-        let key = (path_of(&leaf.path), fate);
+        let key = (path_of(&leaf.path.to_string()), fate);
         let is_full = counts.len() >= PATHS_COUNTED_MAX && !counts.contains_key(&key);
         let key = if is_full { (REST.to_owned(), fate) } else { key };
         *counts.entry(key).or_default() += 1;

@@ -256,7 +256,7 @@ fn measure(package: &Package, message: &hl7v2::Message<'_>, place: &str, run: &m
                     LeafFate::Rejected => &mut run.rejected,
                     LeafFate::Mapped | LeafFate::Lossy => continue,
                 };
-                *list.entry(component_of(&leaf.path)).or_default() += 1;
+                *list.entry(component_of(&leaf.path.to_string())).or_default() += 1;
             }
         }
     }
@@ -266,7 +266,8 @@ fn measure(package: &Package, message: &hl7v2::Message<'_>, place: &str, run: &m
 fn fields(leaves: &[mapping::LeafCoverage]) -> BTreeMap<String, FieldFate> {
     let mut found: BTreeMap<String, FieldFate> = BTreeMap::new();
     for leaf in leaves {
-        let (segment, rest) = leaf.path.split_once('-').unwrap_or((&leaf.path, ""));
+        let path = leaf.path.to_string();
+        let (segment, rest) = path.split_once('-').unwrap_or((&path, ""));
         let repetition = rest.split('.').next().unwrap_or_default();
         if reads_others(segment.get(..3).unwrap_or_default(), repetition) {
             continue;

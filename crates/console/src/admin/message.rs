@@ -144,7 +144,7 @@ fn answer(clinical: &Clinical, found: &Found) -> Value {
         Err(unreadable) => Again::Unreadable(format!("it cannot be read: {unreadable}")),
     };
     let (steps, coverage, untranslated) = match translated {
-        Again::Traced(steps, coverage, _) => (steps.steps, coverage.leaves, None),
+        Again::Traced(trace, coverage, _) => (trace.steps().collect(), coverage.leaves, None),
         Again::Rejected(why) | Again::Unreadable(why) => (Vec::new(), Vec::new(), Some(why)),
     };
     let row = detail.as_ref().map(|detail| search::row(&detail.row));
@@ -185,7 +185,7 @@ fn text(charset: Option<Charset>, bytes: &[u8]) -> String {
 }
 
 fn leaf_json(leaf: &LeafCoverage) -> Value {
-    json!({"path": leaf.path, "fate": fate_word(leaf.fate), "reason": leaf.reason})
+    json!({"path": leaf.path.to_string(), "fate": fate_word(leaf.fate), "reason": leaf.reason.as_deref()})
 }
 
 fn step_json(step: &Step, reveal: bool) -> Value {

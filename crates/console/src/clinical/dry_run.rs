@@ -171,7 +171,9 @@ fn compare(clinical: &Clinical, attempt: &Attempt) -> Compared {
     Compared {
         fields: after.as_ref().map(|after| of_messages(before.as_ref().ok(), after)).unwrap_or_default(),
         elements: of_translations(was.as_ref(), is.as_ref()),
-        rejected: rejected.map(|leaf| (leaf.path.clone(), leaf.reason.clone().unwrap_or_default())).collect(),
+        rejected: rejected
+            .map(|leaf| (leaf.path.to_string(), leaf.reason.as_deref().unwrap_or_default().to_owned()))
+            .collect(),
     }
 }
 

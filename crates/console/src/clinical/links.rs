@@ -21,7 +21,7 @@ pub(crate) struct Links {
 
 impl Links {
     /// Links the leaves of a message to the elements that the steps wrote.
-    pub(crate) fn of(message: &Message<'_>, steps: &[Step]) -> Self {
+    pub(crate) fn of(message: &Message<'_>, steps: impl Iterator<Item = Step>) -> Self {
         let mut links = Self {
             spans: message.leaves().map(|leaf| leaf.span).collect(),
             paths: message.leaves().map(|leaf| leaf.path.describe(message).to_string()).collect(),
@@ -29,8 +29,8 @@ impl Links {
         };
         for step in steps {
             let numbers = links.leaves(step.span);
-            let elements = links.elements.entry(step.resource.clone()).or_default();
-            let known = elements.entry(step.element.clone()).or_default();
+            let elements = links.elements.entry(step.resource).or_default();
+            let known = elements.entry(step.element).or_default();
             known.extend(numbers);
             known.sort_unstable();
             known.dedup();
@@ -70,7 +70,7 @@ mod tests {
     fn a_span_finds_the_leaves_it_touches() {
         let bytes = b"MSH|^~\\&|A|B|||20260101||ADT^A01|7|P|2.5.1\rPID|1||77^^^H||Doe^Jo\r";
         let message = Message::read(bytes).expect("reads");
-        let links = Links::of(&message, &[]);
+        let links = Links::of(&message, std::iter::empty());
         let name = message.segment_named("PID", 1).expect("PID").field(5);
         let both = links.leaves(Some(name.span()));
         assert_eq!(both.len(), 2);

@@ -129,7 +129,7 @@ pub(crate) fn panels(clinical: &Clinical, found: &Found) -> Panels {
         ),
         Again::Unreadable(why) => (Trace::default(), None, Vec::new(), why),
     };
-    let links = read.as_ref().map(|message| Links::of(message, &trace.steps)).unwrap_or_default();
+    let links = read.as_ref().map(|message| Links::of(message, trace.steps())).unwrap_or_default();
     let is_dumped = *reveal && (read.is_err() || found.layout == Layout::Hex);
     let (dump, dump_is_cut) = if is_dumped { dump(&entry.bytes) } else { (Vec::new(), false) };
     let pinned = detail.as_ref().map(|detail| detail.row.package_hash.as_str());
@@ -146,9 +146,9 @@ pub(crate) fn panels(clinical: &Clinical, found: &Found) -> Panels {
         is_other_package: untraced.is_empty() && pinned.is_some_and(|hash| hash != package.hash()),
         untraced,
         resources: resources(found, &made, &links),
-        steps: trace.steps.iter().take(STEPS_SHOWN_MAX).map(|step| step_row(step, &links, *reveal)).collect(),
-        steps_cut: trace.steps.len().saturating_sub(STEPS_SHOWN_MAX),
-        misses: trace.misses.iter().take(STEPS_SHOWN_MAX).map(|miss| miss_row(miss, &links)).collect(),
+        steps: trace.steps().take(STEPS_SHOWN_MAX).map(|step| step_row(step, &links, *reveal)).collect(),
+        steps_cut: trace.steps().len().saturating_sub(STEPS_SHOWN_MAX),
+        misses: trace.misses().take(STEPS_SHOWN_MAX).map(|miss| miss_row(miss, &links)).collect(),
         routes: routes(&*clinical.route, found, &made),
         deliveries: deliveries(found, &made, &links),
         forwards: forwards(found),
@@ -251,7 +251,7 @@ fn resource(stored: &Stored, links: &Links, reveal: bool) -> ResourcePanel {
     }
 }
 
-fn step_row(step: &Step, links: &Links, reveal: bool) -> StepRow {
+fn step_row(step: Step, links: &Links, reveal: bool) -> StepRow {
     let shown = |value: &Option<String>| match value {
         Some(value) if reveal => visible(value),
         Some(_) => MASK.to_owned(),
@@ -259,18 +259,18 @@ fn step_row(step: &Step, links: &Links, reveal: bool) -> StepRow {
     };
     StepRow {
         numbers: attribute(&links.leaves(step.span)),
-        resource: step.resource.clone(),
-        element: step.element.clone(),
-        source: step.source_path.clone().unwrap_or_default(),
-        rule: step.rule.clone(),
-        conversions: step.conversions.join(" \u{2192} "),
-        code_table: step.code_table.clone(),
         input: shown(&step.input),
         output: shown(&step.output),
+        conversions: step.conversions.join(" \u{2192} "),
+        resource: step.resource,
+        element: step.element,
+        source: step.source_path.unwrap_or_default(),
+        rule: step.rule,
+        code_table: step.code_table,
     }
 }
 
-fn miss_row(miss: &Miss, links: &Links) -> MissRow {
+fn miss_row(miss: Miss, links: &Links) -> MissRow {
     let mut numbers: Vec<usize> = miss.reads.iter().flat_map(|read| links.leaves(read.span)).collect();
     numbers.sort_unstable();
     numbers.dedup();
@@ -281,9 +281,9 @@ fn miss_row(miss: &Miss, links: &Links) -> MissRow {
     };
     MissRow {
         numbers: attribute(&numbers),
-        element: miss.element.clone(),
         reads: reads.join(", "),
-        rule: miss.rule.clone(),
+        element: miss.element,
+        rule: miss.rule,
         why: visible(&why),
     }
 }

@@ -46,8 +46,8 @@ pub(crate) fn lexical(text: &str) -> Result<Value, Refused> {
         trimmed => trimmed,
     };
     let tidy = match fraction {
-        Some(fraction) if !fraction.is_empty() => format!("{sign}{whole}.{fraction}"),
-        Some(_) | None => format!("{sign}{whole}"),
+        Some(fraction) if !fraction.is_empty() => [sign, whole, ".", fraction].concat(),
+        Some(_) | None => [sign, whole].concat(),
     };
     tidy.parse::<Number>().map(Value::Number).map_err(|_| "not a number")
 }

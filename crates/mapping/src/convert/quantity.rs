@@ -2,7 +2,8 @@
 
 use super::number::lexical;
 use super::{Converted, Refused};
-use serde_json::{Map, Value, json};
+use crate::json::object;
+use serde_json::{Map, Value};
 
 /// The unit of a quantity: display, system, code.
 #[derive(Default, Clone)]
@@ -57,7 +58,7 @@ impl Structured<'_> {
         }
         let low = quantity(lexical(self.low)?, None, unit);
         let high = quantity(lexical(self.high)?, None, unit);
-        Ok(Converted::exact(json!({ "low": low, "high": high })))
+        Ok(Converted::exact(object([("low", low), ("high", high)])))
     }
 
     /// `1:128`, `3/4`; a unit is that of both numbers.
@@ -72,7 +73,7 @@ impl Structured<'_> {
         }
         let numerator = quantity(lexical(self.low)?, comparator, unit);
         let denominator = quantity(lexical(self.high)?, None, unit);
-        Ok(Converted::exact(json!({ "numerator": numerator, "denominator": denominator })))
+        Ok(Converted::exact(object([("numerator", numerator), ("denominator", denominator)])))
     }
 
     /// All four, as one text.
@@ -102,6 +103,7 @@ fn quantity(value: Value, comparator: Option<&str>, unit: &Unit) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn structured_numerics_take_their_shape() {

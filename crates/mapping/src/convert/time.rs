@@ -130,21 +130,55 @@ fn offset(text: &str) -> Result<i32, Refused> {
 
 impl Moment<'_> {
     fn date_text(&self) -> String {
-        let (year, month, day) = (self.date.year(), self.date.month(), self.date.day());
-        match self.precision {
-            Precision::Year => format!("{year:04}"),
-            Precision::Month => format!("{year:04}-{month:02}"),
-            Precision::Day
-            | Precision::Hour
-            | Precision::Minute
-            | Precision::Second
-            | Precision::Fraction => format!("{year:04}-{month:02}-{day:02}"),
-        }
+        let mut text = String::with_capacity(TEXT_LENGTH);
+        self.write_date(self.precision, &mut text);
+        text
     }
 
     fn clock_text(&self) -> String {
-        let point = if self.fraction.is_empty() { "" } else { "." };
-        format!("{:02}:{:02}:{:02}{point}{}", self.hour, self.minute, self.second, self.fraction)
+        let mut text = String::with_capacity(TEXT_LENGTH);
+        self.write_clock(&mut text);
+        text
+    }
+
+    /// Date, clock and offset: `2024-07-01T12:00:00+02:00`.
+    fn full_text(&self, offset: i32) -> String {
+        let mut text = String::with_capacity(TEXT_LENGTH);
+        self.write_date(Precision::Day, &mut text);
+        text.push('T');
+        self.write_clock(&mut text);
+        let minutes = offset.unsigned_abs() / 60;
+        text.push(if offset < 0 { '-' } else { '+' });
+        write_pair(minutes / 60, &mut text);
+        text.push(':');
+        write_pair(minutes % 60, &mut text);
+        text
+    }
+
+    fn write_date(&self, precision: Precision, text: &mut String) {
+        // A year of a moment has four digits.
+        let year = u32::from(self.date.year().unsigned_abs());
+        write_pair(year / 100, text);
+        write_pair(year % 100, text);
+        if precision >= Precision::Month {
+            text.push('-');
+            write_pair(self.date.month().unsigned_abs().into(), text);
+        }
+        if precision >= Precision::Day {
+            text.push('-');
+            write_pair(self.date.day().unsigned_abs().into(), text);
+        }
+    }
+
+    fn write_clock(&self, text: &mut String) {
+        for (mark, number) in [("", self.hour), (":", self.minute), (":", self.second)] {
+            text.push_str(mark);
+            write_pair(number.unsigned_abs().into(), text);
+        }
+        if !self.fraction.is_empty() {
+            text.push('.');
+            text.push_str(self.fraction);
+        }
     }
 
     /// Seconds east of UTC: as sent, else MSH-7's, else the zone's on that day.
@@ -163,10 +197,13 @@ impl Moment<'_> {
     }
 }
 
-fn offset_text(seconds: i32) -> String {
-    let sign = if seconds < 0 { '-' } else { '+' };
-    let minutes = seconds.abs() / 60;
-    format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+/// Most texts are no longer.
+const TEXT_LENGTH: usize = 32;
+
+/// A number below 100 in two digits.
+fn write_pair(number: u32, text: &mut String) {
+    let digit = |number: u32| char::from_digit(number % 10, 10).unwrap_or('0');
+    text.extend([digit(number / 10), digit(number)]);
 }
 
 /// A FHIR date; the clock, if any, is not part of it and that is no loss of the date.
@@ -186,8 +223,7 @@ pub(crate) fn date_time(text: &str, zones: Zones<'_>) -> Result<Converted, Refus
             lossy: Some("no offset known: cut to the date"),
         });
     };
-    let value: Value =
-        format!("{}T{}{}", moment.date_text(), moment.clock_text(), offset_text(offset)).into();
+    let value: Value = moment.full_text(offset).into();
     let lossy = (moment.precision == Precision::Hour).then_some("minutes filled with zero");
     Ok(Converted { value, lossy })
 }
@@ -199,7 +235,7 @@ pub(crate) fn instant(text: &str, zones: Zones<'_>) -> Result<Converted, Refused
         return Err("an instant needs minutes");
     }
     let offset = moment.resolved_offset(zones).ok_or("an instant needs an offset")?;
-    let value = format!("{}T{}{}", moment.date_text(), moment.clock_text(), offset_text(offset)).into();
+    let value = moment.full_text(offset).into();
     let lossy = (moment.precision == Precision::Minute).then_some("seconds filled with zero");
     Ok(Converted { value, lossy })
 }
@@ -207,9 +243,7 @@ pub(crate) fn instant(text: &str, zones: Zones<'_>) -> Result<Converted, Refused
 /// An instant at any cost: a missing clock is midnight, a missing offset UTC. For Provenance.recorded only.
 pub(crate) fn filled_instant(text: &str, zones: Zones<'_>) -> Option<String> {
     let moment = moment(text).ok()?;
-    let offset = moment.resolved_offset(zones).unwrap_or(0);
-    let (year, month, day) = (moment.date.year(), moment.date.month(), moment.date.day());
-    Some(format!("{year:04}-{month:02}-{day:02}T{}{}", moment.clock_text(), offset_text(offset)))
+    Some(moment.full_text(moment.resolved_offset(zones).unwrap_or(0)))
 }
 
 /// The DTM that lies an amount of time after another, with the same offset; none without minutes, or of an unknown unit.

@@ -3,8 +3,9 @@
 use super::Executor;
 use super::scope::{Value as Item, child};
 use crate::identity::first_text;
+use crate::json::object;
 use crate::plan::{Coded, Rule, Take};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 type Object = Map<String, Value>;
@@ -22,7 +23,7 @@ impl<'a> Executor<'a> {
     ) {
         let program = self.program;
         let Some(table) = program.tables.get(table) else { return };
-        let Some(object) = made.as_object_mut() else { return };
+        let Some(concept) = made.as_object_mut() else { return };
         let code = match value {
             Item::Part(part, level) => {
                 child(*part, *level, 1).map(|(part, _)| first_text(part)).unwrap_or_default()
@@ -35,20 +36,22 @@ impl<'a> Executor<'a> {
             return;
         }
         // A table that takes every code as its own may not claim one that names another system.
-        if table.same && names_other_system(object, code, &[table.from.as_deref(), Some(&table.to)]) {
+        if table.same && names_other_system(concept, code, &[table.from.as_deref(), Some(&table.to)]) {
             return;
         }
         let found = table.translate(code);
         *hit = Some((&table.name, found.hit));
         self.report_code(found.level, rule, self.part_of(value, &[]), table, code);
-        name_original(object, code, table.from.as_deref());
+        name_original(concept, code, table.from.as_deref());
         let Some((system, code, display)) = found.target else { return };
         let target = coding(system, code, display);
         if take.coded == Coded::Coding {
-            *object = target.as_object().cloned().unwrap_or_default();
+            if let Value::Object(target) = target {
+                *concept = target;
+            }
             return;
         }
-        let list = object.entry("coding").or_insert_with(|| Value::Array(Vec::new()));
+        let list = concept.entry("coding").or_insert_with(|| Value::Array(Vec::new()));
         if let Some(list) = list.as_array_mut() {
             let same = |other: &Value| {
                 other.get("system").and_then(Value::as_str) == Some(system)
@@ -89,7 +92,9 @@ fn name_original(object: &mut Object, code: &str, from: Option<&str>) {
 /// A coding.
 pub(super) fn coding(system: &str, code: &str, display: Option<&str>) -> Value {
     match display {
-        Some(display) => json!({ "system": system, "code": code, "display": display }),
-        None => json!({ "system": system, "code": code }),
+        Some(display) => {
+            object([("system", system.into()), ("code", code.into()), ("display", display.into())])
+        }
+        None => object([("system", system.into()), ("code", code.into())]),
     }
 }

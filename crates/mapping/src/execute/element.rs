@@ -1,11 +1,14 @@
 //! Objects: fields in order, choices, extensions, lists, references.
 
 use super::Executor;
+use super::notes::Source;
 use super::scope::{Level, Scope, Value as Item};
-use crate::Why;
+use crate::coverage::LeafName;
 use crate::few::Few;
+use crate::json::{self, object, push};
 use crate::plan::{Action, Elements, Field, Form, Into, Path, Root, Rule, Slot};
-use serde_json::{Map, Value, json};
+use crate::trace::{Cause, Done};
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::HashSet;
 
@@ -59,7 +62,7 @@ impl<'a> Executor<'a> {
         if let Some(reason) = refused {
             out.clear();
             for path in paths {
-                let path = crate::coverage::path_text(self.message, path);
+                let path = LeafName::of(self.message, path).to_string();
                 self.report_plain(fhir::Severity::Warning, fhir::IssueCode::Required, &path, &reason);
             }
         }
@@ -155,7 +158,7 @@ impl<'a> Executor<'a> {
                     .find(|(keys, _)| keys.iter().any(|one| **one == *key))
                     .map_or(otherwise, |(_, rules)| rules);
                 if branch.is_empty() {
-                    self.miss(slot, rule, scope, out, Why::Branch);
+                    self.miss(slot, rule, scope, out, Cause::Branch);
                 }
                 self.rules(branch, slot, scope, out)
             }
@@ -255,7 +258,7 @@ impl<'a> Executor<'a> {
     fn nested(
         &mut self,
         slot: &'a Slot,
-        suffix: Option<&str>,
+        suffix: Option<&'a str>,
         elements: &'a Elements,
         scope: &Scope<'a>,
         out: &mut Object,
@@ -285,7 +288,7 @@ impl<'a> Executor<'a> {
 
     fn refer(
         &mut self,
-        handle: &str,
+        handle: &'a str,
         indices: Few<usize>,
         rule: &'a Rule,
         slot: &'a Slot,
@@ -301,19 +304,22 @@ impl<'a> Executor<'a> {
             let reference = [instance.kind.as_str(), "/", &instance.id].concat();
             wrote = true;
             let is_named = is_list && !named.insert(reference.clone());
-            if self.trace.is_some() {
+            if let Some(notes) = &mut self.notes {
+                let done = Few::One(Done::Referred(notes.word(handle)));
                 self.ran(rule);
-                let words = vec![format!("ref {handle}")];
                 if !is_named {
-                    self.step(slot, rule, out, None, None, Some(&reference), words, None);
+                    let source = Source { value: None, spread: None, done, table: None };
+                    self.step(slot, rule, out, source, &reference);
                 }
             }
             if !is_named {
-                write(slot, rule.suffix.as_deref(), Yield::plain(json!({ "reference": reference })), out);
+                let made = Yield::plain(json::reference(reference));
+                write(slot, rule.suffix.as_deref(), made, out);
             }
         }
-        if !wrote && self.trace.is_some() {
-            self.miss(slot, rule, scope, out, Why::Reference(handle.to_owned()));
+        if let (false, Some(notes)) = (wrote, &mut self.notes) {
+            let cause = Cause::Reference(notes.word(handle));
+            self.miss(slot, rule, scope, out, cause);
         }
         wrote
     }
@@ -357,7 +363,9 @@ pub(super) fn write(slot: &Slot, suffix: Option<&str>, made: Yield, out: &mut Ob
     match &slot.form {
         Form::Extension { url, suffix: value_suffix } => {
             let extension = match (value_suffix, made.value) {
-                (Some(suffix), value) => json!({ "url": url, (format!("value{suffix}")): value }),
+                (Some(suffix), value) => {
+                    object([("url", url.as_str().into()), (&["value", suffix].concat(), value)])
+                }
                 (None, Value::Object(mut parts)) => {
                     parts.insert("url".into(), url.clone().into());
                     Value::Object(parts)
@@ -409,15 +417,6 @@ fn beside(slot: &Slot, out: &mut Object, made: Object) {
             (_, value) => {
                 held.insert(key, value);
             }
-        }
-    }
-}
-
-pub(super) fn push(out: &mut Object, name: &str, value: Value) {
-    match out.get_mut(name) {
-        Some(Value::Array(list)) => list.push(value),
-        Some(_) | None => {
-            out.insert(name.to_owned(), Value::Array(vec![value]));
         }
     }
 }

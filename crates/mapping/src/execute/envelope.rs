@@ -106,7 +106,8 @@ impl<'a> Executor<'a> {
         if value.is_empty() {
             return;
         }
-        let system = self.identity.system_of(part, super::Level::Repetition, keyed).map(|found| found.uri);
+        let system = self.identity.system_of(part, super::Level::Repetition, keyed);
+        let system = system.map(|found| found.uri.into_owned());
         let key = BusinessKey { kind, value, system };
         if !keys.contains(&key) {
             keys.push(key);

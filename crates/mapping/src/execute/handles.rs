@@ -1,6 +1,6 @@
 //! Which resources are to be made, with which ids, and what a handle means at a place.
 
-use super::scope::{Scope, Value};
+use super::scope::{Scope, Value, code};
 use super::{Executor, Instance};
 use crate::Rejection;
 use crate::few::Few;
@@ -138,10 +138,12 @@ impl<'a> Executor<'a> {
     /// The resources a handle means here: those of the own segment if the handle is made from such segments, else those of
     /// the own group and below, else of the enclosing group.
     pub(super) fn resources_in_scope(&self, handle: &str, scope: &Scope<'a>) -> Few<usize> {
-        let own = scope.own.map(|segment| (segment, self.groups.name(segment)));
         let plan = self.plan.map(|plan| plan.make.as_slice()).unwrap_or_default();
-        if let Some((segment, name)) = own
-            && plan.iter().any(|make| make.handle == handle && make.segment == name)
+        let is_of = |make: &Make, segment: usize| {
+            self.groups.is(segment, code(&make.segment)) && make.handle == handle
+        };
+        if let Some(segment) = scope.own
+            && plan.iter().any(|make| is_of(make, segment))
         {
             return self.by_segment.get(&(handle, segment)).cloned().unwrap_or_default();
         }

@@ -1,13 +1,17 @@
 //! Rules that gave nothing, and why: the trace of what is absent. Nothing here runs without a trace.
 
+use super::Executor;
+use super::notes::{Notes, Reader, Reads, spot};
 use super::scope::{Scope, Value as Item};
-use super::{Executor, location};
-use crate::coverage::path_text;
+use super::value::text_of;
+use crate::coverage::LeafName;
 use crate::diagnostic::Place;
 use crate::plan::{Action, Elements, Expression, Function, Make, Path, Rule, Slot, Test};
 use crate::syntax::Operator;
-use crate::trace::{Miss, Read, Why};
+use crate::trace::{Cause, Location, MissNote, ReadNote, Word, position};
+use hl7v2::Presence;
 use serde_json::{Map, Value};
+use std::ops::Range;
 
 /// Most misses kept for one message; a large one repeats the same few.
 const MISSES_MAX: usize = 20_000;
@@ -18,70 +22,47 @@ impl<'a> Executor<'a> {
     /// Notes a rule that gave nothing.
     pub(super) fn miss(
         &mut self,
-        slot: &Slot,
+        slot: &'a Slot,
         rule: &'a Rule,
         scope: &Scope<'a>,
         out: &Map<String, Value>,
-        why: Why,
+        why: Cause,
     ) {
-        if self.trace.is_none() {
-            return;
-        }
-        let mut paths = Vec::new();
-        of_action(&rule.action, &mut paths);
-        let reads = self.reads(&paths, scope);
-        let element = self.element_at(Some(location(slot, rule.suffix.as_deref(), out)));
-        self.note_miss(element, rule.place, reads, why);
-    }
-
-    /// Notes that a rule gave a value.
-    pub(super) fn ran(&mut self, rule: &Rule) {
-        if let Some(trace) = &mut self.trace {
-            let Place { file, line, column, .. } = rule.place;
-            trace.ran.insert((file, line, column));
+        if let Some(reads) = self.open_notes().map(|notes| notes.of_rule(rule)) {
+            let (reads, _) = self.look(reads, scope);
+            self.note_at(slot, rule, out, reads, why);
         }
     }
 
     /// Notes a rule without a source value: HL7 null, or nothing there.
     pub(super) fn miss_value(
         &mut self,
-        slot: &Slot,
+        slot: &'a Slot,
         rule: &'a Rule,
         scope: &Scope<'a>,
         out: &Map<String, Value>,
     ) {
-        if self.trace.is_none() {
-            return;
+        if let Some(reads) = self.open_notes().map(|notes| notes.of_rule(rule)) {
+            let (reads, is_null) = self.look(reads, scope);
+            self.note_at(slot, rule, out, reads, if is_null { Cause::Null } else { Cause::Unvalued });
         }
-        let mut paths = Vec::new();
-        of_action(&rule.action, &mut paths);
-        let is_null = |part: &hl7v2::Part<'_>| part.presence() == hl7v2::Presence::Null;
-        let null = self.quietly(|executor| {
-            paths.iter().any(|path| {
-                executor
-                    .parts(path, scope)
-                    .iter()
-                    .any(|value| matches!(value, Item::Part(part, _) if is_null(part)))
-            })
-        });
-        self.miss(slot, rule, scope, out, if null { Why::Null } else { Why::Unvalued });
     }
 
     /// Notes the rules after the one that gave a single element its value.
     pub(super) fn miss_rest(
         &mut self,
         rules: &'a [Rule],
-        slot: &Slot,
+        slot: &'a Slot,
         scope: &Scope<'a>,
         out: &Map<String, Value>,
     ) {
-        if self.trace.is_none() {
+        if self.notes.is_none() {
             return;
         }
         for rule in rules {
             match rule.when.as_ref().filter(|when| !self.holds(when, scope)) {
                 Some(when) => self.miss_condition(slot, rule, scope, out, when),
-                None => self.miss(slot, rule, scope, out, Why::Superseded),
+                None => self.miss(slot, rule, scope, out, Cause::Superseded),
             }
         }
     }
@@ -89,132 +70,205 @@ impl<'a> Executor<'a> {
     /// Notes a rule whose condition does not hold, with what its paths held.
     pub(super) fn miss_condition(
         &mut self,
-        slot: &Slot,
+        slot: &'a Slot,
         rule: &'a Rule,
         scope: &Scope<'a>,
         out: &Map<String, Value>,
         when: &'a Test,
     ) {
-        if self.trace.is_some() {
-            let why = self.condition(when, scope);
+        if let Some(why) = self.condition(when, scope) {
             self.miss(slot, rule, scope, out, why);
         }
     }
 
     /// Notes an object whose `$when` does not hold. It has no place of its own: its first rule stands for it.
     pub(super) fn miss_object(&mut self, elements: &'a Elements, when: &'a Test, scope: &Scope<'a>) {
-        if self.trace.is_none() {
-            return;
+        let Some(why) = self.condition(when, scope) else { return };
+        if let Some(reads) = self.notes.as_mut().map(|notes| notes.of_object(elements)) {
+            let (reads, _) = self.look(reads, scope);
+            let place = first_place(elements).unwrap_or_default();
+            if let Some(notes) = &mut self.notes {
+                let at = notes.here();
+                notes.miss(at, place, reads, why);
+            }
         }
-        let why = self.condition(when, scope);
-        let mut paths = Vec::new();
-        of_elements(elements, &mut paths);
-        let reads = self.reads(&paths, scope);
-        let place = first_place(elements).unwrap_or_default();
-        let element = self.element_at(None);
-        self.note_miss(element, place, reads, why);
     }
 
     /// Notes a resource that is not made of a segment.
     pub(super) fn miss_resource(&mut self, make: &'a Make, scope: &Scope<'a>, skipped: bool) {
         let why = match (&make.when, skipped) {
-            _ if self.trace.is_none() => return,
-            (_, true) => Why::Event,
+            _ if self.notes.is_none() => return,
+            (_, true) => Some(Cause::Event),
             (Some(when), false) if !self.holds(when, scope) => self.condition(when, scope),
-            _ => Why::Unidentified,
+            _ => Some(Cause::Unidentified),
         };
-        self.note_resource(make, why);
+        if let Some(why) = why {
+            self.note_resource(make, why);
+        }
     }
 
     /// Notes a line of `make` for which the message has no segment.
-    pub(super) fn miss_segment(&mut self, make: &Make) {
-        if self.trace.is_some() {
-            self.note_resource(make, Why::Segment(make.segment.clone()));
+    pub(super) fn miss_segment(&mut self, make: &'a Make) {
+        if let Some(notes) = &mut self.notes {
+            let why = Cause::Segment(notes.word(&make.segment));
+            self.note_resource(make, why);
         }
     }
 
-    fn note_resource(&mut self, make: &Make, why: Why) {
+    fn note_resource(&mut self, make: &'a Make, why: Cause) {
         let Some(map) = self.program.maps.get(make.map) else { return };
-        let Some(kind) = map.target.resource() else { return };
-        let reads = vec![Read { path: make.segment.clone(), span: None }];
-        self.note_miss((kind.as_str().to_owned(), kind.as_str().to_owned()), map.place, reads, why);
+        let Some((kind, notes)) = map.target.resource().zip(self.notes.as_mut()) else { return };
+        let first = position(notes.trace.reads.len());
+        let segment = ReadNote::Path(notes.word(&make.segment));
+        notes.trace.reads.push(segment);
+        let at = notes.unmade(kind);
+        notes.miss(at, map.place, first..first.saturating_add(1), why);
     }
 
-    fn note_miss(&mut self, at: (String, String), place: Place, reads: Vec<Read>, why: Why) {
-        let rule = self.rule_text(place);
-        let Some(trace) = &mut self.trace else { return };
-        if trace.misses.len() >= MISSES_MAX {
-            trace.is_cut = true;
-            return;
+    /// The notes, as long as there is room for another miss. Where there is none, that is noted.
+    fn open_notes(&mut self) -> Option<&mut Notes<'a>> {
+        let notes = self.notes.as_mut()?;
+        if notes.is_open() { Some(notes) } else { None }
+    }
+
+    fn note_at(
+        &mut self,
+        slot: &'a Slot,
+        rule: &'a Rule,
+        out: &Map<String, Value>,
+        reads: Range<u32>,
+        why: Cause,
+    ) {
+        if let Some(notes) = &mut self.notes {
+            let at = notes.at(slot, rule, out);
+            notes.miss(at, rule.place, reads, why);
         }
-        let (resource, element) = at;
-        trace.misses.push(Miss { resource, element, rule, reads, why });
     }
 
-    /// The resource that is made, and the element of it.
-    pub(super) fn element_at(&self, last: Option<String>) -> (String, String) {
-        let mut text = self.resource.split('/').next().unwrap_or_default().to_owned();
-        for part in self.location.iter().chain(&last) {
-            text.push('.');
-            text.push_str(part);
-        }
-        (self.resource.clone(), text)
-    }
-
-    /// Where the paths lead: the parts that are there, else the path as written.
-    fn reads(&mut self, paths: &[&'a Path], scope: &Scope<'a>) -> Vec<Read> {
-        let mut reads: Vec<Read> = Vec::new();
-        for path in paths {
+    /// Where the paths lead: the parts that are there, else the path as written; and whether one of them is the HL7 null.
+    fn look(&mut self, paths: Range<usize>, scope: &Scope<'a>) -> (Range<u32>, bool) {
+        let first = self.notes.as_ref().map_or(0, |notes| position(notes.trace.reads.len()));
+        let mut is_null = false;
+        for index in paths {
+            let Some((path, written)) = self.path(index) else { break };
             let found = self.quietly(|executor| executor.parts(path, scope));
             let parts = found.iter().filter_map(|value| match value {
                 Item::Part(part, _) => Some(*part),
                 Item::Text(_) | Item::Segment(_) => None,
             });
-            let mut any = false;
-            for part in parts.take(VALUES_MAX) {
-                let span = Some(part.span()).filter(|_| !part.raw().is_empty());
-                let read = Read { path: path_text(self.message, part.path()), span };
-                any = true;
-                if !reads.contains(&read) {
-                    reads.push(read);
+            let Some(notes) = &mut self.notes else { break };
+            let before = notes.trace.reads.len();
+            for (at, part) in parts.enumerate() {
+                let has_bytes = !part.raw().is_empty();
+                is_null |= has_bytes && part.presence() == Presence::Null;
+                if at < VALUES_MAX {
+                    let name = LeafName::of(self.message, part.path());
+                    notes.trace.reads.push(ReadNote::Part(name, has_bytes.then(|| part.span())));
                 }
             }
-            let written = Read { path: path.text.clone(), span: None };
-            if !any && !reads.contains(&written) {
-                reads.push(written);
+            if notes.trace.reads.len() == before {
+                notes.trace.reads.push(ReadNote::Path(written));
             }
         }
-        reads
+        let last = self.notes.as_ref().map_or(first, |notes| position(notes.trace.reads.len()));
+        (first..last, is_null)
     }
 
-    /// A condition that does not hold, in words, with the values it looked at.
-    fn condition(&mut self, when: &'a Test, scope: &Scope<'a>) -> Why {
-        let mut paths = Vec::new();
-        of_test(when, &mut paths);
-        let mut values: Vec<(String, Option<String>)> = Vec::new();
-        for path in paths {
-            if values.iter().any(|(known, _)| *known == path.text) {
-                continue;
-            }
+    fn path(&self, index: usize) -> Option<(&'a Path, Word)> {
+        self.notes.as_ref()?.paths.get(index).copied()
+    }
+
+    /// A condition that does not hold, in words, with the values it looked at. None when no more is noted.
+    fn condition(&mut self, when: &'a Test, scope: &Scope<'a>) -> Option<Cause> {
+        let notes = self.open_notes()?;
+        let Reads { paths, text } = notes.of_condition(when);
+        let first = position(notes.trace.values.len());
+        for index in paths {
+            let (path, written) = self.path(index)?;
             let found = self.quietly(|executor| executor.parts(path, scope));
-            let texts: Vec<String> = found
-                .iter()
-                .take(VALUES_MAX)
-                .map(|value| self.text_of(value).into_owned())
-                .filter(|text| !text.is_empty())
-                .collect();
-            values.push((path.text.clone(), (!texts.is_empty()).then(|| texts.join(", "))));
+            let notes = self.notes.as_mut()?;
+            let texts = found.iter().take(VALUES_MAX).map(|value| text_of(&self.groups, value));
+            let mut texts = texts.filter(|text| !text.is_empty());
+            let held = texts.next().map(|one| {
+                let rest = texts.flat_map(|text| [", ".into(), text]);
+                notes.trace.write_all(std::iter::once(one).chain(rest))
+            });
+            notes.trace.values.push((written, held));
         }
-        Why::Condition { text: test_text(when), values }
+        let last = position(self.notes.as_ref()?.trace.values.len());
+        Some(Cause::Condition(text, first..last))
     }
 
     /// Looks at values and leaves no mark of it.
     fn quietly<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
         let (null, refused, touched) = (self.null, self.refused, self.touched.len());
+        let testing = std::mem::replace(&mut self.testing, true);
         let found = look(self);
-        (self.null, self.refused) = (null, refused);
+        (self.null, self.refused, self.testing) = (null, refused, testing);
         self.touched.truncate(touched);
         found
+    }
+}
+
+impl<'a> Notes<'a> {
+    fn is_open(&mut self) -> bool {
+        let is_full = self.trace.misses.len() >= MISSES_MAX;
+        self.trace.is_cut |= is_full;
+        !is_full
+    }
+
+    fn miss(&mut self, at: Location, place: Place, reads: Range<u32>, why: Cause) {
+        if self.is_open() {
+            self.trace.misses.push(MissNote { at, rule: spot(place), reads, why });
+        }
+    }
+
+    /// The paths that a rule reads.
+    fn of_rule(&mut self, rule: &'a Rule) -> Range<usize> {
+        let collect = |paths: &mut Vec<&'a Path>| of_action(&rule.action, paths);
+        self.of((Reader::Rule, std::ptr::from_ref(rule).addr()), collect, String::new).paths
+    }
+
+    /// The paths that an object reads.
+    fn of_object(&mut self, elements: &'a Elements) -> Range<usize> {
+        let collect = |paths: &mut Vec<&'a Path>| of_elements(elements, paths);
+        self.of((Reader::Object, std::ptr::from_ref(elements).addr()), collect, String::new).paths
+    }
+
+    /// The paths that a condition reads, each text once, and the condition as it would be written.
+    fn of_condition(&mut self, when: &'a Test) -> Reads {
+        let collect = |paths: &mut Vec<&'a Path>| {
+            let mut all = Vec::new();
+            of_test(when, &mut all);
+            for path in all {
+                if !paths.iter().any(|known| known.text == path.text) {
+                    paths.push(path);
+                }
+            }
+        };
+        self.of((Reader::Condition, std::ptr::from_ref(when).addr()), collect, || test_text(when))
+    }
+
+    fn of(
+        &mut self,
+        reader: (Reader, usize),
+        collect: impl FnOnce(&mut Vec<&'a Path>),
+        text: impl FnOnce() -> String,
+    ) -> Reads {
+        if let Some(known) = self.reads.get(&reader) {
+            return known.clone();
+        }
+        let mut paths = Vec::new();
+        collect(&mut paths);
+        let first = self.paths.len();
+        for path in paths {
+            let word = self.word(&path.text);
+            self.paths.push((path, word));
+        }
+        let text = self.trace.write(&text());
+        let reads = Reads { paths: first..self.paths.len(), text };
+        self.reads.insert(reader, reads.clone());
+        reads
     }
 }
 
@@ -287,13 +341,13 @@ fn test_text(test: &Test) -> String {
             Test::All(_) | Test::Any(_) => format!("not ({})", test_text(inner)),
             inner => format!("not {}", test_text(inner)),
         },
-        Test::Valued(value) => text_of(value),
-        Test::Null(value) => format!("{} is null", text_of(value)),
+        Test::Valued(value) => expression_text(value),
+        Test::Null(value) => format!("{} is null", expression_text(value)),
         Test::Constant(true) => "a setting of the site that is on".to_owned(),
         Test::Constant(false) => "a setting of the site that is off".to_owned(),
         Test::Compare { left, operator, right } => {
-            let right: Vec<String> = right.iter().map(text_of).collect();
-            format!("{} {} {}", text_of(left), operator_text(*operator), right.join("/"))
+            let right: Vec<String> = right.iter().map(expression_text).collect();
+            format!("{} {} {}", expression_text(left), operator_text(*operator), right.join("/"))
         }
     }
 }
@@ -309,14 +363,14 @@ fn operator_text(operator: Operator) -> &'static str {
     }
 }
 
-fn text_of(expression: &Expression) -> String {
+fn expression_text(expression: &Expression) -> String {
     match expression {
         Expression::Path(path) => path.text.clone(),
         Expression::Literal(text) => text.clone(),
         Expression::Absent => "absent".to_owned(),
-        Expression::First(parts) => parts.iter().map(text_of).collect::<Vec<_>>().join(" ?? "),
+        Expression::First(parts) => parts.iter().map(expression_text).collect::<Vec<_>>().join(" ?? "),
         Expression::Call { function, arguments } => {
-            let arguments: Vec<String> = arguments.iter().map(text_of).collect();
+            let arguments: Vec<String> = arguments.iter().map(expression_text).collect();
             format!("{}({})", function_text(*function), arguments.join(", "))
         }
         Expression::IdOf(handle) => format!("id({handle})"),

@@ -6,6 +6,7 @@ mod envelope;
 mod events;
 mod handles;
 mod miss;
+mod notes;
 mod participants;
 mod persons;
 mod provenance;
@@ -20,19 +21,18 @@ pub(crate) use participants::PACKAGE;
 pub(crate) use scope::{Level, Scope, Value as Item, child};
 pub(crate) use take::ALTERNATE_CODES;
 
-use crate::coverage::{Ledger, path_text};
+use crate::coverage::{LeafName, Ledger};
 use crate::diagnostic::Place;
 use crate::few::Few;
 use crate::identity::Identity;
 use crate::package::Package;
-use crate::plan::{MessagePlan, Program, Rule, Slot};
+use crate::plan::{MessagePlan, Program, Rule};
 use crate::{
-    BusinessKey, Change, Context, Issue, LeafFate, MissedCode, Rejection, ResourceSet, Step, Trace,
-    Translation,
+    BusinessKey, Change, Context, Issue, LeafFate, MissedCode, Rejection, ResourceSet, Trace, Translation,
 };
 use hl7v2::{Message, Part};
+use notes::Notes;
 use scope::Groups;
-use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
 
 /// Deepest chain of type maps that make resources which make resources.
@@ -92,10 +92,8 @@ pub(crate) struct Executor<'a> {
     depth: usize,
     /// Type of the resource whose id is computed.
     id_type: &'a str,
-    pub trace: Option<Trace>,
-    /// `Patient/<id>` being made, and where in it; for the trace alone.
-    resource: String,
-    location: Vec<String>,
+    /// What is written down, when a trace is asked for.
+    notes: Option<Notes<'a>>,
 }
 
 /// Translates one message.
@@ -158,9 +156,7 @@ impl<'a> Executor<'a> {
             only_fills: false,
             depth: 0,
             id_type: "",
-            trace: context.trace.then(Trace::default),
-            resource: String::new(),
-            location: Vec::new(),
+            notes: context.trace.then(|| Notes::new(files)),
         }
     }
 
@@ -184,8 +180,11 @@ impl<'a> Executor<'a> {
         let replaced = self.replaced(plan, event, &sets);
         self.fill_identifiers(&mut sets);
         let persons = self.persons();
-        let (transient, mut sets): (Vec<_>, Vec<_>) =
-            sets.into_iter().partition(|set| plan.is_transient(&set.handle));
+        let (transient, mut sets) = if plan.make.iter().any(|make| make.is_transient) {
+            sets.into_iter().partition(|set| plan.is_transient(&set.handle))
+        } else {
+            (Vec::new(), sets)
+        };
         sets.append(&mut self.extras);
         let keys = self.keys();
         self.envelope_coverage(plan);
@@ -200,7 +199,8 @@ impl<'a> Executor<'a> {
 
     fn finish(self, change: Change, transient: Vec<ResourceSet>, keys: Vec<BusinessKey>) -> Translation {
         let coverage = self.ledger.finish(self.message);
-        let Self { issues, missed_codes, trace, .. } = self;
+        let Self { issues, missed_codes, notes, .. } = self;
+        let trace = notes.map(|notes| notes.trace);
         Translation { change, transient, issues, coverage, missed_codes, trace, keys, site: None }
     }
 
@@ -226,7 +226,7 @@ impl<'a> Executor<'a> {
         if self.issues.len() >= ISSUES_MAX {
             return;
         }
-        let path = part.map(|part| path_text(self.message, part.path())).unwrap_or_default();
+        let path = part.map(|part| LeafName::of(self.message, part.path()).to_string()).unwrap_or_default();
         if self.seen_issues.insert((path.clone(), text.to_owned())) {
             let rule = Some(self.rule_text(rule.place));
             self.issues.push(Issue { severity, code, path, rule, text: text.to_owned() });
@@ -246,61 +246,9 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// Goes into an element, for the locations of the trace.
-    fn enter(&mut self, slot: &Slot, suffix: Option<&str>, out: &Map<String, Value>) {
-        if self.trace.is_some() {
-            let name = location(slot, suffix, out);
-            self.location.push(name);
-        }
-    }
-
-    fn leave(&mut self) {
-        self.location.pop();
-    }
-
-    /// Begins a resource, for the trace; gives what was being made.
-    fn enter_resource(&mut self, kind: &str, id: &str) -> (String, Vec<String>) {
-        if self.trace.is_none() {
-            return Default::default();
-        }
-        let outer = std::mem::replace(&mut self.resource, format!("{kind}/{id}"));
-        (outer, std::mem::take(&mut self.location))
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one step of the trace")]
-    fn step(
-        &mut self,
-        slot: &Slot,
-        rule: &Rule,
-        out: &Map<String, Value>,
-        value: Option<&Item<'a>>,
-        spread: Option<Part<'a>>,
-        output: Option<&str>,
-        conversions: Vec<String>,
-        code_table: Option<(&'a str, bool)>,
-    ) {
-        if self.trace.is_none() {
-            return;
-        }
-        let part = match value {
-            Some(Item::Part(part, _)) => Some(*part),
-            Some(Item::Text(_) | Item::Segment(_)) | None => spread,
-        };
-        let (resource, element) = self.element_at(Some(location(slot, rule.suffix.as_deref(), out)));
-        let step = Step {
-            resource,
-            element,
-            source_path: part.map(|part| path_text(self.message, part.path())),
-            span: part.map(|part| part.span()),
-            rule: self.rule_text(rule.place),
-            conversions,
-            code_table: code_table.map(|(name, hit)| (name.to_owned(), hit)),
-            input: value.map(|value| self.text_of(value).into_owned()),
-            output: output.map(str::to_owned),
-        };
-        if let Some(trace) = &mut self.trace {
-            trace.steps.push(step);
-        }
+    /// The trace so far.
+    pub(crate) fn trace(&self) -> Option<&Trace> {
+        self.notes.as_ref().map(|notes| &notes.trace)
     }
 
     /// Marks the leaves of a segment that nothing read.
@@ -312,16 +260,5 @@ impl<'a> Executor<'a> {
         if let Some(segment) = self.message.segment(segment) {
             self.ledger.mark(segment.field(field), LeafFate::Mapped, None);
         }
-    }
-}
-
-/// FHIRPath name of an element, with its index when it repeats.
-fn location(slot: &Slot, suffix: Option<&str>, out: &Map<String, Value>) -> String {
-    let list = |name: &str| out.get(name).and_then(Value::as_array).map_or(0, Vec::len);
-    match &slot.form {
-        crate::plan::Form::Extension { .. } => format!("extension[{}]", list("extension")),
-        crate::plan::Form::Element if slot.repeats => format!("{}[{}]", slot.name, list(&slot.name)),
-        crate::plan::Form::Element => slot.name.clone(),
-        crate::plan::Form::Choice => format!("{}{}", slot.name, suffix.unwrap_or_default()),
     }
 }

@@ -1,14 +1,16 @@
 //! Who takes part in a message: the agents of its Provenance.
 
+use super::concept::coding;
 use super::provenance::{NAMED_ONLY, plain};
 use super::{Executor, Level};
 use crate::identity::first_text;
+use crate::json::{list_of, object};
 use crate::package::Package;
 use crate::plan::Keyed;
 use crate::systems::site_urn;
 use crate::{LeafFate, ResourceSet};
 use hl7v2::Part;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// Who takes part in a Provenance (R4 provenance-participant-type).
 const PARTICIPANT_TYPE: &str = "http://terminology.hl7.org/CodeSystem/provenance-participant-type";
@@ -25,35 +27,41 @@ impl<'a> Executor<'a> {
     /// `receivingSystem`, `software`), the agent refers to it.
     pub(super) fn agents(&mut self, package: &Package, sets: &[ResourceSet]) -> Vec<Value> {
         let sender = format!("{}|{}", plain(&self.header_text(3, 1)), plain(&self.header_text(4, 1)));
-        let mut author = json!({ "type": participant("author"), "who": { "identifier": { "system": site_urn(&self.identity.token, "sender"), "value": sender } } });
+        let system = site_urn(&self.identity.token, "sender");
+        let mut author = agent(participant("author"), identified(system, sender));
         self.link_party(&mut author, "who", "sendingSystem", None, sets);
         self.link_party(&mut author, "onBehalfOf", "sendingFacility", None, sets);
         let mut agents = vec![author];
         let receiver = format!("{}|{}", plain(&self.header_text(5, 1)), plain(&self.header_text(6, 1)));
         if receiver.len() > 1 {
-            let mut agent = json!({ "type": recipient(), "who": { "identifier": { "system": site_urn(&self.identity.token, "receiver"), "value": receiver } } });
-            self.link_party(&mut agent, "who", "receivingSystem", None, sets);
-            agents.push(agent);
+            let system = site_urn(&self.identity.token, "receiver");
+            let mut party = agent(recipient(), identified(system, receiver));
+            self.link_party(&mut party, "who", "receivingSystem", None, sets);
+            agents.push(party);
             self.mark_message_field("MSH", 5);
             self.mark_message_field("MSH", 6);
         }
-        let named = [
-            ("EVN", 5, participant("enterer"), Keyed::Xcn),
-            ("MSH", 22, participant("custodian"), Keyed::Xon),
-            ("MSH", 23, recipient(), Keyed::Xon),
+        let named: [(_, _, fn() -> Value, _); 3] = [
+            ("EVN", 5, || participant("enterer"), Keyed::Xcn),
+            ("MSH", 22, || participant("custodian"), Keyed::Xon),
+            ("MSH", 23, recipient, Keyed::Xon),
         ];
         for (segment, field, kind, keyed) in named {
             let Some(found) = self.first_segment(segment) else { continue };
             for repetition in found.field(field).repetitions() {
                 if let Some(who) = self.named(repetition, keyed) {
-                    agents.push(json!({ "type": kind, "who": who }));
+                    agents.push(agent(kind(), who));
                 }
             }
         }
         self.software(sets, &mut agents);
         self.of_orders(&mut agents);
         let translator = format!("{}@{}", package.name(), package.version());
-        agents.push(json!({ "type": participant("assembler"), "who": { "identifier": { "system": PACKAGE, "value": format!("{translator}#{}", package.hash()) }, "display": translator } }));
+        let mut who = identified(PACKAGE.to_owned(), [translator.as_str(), "#", package.hash()].concat());
+        if let Some(who) = who.as_object_mut() {
+            who.insert("display".into(), translator.into());
+        }
+        agents.push(agent(participant("assembler"), who));
         agents
     }
 
@@ -68,16 +76,16 @@ impl<'a> Executor<'a> {
             if words.is_empty() {
                 continue;
             }
-            let mut who = json!({ "display": words.join(" ") });
+            let mut who = object([("display", words.join(" ").into())]);
             // The binary id names the very build.
             if let (build, Some(who)) = (part(4), who.as_object_mut())
                 && !build.is_empty()
             {
-                who.insert("identifier".into(), json!({ "value": build }));
+                who.insert("identifier".into(), object([("value", build.into())]));
             }
-            let mut agent = json!({ "type": participant("assembler"), "who": who });
-            self.link_party(&mut agent, "who", "software", Some(index), sets);
-            agents.push(agent);
+            let mut assembler = agent(participant("assembler"), who);
+            self.link_party(&mut assembler, "who", "software", Some(index), sets);
+            agents.push(assembler);
             (1..=4).for_each(|field| self.ledger.mark_first(segment.field(field), LeafFate::Mapped, None));
         }
     }
@@ -94,20 +102,20 @@ impl<'a> Executor<'a> {
             let mut found = Vec::new();
             for entered in order.field(10).repetitions() {
                 if let Some(who) = self.named(entered, Keyed::Xcn) {
-                    found.push(json!({ "type": participant("enterer"), "who": who }));
+                    found.push(agent(participant("enterer"), who));
                 }
             }
             if let Some(who) = self.named(order.field(18), Keyed::Coded) {
-                found.push(json!({ "type": participant("enterer"), "who": who }));
+                found.push(agent(participant("enterer"), who));
             }
             match (house, found.first_mut().and_then(Value::as_object_mut)) {
                 (Some(house), Some(first)) => drop(first.insert("onBehalfOf".into(), house)),
-                (Some(house), None) => found.push(json!({ "type": participant("enterer"), "who": house })),
+                (Some(house), None) => found.push(agent(participant("enterer"), house)),
                 (None, _) => {}
             }
             for acted in order.field(19).repetitions() {
                 if let Some(who) = self.named(acted, Keyed::Xcn) {
-                    found.push(json!({ "type": participant("performer"), "who": who }));
+                    found.push(agent(participant("performer"), who));
                 }
             }
             for agent in found {
@@ -140,7 +148,7 @@ impl<'a> Executor<'a> {
         };
         let reference = format!("{}/{}", instance.kind.as_str(), instance.id);
         if let Some(agent) = agent.as_object_mut() {
-            let party = agent.entry(party).or_insert_with(|| json!({}));
+            let party = agent.entry(party).or_insert_with(|| object([]));
             if let Some(party) = party.as_object_mut() {
                 party.insert("reference".into(), reference.into());
             }
@@ -149,6 +157,9 @@ impl<'a> Executor<'a> {
 
     /// A person (XCN), organization (XON) or thing (CWE) by number and name, without a resource of its own.
     fn named(&mut self, part: Part<'a>, keyed: Keyed) -> Option<Value> {
+        if part.raw().is_empty() {
+            return None;
+        }
         let text = |n: usize| plain(&first_text(part.component(n)));
         let (number, name) = match keyed {
             Keyed::Xon => (if text(10).is_empty() { text(3) } else { text(10) }, text(1)),
@@ -164,7 +175,7 @@ impl<'a> Executor<'a> {
         };
         let mut who = Map::new();
         if !number.is_empty() {
-            let mut identifier = json!({ "value": number });
+            let mut identifier = object([("value", number.into())]);
             if let (Some(system), Some(object)) =
                 (self.identity.system_of(part, Level::Repetition, keyed), identifier.as_object_mut())
             {
@@ -185,9 +196,22 @@ impl<'a> Executor<'a> {
 
 /// The type of who the message is for.
 fn recipient() -> Value {
-    json!({ "coding": [ { "system": PARTICIPATION, "code": "IRCP", "display": "information recipient" } ] })
+    typed(coding(PARTICIPATION, "IRCP", Some("information recipient")))
 }
 
 pub(super) fn participant(code: &str) -> Value {
-    json!({ "coding": [ { "system": PARTICIPANT_TYPE, "code": code } ] })
+    typed(coding(PARTICIPANT_TYPE, code, None))
+}
+
+fn typed(coding: Value) -> Value {
+    object([("coding", list_of(coding))])
+}
+
+pub(super) fn agent(kind: Value, who: Value) -> Value {
+    object([("type", kind), ("who", who)])
+}
+
+/// Who is known by a number alone.
+pub(super) fn identified(system: String, value: String) -> Value {
+    object([("identifier", object([("system", system.into()), ("value", value.into())]))])
 }

@@ -70,7 +70,7 @@ impl<'a> Executor<'a> {
         if value.is_empty() || !PERSONAL_TYPES.contains(&text(5).as_str()) {
             return None;
         }
-        let system = self.identity.system_of(part, Level::Repetition, Keyed::Cx)?.uri;
+        let system = self.identity.system_of(part, Level::Repetition, Keyed::Cx)?.uri.into_owned();
         if !self.program.site.trusted.contains(&system) {
             return None;
         }

@@ -1,17 +1,19 @@
 //! The Provenance of a message: what it made, who sent it, which package translated it.
 
-use super::participants::participant;
+use super::concept::coding;
+use super::participants::{agent, identified, participant};
 use super::{Executor, Level};
 use crate::LeafFate;
 use crate::convert::time;
 use crate::identity::first_text;
+use crate::json::{self, list_of, object};
 use crate::package::{Package, hex};
 use crate::plan::Keyed;
 use crate::systems::site_urn;
 use crate::{Mode, ResourceSet};
 use aws_lc_rs::digest;
 use hl7v2::SegmentRef;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// What was done to a record (v3 DataOperation).
 const DATA_OPERATION: &str = "http://terminology.hl7.org/CodeSystem/v3-DataOperation";
@@ -41,19 +43,20 @@ impl<'a> Executor<'a> {
             return None;
         };
         let hash = hex(digest::digest(&digest::SHA256, self.message.bytes()).as_ref());
-        let id = self.identity.id("Provenance", &[hash.clone(), package.hash().to_owned()]);
+        let id = self.identity.id("Provenance", &[hash.as_str(), package.hash()]);
         let targets: Vec<Value> = sets
             .iter()
-            .map(|set| json!({ "reference": format!("{}/{}", set.resource_type.as_str(), set.id) }))
+            .map(|set| json::reference([set.resource_type.as_str(), "/", &set.id].concat()))
             .collect();
-        let mut resource = json!({
-            "resourceType": "Provenance",
-            "id": id,
-            "target": targets,
-            "recorded": recorded,
-            "agent": self.agents(package, sets),
-            "entity": [ { "role": "source", "what": { "identifier": { "system": MESSAGE_HASH, "value": hash } } } ],
-        });
+        let source = identified(MESSAGE_HASH.to_owned(), hash);
+        let mut resource = object([
+            ("resourceType", kind.as_str().into()),
+            ("id", id.as_str().into()),
+            ("target", targets.into()),
+            ("recorded", recorded.into()),
+            ("agent", self.agents(package, sets).into()),
+            ("entity", list_of(object([("role", "source".into()), ("what", source)]))),
+        ]);
         if let Some(object) = resource.as_object_mut() {
             self.circumstances(object);
         }
@@ -88,22 +91,24 @@ impl<'a> Executor<'a> {
             let is_set = sets.iter().any(|set| set.resource_type.as_str() == "Patient" && set.id == patient);
             let changed = time::date_time(&first_text(segment.field(33)), zones).ok();
             let place = self.place(segment.field(34));
-            let id = self.identity.id("Provenance", &["record".to_owned(), patient.clone()]);
-            if !is_set || (changed.is_none() && place.is_none()) || made.iter().any(|set| set.id == id) {
+            if !is_set || (changed.is_none() && place.is_none()) {
+                continue;
+            }
+            let id = self.identity.id("Provenance", &["record", &patient]);
+            if made.iter().any(|set| set.id == id) {
                 continue;
             }
             let sender = format!("{}|{}", plain(&self.header_text(3, 1)), plain(&self.header_text(4, 1)));
-            let who = place.unwrap_or_else(
-                || json!({ "identifier": { "system": site_urn(&self.identity.token, "sender"), "value": sender } }),
-            );
-            let mut resource = json!({
-                "resourceType": "Provenance",
-                "id": id,
-                "target": [ { "reference": format!("Patient/{patient}") } ],
-                "recorded": recorded,
-                "activity": { "coding": [ { "system": DATA_OPERATION, "code": "UPDATE" } ] },
-                "agent": [ { "type": participant("performer"), "who": who } ],
-            });
+            let who = place.unwrap_or_else(|| identified(site_urn(&self.identity.token, "sender"), sender));
+            let activity = object([("coding", list_of(coding(DATA_OPERATION, "UPDATE", None)))]);
+            let mut resource = object([
+                ("resourceType", kind.as_str().into()),
+                ("id", id.as_str().into()),
+                ("target", list_of(json::reference(["Patient/", &patient].concat()))),
+                ("recorded", recorded.as_str().into()),
+                ("activity", activity),
+                ("agent", list_of(agent(participant("performer"), who))),
+            ]);
             if let (Some(changed), Some(object)) = (changed, resource.as_object_mut()) {
                 self.ledger.mark_first(segment.field(33), LeafFate::Mapped, None);
                 object.insert("occurredDateTime".into(), changed.value);
@@ -136,7 +141,7 @@ impl<'a> Executor<'a> {
         if !number.is_empty()
             && let Some(system) = self.identity.authority(field, Level::Repetition, "")
         {
-            who.insert("identifier".into(), json!({ "system": URI, "value": system.uri }));
+            who.insert("identifier".into(), object([("system", URI.into()), ("value", system.uri.into())]));
         }
         Some(Value::Object(who))
     }
@@ -153,16 +158,14 @@ impl<'a> Executor<'a> {
             let place = plain(&first_text(event.field(7)));
             if !place.is_empty() {
                 self.ledger.mark(event.field(7), LeafFate::Lossy, Some(NAMED_ONLY));
-                object.insert("location".into(), json!({ "display": place }));
+                object.insert("location".into(), json::object([("display", place.into())]));
             }
             let reason = plain(&first_text(event.field(4)));
             if !reason.is_empty() {
                 self.ledger.mark(event.field(4), LeafFate::Lossy, Some("the code is kept"));
                 self.ledger.mark_first(event.field(4), LeafFate::Mapped, None);
-                object.insert(
-                    "reason".into(),
-                    json!([ { "coding": [ { "system": EVENT_REASON, "code": reason } ] } ]),
-                );
+                let reason = json::object([("coding", list_of(coding(EVENT_REASON, &reason, None)))]);
+                object.insert("reason".into(), list_of(reason));
             }
         }
         let Some(header) = self.first_segment("MSH") else { return };
@@ -180,7 +183,7 @@ impl<'a> Executor<'a> {
             };
             if is_universal {
                 self.ledger.mark(profile, LeafFate::Lossy, Some("the profile's universal id is kept"));
-                policies.push(Value::String(system.uri));
+                policies.push(system.uri.into());
             } else if !name.is_empty() {
                 // A name within its authority is as good: Z22 of CDCPHINVS.
                 self.ledger.mark(profile, LeafFate::Lossy, Some("the profile is named within its authority"));
@@ -223,7 +226,14 @@ impl<'a> Executor<'a> {
 /// What a FHIR string or code may hold of a text: its words, without control characters.
 pub(super) fn plain(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join(" ")
+    let mut plain = String::with_capacity(text.len());
+    for word in words {
+        if !plain.is_empty() {
+            plain.push(' ');
+        }
+        plain.push_str(word);
+    }
+    plain
 }
 
 /// A language of BCP 47 as MSH-19 says it: two or three letters, and a region (`en`, `en-US`). Anything else is none.

@@ -159,6 +159,9 @@ fn numbers(resource: &Value) -> Vec<String> {
 
 /// What was before and is the same record as one that is made already says nothing of its own.
 fn without_repeated(plan: &MessagePlan, sets: &mut Vec<ResourceSet>) {
+    if !sets.iter().any(|set| plan.is_prior(&set.handle)) {
+        return;
+    }
     let mut seen: Vec<(fhir::ResourceType, String)> = Vec::new();
     sets.retain(|set| {
         let key = (set.resource_type, set.id.clone());

@@ -1,12 +1,14 @@
 //! Resources: bodies, ids, owners, those made on the way, and two segments for one id.
 
-use super::element::{Said, fill, push};
+use super::element::{Said, fill};
 use super::scope::Scope;
 use super::{Executor, Instance};
+use crate::json::{self, push};
 use crate::plan::{Event, Kept, Map, MessagePlan, Program, Target};
 use crate::{Mode, Rejection, ResourceSet};
-use serde_json::{Map as JsonMap, Value, json};
+use serde_json::{Map as JsonMap, Value};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 type Object = JsonMap<String, Value>;
 
@@ -38,24 +40,27 @@ impl<'a> Executor<'a> {
                 continue;
             };
             let Some(set) = self.resource(plan, event, number, map) else { continue };
-            match index.get(&(set.resource_type, set.id.clone())).copied() {
-                None => {
-                    index.insert((set.resource_type, set.id.clone()), sets.len());
+            let at = match index.entry((set.resource_type, set.id.clone())) {
+                Entry::Vacant(free) => {
+                    free.insert(sets.len());
                     sets.push(set);
+                    continue;
                 }
+                Entry::Occupied(taken) => *taken.get(),
+            };
+            match sets.get_mut(at) {
                 // What was before stays beside what is now until both are compared.
-                Some(_) if plan.is_prior(&set.handle) => sets.push(set),
-                Some(_) if !map.merges => {
+                _ if plan.is_prior(&set.handle) => sets.push(set),
+                _ if !map.merges => {
                     return Err(Rejection::IdentityClash {
                         resource_type: set.resource_type.as_str().to_owned(),
                     });
                 }
-                Some(at) => {
-                    if let Some(first) = sets.get_mut(at) {
-                        combine(&mut first.resource, set.resource);
-                        first.removals.retain(|name| !has(&first.resource, name));
-                    }
+                Some(first) => {
+                    combine(&mut first.resource, set.resource);
+                    first.removals.retain(|name| !has(&first.resource, name));
                 }
+                None => {}
             }
         }
         Ok(sets)
@@ -80,7 +85,7 @@ impl<'a> Executor<'a> {
             ..Scope::root()
         };
         let patient = self.owner(instance);
-        self.enter_resource(kind, &id);
+        self.enter_resource(resource_type, &id);
         let mut object = Object::new();
         let Said { mut removals, mut fills } = self.build_resource(&map.body, &scope, &mut object);
         if let Some(event) = event {
@@ -172,16 +177,16 @@ impl<'a> Executor<'a> {
         self.touched = touched;
         self.id_type = outer_type;
         let id = id?.into_owned();
-        let outer = self.enter_resource(kind.as_str(), &id);
+        let outer = self.enter_resource(kind, &id);
         let outer_null = self.null;
         let mut object = Object::new();
         self.build_resource(&map.body, scope, &mut object);
         self.null = outer_null;
-        (self.resource, self.location) = outer;
+        self.leave_resource(outer);
         object.insert("resourceType".into(), kind.as_str().into());
         object.insert("id".into(), id.clone().into());
         self.keep_extra(kind, &id, object, scope);
-        Some(json!({ "reference": format!("{}/{id}", kind.as_str()) }))
+        Some(json::reference([kind.as_str(), "/", &id].concat()))
     }
 
     fn keep_extra(&mut self, kind: fhir::ResourceType, id: &str, object: Object, scope: &Scope<'a>) {

@@ -99,7 +99,7 @@ pub(crate) struct Groups<'a> {
 }
 
 /// The three characters of a segment's name as one number; 0 for what is none.
-fn code(name: &str) -> u32 {
+pub(super) fn code(name: &str) -> u32 {
     match *name.as_bytes() {
         [first, second, third] => u32::from_be_bytes([0, first, second, third]),
         _ => 0,
@@ -191,7 +191,8 @@ impl<'a> Groups<'a> {
         self.all(name).next()
     }
 
-    fn is(&self, segment: usize, code: u32) -> bool {
+    /// Is this segment one of this name?
+    pub fn is(&self, segment: usize, code: u32) -> bool {
         code != 0 && self.codes.get(segment) == Some(&code)
     }
 

@@ -2,6 +2,7 @@
 
 use super::concept::coding;
 use super::element::{Yield, fill, write};
+use super::notes::Source;
 use super::scope::{Level, Scope, Value as Item, child};
 use super::{DEPTH_MAX, Executor};
 use crate::codes::{CodeTable, Level as CodeLevel};
@@ -9,9 +10,11 @@ use crate::convert::quantity::{Structured, Unit};
 use crate::convert::{self, Converted, Refused, number, quantity, time};
 use crate::few::Few;
 use crate::identity::first_text;
+use crate::json::{list_of, object};
 use crate::plan::{Coded, Convert, Expression, Keyed, Path, Rule, Slot, Take, Target};
-use crate::{LeafFate, MissedCode, Why};
-use serde_json::{Map, Value, json};
+use crate::trace::{Cause, Done};
+use crate::{LeafFate, MissedCode};
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 type Object = Map<String, Value>;
@@ -36,7 +39,7 @@ impl<'a> Executor<'a> {
         }
         let touched = std::mem::take(&mut self.touched);
         match self.refused {
-            Some(reason) => self.miss(slot, rule, scope, out, Why::Refused(reason)),
+            Some(reason) => self.miss(slot, rule, scope, out, Cause::Refused(reason)),
             None if values.is_empty() => self.miss_value(slot, rule, scope, out),
             None => {}
         }
@@ -103,23 +106,23 @@ impl<'a> Executor<'a> {
         spread: &[hl7v2::Part<'a>],
         out: &mut Object,
     ) -> bool {
-        let mut steps = Vec::new();
+        let mut done = Few::None;
         let mut hit = None;
         let made = match &take.convert {
             Convert::Map { index, reference } => {
-                self.mapped(*index, *reference, take, rule, slot, scope, value, out, &mut steps, &mut hit)
+                self.mapped(*index, *reference, take, rule, slot, scope, value, out, &mut done, &mut hit)
             }
-            convert => self.converted(convert, take, rule, scope, value, spread, &mut steps, &mut hit),
+            convert => self.converted(convert, take, rule, scope, value, spread, &mut done, &mut hit),
         };
         let Some(mut made) = made else {
             let refused = self.refused.take();
-            if self.trace.is_some() {
-                let why = match (refused, hit) {
-                    (Some(reason), _) => Why::Refused(reason),
-                    (None, Some((table, _))) => Why::Code(table.to_owned()),
-                    (None, None) => Why::Map,
+            if let Some(notes) = &mut self.notes {
+                let cause = match (refused, hit) {
+                    (Some(reason), _) => Cause::Refused(reason),
+                    (None, Some((table, _))) => Cause::Code(notes.word(table)),
+                    (None, None) => Cause::Map,
                 };
-                self.miss(slot, rule, &scope.with_item(value.clone()), out, why);
+                self.miss(slot, rule, &scope.with_item(value.clone()), out, cause);
             }
             return false;
         };
@@ -127,11 +130,12 @@ impl<'a> Executor<'a> {
             self.overlay(rule, slot, scope, value, object, out);
         }
         let leaf = !matches!(take.convert, Convert::Map { reference: false, .. });
-        if self.trace.is_some() {
+        if self.notes.is_some() {
             self.ran(rule);
             if leaf || hit.is_some() {
-                let shown = made.value.as_str().map_or_else(|| made.value.to_string(), str::to_owned);
-                self.step(slot, rule, out, Some(value), spread.first().copied(), Some(&shown), steps, hit);
+                let shown = made.value.as_str().map_or_else(|| made.value.to_string().into(), Cow::Borrowed);
+                let spread = spread.first().copied();
+                self.step(slot, rule, out, Source { value: Some(value), spread, done, table: hit }, &shown);
             }
         }
         write(slot, rule.suffix.as_deref(), made, out);
@@ -175,7 +179,7 @@ impl<'a> Executor<'a> {
         scope: &Scope<'a>,
         value: &Item<'a>,
         spread: &[hl7v2::Part<'a>],
-        steps: &mut Vec<String>,
+        done: &mut Few<Done>,
         hit: &mut Option<(&'a str, bool)>,
     ) -> Option<Yield> {
         let text = self.text_of(value);
@@ -197,9 +201,9 @@ impl<'a> Executor<'a> {
         };
         match result {
             Ok(Converted { value: made, lossy }) => {
-                if self.trace.is_some() {
-                    steps.push(convert.name().to_owned());
-                    steps.extend(lossy.map(|lossy| format!("lossy: {lossy}")));
+                if self.notes.is_some() {
+                    done.push(Done::Converted(convert.name()));
+                    done.extend(lossy.map(Done::Lost));
                 }
                 self.mark(convert, value, spread, lossy.map_or(LeafFate::Mapped, |_| LeafFate::Lossy), lossy);
                 if let Some(lossy) = lossy {
@@ -316,7 +320,7 @@ impl<'a> Executor<'a> {
         });
         self.ledger.mark(part, LeafFate::Mapped, None);
         let display = words.or_else(|| code.clone());
-        let system = system.map(|resolved| resolved.uri);
+        let system = system.map(|resolved| resolved.uri.into_owned());
         // A code without its system says nothing (R4 qty-3 allows system without code only).
         let code = if system.is_some() { code } else { None };
         Unit { display, system: system.filter(|_| code.is_some()), code }
@@ -348,16 +352,17 @@ impl<'a> Executor<'a> {
         let found = table.translate(code);
         *hit = Some((&table.name, found.hit));
         let original = || match &table.from {
-            Some(system) => json!({ "system": system, "code": code }),
-            None => json!({ "code": code }),
+            Some(system) => coding(system, code, None),
+            None => object([("code", code.into())]),
         };
         let coding = || found.target.map(|(system, code, display)| coding(system, code, display));
         let made = match take.coded {
             Coded::Code => {
                 let declared = program.systems.declared.contains(ALTERNATE_CODES);
-                let beside = (found.keep && declared).then(
-                    || json!({ "url": ALTERNATE_CODES, "valueCodeableConcept": { "coding": [original()] } }),
-                );
+                let beside = (found.keep && declared).then(|| {
+                    let concept = object([("coding", list_of(original()))]);
+                    object([("url", ALTERNATE_CODES.into()), ("valueCodeableConcept", concept)])
+                });
                 match (found.target, found.alone) {
                     (Some((_, code, _)), _) => Some(Yield { value: code.into(), beside }),
                     (None, true) => beside.map(|kept| Yield { value: Value::Null, beside: Some(kept) }),
@@ -368,7 +373,7 @@ impl<'a> Executor<'a> {
             Coded::Concept => {
                 let kept = found.keep.then(original);
                 let all: Vec<Value> = coding().into_iter().chain(kept).collect();
-                (!all.is_empty()).then(|| Yield::plain(json!({ "coding": all })))
+                (!all.is_empty()).then(|| Yield::plain(object([("coding", all.into())])))
             }
         };
         let reason =
@@ -426,7 +431,7 @@ impl<'a> Executor<'a> {
         scope: &Scope<'a>,
         value: &Item<'a>,
         out: &Object,
-        steps: &mut Vec<String>,
+        done: &mut Few<Done>,
         hit: &mut Option<(&'a str, bool)>,
     ) -> Option<Yield> {
         if self.depth >= DEPTH_MAX {
@@ -437,8 +442,8 @@ impl<'a> Executor<'a> {
         self.depth -= 1;
         let program = self.program;
         let map = program.maps.get(index)?;
-        if self.trace.is_some() {
-            steps.push(map.name.clone());
+        if let Some(notes) = &mut self.notes {
+            done.push(Done::Mapped(notes.word(&map.name)));
         }
         let Some(mut made) = made else {
             if let Item::Part(part, _) = value {

@@ -1,7 +1,7 @@
 //! Expressions and conditions at run time.
 
 use super::Executor;
-use super::scope::{Level, Scope, Value, child};
+use super::scope::{Groups, Level, Scope, Value, child};
 use crate::convert::{binary, time};
 use crate::few::Few;
 use crate::identity::first_text;
@@ -57,11 +57,7 @@ impl<'a> Executor<'a> {
     }
 
     pub(super) fn text_of<'v>(&self, value: &'v Value<'a>) -> Cow<'v, str> {
-        match value {
-            Value::Part(part, _) => first_text(*part),
-            Value::Text(text) => Cow::Borrowed(text),
-            Value::Segment(segment) => Cow::Borrowed(self.groups.name(*segment)),
-        }
+        text_of(&self.groups, value)
     }
 
     fn is_valued(&mut self, part: Part<'a>) -> bool {
@@ -341,6 +337,15 @@ impl<'a> Executor<'a> {
             }
         }
         holds != (operator == Operator::NotEqual)
+    }
+}
+
+/// A value as text; a segment by its name.
+pub(super) fn text_of<'v>(groups: &Groups<'v>, value: &'v Value<'_>) -> Cow<'v, str> {
+    match value {
+        Value::Part(part, _) => first_text(*part),
+        Value::Text(text) => Cow::Borrowed(text),
+        Value::Segment(segment) => Cow::Borrowed(groups.name(*segment)),
     }
 }
 

@@ -106,7 +106,7 @@ fn run_type(
     let mut executor = Executor::new(&package.files, program, &message, &context, None);
     let scope = Scope::root().with_item(Item::Part(part, Level::Repetition));
     let value = executor.map_value(map, &scope);
-    add(tally, executor.trace.as_ref());
+    add(tally, executor.trace());
     if let Some(wanted) = case.node.get("expect") {
         expect(wanted, value.as_ref(), "value", failures);
     }
@@ -187,7 +187,7 @@ fn check(
             .leaves
             .iter()
             .filter(|leaf| leaf.fate == fate)
-            .map(|leaf| leaf.path.clone())
+            .map(|leaf| leaf.path.to_string())
             .collect();
         covered(&case.node, key, leaves, failures);
     }

@@ -89,8 +89,8 @@ fn output_json(resource: &Value) -> Result<(), Failure> {
 }
 
 fn trace(translation: &Translation) -> Result<(), Failure> {
-    let steps = translation.trace.iter().flat_map(|trace| &trace.steps);
-    steps.into_iter().try_for_each(|step| {
+    let mut steps = translation.trace.iter().flat_map(|trace| trace.steps());
+    steps.try_for_each(|step| {
         let line = json!({"resource": step.resource, "element": step.element, "source": step.source_path,
             "span": step.span.map(|span| [span.start, span.end]), "rule": step.rule, "conversions": step.conversions,
             "code_table": step.code_table, "input": step.input, "output": step.output});
@@ -102,8 +102,8 @@ fn trace(translation: &Translation) -> Result<(), Failure> {
 fn coverage(place: &str, translation: &Translation) -> Result<(), Failure> {
     let leaves = &translation.coverage.leaves;
     let count = |fate: LeafFate| leaves.iter().filter(|leaf| leaf.fate == fate).count();
-    let paths = |fate: LeafFate| -> Vec<&str> {
-        leaves.iter().filter(|leaf| leaf.fate == fate).map(|leaf| leaf.path.as_str()).collect()
+    let paths = |fate: LeafFate| -> Vec<String> {
+        leaves.iter().filter(|leaf| leaf.fate == fate).map(|leaf| leaf.path.to_string()).collect()
     };
     let line = json!({"message": place, "leaves": leaves.len(), "mapped": count(LeafFate::Mapped),
         "lossy": count(LeafFate::Lossy), "ignored": count(LeafFate::Ignored),

@@ -115,7 +115,11 @@ fn look(package: &mapping::Package, folder: &Path, places: &mut Places) -> Resul
                 LeafFate::Unmapped => "unmapped",
                 LeafFate::Rejected => "rejected",
             };
-            note(fate, measure::component_of(&leaf.path), leaf.reason.as_deref().unwrap_or_default());
+            note(
+                fate,
+                measure::component_of(&leaf.path.to_string()),
+                leaf.reason.as_deref().unwrap_or_default(),
+            );
         }
         for resource in fhir::bundle::entries(&translation.bundle()) {
             measure::broken(resource).into_iter().for_each(|broken| note("broken", broken, ""));

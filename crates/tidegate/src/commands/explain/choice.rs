@@ -28,9 +28,9 @@ pub struct Chosen<'e, 't> {
     /// Leaves, in the order of the message.
     pub leaves: Vec<&'e Leaf<'t>>,
     /// Steps that gave the element; empty unless one was asked for.
-    pub steps: Vec<&'t Step>,
+    pub steps: Vec<&'e Step>,
     /// Rules that gave nothing for it.
-    pub misses: Vec<&'t Miss>,
+    pub misses: Vec<&'e Miss>,
 }
 
 impl Chosen<'_, '_> {

@@ -96,8 +96,8 @@ pub(super) struct Explanation<'t> {
     /// `ADT^A01`.
     message_type: String,
     leaves: Vec<Leaf<'t>>,
-    steps: &'t [Step],
-    misses: &'t [Miss],
+    steps: Vec<Step>,
+    misses: Vec<Miss>,
     is_cut: bool,
     /// How many resources were made, by type.
     resources: BTreeMap<&'t str, usize>,
@@ -133,21 +133,21 @@ impl<'t> Explanation<'t> {
         Self {
             message_type: format!("{}^{}", message.header().code(), message.header().event()),
             leaves: leaves.collect(),
-            steps: trace.map(|trace| trace.steps.as_slice()).unwrap_or_default(),
-            misses: trace.map(|trace| trace.misses.as_slice()).unwrap_or_default(),
-            is_cut: trace.is_some_and(|trace| trace.is_cut),
+            steps: trace.map(|trace| trace.steps().collect()).unwrap_or_default(),
+            misses: trace.map(|trace| trace.misses().collect()).unwrap_or_default(),
+            is_cut: trace.is_some_and(mapping::Trace::is_cut),
             resources,
         }
     }
 
     /// The steps that read a leaf, or the whole of which it is a part.
-    fn steps_of(&self, leaf: &Leaf<'_>) -> impl Iterator<Item = &'t Step> {
+    fn steps_of(&self, leaf: &Leaf<'_>) -> impl Iterator<Item = &Step> {
         let span = leaf.span;
         self.steps.iter().filter(move |step| step.span.is_some_and(|read| meet(read, span)))
     }
 
     /// The rules that read a leaf and gave nothing.
-    fn misses_of(&self, leaf: &Leaf<'_>) -> impl Iterator<Item = &'t Miss> {
+    fn misses_of(&self, leaf: &Leaf<'_>) -> impl Iterator<Item = &Miss> {
         let span = leaf.span;
         let reads =
             move |miss: &&Miss| miss.reads.iter().any(|read| read.span.is_some_and(|read| meet(read, span)));

@@ -1,0 +1,106 @@
+//! Where a leaf stands, as people write it.
+
+use hl7v2::{Leaf, LeafPath, Message, Part};
+use std::fmt;
+
+/// `PID-3~2.4.2`: repetition, component and subcomponent only where there is more than one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct LeafName {
+    /// Zeros for a line that is no segment.
+    segment: [u8; 3],
+    /// From 1; 0 for a place that the message does not have, which has no name.
+    field: u16,
+    /// From 1, as the others below; 0 where there is one only.
+    repetition: u16,
+    component: u16,
+    subcomponent: u16,
+}
+
+impl LeafName {
+    pub(crate) fn of(message: &Message<'_>, path: LeafPath) -> Self {
+        Names::new(message).at(path)
+    }
+}
+
+/// Names the leaves of a message. Those of one repetition, asked for together, cost one look at it.
+pub(super) struct Names<'a> {
+    message: &'a Message<'a>,
+    /// The repetition that was looked at last.
+    last: Option<Repetition<'a>>,
+}
+
+#[derive(Clone, Copy)]
+struct Repetition<'a> {
+    segment: u32,
+    number: u16,
+    field: u16,
+    /// As far as the repetition alone says it.
+    name: LeafName,
+    part: Part<'a>,
+    has_components: bool,
+}
+
+impl<'a> Names<'a> {
+    pub fn new(message: &'a Message<'a>) -> Self {
+        Names { message, last: None }
+    }
+
+    pub fn of(&mut self, leaf: &Leaf) -> LeafName {
+        self.at(leaf.path)
+    }
+
+    fn at(&mut self, path: LeafPath) -> LeafName {
+        let is_last = |last: &Repetition<'_>| {
+            (last.segment, last.field, last.number) == (path.segment, path.field, path.repetition)
+        };
+        let Some(repetition) = self.last.filter(is_last).or_else(|| self.repetition(path)) else {
+            return LeafName::default();
+        };
+        self.last = Some(repetition);
+        let Repetition { name, part, has_components, .. } = repetition;
+        let has_subcomponents = part.component(usize::from(path.component)).is_divided();
+        let shown = |number: u16, is_shown: bool| if is_shown { number } else { 0 };
+        LeafName {
+            component: shown(path.component, has_components || has_subcomponents),
+            subcomponent: shown(path.subcomponent, has_subcomponents),
+            ..name
+        }
+    }
+
+    fn repetition(&self, path: LeafPath) -> Option<Repetition<'a>> {
+        let segment = self.message.segment(usize::try_from(path.segment).ok()?)?;
+        let field = segment.field(usize::from(path.field));
+        let part = field.repetition(usize::from(path.repetition));
+        let name = LeafName {
+            segment: segment.name().as_bytes().try_into().unwrap_or_default(),
+            field: path.field,
+            repetition: if field.is_divided() { path.repetition.saturating_add(1) } else { 0 },
+            ..LeafName::default()
+        };
+        Some(Repetition {
+            segment: path.segment,
+            number: path.repetition,
+            field: path.field,
+            name,
+            part,
+            has_components: part.is_divided(),
+        })
+    }
+}
+
+impl fmt::Display for LeafName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.field == 0 {
+            return Ok(());
+        }
+        f.write_str(std::str::from_utf8(&self.segment).unwrap_or_default().trim_end_matches('\0'))?;
+        for (mark, number) in
+            [('-', self.field), ('~', self.repetition), ('.', self.component), ('.', self.subcomponent)]
+        {
+            if number > 0 {
+                write!(f, "{mark}{number}")?;
+            }
+        }
+        Ok(())
+    }
+}
