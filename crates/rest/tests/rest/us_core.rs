@@ -4,8 +4,10 @@
 //!
 //! Four parameters are the guide's own and not of R4 ([`OWN`]): they are refused by name here.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use fhir::{DateMatch, IndexValue, SearchKind, SearchParameter, extract, r4};
 use serde_json::{Value, json};
@@ -179,8 +181,21 @@ fn questions<'a>(group: &Group<'_>, name: &str, holder: &Value) -> Vec<Asked<'a>
     all
 }
 
-fn holds(resource: &Value, parameter: &SearchParameter, asked: &IndexValue) -> bool {
-    extract(resource, parameter).iter().any(|held| is_asked(held, asked))
+fn holds(resource: &Value, parameter: &'static SearchParameter, asked: &IndexValue) -> bool {
+    held(resource, parameter).iter().any(|held| is_asked(held, asked))
+}
+
+/// What a resource holds for a parameter, read once.
+fn held(resource: &Value, parameter: &'static SearchParameter) -> Rc<Vec<IndexValue>> {
+    thread_local! {
+        static READ: RefCell<HashMap<(String, &'static str), Rc<Vec<IndexValue>>>> = RefCell::default();
+    }
+    let name = format!("{}/{}", text(resource, "resourceType"), text(resource, "id"));
+    READ.with_borrow_mut(|read| {
+        let values =
+            read.entry((name, parameter.code)).or_insert_with(|| Rc::new(extract(resource, parameter)));
+        Rc::clone(values)
+    })
 }
 
 fn dates<'a>(parameter: &'static SearchParameter, prefix: &str) -> Vec<Asked<'a>> {
@@ -188,7 +203,7 @@ fn dates<'a>(parameter: &'static SearchParameter, prefix: &str) -> Vec<Asked<'a>
         let asked = format!("{prefix}{instant}");
         let read = DateMatch::parse(&asked, crate::fake::AT).expect("a date");
         let holds = move |one: &Value| {
-            extract(one, parameter).iter().any(|held| match held {
+            held(one, parameter).iter().any(|held| match held {
                 IndexValue::Date { low_us, high_us } => read.holds(*low_us, *high_us),
                 _ => false,
             })
@@ -211,9 +226,9 @@ fn combined<'a>(questions: Vec<Vec<Asked<'a>>>) -> Vec<Vec<Asked<'a>>> {
     let mut all: Vec<Vec<Asked<'a>>> = (0..longest).map(|_| Vec::new()).collect();
     for of_one in questions {
         // Each question of the longest beside those of the others in turn.
-        let shared: Vec<std::rc::Rc<Asked<'a>>> = of_one.into_iter().map(std::rc::Rc::new).collect();
+        let shared: Vec<Rc<Asked<'a>>> = of_one.into_iter().map(Rc::new).collect();
         for (number, row) in all.iter_mut().enumerate() {
-            let one = std::rc::Rc::clone(&shared[number % shared.len()]);
+            let one = Rc::clone(&shared[number % shared.len()]);
             row.push((one.0.clone(), Box::new(move |resource| (one.1)(resource))));
         }
     }
