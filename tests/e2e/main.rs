@@ -27,3 +27,4 @@ mod residency;
 mod rest;
 mod retention;
 mod scene;
+mod writes;

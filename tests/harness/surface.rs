@@ -4,8 +4,11 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 use tidegate::http::{Answer, get};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::eventually;
+use crate::visitor::{Page, page};
 
 /// A surface and a bearer token.
 #[derive(Clone)]
@@ -32,6 +35,36 @@ impl Surface {
     /// When there is no answer.
     pub async fn get(&self, path: &str) -> Result<Answer, String> {
         get(&self.address.to_string(), path, self.token.as_deref()).await
+    }
+
+    /// A request of any method with headers and a body (FHIR JSON, unless a header says otherwise).
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Page, String> {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
+        if let Some(token) = &self.token {
+            head += &format!("Authorization: Bearer {token}\r\n");
+        }
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+            head += "Content-Type: application/fhir+json\r\n";
+        }
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        let words = |error: std::io::Error| format!("{method} {path}: {error}");
+        let mut stream = TcpStream::connect(self.address).await.map_err(words)?;
+        stream.write_all(request.as_bytes()).await.map_err(words)?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.map_err(words)?;
+        Ok(page(&bytes))
     }
 
     /// Status and JSON body of `GET path`.

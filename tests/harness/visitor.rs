@@ -116,7 +116,8 @@ impl Visitor {
     }
 }
 
-fn page(bytes: &[u8]) -> Page {
+/// An answer, read whole.
+pub(crate) fn page(bytes: &[u8]) -> Page {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("an answer has a head");
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut lines = head.lines();

@@ -13,26 +13,31 @@ struct Tool {
     /// Program and arguments that end well where the tool is there; `BUILD` stands for the build folder.
     probe: &'static [&'static str],
     shows: &'static str,
+    /// Whether only `--full` runs what needs it.
+    full: bool,
 }
 
 /// The console in a browser needs all three of its tools.
 const BROWSER: &str = "the console in a browser: keyboard, themes, accessibility, no script";
 
-const TOOLS: [Tool; 7] = [
+const TOOLS: [Tool; 8] = [
     Tool {
         name: "cc",
         probe: &["cc", "--version"],
         shows: "that an acknowledged message survives a loss of power, a kill at any call and a failing disk",
+        full: false,
     },
     Tool {
         name: "python3",
         probe: &["python3", "--version"],
         shows: "the leak scan and the second ledger verifier",
+        full: false,
     },
     Tool {
         name: "systemd-analyze",
         probe: &["systemd-analyze", "--version"],
         shows: "that the service units expose little",
+        full: false,
     },
     Tool {
         name: "postgres",
@@ -43,14 +48,23 @@ const TOOLS: [Tool; 7] = [
             "for folder in /usr/lib/postgresql/*/bin; do PATH=$PATH:$folder; done; initdb --version && postgres --version && psql --version",
         ],
         shows: "that PostgreSQL keeps what the ports of storage promise",
+        full: false,
     },
-    Tool { name: "node", probe: &["node", "--version"], shows: BROWSER },
-    Tool { name: "chromium", probe: &["chromium", "--version"], shows: BROWSER },
+    Tool { name: "node", probe: &["node", "--version"], shows: BROWSER, full: false },
+    Tool { name: "chromium", probe: &["chromium", "--version"], shows: BROWSER, full: false },
     // tests/browser/README.md says how they are installed.
     Tool {
         name: "browser-packages",
         probe: &["node", "tests/browser/packages.mjs", "BUILD/browser"],
         shows: BROWSER,
+        full: false,
+    },
+    // tests/clients/README.md says how they are installed.
+    Tool {
+        name: "client-packages",
+        probe: &["sh", "tests/clients/packages", "BUILD/clients"],
+        shows: "that clients of others go through a portal's story, and schemathesis through every address",
+        full: true,
     },
 ];
 
@@ -67,7 +81,8 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let absent: Vec<&Tool> = TOOLS.iter().filter(|tool| !is_there(tool)).collect();
+    let needed = TOOLS.iter().filter(|tool| options.full || !tool.full);
+    let absent: Vec<&Tool> = needed.filter(|tool| !is_there(tool)).collect();
     for (name, arguments) in steps() {
         say(&format!("gate: {name}"));
         if !cargo(&arguments, &options, &absent) {
