@@ -228,7 +228,8 @@ async fn an_operator_exchanges_the_package_or_is_told_what_is_wrong() {
     // A FHIR package that lies within belongs to it.
     let within = site.file("packages/harbor/package.json");
     std::fs::create_dir_all(within.parent().expect("a folder")).expect("it can be made");
-    std::fs::write(within, r#"{"name": "harbor.profiles", "version": "1.0.0"}"#).expect("it can be written");
+    std::fs::write(within, r#"{"name": "harbor.profiles", "version": "1.0.0", "fhirVersions": ["4.0.1"]}"#)
+        .expect("it can be written");
     let third = site.exchanged();
     assert_eq!(
         (&third["outcome"], &third["before"]),
