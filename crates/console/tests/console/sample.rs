@@ -8,7 +8,7 @@ use audit::{Kind, Record};
 use bytes::Bytes;
 use console::{AdminTokens, Clinical, Translate};
 use fhir::ResourceType;
-use mapping::{Change, Context, Coverage, LeafCoverage, LeafFate, Rejection, Step, Trace, Translation};
+use mapping::{Change, Context, Coverage, LeafCoverage, LeafFate, LeafName, Rejection, Step, Translation};
 use store::{
     AckOutcome, AckStage, Acknowledgments, Appended, Arrival, DeliveryRow, DeliveryState, Entry, ForwardRow,
     Journal, JournalId, Later, LedgerRow, MessageDetail, MessageFilter, MessageRow, MessageState, Messages,
@@ -402,7 +402,7 @@ impl Translate for Node {
         });
         let mapped: Vec<_> = steps.iter().filter_map(|step| step.span).collect();
         let leaves = message.leaves().map(|leaf| LeafCoverage {
-            path: leaf.path.describe(message).to_string(),
+            path: LeafName::of(message, leaf.path),
             span: leaf.span,
             fate: if mapped.contains(&leaf.span) { LeafFate::Mapped } else { LeafFate::Unmapped },
             reason: None,
@@ -413,7 +413,7 @@ impl Translate for Node {
             issues: Vec::new(),
             coverage: Coverage { leaves: leaves.collect() },
             missed_codes: Vec::new(),
-            trace: Some(Trace { steps: steps.to_vec(), ..Trace::default() }),
+            trace: Some(steps.into_iter().collect()),
             keys: Vec::new(),
             site: None,
         })

@@ -17,8 +17,27 @@ pub struct LeafName {
 }
 
 impl LeafName {
-    pub(crate) fn of(message: &Message<'_>, path: LeafPath) -> Self {
+    /// The name of a leaf of a message.
+    pub fn of(message: &Message<'_>, path: LeafPath) -> Self {
         Names::new(message).at(path)
+    }
+
+    /// Reads a name as it is written; `None` when it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (segment, rest) = text.split_once('-')?;
+        let (field, rest) = rest.split_at(rest.find(['~', '.']).unwrap_or(rest.len()));
+        let (repetition, rest) = match rest.strip_prefix('~') {
+            Some(rest) => rest.split_at(rest.find('.').unwrap_or(rest.len())),
+            None => ("0", rest),
+        };
+        let mut parts = rest.split('.').skip(1).map(str::parse);
+        Some(Self {
+            segment: segment.as_bytes().try_into().ok()?,
+            field: field.parse().ok().filter(|field| *field > 0)?,
+            repetition: repetition.parse().ok()?,
+            component: parts.next().unwrap_or(Ok(0)).ok()?,
+            subcomponent: parts.next().unwrap_or(Ok(0)).ok()?,
+        })
     }
 }
 
@@ -102,5 +121,20 @@ impl fmt::Display for LeafName {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LeafName;
+
+    #[test]
+    fn a_name_is_read_as_it_is_written() {
+        for text in ["PID-7", "PID-3~2", "PID-5.1", "ZZ1-3~2.4.2", "OBX-5.1.3"] {
+            assert_eq!(LeafName::parse(text).map(|name| name.to_string()).as_deref(), Some(text));
+        }
+        for text in ["", "PID", "PID-", "PID-0", "PID-x", "PIDX-1", "PID-1~", "PID-1.x"] {
+            assert!(LeafName::parse(text).is_none(), "{text}");
+        }
     }
 }

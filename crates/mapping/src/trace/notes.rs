@@ -124,7 +124,46 @@ fn nth<T>(list: &[T], index: u32) -> Option<&T> {
     list.get(usize::try_from(index).ok()?)
 }
 
+impl FromIterator<Step> for Trace {
+    /// Notes of steps that another translator tells of; conversions are kept by name.
+    fn from_iter<I: IntoIterator<Item = Step>>(steps: I) -> Self {
+        let mut trace = Self::default();
+        for step in steps {
+            let note = trace.note(&step);
+            trace.steps.push(note);
+        }
+        trace
+    }
+}
+
 impl Trace {
+    /// The note of a step; what is no resource, file or leaf of this product is left out of it.
+    fn note(&mut self, step: &Step) -> StepNote {
+        let (kind, id) = step.resource.split_once('/').unwrap_or((&step.resource, ""));
+        let resource = fhir::ResourceType::parse(kind).map(|kind| {
+            let id = Some(self.write(id));
+            self.resources.push(Made { kind, id });
+            position(self.resources.len() - 1)
+        });
+        let below = step.element.split_once('.').map(|(_, below)| self.write(below));
+        let last = below.map(|name| ElementName { name, suffix: Word::default(), index: None });
+        let mut place = step.rule.rsplitn(3, ':');
+        let mut number = || place.next().and_then(|number| number.parse().ok()).unwrap_or_default();
+        let (column, line) = (number(), number());
+        let file = self.write(place.next().unwrap_or_default());
+        self.files.push(file);
+        let name = step.source_path.as_deref().and_then(LeafName::parse);
+        StepNote {
+            at: Location { resource, branch: None, last },
+            source: name.zip(step.span),
+            rule: (position(self.files.len() - 1), line, column),
+            done: step.conversions.iter().map(|done| Done::Mapped(self.write(done))).collect(),
+            table: step.code_table.as_ref().map(|(table, hit)| (self.write(table), *hit)),
+            input: step.input.as_deref().map(|input| self.write(input)),
+            output: step.output.as_deref().map(|output| self.write(output)),
+        }
+    }
+
     /// Adds words to the text.
     pub(crate) fn write(&mut self, words: &str) -> Word {
         self.write_all([words])
