@@ -120,7 +120,7 @@ pub(crate) fn panels(clinical: &Clinical, found: &Found) -> Panels {
         Err(unreadable) => Again::Unreadable(format!("It cannot be read: {unreadable}.")),
     };
     let (trace, coverage, made, untraced) = match translated {
-        Again::Traced(trace, coverage, made) => (trace, Some(coverage), made, String::new()),
+        Again::Traced(trace, coverage, made) => (*trace, Some(coverage), made, String::new()),
         Again::Rejected(why) => (
             Trace::default(),
             None,

@@ -50,7 +50,7 @@ pub(crate) fn translated(
 /// What became of translating again.
 pub(crate) enum Again {
     /// The trace, the fate of each leaf, and the resources made.
-    Traced(Trace, Coverage, Vec<Value>),
+    Traced(Box<Trace>, Coverage, Vec<Value>),
     /// The package does not translate it; why, without content.
     Rejected(String),
     /// The bytes are no message.
@@ -63,7 +63,7 @@ pub(crate) fn again(package: &Arc<dyn Translate>, namespace: Uuid, message: &hl7
     match package.translate(message, &context) {
         Ok(translation) => {
             let made = translation.made().map(|set| set.resource.clone()).collect();
-            Again::Traced(translation.trace.unwrap_or_default(), translation.coverage, made)
+            Again::Traced(Box::new(translation.trace.unwrap_or_default()), translation.coverage, made)
         }
         Err(rejection) => Again::Rejected(rejection.to_string()),
     }

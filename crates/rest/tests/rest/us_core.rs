@@ -187,8 +187,9 @@ fn holds(resource: &Value, parameter: &'static SearchParameter, asked: &IndexVal
 
 /// What a resource holds for a parameter, read once.
 fn held(resource: &Value, parameter: &'static SearchParameter) -> Rc<Vec<IndexValue>> {
+    type Values = HashMap<(String, &'static str), Rc<Vec<IndexValue>>>;
     thread_local! {
-        static READ: RefCell<HashMap<(String, &'static str), Rc<Vec<IndexValue>>>> = RefCell::default();
+        static READ: RefCell<Values> = RefCell::default();
     }
     let name = format!("{}/{}", text(resource, "resourceType"), text(resource, "id"));
     READ.with_borrow_mut(|read| {
