@@ -49,7 +49,7 @@ pub enum Command {
     Demo(DemoArgs),
     /// Make configuration and keys for an on-prem and a cloud node that trust each other.
     #[command(after_help = "Examples:\n  tidegate init site\n  tidegate init site --link 10.0.0.5:9443")]
-    Init(InitArgs),
+    Init(Box<InitArgs>),
     /// Run one node.
     #[command(
         after_help = "Examples:\n  tidegate run -c site/onprem.yaml\n  tidegate run -c site/cloud.yaml"
