@@ -23,7 +23,7 @@ impl LeafName {
     }
 
     /// Reads a name as it is written; `None` when it is none.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (segment, rest) = text.split_once('-')?;
         let (field, rest) = rest.split_at(rest.find(['~', '.']).unwrap_or(rest.len()));
         let (repetition, rest) = match rest.strip_prefix('~') {
