@@ -161,7 +161,7 @@ async fn a_connection_too_many_is_refused_and_kept() {
     for _ in 0..3 {
         let mut wire = Wire::connect(source(1), site.listener("narrow")).await;
         assert!(matches!(wire.frame().await, Ok(None) | Err(_)), "it is closed without an answer");
-        refused.push(wire.from);
+        refused.push(wire.from.to_string());
     }
     accepted(&mut first, "S5-2").await;
     assert!(site.words().contains("connection refused"), "the log tells of it");
@@ -173,7 +173,9 @@ async fn a_connection_too_many_is_refused_and_kept() {
     assert_eq!(kept.len(), 1, "one entry a peer and minute");
     let entries = stored::journal(&store).await;
     let entry = entries.iter().find(|entry| entry.id == kept[0].id).expect("its entry");
-    assert_eq!((entry.peer.clone(), entry.bytes.len()), (refused[0].to_string(), 0));
+    // Refusals are noted side by side, so that any of the three may be the one that is written down.
+    assert!(refused.contains(&entry.peer), "{} is none of {refused:?}", entry.peer);
+    assert_eq!(entry.bytes.len(), 0);
     stored::close(store).await;
 }
 
