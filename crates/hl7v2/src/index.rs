@@ -42,6 +42,8 @@ pub(crate) fn is_padding(byte: u8) -> bool {
 
 /// The mark of UTF-8 that Windows programs put before a file.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+/// Most of a message that the first guess of its separators counts with.
+const GUESSED_BYTES_MAX: usize = 256 << 10;
 
 /// Two-byte text, with or without its byte order mark: every delimiter would stand beside a zero.
 pub(crate) fn is_utf_16(bytes: &[u8]) -> bool {
@@ -94,8 +96,8 @@ impl Index {
         until: Option<&[u8; NAME_LENGTH]>,
         issues: &mut Vec<ReadIssue>,
     ) -> Result<Self, Unreadable> {
-        // A guess that suits most messages; a peek reads their beginning only.
-        let expected = if until.is_some() { syntax.len().min(1_024) } else { syntax.len() };
+        // A guess that suits most messages; a peek reads their beginning only, and what is long is mostly one document.
+        let expected = syntax.len().min(if until.is_some() { 1_024 } else { GUESSED_BYTES_MAX });
         let mut index = Self {
             segments: Vec::with_capacity(expected / 128 + 4),
             separators: Vec::with_capacity(expected / 8 + 8),

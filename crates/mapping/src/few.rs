@@ -1,6 +1,6 @@
 //! A list that is mostly empty or of one item, and then allocates nothing.
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 /// No item, one, or many, in order.
 #[derive(Clone, Default)]
@@ -45,6 +45,16 @@ impl<T> Deref for Few<T> {
         match self {
             Few::None => &[],
             Few::One(item) => std::slice::from_ref(item),
+            Few::Many(items) => items,
+        }
+    }
+}
+
+impl<T> DerefMut for Few<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        match self {
+            Few::None => &mut [],
+            Few::One(item) => std::slice::from_mut(item),
             Few::Many(items) => items,
         }
     }

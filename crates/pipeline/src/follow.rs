@@ -136,6 +136,9 @@ impl Pipeline {
 
     /// One batch; `false` when there was nothing to do.
     async fn step(&mut self, cursor: &mut Seq) -> Result<bool, Error> {
+        if self.state.is_full() {
+            self.state.clear();
+        }
         let package = self.packages.current();
         if !Arc::ptr_eq(&package, &self.package) {
             self.package = package;
@@ -153,9 +156,6 @@ impl Pipeline {
         let translated = self.translate_all(&entries).await?;
         self.apply_all(Arc::unwrap_or_clone(entries), translated).await?;
         *cursor = last;
-        if self.state.is_full() {
-            self.state.clear();
-        }
         self.release.trim();
         Ok(true)
     }
@@ -207,6 +207,11 @@ impl Pipeline {
             let mut set = self.write_set(&entry, translated).await?;
             forward::route(self.release.policy(), &self.environment, &entry, addressed, &mut set)?;
             let is_derived_again = !set.decisions.is_empty();
+            // A large document stands in the write set; it is not held twice, but read again once it is durable.
+            let is_full = self.state.is_full();
+            if is_full {
+                self.state.clear();
+            }
             let apply = Arc::clone(&self.ports.apply);
             let mut commit: Commit = Box::pin(async move { apply.commit(set).await });
             // The first poll hands the set to the writer, so sets stand in its queue in journal order.
@@ -214,7 +219,7 @@ impl Pipeline {
                 Some(done) => done?,
                 None => commits.push(commit),
             }
-            if is_derived_again {
+            if is_derived_again || is_full {
                 settle(&mut commits).await?;
                 self.forget();
                 foreseen = 0;

@@ -35,7 +35,7 @@ pub(crate) fn boolean(text: &str) -> Result<Converted, Refused> {
 }
 
 /// Text as a FHIR string: never empty, no characters that FHIR strings may not hold (R4 datatypes, string).
-pub(crate) fn text(text: &str) -> Result<Converted, Refused> {
+pub(crate) fn text(text: Cow<'_, str>) -> Result<Converted, Refused> {
     let allowed = |c: char| c >= ' ' || matches!(c, '\t' | '\n' | '\r');
     if text.chars().all(allowed) {
         return if text.trim().is_empty() { Err("empty text") } else { Ok(Converted::exact(text)) };

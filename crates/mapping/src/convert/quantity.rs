@@ -79,7 +79,7 @@ impl Structured<'_> {
     /// All four, as one text.
     pub fn text(&self) -> Result<Converted, Refused> {
         let text = [self.comparator, self.low, self.separator, self.high].concat();
-        super::text(&text)
+        super::text(text.into())
     }
 }
 

@@ -48,7 +48,8 @@ impl<'a> Executor<'a> {
             self.reject(rule, touched.first().copied(), reason);
         }
         let mut wrote = false;
-        for (at, value) in values.iter().enumerate() {
+        for at in 0..values.len() {
+            let Some(value) = values.get_mut(at) else { break };
             let spread = matches!(value, Item::Text(_)).then_some(touched.as_slice()).unwrap_or_default();
             wrote |= self.take_one(take, rule, slot, scope, value, spread, out);
             if wrote && !slot.repeats {
@@ -102,7 +103,7 @@ impl<'a> Executor<'a> {
         rule: &'a Rule,
         slot: &'a Slot,
         scope: &Scope<'a>,
-        value: &Item<'a>,
+        value: &mut Item<'a>,
         spread: &[hl7v2::Part<'a>],
         out: &mut Object,
     ) -> bool {
@@ -177,11 +178,15 @@ impl<'a> Executor<'a> {
         take: &'a Take,
         rule: &'a Rule,
         scope: &Scope<'a>,
-        value: &Item<'a>,
+        value: &mut Item<'a>,
         spread: &[hl7v2::Part<'a>],
         done: &mut Few<Done>,
         hit: &mut Option<(&'a str, bool)>,
     ) -> Option<Yield> {
+        if matches!(convert, Convert::Text) && self.notes.is_none() {
+            let made = convert::text(self.text_taken(value));
+            return self.yielded(convert, made, rule, value, spread, done);
+        }
         let text = self.text_of(value);
         if let (Convert::Code, Some(table)) = (convert, take.table) {
             return self.coded(table, take, rule, value, spread, &text, hit);
@@ -197,8 +202,30 @@ impl<'a> Executor<'a> {
                 let unit = self.unit(take, scope);
                 structured(convert, value, &unit)
             }
-            simple => self.simple(simple, &text),
+            simple => self.simple(simple, text),
         };
+        self.yielded(convert, result, rule, value, spread, done)
+    }
+
+    /// The text of a value, which moves out of it where it is its own: a document is large.
+    fn text_taken(&self, value: &mut Item<'a>) -> Cow<'a, str> {
+        match value {
+            Item::Text(text) => std::mem::take(text),
+            Item::Part(part, _) => first_text(*part),
+            Item::Segment(segment) => Cow::Borrowed(self.groups.name(*segment)),
+        }
+    }
+
+    /// What a conversion made, entered in the ledger.
+    fn yielded(
+        &mut self,
+        convert: &Convert,
+        result: Result<Converted, Refused>,
+        rule: &'a Rule,
+        value: &Item<'a>,
+        spread: &[hl7v2::Part<'a>],
+        done: &mut Few<Done>,
+    ) -> Option<Yield> {
         match result {
             Ok(Converted { value: made, lossy }) => {
                 if self.notes.is_some() {
@@ -229,18 +256,18 @@ impl<'a> Executor<'a> {
         }
     }
 
-    fn simple(&self, convert: &Convert, text: &str) -> Result<Converted, Refused> {
+    fn simple(&self, convert: &Convert, text: Cow<'_, str>) -> Result<Converted, Refused> {
         let zones =
             time::Zones { message_offset: self.message_offset, site: self.program.site.zone.as_ref() };
         match convert {
-            Convert::Code => convert::code(text),
-            Convert::Date => time::date(text),
-            Convert::DateTime => time::date_time(text, zones),
-            Convert::Instant => time::instant(text, zones),
-            Convert::Time => time::time(text),
-            Convert::Boolean => convert::boolean(text),
-            Convert::Integer { least } => number::integer(text, *least),
-            Convert::Decimal => number::decimal(text),
+            Convert::Code => convert::code(&text),
+            Convert::Date => time::date(&text),
+            Convert::DateTime => time::date_time(&text, zones),
+            Convert::Instant => time::instant(&text, zones),
+            Convert::Time => time::time(&text),
+            Convert::Boolean => convert::boolean(&text),
+            Convert::Integer { least } => number::integer(&text, *least),
+            Convert::Decimal => number::decimal(&text),
             Convert::Text
             | Convert::Authority
             | Convert::CodeSystem
@@ -313,7 +340,7 @@ impl<'a> Executor<'a> {
             _ => None,
         };
         let code = text(1).and_then(|code| Some(convert::tidy_code(code.trim()).ok()?.into_owned()));
-        let words = text(2).and_then(|words| tidy(convert::text(words.trim())));
+        let words = text(2).and_then(|words| tidy(convert::text(words.trim().into())));
         let system = text(3);
         let system = system.and_then(|name| {
             self.identity.systems.code_system(self.identity.site, &self.identity.token, name.trim())

@@ -1,7 +1,7 @@
 //! The frame of a stored body: one format byte, then the bytes as they are or as a zlib stream (RFC 1950), so that any
 //! language's standard library reads it back.
 
-use std::io::{Read, Write};
+use std::io::{Read, Write, copy, sink};
 
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 
@@ -10,6 +10,9 @@ use crate::{Error, Result};
 /// Bodies longer than this are compressed. Of a shorter one a stream saves a few hundred bytes, and its trees cost as much to
 /// make, at each write and at each read, as those of a long one.
 const COMPRESSED_FROM: usize = 1_024;
+/// A stream longer than this is read twice: once to count, so that the body of a large document is unpacked into a buffer of
+/// its size instead of one that doubles and is copied.
+const COUNTED_FROM: usize = 64 << 10;
 /// Largest body that is unpacked; a longer one was not written by this store.
 pub(super) const BODY_BYTES_MAX: u64 = 256 << 20;
 const RAW: u8 = 0;
@@ -34,9 +37,15 @@ pub(super) fn unpack(packed: &[u8]) -> Result<Vec<u8>> {
     match packed.split_first() {
         Some((&RAW, body)) => Ok(body.to_vec()),
         Some((&ZLIB, stream)) => {
-            let mut body = Vec::with_capacity(stream.len() * 4);
-            let read = ZlibDecoder::new(stream).take(BODY_BYTES_MAX).read_to_end(&mut body);
-            read.map(|_| body).map_err(|_| Error::Corrupt("a compressed body"))
+            let corrupt = |_| Error::Corrupt("a compressed body");
+            let inflated = || ZlibDecoder::new(stream).take(BODY_BYTES_MAX);
+            let length = if stream.len() > COUNTED_FROM {
+                usize::try_from(copy(&mut inflated(), &mut sink()).map_err(corrupt)?).unwrap_or_default()
+            } else {
+                stream.len() * 4
+            };
+            let mut body = Vec::with_capacity(length);
+            inflated().read_to_end(&mut body).map(|_| body).map_err(corrupt)
         }
         _ => Err(Error::Corrupt("the format of a body")),
     }
@@ -44,7 +53,7 @@ pub(super) fn unpack(packed: &[u8]) -> Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{COMPRESSED_FROM, pack, unpack};
+    use super::{COMPRESSED_FROM, COUNTED_FROM, pack, unpack};
 
     #[test]
     fn bodies_come_back_and_long_ones_are_smaller() {
@@ -55,6 +64,21 @@ mod tests {
             assert_eq!(packed.first(), Some(&u8::from(size > COMPRESSED_FROM)));
         }
         assert!(pack(&[b'x'; 40_000]).unwrap().len() < 4_000);
+    }
+
+    #[test]
+    fn a_large_body_is_unpacked_into_a_buffer_of_its_size() {
+        // Numbers of a congruence, so that what is packed stays large.
+        let mut last = 1_u32;
+        let mut next = || {
+            last = last.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            last.to_be_bytes()
+        };
+        let body: Vec<u8> = (0..COUNTED_FROM).flat_map(|_| next()).collect();
+        let packed = pack(&body).unwrap();
+        assert!(packed.len() > COUNTED_FROM);
+        let unpacked = unpack(&packed).unwrap();
+        assert_eq!((unpacked.capacity(), &unpacked), (body.len(), &body));
     }
 
     #[test]
