@@ -15,6 +15,9 @@ const BUFFER_KEPT_BYTES: usize = 16 * 1024;
 const LARGE_BYTES: usize = 1 << 20;
 /// A large buffer grows before it has less room than this.
 const ROOM_BYTES: usize = 64 * 1024;
+/// A payload longer than this gets all the room that it may ever take: what is not written costs nothing, and each buffer that
+/// is outgrown is copied and lies about for a while.
+const DOCUMENT_BYTES: usize = 4 << 20;
 
 /// Bounds of what a [`Decoder`] keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -277,7 +280,8 @@ impl Decoder {
         let length = self.buffer.len();
         if length >= LARGE_BYTES && self.buffer.capacity() - length < ROOM_BYTES {
             let left = self.limits.frame_bytes_max.saturating_sub(length);
-            self.buffer.reserve(left.min(3 * length) + ROOM_BYTES);
+            let more = if length >= DOCUMENT_BYTES { left } else { left.min(3 * length) };
+            self.buffer.reserve(more + ROOM_BYTES);
         }
     }
 

@@ -10,9 +10,9 @@ use crate::{Error, Result};
 /// Bodies longer than this are compressed. Of a shorter one a stream saves a few hundred bytes, and its trees cost as much to
 /// make, at each write and at each read, as those of a long one.
 const COMPRESSED_FROM: usize = 1_024;
-/// A stream longer than this is read twice: once to count, so that the body of a large document is unpacked into a buffer of
-/// its size instead of one that doubles and is copied.
-const COUNTED_FROM: usize = 64 << 10;
+/// What is longer than this is a document, whose buffers are made of its size instead of doubled and copied: its stream is
+/// read twice, once to count.
+const LARGE_FROM: usize = 64 << 10;
 /// Largest body that is unpacked; a longer one was not written by this store.
 pub(super) const BODY_BYTES_MAX: u64 = 256 << 20;
 const RAW: u8 = 0;
@@ -20,7 +20,9 @@ const ZLIB: u8 = 1;
 
 /// The stored form.
 pub(super) fn pack(body: &[u8]) -> Result<Vec<u8>> {
-    let mut packed = Vec::with_capacity(body.len() / 3 + 64);
+    // A document hardly gets smaller; what of the buffer is not written costs nothing, and to grow it costs a copy.
+    let share = if body.len() > LARGE_FROM { 1 } else { 3 };
+    let mut packed = Vec::with_capacity(body.len() / share + 64);
     if body.len() <= COMPRESSED_FROM {
         packed.push(RAW);
         packed.extend_from_slice(body);
@@ -39,7 +41,7 @@ pub(super) fn unpack(packed: &[u8]) -> Result<Vec<u8>> {
         Some((&ZLIB, stream)) => {
             let corrupt = |_| Error::Corrupt("a compressed body");
             let inflated = || ZlibDecoder::new(stream).take(BODY_BYTES_MAX);
-            let length = if stream.len() > COUNTED_FROM {
+            let length = if stream.len() > LARGE_FROM {
                 usize::try_from(copy(&mut inflated(), &mut sink()).map_err(corrupt)?).unwrap_or_default()
             } else {
                 stream.len() * 4
@@ -53,7 +55,7 @@ pub(super) fn unpack(packed: &[u8]) -> Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{COMPRESSED_FROM, COUNTED_FROM, pack, unpack};
+    use super::{COMPRESSED_FROM, LARGE_FROM, pack, unpack};
 
     #[test]
     fn bodies_come_back_and_long_ones_are_smaller() {
@@ -74,9 +76,9 @@ mod tests {
             last = last.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             last.to_be_bytes()
         };
-        let body: Vec<u8> = (0..COUNTED_FROM).flat_map(|_| next()).collect();
+        let body: Vec<u8> = (0..LARGE_FROM).flat_map(|_| next()).collect();
         let packed = pack(&body).unwrap();
-        assert!(packed.len() > COUNTED_FROM);
+        assert!(packed.len() > LARGE_FROM);
         let unpacked = unpack(&packed).unwrap();
         assert_eq!((unpacked.capacity(), &unpacked), (body.len(), &body));
     }

@@ -121,7 +121,14 @@ impl Job for Arrive {
 fn store(version: &PreparedVersion, plan: &mut Plan, state: &mut State) -> Result<()> {
     let (stored, source) = plan.versions(&mut state.names, version.resource_type, &version.id);
     if version.version > source {
-        plan.put(version, stored + 1, version.version, &mut state.names, &mut state.counters)?;
+        plan.put(
+            version,
+            version.body.clone(),
+            stored + 1,
+            version.version,
+            &mut state.names,
+            &mut state.counters,
+        )?;
     }
     Ok(())
 }

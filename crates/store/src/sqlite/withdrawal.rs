@@ -279,7 +279,14 @@ impl Job for CommitDecided {
         let mut plan = Plan::load(self.versions.iter(), &mut state.names, connection).await?;
         plan.check(&mut state.names, &self.versions)?;
         for version in &self.versions {
-            plan.put(version, version.version, 0, &mut state.names, &mut state.counters)?;
+            plan.put(
+                version,
+                version.body.clone(),
+                version.version,
+                0,
+                &mut state.names,
+                &mut state.counters,
+            )?;
         }
         plan.write(&mut state.counters, connection).await?;
         let mut rows = DeliveryRows::default();

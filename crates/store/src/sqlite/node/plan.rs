@@ -173,10 +173,12 @@ impl Plan {
         Ok(())
     }
 
-    /// Takes a version as current; returns the resource's number. `as_version` is what it is stored as.
+    /// Takes a version as current; returns the resource's number. `as_version` is what it is stored as, `body` its stored
+    /// form.
     pub fn put(
         &mut self,
         version: &PreparedVersion,
+        body: Vec<u8>,
         as_version: u32,
         source_version: u32,
         names: &mut Names,
@@ -194,7 +196,7 @@ impl Plan {
             patient: version.patient.clone(),
             pkg: names.intern_package(&version.origin),
             rows,
-            body: version.body.clone(),
+            body,
         };
         let rid = self.rid(key(names, version.resource_type, &version.id), counters);
         let Some(slot) = self.slots.get_mut(&key(names, version.resource_type, &version.id)) else {

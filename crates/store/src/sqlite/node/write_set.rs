@@ -7,6 +7,7 @@ use super::entries::fold;
 use super::plan::Plan;
 use super::prepare::{PreparedRecord, PreparedVersion};
 use super::state::State;
+use super::writer::Attempt;
 use crate::sql::{Connection, Rows, Value, query, query_with};
 use crate::sqlite::code_items::CodeCounts;
 use crate::sqlite::codes::message_state_number;
@@ -125,7 +126,8 @@ impl PreparedSet {
 
 /// Writes a run of sets; the outcome of each. A set that cannot follow what is there is left out whole.
 pub(super) async fn write(
-    sets: &[&PreparedSet],
+    sets: &mut [&mut PreparedSet],
+    attempt: Attempt,
     state: &mut State,
     connection: &mut Connection,
 ) -> Result<Vec<Result<()>>> {
@@ -144,7 +146,7 @@ pub(super) async fn write(
             state.counters.refuse(seq);
         }
         if outcome.is_ok() {
-            take(set, &mut plan, &mut tables, state)?;
+            take(set, attempt, &mut plan, &mut tables, state)?;
             let seq = set.message.seq.0;
             let is_covered = known.get(&seq).is_some_and(|known| known.is_covered);
             if set.is_translated() && !is_covered {
@@ -153,7 +155,7 @@ pub(super) async fn write(
             }
             let id = set.message.id.0.as_bytes().to_vec();
             known.insert(seq, Known { id, is_covered: is_covered || set.is_translated() });
-            written.push(*set);
+            written.push(&**set);
         }
         outcomes.push(outcome);
     }
@@ -214,7 +216,7 @@ struct Known {
 }
 
 /// The reprocessed messages that exist, by their seq.
-async fn known(sets: &[&PreparedSet], connection: &mut Connection) -> Result<HashMap<i64, Known>> {
+async fn known(sets: &[&mut PreparedSet], connection: &mut Connection) -> Result<HashMap<i64, Known>> {
     let mut asked = Rows::statement("SELECT seq, id, covered FROM messages WHERE seq IN (", ")", 1);
     let seqs = sets.iter().filter_map(|set| match set.cause {
         Cause::Reprocessed(seq) => Some(seq.0),
@@ -246,15 +248,25 @@ fn admit(set: &PreparedSet, known: &HashMap<i64, Known>, plan: &Plan, state: &mu
     plan.check(&mut state.names, &set.versions)
 }
 
-fn take(set: &PreparedSet, plan: &mut Plan, tables: &mut Tables, state: &mut State) -> Result<()> {
+fn take(
+    set: &mut PreparedSet,
+    attempt: Attempt,
+    plan: &mut Plan,
+    tables: &mut Tables,
+    state: &mut State,
+) -> Result<()> {
     let seq = set.message.seq.0;
     if let Cause::Applied(seq) = set.cause {
         state.counters.apply(seq.0);
     }
     tables.message(set);
-    for version in &set.versions {
+    for version in &mut set.versions {
         let number = version.version;
-        let rid = plan.put(version, number, 0, &mut state.names, &mut state.counters)?;
+        let body = match attempt {
+            Attempt::Together => version.body.clone(),
+            Attempt::Apart => std::mem::take(&mut version.body),
+        };
+        let rid = plan.put(version, body, number, 0, &mut state.names, &mut state.counters)?;
         tables.message_resources.push([seq.into(), rid.into(), number.into()]);
     }
     for key in &set.keys {

@@ -13,7 +13,7 @@ use super::names::Names;
 use super::state::{Counters, State};
 use crate::sql::{Connection, query};
 use crate::sqlite::fault::{again, is_of_one_write};
-use crate::sqlite::queue::{Weighted, fill};
+use crate::sqlite::queue::{BATCH_BYTES_MAX, Weighted, fill};
 use crate::sqlite::upkeep::Upkeep;
 use crate::{Result, Seq};
 
@@ -98,10 +98,10 @@ impl Published {
 
 /// How a batch is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Attempt {
-    /// As a whole.
+pub(super) enum Attempt {
+    /// As a whole; what is refused is tried again apart.
     Together,
-    /// Each request in a savepoint.
+    /// Each request in a savepoint, for the last time.
     Apart,
 }
 
@@ -151,8 +151,15 @@ impl Writer {
     }
 
     async fn serve(&mut self, mut batch: Vec<Request>) {
-        let outcome = match self.transaction(&mut batch, Attempt::Together).await {
-            Err(error) if is_of_one_write(&error) => self.transaction(&mut batch, Attempt::Apart).await,
+        // What fills a batch by itself is tried once, so that its bodies need not be kept for another time.
+        let first = match batch.as_slice() {
+            [one] if one.weight().1 >= BATCH_BYTES_MAX => Attempt::Apart,
+            _ => Attempt::Together,
+        };
+        let outcome = match self.transaction(&mut batch, first).await {
+            Err(error) if is_of_one_write(&error) && first == Attempt::Together => {
+                self.transaction(&mut batch, Attempt::Apart).await
+            }
             outcome => outcome,
         };
         match outcome {
@@ -175,9 +182,10 @@ impl Writer {
             return Err(error);
         }
         let before = self.state.counters;
+        let bytes = batch.iter().map(|request| request.weight().1).sum();
         match self.write(batch, attempt).await {
             Ok((outcomes, new_names)) => {
-                self.upkeep.took(batch.iter().map(|request| request.weight().1).sum());
+                self.upkeep.took(bytes);
                 self.publish(&outcomes, new_names, before);
                 Ok(outcomes)
             }
@@ -208,7 +216,7 @@ impl Writer {
         let begin = self.connection.begin();
         query(begin).execute(&mut self.connection).await?;
         let outcomes = match attempt {
-            Attempt::Together => self.together(batch).await?,
+            Attempt::Together => self.together(batch, attempt).await?,
             Attempt::Apart => self.apart(batch).await?,
         };
         let new_names = self.state.names.save(&mut self.connection).await?;
@@ -222,7 +230,7 @@ impl Writer {
         for request in batch.chunks_mut(1) {
             let before = self.state.counters;
             query("SAVEPOINT one").execute(&mut self.connection).await?;
-            match self.together(request).await {
+            match self.together(request, Attempt::Apart).await {
                 Ok(outcome) => outcomes.extend(outcome),
                 Err(error) if is_of_one_write(&error) => {
                     query("ROLLBACK TO one").execute(&mut self.connection).await?;
@@ -239,20 +247,22 @@ impl Writer {
     }
 
     #[cfg(feature = "clinical")]
-    async fn together(&mut self, batch: &mut [Request]) -> Result<Vec<Result<()>>> {
+    async fn together(&mut self, batch: &mut [Request], attempt: Attempt) -> Result<Vec<Result<()>>> {
         let mut outcomes = Vec::with_capacity(batch.len());
         let mut rest = batch;
         while !rest.is_empty() {
-            let sets: Vec<&PreparedSet> = rest
-                .iter()
+            let mut sets: Vec<&mut PreparedSet> = rest
+                .iter_mut()
                 .map_while(|request| match request {
-                    Request::Commit { set, .. } => Some(&**set),
+                    Request::Commit { set, .. } => Some(&mut **set),
                     Request::Job(_) => None,
                 })
                 .collect();
             let taken = sets.len().max(1);
             if !sets.is_empty() {
-                outcomes.extend(write_set::write(&sets, &mut self.state, &mut self.connection).await?);
+                outcomes.extend(
+                    write_set::write(&mut sets, attempt, &mut self.state, &mut self.connection).await?,
+                );
             } else if let Some(Request::Job(job)) = rest.first_mut() {
                 job.run(&mut self.state, &mut self.connection).await?;
                 outcomes.push(Ok(()));
@@ -263,7 +273,7 @@ impl Writer {
     }
 
     #[cfg(not(feature = "clinical"))]
-    async fn together(&mut self, batch: &mut [Request]) -> Result<Vec<Result<()>>> {
+    async fn together(&mut self, batch: &mut [Request], _: Attempt) -> Result<Vec<Result<()>>> {
         for Request::Job(job) in batch.iter_mut() {
             job.run(&mut self.state, &mut self.connection).await?;
         }
