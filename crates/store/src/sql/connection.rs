@@ -2,13 +2,17 @@
 
 use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
+use std::sync::Arc;
 
+#[cfg(feature = "postgres")]
+use sqlx::Transaction;
+#[cfg(feature = "postgres")]
 use sqlx::pool::PoolConnection;
 #[cfg(feature = "postgres")]
 use sqlx::postgres::{PgConnection, PgPool, Postgres};
-use sqlx::sqlite::SqlitePool;
-use sqlx::{Connection as _, SqlStr, Sqlite, SqliteConnection, Transaction};
+use sqlx::{Connection as _, SqlStr, SqliteConnection};
 
+use super::readers::{Reader, Readers};
 use super::row::Row;
 use super::value::{Value, sqlite_arguments};
 use crate::Result;
@@ -22,8 +26,7 @@ pub(crate) struct Connection(Link);
 
 enum Link {
     Sqlite(SqliteConnection),
-    SqlitePooled(PoolConnection<Sqlite>),
-    SqliteReading(Transaction<'static, Sqlite>),
+    SqliteReading(Reader),
     #[cfg(feature = "postgres")]
     Postgres(PgConnection),
     #[cfg(feature = "postgres")]
@@ -35,6 +38,7 @@ enum Link {
 /// What a connection is one of.
 pub(super) enum Native<'c> {
     Sqlite(&'c mut SqliteConnection),
+    SqliteReading(&'c mut Reader),
     #[cfg(feature = "postgres")]
     Postgres(&'c mut PgConnection),
 }
@@ -62,8 +66,7 @@ impl Connection {
     pub(super) fn native(&mut self) -> Native<'_> {
         match &mut self.0 {
             Link::Sqlite(connection) => Native::Sqlite(connection),
-            Link::SqlitePooled(connection) => Native::Sqlite(connection),
-            Link::SqliteReading(connection) => Native::Sqlite(connection),
+            Link::SqliteReading(reader) => Native::SqliteReading(reader),
             #[cfg(feature = "postgres")]
             Link::Postgres(connection) => Native::Postgres(connection),
             #[cfg(feature = "postgres")]
@@ -77,6 +80,7 @@ impl Connection {
     pub fn sqlite(&mut self) -> Option<&mut SqliteConnection> {
         match self.native() {
             Native::Sqlite(connection) => Some(connection),
+            Native::SqliteReading(_) => None,
             #[cfg(feature = "postgres")]
             Native::Postgres(_) => None,
         }
@@ -85,7 +89,7 @@ impl Connection {
     /// The statement that begins a transaction that writes.
     pub fn begin(&mut self) -> &'static str {
         match self.native() {
-            Native::Sqlite(_) => "BEGIN IMMEDIATE",
+            Native::Sqlite(_) | Native::SqliteReading(_) => "BEGIN IMMEDIATE",
             #[cfg(feature = "postgres")]
             Native::Postgres(_) => "BEGIN",
         }
@@ -111,6 +115,7 @@ impl Connection {
                     let query = sqlx::query_with(sql, sqlite_arguments(values)?);
                     Ok(query.execute(connection).await?.rows_affected())
                 }
+                Native::SqliteReading(reader) => Ok(reader.execute(sql.as_str().to_owned(), values).await?),
                 #[cfg(feature = "postgres")]
                 Native::Postgres(connection) => {
                     super::postgres::execute(connection, sql.as_str(), values).await
@@ -125,6 +130,10 @@ impl Connection {
                 Native::Sqlite(connection) => {
                     let rows = sqlx::query_with(sql, sqlite_arguments(values)?).fetch_all(connection).await?;
                     Ok(rows.into_iter().map(Row::Sqlite).collect())
+                }
+                Native::SqliteReading(reader) => {
+                    let rows = reader.read(sql.as_str().to_owned(), values).await?;
+                    Ok(rows.into_iter().map(Row::Read).collect())
                 }
                 #[cfg(feature = "postgres")]
                 Native::Postgres(connection) => {
@@ -157,9 +166,9 @@ impl Lent {
     pub fn rollback(self) -> Boxed<'static, Result<()>> {
         Box::pin(async move {
             match self.0.0 {
-                Link::SqliteReading(transaction) => transaction.rollback().await?,
                 #[cfg(feature = "postgres")]
                 Link::PostgresReading(transaction) => transaction.rollback().await?,
+                // A reader of a file ends it when it is given back.
                 _ => {}
             }
             Ok(())
@@ -170,7 +179,7 @@ impl Lent {
 /// Connections that only read.
 #[derive(Debug, Clone)]
 pub(crate) enum Pool {
-    Sqlite(SqlitePool),
+    Sqlite(Arc<Readers>),
     #[cfg(feature = "postgres")]
     Postgres(PgPool),
 }
@@ -184,7 +193,7 @@ impl Pool {
     pub fn acquire(&self) -> Boxed<'_, Result<Lent>> {
         Box::pin(async move {
             Ok(Lent(Connection(match self {
-                Self::Sqlite(pool) => Link::SqlitePooled(pool.acquire().await?),
+                Self::Sqlite(pool) => Link::SqliteReading(pool.acquire(false).await?),
                 #[cfg(feature = "postgres")]
                 Self::Postgres(pool) => Link::PostgresPooled(pool.acquire().await?),
             })))
@@ -195,7 +204,7 @@ impl Pool {
     pub fn begin(&self) -> Boxed<'_, Result<Lent>> {
         Box::pin(async move {
             Ok(Lent(Connection(match self {
-                Self::Sqlite(pool) => Link::SqliteReading(pool.begin().await?),
+                Self::Sqlite(pool) => Link::SqliteReading(pool.acquire(true).await?),
                 #[cfg(feature = "postgres")]
                 Self::Postgres(pool) => Link::PostgresReading(pool.begin_with(READING).await?),
             })))

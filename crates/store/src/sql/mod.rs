@@ -6,15 +6,18 @@
 //! ON`, by which SQLite keeps the order of a join, becomes `JOIN … ON`.
 
 mod connection;
+mod failure;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod query;
+mod readers;
 mod row;
 mod rows;
 mod value;
 
 pub(crate) use self::connection::{Boxed, Connection, Pool};
 pub(crate) use self::query::{query, query_as, query_scalar, query_with};
+pub(crate) use self::readers::{Readers, Reading};
 pub(crate) use self::row::Row;
 pub(crate) use self::rows::Rows;
 #[cfg(feature = "clinical")]

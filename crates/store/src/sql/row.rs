@@ -1,5 +1,6 @@
 //! Rows as read back.
 
+use rusqlite::types::Value;
 #[cfg(feature = "postgres")]
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
@@ -7,7 +8,10 @@ use sqlx::{Row as _, ValueRef as _};
 
 /// One row that was read.
 pub(crate) enum Row {
+    /// By a connection that writes as well.
     Sqlite(SqliteRow),
+    /// By one that only reads.
+    Read(super::readers::Columns),
     #[cfg(feature = "postgres")]
     Postgres(PgRow),
 }
@@ -32,6 +36,7 @@ impl Row {
     fn is_null(&self, place: usize) -> Result<bool, sqlx::Error> {
         match self {
             Self::Sqlite(row) => Ok(row.try_get_raw(place)?.is_null()),
+            Self::Read(columns) => Ok(matches!(column(columns, place)?, Value::Null)),
             #[cfg(feature = "postgres")]
             Self::Postgres(row) => Ok(row.try_get_raw(place)?.is_null()),
         }
@@ -43,12 +48,75 @@ pub(crate) trait Column<'r>: Sized {
     fn read(row: &'r Row, place: usize) -> Result<Self, sqlx::Error>;
 }
 
+fn column(columns: &[Value], place: usize) -> Result<&Value, sqlx::Error> {
+    columns.get(place).ok_or(sqlx::Error::ColumnIndexOutOfBounds { index: place, len: columns.len() })
+}
+
+/// A column that holds something else than what is asked of it.
+#[derive(Debug, thiserror::Error)]
+#[error("a column holds a value of another type")]
+struct OfAnotherType;
+
+fn of_another_type() -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(OfAnotherType))
+}
+
+/// What a value of a file is read as, by what it holds.
+trait Held<'r>: Sized {
+    fn held(value: &'r Value) -> Option<Self>;
+}
+
+impl Held<'_> for i64 {
+    fn held(value: &Value) -> Option<Self> {
+        if let Value::Integer(number) = value { Some(*number) } else { None }
+    }
+}
+
+impl Held<'_> for f64 {
+    fn held(value: &Value) -> Option<Self> {
+        if let Value::Real(number) = value { Some(*number) } else { None }
+    }
+}
+
+impl<'r> Held<'r> for &'r str {
+    fn held(value: &'r Value) -> Option<Self> {
+        if let Value::Text(text) = value { Some(text) } else { None }
+    }
+}
+
+impl<'r> Held<'r> for &'r [u8] {
+    fn held(value: &'r Value) -> Option<Self> {
+        match value {
+            Value::Blob(bytes) => Some(bytes),
+            Value::Text(text) => Some(text.as_bytes()),
+            Value::Null | Value::Integer(_) | Value::Real(_) => None,
+        }
+    }
+}
+
+impl Held<'_> for String {
+    fn held(value: &Value) -> Option<Self> {
+        <&str>::held(value).map(str::to_owned)
+    }
+}
+
+impl Held<'_> for Vec<u8> {
+    fn held(value: &Value) -> Option<Self> {
+        <&[u8]>::held(value).map(<[u8]>::to_vec)
+    }
+}
+
+fn held<'r, T: Held<'r>>(columns: &'r [Value], place: usize) -> Result<T, sqlx::Error> {
+    T::held(column(columns, place)?).ok_or_else(of_another_type)
+}
+
 macro_rules! alike {
     ($($read:ty),+) => {
         $(impl<'r> Column<'r> for $read {
             fn read(row: &'r Row, place: usize) -> Result<Self, sqlx::Error> {
                 match row {
                     Row::Sqlite(row) => row.try_get(place),
+                    Row::Read(columns) => held(columns, place),
                     #[cfg(feature = "postgres")]
                     Row::Postgres(row) => row.try_get(place),
                 }
@@ -62,6 +130,7 @@ impl Column<'_> for i64 {
     fn read(row: &Row, place: usize) -> Result<Self, sqlx::Error> {
         match row {
             Row::Sqlite(row) => row.try_get(place),
+            Row::Read(columns) => held(columns, place),
             #[cfg(feature = "postgres")]
             Row::Postgres(row) => super::postgres::integer(row, place),
         }
@@ -72,6 +141,7 @@ impl Column<'_> for bool {
     fn read(row: &Row, place: usize) -> Result<Self, sqlx::Error> {
         match row {
             Row::Sqlite(row) => row.try_get(place),
+            Row::Read(columns) => Ok(held::<i64>(columns, place)? != 0),
             #[cfg(feature = "postgres")]
             Row::Postgres(row) => Ok(super::postgres::integer(row, place)? != 0),
         }

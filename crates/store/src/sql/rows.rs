@@ -77,6 +77,12 @@ impl Rows {
         Box::pin(async move {
             match connection.native() {
                 Native::Sqlite(connection) => Ok(self.execute_on(connection).await?),
+                Native::SqliteReading(reader) => {
+                    for (sql, values) in self.into_statements() {
+                        reader.execute(sql, values).await?;
+                    }
+                    Ok(())
+                }
                 #[cfg(feature = "postgres")]
                 Native::Postgres(connection) => execute_rows(connection, &self.shape(), self.values).await,
             }
@@ -89,6 +95,13 @@ impl Rows {
             match connection.native() {
                 Native::Sqlite(connection) => {
                     Ok(self.fetch_on(connection).await?.into_iter().map(Row::Sqlite).collect())
+                }
+                Native::SqliteReading(reader) => {
+                    let mut found = Vec::new();
+                    for (sql, values) in self.into_statements() {
+                        found.extend(reader.read(sql, values).await?.into_iter().map(Row::Read));
+                    }
+                    Ok(found)
                 }
                 #[cfg(feature = "postgres")]
                 Native::Postgres(connection) => fetch_rows(connection, &self.shape(), self.values).await,

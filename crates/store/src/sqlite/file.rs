@@ -1,14 +1,15 @@
 //! One database file: made user-only, brought to the current schema, connected to for writing, reading, checkpointing.
 
+use std::num::NonZeroU32;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection};
 
 use super::fault::{of_io, unavailable};
+use crate::sql::{Pool, Readers, Reading, query_scalar};
 use crate::{Error, Result};
 
 /// How long a statement waits for another connection's lock.
@@ -17,6 +18,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Prepared statements a connection keeps.
 const STATEMENTS_KEPT: usize = 512;
+const VERSION: &str = "PRAGMA user_version";
+const APPLICATION: &str = "PRAGMA application_id";
 /// Reads of more rows than this are several statements.
 pub(super) const READ_ROWS_MAX: usize = 10_000;
 
@@ -107,15 +110,16 @@ pub(super) async fn open_checkpointer(path: &Path, settings: Settings) -> Result
     Ok(options(path, settings).connect().await?)
 }
 
-/// A pool that cannot write. It connects when it is first used.
-pub(super) fn read_pool(path: &Path, settings: Settings, idle: Option<Duration>) -> SqlitePool {
-    SqlitePoolOptions::new()
-        .max_connections(settings.read_connections.max(1))
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .idle_timeout(idle)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .connect_lazy_with(options(path, settings).pragma("query_only", "ON"))
+/// Connections that cannot write. They are opened when they are first used.
+pub(super) fn read_pool(path: &Path, settings: Settings, idle: Option<Duration>) -> Arc<Readers> {
+    Readers::new(Reading {
+        path: path.to_owned(),
+        connections: NonZeroU32::new(settings.read_connections).unwrap_or(NonZeroU32::MIN),
+        acquire_timeout: ACQUIRE_TIMEOUT,
+        busy_timeout: BUSY_TIMEOUT,
+        idle,
+        statements_kept: STATEMENTS_KEPT,
+    })
 }
 
 /// How a file is connected to.
@@ -177,8 +181,13 @@ async fn migrate(connection: &mut SqliteConnection, schema: Schema) -> Result<()
 
 /// The schema version of an opened file; 0 when it is new.
 async fn check(connection: &mut SqliteConnection, schema: Schema) -> Result<usize> {
-    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
-    let application: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
+    let version: i64 = sqlx::query_scalar(VERSION).fetch_one(&mut *connection).await?;
+    let application: i64 = sqlx::query_scalar(APPLICATION).fetch_one(&mut *connection).await?;
+    known(version, application, schema)
+}
+
+/// The schema version that a file names, when it is one of ours.
+fn known(version: i64, application: i64, schema: Schema) -> Result<usize> {
     if version != 0 && application != i64::from(schema.application_id) {
         return Err(Error::Corrupt("the file is of another kind or role"));
     }
@@ -187,8 +196,10 @@ async fn check(connection: &mut SqliteConnection, schema: Schema) -> Result<usiz
 }
 
 /// Refuses a file that this program cannot read as it is: reading never migrates.
-pub(super) async fn check_reader(pool: &SqlitePool, schema: Schema) -> Result<()> {
-    let version = check(&mut *pool.acquire().await?, schema).await?;
+pub(super) async fn check_reader(readers: &Arc<Readers>, schema: Schema) -> Result<()> {
+    let pool = Pool::Sqlite(Arc::clone(readers));
+    let version = query_scalar(VERSION).fetch_one(&pool).await?;
+    let version = known(version, query_scalar(APPLICATION).fetch_one(&pool).await?, schema)?;
     if version == schema.migrations.len() {
         Ok(())
     } else {

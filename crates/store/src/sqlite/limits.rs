@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::ConnectOptions as _;
-use sqlx::sqlite::SqlitePool;
 use tokio::task::JoinSet;
 
 use super::fault::unavailable;
 use super::file::{self, Settings};
-use crate::sql::Rows;
+use crate::sql::{Pool, Rows, query_as, query_scalar};
 use crate::{Error, Result};
 
 /// Keys that are read, over and over.
@@ -42,23 +41,21 @@ pub struct ReadLimits {
 /// When it cannot be read, or holds no patient.
 pub async fn reads(folder: &Path, ranged: &str, readers: u32, slice: Duration) -> Result<ReadLimits> {
     let settings = Settings { synchronous_full: true, pages_max: None, read_connections: readers };
-    let pool = file::read_pool(&folder.join("node.db"), settings, None);
-    let points: Vec<(String, i64)> = sqlx::query_as(
+    let pool = Pool::Sqlite(file::read_pool(&folder.join("node.db"), settings, None));
+    let points: Vec<(String, i64)> = query_as(
         "SELECT id, tid FROM resources WHERE version > 0 AND rid % max(1, (SELECT max(rid) FROM resources) / ?1) = 0 LIMIT ?1",
     )
     .bind(KEYS)
     .fetch_all(&pool)
     .await?;
-    let of_type =
-        |name| sqlx::query_scalar::<_, i64>("SELECT tid FROM resource_types WHERE name = ?").bind(name);
+    let of_type = |name| query_scalar::<i64>("SELECT tid FROM resource_types WHERE name = ?").bind(name);
     let (patient, ranged) =
         (of_type("Patient").fetch_one(&pool).await?, of_type(ranged).fetch_one(&pool).await?);
-    let patients: Vec<i64> =
-        sqlx::query_scalar("SELECT rid FROM resources WHERE tid = ? AND version > 0 LIMIT ?")
-            .bind(patient)
-            .bind(KEYS)
-            .fetch_all(&pool)
-            .await?;
+    let patients: Vec<i64> = query_scalar("SELECT rid FROM resources WHERE tid = ? AND version > 0 LIMIT ?")
+        .bind(patient)
+        .bind(KEYS)
+        .fetch_all(&pool)
+        .await?;
     if patients.is_empty() || points.is_empty() {
         return Err(Error::NotFound);
     }
@@ -72,12 +69,7 @@ pub async fn reads(folder: &Path, ranged: &str, readers: u32, slice: Duration) -
             move |at| points.get(at % points.len()).cloned()
         },
         |pool, (id, tid): (String, i64)| async move {
-            sqlx::query_scalar::<_, Vec<u8>>(BODY_OF_KEY)
-                .bind(id)
-                .bind(tid)
-                .fetch_one(&pool)
-                .await
-                .map(|_| ())
+            query_scalar::<Vec<u8>>(BODY_OF_KEY).bind(id).bind(tid).fetch_one(&pool).await.map(|_| ())
         },
     )
     .await?;
@@ -86,13 +78,12 @@ pub async fn reads(folder: &Path, ranged: &str, readers: u32, slice: Duration) -
         move |at: usize| patients.get(at % patients.len()).copied()
     };
     let ranges_per_s = each(&pool, readers, slice, next(&patients), move |pool, patient| async move {
-        let read =
-            sqlx::query_scalar::<_, Vec<u8>>(NEWEST_OF_PATIENT).bind(patient).bind(ranged).bind(RANGE_ROWS);
+        let read = query_scalar::<Vec<u8>>(NEWEST_OF_PATIENT).bind(patient).bind(ranged).bind(RANGE_ROWS);
         read.fetch_all(&pool).await.map(|_| ())
     })
     .await?;
     let compartments_per_s = each(&pool, readers, slice, next(&patients), |pool, patient| async move {
-        sqlx::query_scalar::<_, Vec<u8>>(ALL_OF_PATIENT).bind(patient).fetch_all(&pool).await.map(|_| ())
+        query_scalar::<Vec<u8>>(ALL_OF_PATIENT).bind(patient).fetch_all(&pool).await.map(|_| ())
     })
     .await?;
     pool.close().await;
@@ -101,15 +92,15 @@ pub async fn reads(folder: &Path, ranged: &str, readers: u32, slice: Duration) -
 
 /// Repeats one read with the keys that `key` gives, by so many at once; how many a second.
 async fn each<K, R>(
-    pool: &SqlitePool,
+    pool: &Pool,
     readers: u32,
     slice: Duration,
     key: impl Fn(usize) -> Option<K> + Clone + Send + 'static,
-    read: impl Fn(SqlitePool, K) -> R + Clone + Send + 'static,
+    read: impl Fn(Pool, K) -> R + Clone + Send + 'static,
 ) -> Result<f64>
 where
     K: Send + 'static,
-    R: Future<Output = Result<(), sqlx::Error>> + Send,
+    R: Future<Output = Result<()>> + Send,
 {
     let begun = Instant::now();
     let mut tasks = JoinSet::new();
@@ -123,7 +114,7 @@ where
                 read(pool.clone(), key).await?;
                 done += 1;
             }
-            Ok::<usize, sqlx::Error>(done)
+            Ok::<usize, Error>(done)
         });
     }
     let mut done = 0;
