@@ -211,6 +211,33 @@ impl Pool {
         })
     }
 
+    /// What several statements read of one instant. On a file all of them run on one thread beside, one after another, with
+    /// nobody to wake in between.
+    pub async fn at_one_instant<T: Send + 'static>(
+        &self,
+        read: impl for<'c> FnOnce(&'c mut Connection) -> Boxed<'c, Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let mut lent = self.begin().await?;
+        let is_of_file = match lent.native() {
+            Native::SqliteReading(reader) => {
+                reader.stay_here();
+                true
+            }
+            _ => false,
+        };
+        let whole = async move {
+            let found = read(&mut lent).await;
+            lent.rollback().await?;
+            found
+        };
+        if !is_of_file {
+            return whole.await;
+        }
+        let runtime = tokio::runtime::Handle::current();
+        let ran = tokio::task::spawn_blocking(move || runtime.block_on(whole)).await;
+        ran.map_err(|_| sqlx::Error::WorkerCrashed)?
+    }
+
     /// Whether they are closed.
     #[cfg(feature = "clinical")]
     pub fn is_closed(&self) -> bool {

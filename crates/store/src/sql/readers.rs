@@ -71,7 +71,7 @@ impl Readers {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let begin = if at_one_instant { Transaction::Wanted } else { Transaction::None };
         let connection = idle.map(|(connection, _)| Mutex::new(connection));
-        Ok(Reader { readers: Arc::clone(self), connection, begin, _permit: permit })
+        Ok(Reader { readers: Arc::clone(self), connection, begin, here: false, _permit: permit })
     }
 
     pub fn is_closed(&self) -> bool {
@@ -148,10 +148,17 @@ pub(crate) struct Reader {
     /// lets a connection be part of what several threads may look at.
     connection: Option<Mutex<rusqlite::Connection>>,
     begin: Transaction,
+    /// Whoever runs its statements may wait for them.
+    here: bool,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Reader {
+    /// Runs its statements from here on where they are asked for: on a thread that may wait.
+    pub fn stay_here(&mut self) {
+        self.here = true;
+    }
+
     /// What a statement reads.
     pub async fn read(&mut self, sql: String, values: Vec<Value>) -> Result<Vec<Columns>, sqlx::Error> {
         self.run(move |connection| rows(connection, &sql, &values)).await
@@ -176,7 +183,7 @@ impl Reader {
             // It was lost with a statement that was given up, and its instant with it.
             return Err(sqlx::Error::WorkerCrashed);
         }
-        let ran = tokio::task::spawn_blocking(move || {
+        let statement = move || {
             let connection = match lent {
                 Some(connection) => connection.into_inner().unwrap_or_else(PoisonError::into_inner),
                 None => readers.open()?,
@@ -187,8 +194,14 @@ impl Reader {
             };
             let acted = began.and_then(|()| act(&connection));
             Ok::<_, rusqlite::Error>((connection, acted))
-        });
-        let (connection, acted) = ran.await.map_err(|_| sqlx::Error::WorkerCrashed)?.map_err(failure)?;
+        };
+        let ran = match self.here {
+            true => statement(),
+            false => {
+                tokio::task::spawn_blocking(statement).await.map_err(|_| sqlx::Error::WorkerCrashed)?
+            }
+        };
+        let (connection, acted) = ran.map_err(failure)?;
         if begin == Transaction::Wanted && !connection.is_autocommit() {
             self.begin = Transaction::Open;
         }

@@ -67,11 +67,12 @@ struct Found {
 impl Sqlite {
     /// One page of a search, read in one transaction.
     pub(super) async fn page(&self, search: &Search) -> Result<Page> {
-        let names = self.published.names();
-        let mut connection = self.node.begin().await?;
-        let page = read(search, &names, &mut connection).await;
-        connection.rollback().await?;
-        page
+        let (search, names) = (search.clone(), self.published.names());
+        self.node
+            .at_one_instant(move |connection| {
+                Box::pin(async move { read(&search, &names, connection).await })
+            })
+            .await
     }
 }
 
