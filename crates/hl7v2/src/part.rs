@@ -88,6 +88,13 @@ impl<'a> Part<'a> {
     /// Absent when no leaf below has bytes, null when every populated leaf is `""`, else valued.
     #[must_use]
     pub fn presence(&self) -> Presence {
+        // A first byte that divides nothing and does not begin the null is one of a value.
+        let syntax = self.span.of(self.message.syntax()).first();
+        if self.raw().first().is_some_and(|first| *first != b'"')
+            && syntax.is_some_and(|first| !self.message.delimiters().contains(*first))
+        {
+            return Presence::Valued;
+        }
         let mut presence = Presence::Absent;
         for leaf in self.leaf_iter() {
             if leaf.span.of(self.message.bytes()) != NULL {

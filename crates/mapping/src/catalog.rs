@@ -231,9 +231,9 @@ impl Package {
         let own = program.triggers.iter().filter(|(_, plan)| **plan == index);
         let made = |make: &Make| {
             let map = program.maps.get(make.map).map(|map| map.name.clone()).unwrap_or_default();
-            let skips = plan.events.iter().filter(|(_, event)| event.skip.contains(&make.handle));
+            let skips = plan.events.iter().filter(|(_, event)| event.skip.contains(&make.handle.name));
             Made {
-                handle: make.handle.clone(),
+                handle: make.handle.name.clone(),
                 from: make.groups.iter().chain([&make.segment]).cloned().collect::<Vec<_>>().join("."),
                 map,
                 skipped: skips.map(|(name, _)| name.clone()).collect(),

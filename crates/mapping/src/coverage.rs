@@ -63,7 +63,8 @@ pub(crate) struct Ledger<'a> {
     depth: usize,
 }
 
-type Fate<'a> = (LeafFate, Option<Cow<'a, str>>);
+/// What became of a leaf so far, and why.
+pub(crate) type Fate<'a> = (LeafFate, Option<Cow<'a, str>>);
 
 impl<'a> Ledger<'a> {
     pub fn new(message: &Message<'_>) -> Self {
@@ -108,6 +109,42 @@ impl<'a> Ledger<'a> {
     /// Marks the first leaf of a part: a composite taken as text.
     pub fn mark_first(&mut self, part: Part<'_>, fate: LeafFate, reason: Option<&'a str>) {
         self.mark(part.component(1).subcomponent(1), fate, reason);
+    }
+
+    /// Are the leaves of a part as they were at the beginning, and will what is marked now stay?
+    pub fn is_untouched(&self, part: Part<'_>) -> bool {
+        let fates = self.fates.get(self.of_part(part)).unwrap_or_default();
+        self.depth == 0 && fates.iter().all(|fate| fate.0 == LeafFate::Unmapped)
+    }
+
+    /// The fates of the leaves of a part.
+    pub fn fates_of(&self, part: Part<'_>) -> Vec<Fate<'a>> {
+        self.fates.get(self.of_part(part)).unwrap_or_default().to_vec()
+    }
+
+    /// Marks the leaves of a part as those of another with the same bytes were.
+    pub fn mark_alike(&mut self, part: Part<'_>, fates: &[Fate<'a>]) {
+        let range = self.of_part(part);
+        let begin = range.start;
+        let slots = self.fates.get_mut(range).unwrap_or_default();
+        for (at, (slot, fate)) in slots.iter_mut().zip(fates).enumerate() {
+            if rank(fate.0) > rank(slot.0) {
+                let before = std::mem::replace(slot, fate.clone());
+                if self.depth > 0 {
+                    self.changed.push((begin + at, before));
+                }
+            }
+        }
+    }
+
+    /// Where the leaves of a part lie.
+    fn of_part(&self, part: Part<'_>) -> std::ops::Range<usize> {
+        let segment = usize::try_from(part.path().segment).unwrap_or(usize::MAX);
+        let range = self.of_segment(segment);
+        let leaves = self.leaves.get(range.clone()).unwrap_or_default();
+        let span = part.span();
+        let first = range.start + leaves.partition_point(|leaf| leaf.span.start < span.start);
+        first..range.start + leaves.partition_point(|leaf| leaf.span.start < span.end)
     }
 
     /// From here on what is marked can be taken back: an object is begun that may turn out to lack what it needs.

@@ -23,6 +23,7 @@
 //! ```
 #![doc = include_str!("language.md")]
 
+mod basis;
 mod catalog;
 mod check;
 mod codes;
@@ -36,10 +37,12 @@ mod few;
 mod identity;
 mod json;
 mod missed_code;
+mod number_hash;
 mod package;
 mod plan;
 mod rules;
 mod schema;
+mod segment_code;
 mod site;
 mod syntax;
 mod systems;

@@ -1,5 +1,6 @@
 //! The compiled form of a package: names resolved to indices, facts folded in, every rule with its place.
 
+use crate::basis::{Basis, Fields};
 use crate::codes::CodeTable;
 use crate::diagnostic::Place;
 use crate::site::Site;
@@ -16,6 +17,16 @@ pub(crate) struct Program {
     pub triggers: BTreeMap<(String, String), usize>,
     pub systems: Systems,
     pub site: Site,
+    /// What the rules stand on.
+    pub fields: Fields,
+}
+
+/// A handle, `patient`. Maps name the handles of every message file that makes them, so they are counted by program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Handle {
+    pub name: String,
+    /// Equal for equal names within one program.
+    pub number: usize,
 }
 
 /// What a map makes.
@@ -46,6 +57,8 @@ pub(crate) struct Map {
     pub id: Option<Expression>,
     pub ignore: Vec<Ignore>,
     pub merges: bool,
+    /// What it makes depends on the bytes of its value and the header alone.
+    pub is_local: bool,
 }
 
 /// A field or part of one that is not mapped on purpose.
@@ -73,6 +86,7 @@ pub(crate) struct Field {
     pub rules: Vec<Rule>,
     /// Rules of dotted keys: they fill one object. With the suffix of the choice property they speak of.
     pub nested: Option<(Option<String>, Elements)>,
+    pub basis: Basis,
 }
 
 /// Where a value goes in its parent object.
@@ -110,6 +124,7 @@ pub(crate) struct Rule {
     pub keep: bool,
     /// Why it is not as the HL7 guide says.
     pub deviates: Option<String>,
+    pub basis: Basis,
 }
 
 /// A rule that adds to an item of the list instead of making one.
@@ -124,7 +139,7 @@ pub(crate) enum Action {
     /// The first that yields.
     First(Vec<Rule>),
     Refer {
-        handle: String,
+        handle: Handle,
         /// Anywhere in the message, where each value there equals the value here: (there, here).
         pairs: Vec<(Expression, Expression)>,
     },
@@ -216,7 +231,7 @@ pub(crate) enum Expression {
         arguments: Vec<Expression>,
     },
     /// `id(handle)`.
-    IdOf(String),
+    IdOf(Handle),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -297,6 +312,8 @@ pub(crate) struct MessagePlan {
     pub structure: Option<String>,
     pub require: Vec<Path>,
     pub make: Vec<Make>,
+    /// Of which segments each handle is made: number of the handle, code of the segment's name.
+    pub origins: Vec<(usize, u32)>,
     pub events: BTreeMap<String, Event>,
     pub ignore: Vec<Ignore>,
     /// Records of which one stands for both from here on.
@@ -311,9 +328,14 @@ pub(crate) struct MessagePlan {
 }
 
 impl MessagePlan {
+    /// The handle of a name.
+    pub fn handle(&self, name: &str) -> Option<&Handle> {
+        self.make.iter().map(|make| &make.handle).find(|handle| handle.name == name)
+    }
+
     /// Does what this handle makes belong to the message only?
     pub fn is_transient(&self, handle: &str) -> bool {
-        self.make.iter().any(|make| make.handle == handle && make.is_transient)
+        self.make.iter().any(|make| make.handle.name == handle && make.is_transient)
     }
 
     /// Does this line make something that is stored?
@@ -344,7 +366,7 @@ pub(crate) struct Moved {
 
 /// One line of `make`.
 pub(crate) struct Make {
-    pub handle: String,
+    pub handle: Handle,
     pub segment: String,
     pub groups: Vec<String>,
     pub every: bool,

@@ -79,7 +79,7 @@ impl Walk<'_> {
             Action::First(rules) => rules.iter().for_each(|rule| self.rule(rule, slot, &inner)),
             Action::Refer { handle, .. } => {
                 let element = below(around, slot, rule.suffix.as_deref());
-                let write = Write { handle: Some(handle.clone()), ..self.write(element, rule, &inner) };
+                let write = Write { handle: Some(handle.name.clone()), ..self.write(element, rule, &inner) };
                 self.found.push(write);
             }
             Action::Dispatch { by, branches, otherwise } => {

@@ -3,6 +3,7 @@
 use super::Checker;
 use super::shape::{Found, Shape};
 use super::source::{Source, Use};
+use crate::basis::Basis;
 use crate::diagnostic::Place;
 use crate::plan::{Elements, Field, Form};
 use crate::syntax;
@@ -127,7 +128,7 @@ impl Checker<'_> {
                 ),
             );
         }
-        Some(Field { slot: found.slot, rules, nested })
+        Some(Field { slot: found.slot, rules, nested, basis: Basis::Nothing })
     }
 
     fn nested(

@@ -84,7 +84,7 @@ impl Checker<'_> {
                 return None;
             };
             self.handles.push((text.clone(), at, true));
-            return Some(Expression::IdOf(text.clone()));
+            return Some(Expression::IdOf(self.handle(text)));
         }
         if name == "lookup" {
             return self.lookup(arguments, place, at, source);

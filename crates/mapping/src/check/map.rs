@@ -3,7 +3,8 @@
 use super::element::Completeness;
 use super::shape::Shape;
 use super::source::{Source, Use};
-use super::{Checker, Header, Trees};
+use super::{Checker, Header, Trees, local};
+use crate::basis::Basis;
 use crate::diagnostic::Place;
 use crate::plan::{Elements, Field, Form, Ignore, Map, Slot, Target};
 use crate::syntax;
@@ -74,8 +75,9 @@ impl Checker<'_> {
             let merges = node.get("merge").and_then(Node::scalar) == Some("true");
             self.map_handles.push(std::mem::take(&mut self.handles));
             self.map_calls.push(std::mem::take(&mut self.calls));
-            maps.push(Map { name, target, place, body, id, ignore, merges });
+            maps.push(Map { name, target, place, body, id, ignore, merges, is_local: false });
         }
+        local::mark(&mut maps);
         maps
     }
 
@@ -145,7 +147,7 @@ impl Checker<'_> {
         let when = node.get("$when").and_then(|when| self.condition_node(when, source));
         Elements {
             when,
-            fields: vec![Field { slot: found.slot, rules, nested: None }],
+            fields: vec![Field { slot: found.slot, rules, nested: None, basis: Basis::Nothing }],
             ..Elements::default()
         }
     }

@@ -7,6 +7,7 @@ use super::{Checker, Trees};
 use crate::Mode;
 use crate::diagnostic::Place;
 use crate::plan::{Elements, Event, Kept, Make, MessagePlan, Path, Target};
+use crate::segment_code;
 use crate::syntax;
 use crate::yaml::{Kind, Node};
 use std::collections::{BTreeMap, BTreeSet};
@@ -115,10 +116,13 @@ impl Checker<'_> {
         if structure.as_deref().is_some_and(|id| hl7v2::dictionary::structure(id).is_none()) {
             self.findings.add(node.place, "E0214", "no HL7 version has this message structure");
         }
+        let origins = make.iter().map(|line| (line.handle.number, segment_code::of(&line.segment)));
+        let origins: BTreeSet<(usize, u32)> = origins.collect();
         MessagePlan {
             name: name.to_owned(),
             structure,
             require,
+            origins: origins.into_iter().collect(),
             make,
             events,
             ignore,
@@ -191,7 +195,8 @@ impl Checker<'_> {
             }
         };
         let is_transient = stated == Some("transient");
-        Some(Make { handle: handle.to_owned(), segment: name, groups, every, map, when, mode, is_transient })
+        let handle = self.handle(handle);
+        Some(Make { handle, segment: name, groups, every, map, when, mode, is_transient })
     }
 
     /// `link: HANDLE` or `unlink: HANDLE`: what the message says of the Patients of that handle.
@@ -210,14 +215,14 @@ impl Checker<'_> {
     }
 
     pub(super) fn known_handle(&mut self, name: &str, place: Place, make: &[Make]) -> bool {
-        let known = make.iter().any(|line| line.handle == name);
+        let known = make.iter().any(|line| line.handle.name == name);
         if !known {
             self.findings.add_near(
                 place,
                 "E0403",
                 format!("no handle {name}"),
                 name,
-                make.iter().map(|line| line.handle.as_str()),
+                make.iter().map(|line| line.handle.name.as_str()),
             );
         }
         known
@@ -277,7 +282,7 @@ impl Checker<'_> {
         if !self.known_handle(handle, item.place, make) {
             return None;
         }
-        let map = make.iter().find(|line| line.handle == handle)?.map;
+        let map = make.iter().find(|line| line.handle.name == handle)?.map;
         let mut shape = self.resource_shape(map)?;
         let mut parts = Vec::new();
         for part in path.split('.') {
@@ -353,7 +358,7 @@ impl Checker<'_> {
         if !self.known_handle(handle, place, make) {
             return None;
         }
-        let line = make.iter().find(|line| line.handle == handle)?;
+        let line = make.iter().find(|line| line.handle.name == handle)?;
         let shape = self.resource_shape(line.map)?;
         let source = Source { segment: Some(line.segment.clone()), ..Source::default() };
         let keys = vec![Keyed { parts: rest.split('.').collect(), place, node: value }];
@@ -400,22 +405,22 @@ impl Checker<'_> {
                 .map(|(handle, place, _)| (handle.clone(), *place))
                 .collect();
             for (handle, place) in needed {
-                let above = plan.make.iter().take(position).any(|other| other.handle == handle);
-                let below = plan.make.iter().skip(position).any(|other| other.handle == handle);
+                let above = plan.make.iter().take(position).any(|other| other.handle.name == handle);
+                let below = plan.make.iter().skip(position).any(|other| other.handle.name == handle);
                 if below && !above {
                     self.findings.add_help(
                         place,
                         "E0403",
-                        format!("{handle} is made after {} in {}", line.handle, plan.name),
+                        format!("{handle} is made after {} in {}", line.handle.name, plan.name),
                         format!("move {handle} up in `make`"),
                     );
                 }
             }
         }
-        if plan.make.iter().any(|line| line.handle == "*" || line.handle.is_empty()) {
+        if plan.make.iter().any(|line| line.handle.name == "*" || line.handle.name.is_empty()) {
             self.findings.add(node.place, "E0105", "a handle needs a name");
         }
-        let handles: BTreeSet<&str> = plan.make.iter().map(|line| line.handle.as_str()).collect();
+        let handles: BTreeSet<&str> = plan.make.iter().map(|line| line.handle.name.as_str()).collect();
         for line in &plan.make {
             for (handle, ..) in self.map_handles.get(line.map).into_iter().flatten() {
                 if handles.contains(handle.as_str()) {
@@ -428,15 +433,16 @@ impl Checker<'_> {
     /// What is stored may not refer to what is of the message only; a merge and a link speak of stored patients.
     fn check_transient(&mut self, plan: &MessagePlan, node: &Node) {
         for line in plan.make.iter().filter(|line| !line.is_transient) {
-            if plan.is_transient(&line.handle) {
-                let text = format!("{} is transient in one line and stored in another", line.handle);
+            if plan.is_transient(&line.handle.name) {
+                let text = format!("{} is transient in one line and stored in another", line.handle.name);
                 self.findings.add(node.place, "E0408", text);
             }
             for map in self.reached(BTreeSet::from([line.map])) {
                 let named = self.map_handles.get(map).into_iter().flatten();
                 let lost: Vec<_> = named.filter(|(handle, ..)| plan.is_transient(handle)).cloned().collect();
                 for (handle, place, _) in lost {
-                    let text = format!("{} is stored and {handle} is not, in {}", line.handle, plan.name);
+                    let text =
+                        format!("{} is stored and {handle} is not, in {}", line.handle.name, plan.name);
                     self.findings.add(place, "E0408", text);
                 }
             }
@@ -472,7 +478,7 @@ impl Checker<'_> {
                 let given = |event: &String| {
                     plan.events.get(event).is_some_and(|event| {
                         event.overrides.iter().any(|(handle, elements)| {
-                            *handle == line.handle
+                            *handle == line.handle.name
                                 && elements.fields.iter().any(|field| field.slot.name == element)
                         })
                     })
@@ -486,7 +492,7 @@ impl Checker<'_> {
                         format!("{element} is required and no rule of {map} fills it"),
                         format!(
                             "add a rule, or set {}.{element} for {missing} in {}",
-                            line.handle, plan.name
+                            line.handle.name, plan.name
                         ),
                     );
                 }

@@ -8,6 +8,7 @@ mod element;
 mod expression;
 mod index;
 mod keys;
+mod local;
 mod map;
 mod message;
 mod record;
@@ -17,8 +18,9 @@ mod shape;
 mod site;
 mod source;
 
+use crate::basis;
 use crate::diagnostic::{Findings, Place};
-use crate::plan::{Map, Program, Target};
+use crate::plan::{Handle, Map, Program, Target};
 use crate::syntax::{Parsed, SyntaxError};
 use crate::yaml::Node;
 use registry::Extension;
@@ -66,6 +68,8 @@ pub(crate) struct Checker<'c> {
     pub systems: crate::systems::Systems,
     /// Handles named in the map that is being compiled: name, place, whether its id is needed.
     pub handles: Vec<(String, Place, bool)>,
+    /// Handles by name, with their numbers.
+    pub handle_numbers: HashMap<String, usize>,
     /// The same for every map.
     pub map_handles: Vec<Vec<(String, Place, bool)>>,
     /// Maps and handles of which at least one message that makes the map has the handle.
@@ -90,6 +94,7 @@ pub(crate) fn compile(trees: &Trees, site: crate::site::Site, findings: &mut Fin
         extensions: BTreeMap::new(),
         systems: crate::systems::Systems::default(),
         handles: Vec::new(),
+        handle_numbers: HashMap::new(),
         map_handles: Vec::new(),
         known_handles: BTreeSet::new(),
         map_calls: Vec::new(),
@@ -100,9 +105,10 @@ pub(crate) fn compile(trees: &Trees, site: crate::site::Site, findings: &mut Fin
     checker.patient_index();
     checker.code_tables(trees);
     checker.map_headers(trees);
-    let maps: Vec<Map> = checker.maps(trees);
-    let (messages, triggers) = checker.messages(trees);
+    let mut maps: Vec<Map> = checker.maps(trees);
+    let (mut messages, triggers) = checker.messages(trees);
     checker.unused_tables();
+    let fields = basis::find(&mut maps, &mut messages);
     Program {
         maps,
         tables: std::mem::take(&mut checker.tables),
@@ -110,10 +116,18 @@ pub(crate) fn compile(trees: &Trees, site: crate::site::Site, findings: &mut Fin
         triggers,
         systems: std::mem::take(&mut checker.systems),
         site: std::mem::take(&mut checker.site),
+        fields,
     }
 }
 
 impl Checker<'_> {
+    /// The handle of a name.
+    pub fn handle(&mut self, name: &str) -> Handle {
+        let next = self.handle_numbers.len();
+        let number = *self.handle_numbers.entry(name.to_owned()).or_insert(next);
+        Handle { name: name.to_owned(), number }
+    }
+
     /// Unwraps a parse, or adds a finding at the right column.
     pub fn parsed<T>(&mut self, place: Place, parsed: Parsed<T>) -> Option<T> {
         match parsed {

@@ -70,7 +70,7 @@ impl Checker<'_> {
     }
 
     fn kind_of(&self, handle: &str, make: &[Make]) -> Option<fhir::ResourceType> {
-        let line = make.iter().find(|line| line.handle == handle)?;
+        let line = make.iter().find(|line| line.handle.name == handle)?;
         match &self.headers.get(line.map)?.target {
             Target::Resource(kind) => Some(*kind),
             Target::DataType(_) | Target::Text => None,

@@ -4,6 +4,7 @@ use super::Checker;
 use super::element::{Completeness, Keyed};
 use super::shape::{Found, Shape};
 use super::source::{Source, Use};
+use crate::basis::Basis;
 use crate::diagnostic::Place;
 use crate::plan::{Action, Convert, Elements, Expression, Into, Rule, Take, Test};
 use crate::syntax::{self, Conversion};
@@ -406,7 +407,8 @@ impl Checker<'_> {
         if handle != "*" {
             self.handles.push((handle.clone(), at, false));
         }
-        Some(plain(place, chosen.clone(), Action::Refer { handle, pairs: Vec::new() }))
+        let action = Action::Refer { handle: self.handle(&handle), pairs: Vec::new() };
+        Some(plain(place, chosen.clone(), action))
     }
 
     fn check_code_literal(&mut self, text: &str, found: &Found, place: Place) {
@@ -428,5 +430,16 @@ impl Checker<'_> {
 }
 
 fn plain(place: Place, suffix: Option<String>, action: Action) -> Rule {
-    Rule { place, when: None, action, suffix, fill: None, set: None, into: None, keep: false, deviates: None }
+    Rule {
+        place,
+        when: None,
+        action,
+        suffix,
+        fill: None,
+        set: None,
+        into: None,
+        keep: false,
+        deviates: None,
+        basis: Basis::Nothing,
+    }
 }

@@ -95,6 +95,10 @@ impl<'a> Executor<'a> {
     }
 
     fn field(&mut self, field: &'a Field, scope: &Scope<'a>, out: &mut Object) {
+        // A trace tells of every rule.
+        if self.notes.is_none() && !self.has_basis(&field.basis) {
+            return;
+        }
         self.rules(&field.rules, &field.slot, scope, out);
         if let Some((suffix, elements)) = &field.nested {
             self.nested(&field.slot, suffix.as_deref(), elements, scope, out);
@@ -119,6 +123,9 @@ impl<'a> Executor<'a> {
     }
 
     fn rule(&mut self, rule: &'a Rule, slot: &'a Slot, scope: &Scope<'a>, out: &mut Object) -> bool {
+        if !self.has_basis(&rule.basis) && self.pass_over(rule, slot, out) {
+            return false;
+        }
         if let Some(when) = rule.when.as_ref().filter(|when| !self.holds(when, scope)) {
             self.miss_condition(slot, rule, scope, out, when);
             return false;
@@ -131,7 +138,7 @@ impl<'a> Executor<'a> {
             },
             Action::First(rules) => rules.iter().any(|rule| self.rule(rule, slot, scope, out)),
             Action::Refer { handle, pairs } if pairs.is_empty() => {
-                let indices = if handle == "*" {
+                let indices = if handle.name == "*" {
                     // What is kept may not refer to what is not.
                     let is_kept = |made: &usize| {
                         let made = self.instances.get(*made).map(|made| made.make);
@@ -141,11 +148,11 @@ impl<'a> Executor<'a> {
                 } else {
                     self.resources_in_scope(handle, scope)
                 };
-                self.refer(handle, indices, rule, slot, scope, out)
+                self.refer(&handle.name, indices, rule, slot, scope, out)
             }
             Action::Refer { handle, pairs } => {
                 let indices = self.matched_anywhere(handle, pairs, scope);
-                self.refer(handle, indices, rule, slot, scope, out)
+                self.refer(&handle.name, indices, rule, slot, scope, out)
             }
             Action::Dispatch { by, branches, otherwise } => {
                 let found = self.values(by, scope);
@@ -180,6 +187,7 @@ impl<'a> Executor<'a> {
             self.miss_value(slot, rule, scope, out);
         }
         for (index, value) in (1..).zip(values) {
+            let outer = self.components;
             let inner = match &value {
                 Item::Segment(segment) => Scope {
                     bound: Some(*segment),
@@ -191,9 +199,13 @@ impl<'a> Executor<'a> {
                     self.null |= part.presence() == hl7v2::Presence::Null;
                     continue;
                 }
-                Item::Part(..) | Item::Text(_) => Scope { index, ..scope.with_item(value) },
+                Item::Part(..) | Item::Text(_) => {
+                    self.enter_item(&value);
+                    Scope { index, ..scope.with_item(value) }
+                }
             };
             wrote |= self.build_one(elements, rule, slot, &inner, out);
+            self.components = outer;
         }
         wrote
     }

@@ -54,7 +54,7 @@ impl<'a> Executor<'a> {
     ) -> Vec<ReplacedSet> {
         let Some(event) = event else { return Vec::new() };
         let mut replaced: Vec<ReplacedSet> = Vec::new();
-        for make in plan.make.iter().filter(|make| event.replace.contains(&make.handle)) {
+        for make in plan.make.iter().filter(|make| event.replace.contains(&make.handle.name)) {
             let Some(segment) = self.groups.first(&make.segment) else { continue };
             let Some(patient) = self.patient_near(self.groups.group_of(segment)) else { continue };
             let Some(kind) = self.program.maps.get(make.map).and_then(|map| map.target.resource()) else {
@@ -80,7 +80,8 @@ impl<'a> Executor<'a> {
     /// A24 and A37: the first Patient of the handle with each of the others.
     pub(super) fn links(&mut self, plan: &MessagePlan) -> Vec<PatientLink> {
         let Some((handle, is_one)) = &plan.link else { return Vec::new() };
-        let handle_of = |instance: &Instance| plan.make.get(instance.make).map(|make| make.handle.as_str());
+        let handle_of =
+            |instance: &Instance| plan.make.get(instance.make).map(|make| make.handle.name.as_str());
         let linked = self.instances.iter().filter(|instance| handle_of(instance) == Some(handle));
         let mut ids = linked.map(|instance| instance.id.clone()).collect::<Vec<_>>().into_iter();
         let Some(one) = ids.next() else { return Vec::new() };

@@ -1,11 +1,11 @@
 //! Which resources are to be made, with which ids, and what a handle means at a place.
 
-use super::scope::{Scope, Value, code};
+use super::scope::{Scope, Value};
 use super::{Executor, Instance};
 use crate::Rejection;
 use crate::few::Few;
 use crate::identity::first_text;
-use crate::plan::{Event, Expression, Make, MessagePlan, Target};
+use crate::plan::{Event, Expression, Handle, Make, MessagePlan, Target};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
@@ -22,7 +22,7 @@ impl<'a> Executor<'a> {
         let continued = if plan.join_text { self.continuations() } else { HashMap::new() };
         let followers: HashSet<usize> = continued.values().flatten().copied().collect();
         for (index, make) in plan.make.iter().enumerate() {
-            let skipped = event.is_some_and(|event| event.skip.contains(&make.handle));
+            let skipped = event.is_some_and(|event| event.skip.contains(&make.handle.name));
             let segments = self.segments_of(make);
             if segments.is_empty() {
                 self.miss_segment(make);
@@ -89,9 +89,9 @@ impl<'a> Executor<'a> {
         }
         let number = self.instances.len();
         for at in self.groups.chain(group) {
-            self.by_group.entry((&make.handle, at)).or_default().push(number);
+            self.made.in_group(&make.handle, at, number);
         }
-        self.by_segment.entry((&make.handle, segment)).or_default().push(number);
+        self.made.of_segment(&make.handle, segment, number);
         self.instances.push(Instance { make: index, map: make.map, segment, group, id, kind, continued });
         Ok(())
     }
@@ -137,27 +137,26 @@ impl<'a> Executor<'a> {
 
     /// The resources a handle means here: those of the own segment if the handle is made from such segments, else those of
     /// the own group and below, else of the enclosing group.
-    pub(super) fn resources_in_scope(&self, handle: &str, scope: &Scope<'a>) -> Few<usize> {
-        let plan = self.plan.map(|plan| plan.make.as_slice()).unwrap_or_default();
-        let is_of = |make: &Make, segment: usize| {
-            self.groups.is(segment, code(&make.segment)) && make.handle == handle
-        };
-        if let Some(segment) = scope.own
-            && plan.iter().any(|make| is_of(make, segment))
-        {
-            return self.by_segment.get(&(handle, segment)).cloned().unwrap_or_default();
+    pub(super) fn resources_in_scope(&self, handle: &Handle, scope: &Scope<'a>) -> Few<usize> {
+        if !self.made.has(handle) {
+            return Few::None;
         }
-        self.groups
-            .chain(scope.group)
-            .find_map(|group| self.by_group.get(&(handle, group)).cloned())
-            .unwrap_or_default()
+        let is_origin = |segment: usize| {
+            let code = self.groups.code_of(segment);
+            self.plan.is_some_and(|plan| plan.origins.contains(&(handle.number, code)))
+        };
+        let found = match scope.own.filter(|segment| is_origin(*segment)) {
+            Some(segment) => self.made.from_segment(handle, segment),
+            None => self.groups.chain(scope.group).find_map(|group| self.made.within(handle, group)),
+        };
+        found.cloned().unwrap_or_default()
     }
 
     /// The resources of a handle, anywhere in the message, whose values equal those here. A value that is absent on either
     /// side matches nothing.
     pub(super) fn matched_anywhere(
         &mut self,
-        handle: &str,
+        handle: &Handle,
         pairs: &'a [(Expression, Expression)],
         scope: &Scope<'a>,
     ) -> Few<usize> {
@@ -192,14 +191,14 @@ impl<'a> Executor<'a> {
 
     fn index_of(
         &mut self,
-        handle: &str,
+        handle: &Handle,
         pairs: &'a [(Expression, Expression)],
     ) -> HashMap<Vec<String>, Few<usize>> {
         let mut index: HashMap<Vec<String>, Few<usize>> = HashMap::new();
         let lines = self.plan.map(|plan| plan.make.as_slice()).unwrap_or_default();
         for number in 0..self.instances.len() {
             let Some(instance) = self.instances.get(number) else { continue };
-            if lines.get(instance.make).is_none_or(|make| make.handle != handle) {
+            if lines.get(instance.make).is_none_or(|make| make.handle.number != handle.number) {
                 continue;
             }
             let there = Scope::at(instance);

@@ -6,7 +6,7 @@ use super::scope::{Scope, Value as Item};
 use super::value::text_of;
 use crate::coverage::LeafName;
 use crate::diagnostic::Place;
-use crate::plan::{Action, Elements, Expression, Function, Make, Path, Rule, Slot, Test};
+use crate::plan::{Action, Elements, Expression, Function, Make, Path, Root, Rule, Slot, Test};
 use crate::syntax::Operator;
 use crate::trace::{Cause, Location, MissNote, ReadNote, Word, position};
 use hl7v2::Presence;
@@ -46,6 +46,26 @@ impl<'a> Executor<'a> {
             let (reads, is_null) = self.look(reads, scope);
             self.note_at(slot, rule, out, reads, if is_null { Cause::Null } else { Cause::Unvalued });
         }
+    }
+
+    /// Passes over a rule that has nothing to read, if a trace has nothing to tell of it, or no more than that.
+    pub(super) fn pass_over(&mut self, rule: &'a Rule, slot: &'a Slot, out: &Map<String, Value>) -> bool {
+        if self.notes.is_none() {
+            return true;
+        }
+        let reads_fields = matches!(&rule.action, Action::Take(take) if is_fields(&take.from));
+        if rule.when.is_some() || !reads_fields {
+            return false;
+        }
+        if let Some(notes) = self.open_notes() {
+            let first = position(notes.trace.reads.len());
+            let paths = notes.of_rule(rule);
+            let written = notes.paths.get(paths).unwrap_or_default().iter();
+            notes.trace.reads.extend(written.map(|(_, written)| ReadNote::Path(*written)));
+            let last = position(notes.trace.reads.len());
+            self.note_at(slot, rule, out, first..last, Cause::Unvalued);
+        }
+        true
     }
 
     /// Notes the rules after the one that gave a single element its value.
@@ -272,6 +292,15 @@ impl<'a> Notes<'a> {
     }
 }
 
+/// Is this a field, or the first of some? A component of the current item has a name even where it is empty.
+fn is_fields(expression: &Expression) -> bool {
+    match expression {
+        Expression::Path(path) => matches!(path.root, Root::Segment { .. }),
+        Expression::First(parts) => parts.iter().all(is_fields),
+        Expression::Literal(_) | Expression::Absent | Expression::Call { .. } | Expression::IdOf(_) => false,
+    }
+}
+
 fn of_action<'a>(action: &'a Action, paths: &mut Vec<&'a Path>) {
     match action {
         Action::Take(take) => of_expression(&take.from, paths),
@@ -373,7 +402,7 @@ fn expression_text(expression: &Expression) -> String {
             let arguments: Vec<String> = arguments.iter().map(expression_text).collect();
             format!("{}({})", function_text(*function), arguments.join(", "))
         }
-        Expression::IdOf(handle) => format!("id({handle})"),
+        Expression::IdOf(handle) => format!("id({})", handle.name),
     }
 }
 

@@ -5,8 +5,10 @@ mod element;
 mod envelope;
 mod events;
 mod handles;
+mod made;
 mod miss;
 mod notes;
+mod once;
 mod participants;
 mod persons;
 mod provenance;
@@ -21,17 +23,20 @@ pub(crate) use participants::PACKAGE;
 pub(crate) use scope::{Level, Scope, Value as Item, child};
 pub(crate) use take::ALTERNATE_CODES;
 
+use crate::basis::{Basis, Components, Present};
 use crate::coverage::{LeafName, Ledger};
 use crate::diagnostic::Place;
 use crate::few::Few;
 use crate::identity::Identity;
 use crate::package::Package;
-use crate::plan::{MessagePlan, Program, Rule};
+use crate::plan::{Handle, MessagePlan, Program, Rule};
 use crate::{
     BusinessKey, Change, Context, Issue, LeafFate, MissedCode, Rejection, ResourceSet, Trace, Translation,
 };
 use hl7v2::{Message, Part};
+use made::Made;
 use notes::Notes;
+use once::Known;
 use scope::Groups;
 use std::collections::{HashMap, HashSet};
 
@@ -64,19 +69,22 @@ pub(crate) struct Executor<'a> {
     pub files: &'a [String],
     pub message_offset: Option<i32>,
     pub instances: Vec<Instance>,
-    /// Handle and group (or any group above) to instances; built with the instances.
-    pub by_group: HashMap<(&'a str, usize), Few<usize>>,
-    pub by_segment: HashMap<(&'a str, usize), Few<usize>>,
+    /// The instances by handle and place; built with them.
+    made: Made,
     pub plan: Option<&'a MessagePlan>,
     /// Handles of the Patients of the message file.
-    patients: Vec<&'a str>,
+    patients: Vec<&'a Handle>,
     pub ledger: Ledger<'a>,
     pub issues: Vec<Issue>,
     missed_codes: Vec<MissedCode>,
     seen_issues: HashSet<(String, String)>,
+    /// How often something was reported, or reported again.
+    reports: usize,
     /// Resources made on the way (`as XCN.Practitioner ref`), by type and id.
     pub extras: Vec<ResourceSet>,
     pub extra_index: HashMap<(fhir::ResourceType, String), usize>,
+    /// Those that are made again of the same bytes: by map and bytes.
+    known: HashMap<(usize, &'a [u8]), Known<'a>>,
     ordinals: HashMap<OrdinalKey, usize>,
     ordinal_counts: HashMap<(Option<usize>, Vec<String>), usize>,
     /// An HL7 null was met since this was last cleared.
@@ -92,6 +100,10 @@ pub(crate) struct Executor<'a> {
     depth: usize,
     /// Type of the resource whose id is computed.
     id_type: &'a str,
+    /// What the message has of what rules stand on.
+    present: Present,
+    /// What the current item has of it.
+    components: Components,
     /// What is written down, when a trace is asked for.
     notes: Option<Notes<'a>>,
 }
@@ -136,16 +148,17 @@ impl<'a> Executor<'a> {
             files,
             message_offset: envelope::offset(message),
             instances: Vec::new(),
-            by_group: HashMap::new(),
-            by_segment: HashMap::new(),
+            made: Made::default(),
             plan: None,
             patients: Vec::new(),
             ledger: Ledger::new(message),
             issues: Vec::new(),
             missed_codes: Vec::new(),
             seen_issues: HashSet::new(),
+            reports: 0,
             extras: Vec::new(),
             extra_index: HashMap::new(),
+            known: HashMap::new(),
             ordinals: HashMap::new(),
             ordinal_counts: HashMap::new(),
             null: false,
@@ -156,6 +169,8 @@ impl<'a> Executor<'a> {
             only_fills: false,
             depth: 0,
             id_type: "",
+            components: Components::default(),
+            present: program.fields.of(message),
             notes: context.trace.then(|| Notes::new(files)),
         }
     }
@@ -223,6 +238,7 @@ impl<'a> Executor<'a> {
         part: Option<Part<'a>>,
         text: &str,
     ) {
+        self.reports += 1;
         if self.issues.len() >= ISSUES_MAX {
             return;
         }
@@ -235,6 +251,7 @@ impl<'a> Executor<'a> {
 
     /// Adds an issue that no rule of a map stands behind.
     fn report_plain(&mut self, severity: fhir::Severity, code: fhir::IssueCode, path: &str, text: &str) {
+        self.reports += 1;
         if self.issues.len() < ISSUES_MAX && self.seen_issues.insert((path.to_owned(), text.to_owned())) {
             self.issues.push(Issue {
                 severity,
@@ -244,6 +261,16 @@ impl<'a> Executor<'a> {
                 text: text.to_owned(),
             });
         }
+    }
+
+    /// Can what stands on this give anything?
+    fn has_basis(&self, basis: &Basis) -> bool {
+        self.present.holds(basis, self.components)
+    }
+
+    /// Goes to another item; gives what the one before had.
+    fn enter_item(&mut self, item: &Item<'a>) -> Components {
+        std::mem::replace(&mut self.components, Components::of(item))
     }
 
     /// The trace so far.

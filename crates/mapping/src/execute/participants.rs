@@ -136,7 +136,7 @@ impl<'a> Executor<'a> {
         sets: &[ResourceSet],
     ) {
         let is_of = |make: usize| {
-            self.plan.and_then(|plan| plan.make.get(make)).is_some_and(|make| make.handle == handle)
+            self.plan.and_then(|plan| plan.make.get(make)).is_some_and(|make| make.handle.name == handle)
         };
         let mut made = self.instances.iter().filter(|instance| {
             is_of(instance.make) && segment.is_none_or(|segment| segment == instance.segment)

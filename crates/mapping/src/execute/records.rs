@@ -64,7 +64,7 @@ impl<'a> Executor<'a> {
 
     fn of_handle<'s>(&'s self, plan: &MessagePlan, handle: &str) -> impl Iterator<Item = &'s Instance> {
         let lines: Vec<usize> = (0..plan.make.len())
-            .filter(|index| plan.make.get(*index).is_some_and(|make| make.handle == handle))
+            .filter(|index| plan.make.get(*index).is_some_and(|make| make.handle.name == handle))
             .collect();
         self.instances.iter().filter(move |instance| lines.contains(&instance.make))
     }
@@ -72,6 +72,7 @@ impl<'a> Executor<'a> {
     /// The record of a handle in the group of an instance, or around it.
     fn beside(&self, instance: &Instance, handle: &str) -> Option<Record> {
         let scope = Scope { group: instance.group, ..Scope::root() };
+        let handle = self.plan.and_then(|plan| plan.handle(handle))?;
         let found = self.resources_in_scope(handle, &scope).first().copied()?;
         Some(self.record(self.instances.get(found)?))
     }

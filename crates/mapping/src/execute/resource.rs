@@ -4,7 +4,7 @@ use super::element::{Said, fill};
 use super::scope::Scope;
 use super::{Executor, Instance};
 use crate::json::{self, push};
-use crate::plan::{Event, Kept, Map, MessagePlan, Program, Target};
+use crate::plan::{Event, Handle, Kept, Map, MessagePlan, Program, Target};
 use crate::{Mode, Rejection, ResourceSet};
 use serde_json::{Map as JsonMap, Value};
 use std::collections::HashMap;
@@ -75,7 +75,7 @@ impl<'a> Executor<'a> {
     ) -> Option<ResourceSet> {
         let instance = self.instances.get(number)?;
         let make = plan.make.get(instance.make)?;
-        let (handle, resource_type, id) = (make.handle.as_str(), instance.kind, instance.id.clone());
+        let (handle, resource_type, id) = (make.handle.name.as_str(), instance.kind, instance.id.clone());
         let kind = resource_type.as_str();
         let scope = Scope {
             group: instance.group,
@@ -152,16 +152,18 @@ impl<'a> Executor<'a> {
     }
 
     /// Handles of the lines that make a Patient who stays.
-    pub(super) fn patient_handles(&self, plan: &'a MessagePlan) -> Vec<&'a str> {
+    pub(super) fn patient_handles(&self, plan: &'a MessagePlan) -> Vec<&'a Handle> {
         let is_patient = |map: usize| matches!(self.program.maps.get(map).map(|map| &map.target), Some(Target::Resource(kind)) if kind.as_str() == "Patient");
         let lines = plan.make.iter().filter(|make| !make.is_transient && is_patient(make.map));
-        lines.map(|make| make.handle.as_str()).collect()
+        lines.map(|make| &make.handle).collect()
     }
 
     /// What a type map makes of the current item, for its tests.
     pub(crate) fn map_value(&mut self, map: &'a Map, scope: &Scope<'a>) -> Option<Value> {
         let mut object = Object::new();
+        let outer = scope.item.as_ref().map(|item| self.enter_item(item));
         self.build(&map.body, scope, &mut object);
+        self.components = outer.unwrap_or_default();
         if map.target == Target::Text {
             return object.remove("value");
         }
@@ -178,10 +180,13 @@ impl<'a> Executor<'a> {
         self.id_type = outer_type;
         let id = id?.into_owned();
         let outer = self.enter_resource(kind, &id);
-        let outer_null = self.null;
+        let (outer_null, outer_components) = (self.null, self.components);
+        if let Some(item) = &scope.item {
+            self.enter_item(item);
+        }
         let mut object = Object::new();
         self.build_resource(&map.body, scope, &mut object);
-        self.null = outer_null;
+        (self.null, self.components) = (outer_null, outer_components);
         self.leave_resource(outer);
         object.insert("resourceType".into(), kind.as_str().into());
         object.insert("id".into(), id.clone().into());

@@ -1,6 +1,7 @@
 //! Which segment a name means: the own group instance, else the enclosing one, never a sibling.
 
 use crate::few::Few;
+use crate::segment_code;
 use hl7v2::dictionary::{Group, GroupInstance, Member, Node};
 use hl7v2::{Message, Part};
 use std::borrow::Cow;
@@ -96,21 +97,17 @@ pub(crate) struct Groups<'a> {
     names: Vec<&'a str>,
     /// The names as numbers, which are compared at once.
     codes: Vec<u32>,
+    /// Each of these numbers once: most of what maps read is in no segment of the message.
+    present: Vec<u32>,
 }
 
-/// The three characters of a segment's name as one number; 0 for what is none.
-pub(super) fn code(name: &str) -> u32 {
-    match *name.as_bytes() {
-        [first, second, third] => u32::from_be_bytes([0, first, second, third]),
-        _ => 0,
-    }
-}
+const MSH: u32 = segment_code::of("MSH");
 
 struct GroupNode {
     name: &'static str,
     parent: Option<usize>,
-    segments: Vec<usize>,
-    groups: Vec<usize>,
+    segments: Few<usize>,
+    groups: Few<usize>,
     grammar: Option<&'static Group>,
     repeats: bool,
 }
@@ -122,13 +119,20 @@ impl<'a> Groups<'a> {
         let root = GroupNode {
             name: "",
             parent: None,
-            segments: Vec::new(),
-            groups: Vec::new(),
+            segments: Few::None,
+            groups: Few::None,
             grammar,
             repeats: false,
         };
-        let codes = names.iter().map(|name| code(name)).collect();
-        let mut groups = Groups { nodes: vec![root], of_segment: vec![0; names.len()], names, codes };
+        let codes: Vec<u32> = names.iter().map(|name| segment_code::of(name)).collect();
+        let mut present: Vec<u32> = codes.iter().copied().filter(|code| *code != 0).collect();
+        present.sort_unstable();
+        present.dedup();
+        let of_segment = vec![0; names.len()];
+        // Most groups hold a segment of their own.
+        let mut nodes = Vec::with_capacity(names.len() + 1);
+        nodes.push(root);
+        let mut groups = Groups { nodes, of_segment, names, codes, present };
         match grammar {
             Some(grammar) => groups.take(0, &hl7v2::dictionary::arrange(message, grammar)),
             None => (0..groups.names.len()).for_each(|segment| groups.put(0, segment)),
@@ -157,8 +161,8 @@ impl<'a> Groups<'a> {
                     self.nodes.push(GroupNode {
                         name: inner.name,
                         parent: Some(at),
-                        segments: Vec::new(),
-                        groups: Vec::new(),
+                        segments: Few::None,
+                        groups: Few::None,
                         grammar,
                         repeats: grammar.is_none_or(|group| group.repeats),
                     });
@@ -196,26 +200,40 @@ impl<'a> Groups<'a> {
         code != 0 && self.codes.get(segment) == Some(&code)
     }
 
+    /// The name of a segment as a number; 0 for what has none.
+    pub fn code_of(&self, segment: usize) -> u32 {
+        self.codes.get(segment).copied().unwrap_or(0)
+    }
+
+    /// Has the message a segment of this name?
+    pub fn has(&self, name: &str) -> bool {
+        self.present.contains(&segment_code::of(name))
+    }
+
     /// Every segment of a name in the message.
     pub fn all(&self, name: &str) -> impl Iterator<Item = usize> + use<'_, 'a> {
-        let code = code(name);
-        (0..self.codes.len()).filter(move |segment| self.is(*segment, code))
+        let code = segment_code::of(name);
+        let end = if self.present.contains(&code) { self.codes.len() } else { 0 };
+        (0..end).filter(move |segment| self.is(*segment, code))
     }
 
     /// What a name means at a place.
     pub fn find(&self, name: &str, every: bool, scope: &Scope<'_>) -> Few<usize> {
-        let wanted = code(name);
+        let wanted = segment_code::of(name);
         if !every {
             let near =
                 [scope.bound, scope.own].into_iter().flatten().find(|segment| self.is(*segment, wanted));
             if near.is_some() {
                 return near.into();
             }
-            if name == "MSH" {
+            if wanted == MSH {
                 return self.first(name).into();
             }
         }
         let mut found = Few::default();
+        if !self.present.contains(&wanted) {
+            return found;
+        }
         for at in self.chain(scope.group) {
             self.inside(at, wanted, every, &mut found);
             let is_its_own =
@@ -236,7 +254,7 @@ impl<'a> Groups<'a> {
         if found.len() > before {
             return;
         }
-        for group in &node.groups {
+        for group in node.groups.iter() {
             if self.nodes.get(*group).is_some_and(|node| !node.repeats) {
                 self.inside(*group, wanted, every, found);
                 if !every && !found.is_empty() {
@@ -249,7 +267,10 @@ impl<'a> Groups<'a> {
     /// Segments by group path below the nearest enclosing group that has such groups. One that may have them and has none
     /// ends the search: the timing of one order is never that of the next.
     pub fn find_in_groups(&self, path: &[String], name: &str, every: bool, from: usize) -> Few<usize> {
-        let wanted = code(name);
+        if !self.has(name) {
+            return Few::default();
+        }
+        let wanted = segment_code::of(name);
         let limit = if every { usize::MAX } else { 1 };
         for at in self.chain(from) {
             let mut groups = Few::default();
@@ -262,7 +283,7 @@ impl<'a> Groups<'a> {
                 continue;
             }
             let of_group = |group: usize| {
-                let own = self.nodes.get(group).map(|node| node.segments.as_slice()).unwrap_or_default();
+                let own = self.nodes.get(group).map(|node| &*node.segments).unwrap_or_default();
                 own.iter().copied().filter(|segment| self.is(*segment, wanted)).take(limit)
             };
             return groups.into_iter().flat_map(of_group).collect();
@@ -272,7 +293,7 @@ impl<'a> Groups<'a> {
 
     fn matching(&self, at: usize, path: &[String], found: &mut Few<usize>) {
         let Some(node) = self.nodes.get(at) else { return };
-        for group in &node.groups {
+        for group in node.groups.iter() {
             let around = self.chain(*group).filter_map(|index| self.nodes.get(index)).map(|node| node.name);
             if around.take(path.len()).eq(path.iter().rev()) {
                 found.push(*group);

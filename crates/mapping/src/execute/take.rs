@@ -157,6 +157,7 @@ impl<'a> Executor<'a> {
             return;
         }
         let inner = scope.with_item(value.clone());
+        let outer = self.enter_item(value);
         self.enter(slot, rule.suffix.as_deref(), out);
         if let Some(elements) = &rule.fill {
             let mut more = Object::new();
@@ -168,6 +169,7 @@ impl<'a> Executor<'a> {
             self.build(elements, &inner, &mut more);
             object.append(&mut more);
         }
+        self.components = outer;
         self.leave();
     }
 
@@ -508,13 +510,13 @@ impl<'a> Executor<'a> {
         let map = program.maps.get(index)?;
         let inner = Scope { instance: None, ..scope.with_item(value.clone()) };
         if reference {
-            return self.made_reference(map, &inner);
+            return self.reference_once(map, index, &inner);
         }
         let mut made = Object::new();
         self.enter(slot, rule.suffix.as_deref(), out);
-        let null = self.null;
+        let (null, outer) = (self.null, self.enter_item(value));
         self.build(&map.body, &inner, &mut made);
-        self.null = null;
+        (self.null, self.components) = (null, outer);
         self.leave();
         match map.target {
             Target::Text => made.remove("value"),

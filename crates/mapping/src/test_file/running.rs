@@ -279,7 +279,7 @@ fn check_segment(
         .iter()
         .flat_map(|message| &message.make)
         .filter(|make| Some(make.map) == map)
-        .map(|make| make.handle.as_str())
+        .map(|make| make.handle.name.as_str())
         .collect();
     let kind = map.and_then(|index| program.maps.get(index)).and_then(|map| map.target.resource());
     let made: Vec<&ResourceSet> = translation
