@@ -3,7 +3,9 @@
 
 use crate::execute::{Item, Level};
 use crate::number_hash::NumberMap;
-use crate::plan::{Action, Elements, Expression, Field, Function, Map, MessagePlan, Path, Root, Rule, Test};
+use crate::plan::{
+    Action, Elements, Expression, Field, Function, Map, MessagePlan, Nested, Path, Root, Rule, Test,
+};
 use crate::segment_code;
 use crate::syntax::Operator;
 use hl7v2::Message;
@@ -136,7 +138,7 @@ impl Fields {
     fn enter(&mut self, elements: &mut Elements) {
         for field in &mut elements.fields {
             field.rules.iter_mut().for_each(|rule| self.enter_rule(rule));
-            if let Some((_, inner)) = &mut field.nested {
+            if let Some(Nested { elements: inner, .. }) = field.nested.as_deref_mut() {
                 self.enter(inner);
             }
             field.basis = self.of_field(field);
@@ -159,7 +161,7 @@ impl Fields {
     }
 
     fn of_field(&mut self, field: &Field) -> Basis {
-        let nested = field.nested.iter().map(|(_, inner)| self.of_elements(inner));
+        let nested = field.nested.iter().map(|nested| self.of_elements(&nested.elements));
         let nested: Vec<Basis> = nested.collect();
         either(field.rules.iter().map(|rule| rule.basis.clone()).chain(nested))
     }

@@ -73,8 +73,8 @@ pub(crate) struct Ignore {
 /// The rules of one object.
 #[derive(Default)]
 pub(crate) struct Elements {
-    pub each: Option<Path>,
-    pub when: Option<Test>,
+    pub each: Option<Box<Path>>,
+    pub when: Option<Box<Test>>,
     /// Elements without which FHIR knows no such object; one that a value did not fill undoes it.
     pub needs: Vec<&'static str>,
     pub fields: Vec<Field>,
@@ -84,9 +84,16 @@ pub(crate) struct Elements {
 pub(crate) struct Field {
     pub slot: Slot,
     pub rules: Vec<Rule>,
-    /// Rules of dotted keys: they fill one object. With the suffix of the choice property they speak of.
-    pub nested: Option<(Option<String>, Elements)>,
+    /// Rules of dotted keys: they fill one object.
+    pub nested: Option<Box<Nested>>,
     pub basis: Basis,
+}
+
+/// The rules of an object inside.
+pub(crate) struct Nested {
+    /// Of the choice property they speak of, `Quantity`.
+    pub suffix: Option<String>,
+    pub elements: Elements,
 }
 
 /// Where a value goes in its parent object.
@@ -113,12 +120,12 @@ pub(crate) enum Form {
 /// One rule.
 pub(crate) struct Rule {
     pub place: Place,
-    pub when: Option<Test>,
+    pub when: Option<Box<Test>>,
     pub action: Action,
     /// Suffix of the choice property, `DateTime`.
     pub suffix: Option<String>,
-    pub fill: Option<Elements>,
-    pub set: Option<Elements>,
+    pub fill: Option<Box<Elements>>,
+    pub set: Option<Box<Elements>>,
     pub into: Option<Into>,
     /// The value only fills: what stands wins.
     pub keep: bool,
@@ -135,7 +142,7 @@ pub(crate) enum Into {
 
 pub(crate) enum Action {
     Take(Box<Take>),
-    Build(Elements),
+    Build(Box<Elements>),
     /// The first that yields.
     First(Vec<Rule>),
     Refer {
@@ -144,7 +151,7 @@ pub(crate) enum Action {
         pairs: Vec<(Expression, Expression)>,
     },
     Dispatch {
-        by: Expression,
+        by: Box<Expression>,
         branches: Vec<(Vec<String>, Vec<Rule>)>,
         otherwise: Vec<Rule>,
     },
@@ -156,7 +163,7 @@ pub(crate) struct Take {
     pub convert: Convert,
     pub table: Option<usize>,
     pub join: Option<String>,
-    pub unit: Option<Expression>,
+    pub unit: Option<Box<Expression>>,
     /// What the translated code becomes.
     pub coded: Coded,
 }

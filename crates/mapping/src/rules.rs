@@ -1,7 +1,7 @@
 //! Which rules of a package its own tests run: what no test runs can break unseen.
 
 use crate::diagnostic::Place;
-use crate::plan::{Action, Elements, Field, Form, Program, Rule, Slot};
+use crate::plan::{Action, Elements, Field, Form, Nested, Program, Rule, Slot};
 use crate::trace::Spot;
 use crate::{At, Package, TestOutcome, test_file};
 use std::collections::{BTreeMap, BTreeSet};
@@ -165,7 +165,7 @@ impl Walk<'_> {
 
     fn field(&mut self, field: &Field, around: &str) {
         field.rules.iter().for_each(|rule| self.rule(rule, &field.slot, around));
-        if let Some((suffix, nested)) = &field.nested {
+        if let Some(Nested { suffix, elements: nested }) = field.nested.as_deref() {
             self.elements(nested, &below(around, &field.slot, suffix.as_deref()));
         }
     }

@@ -4,8 +4,8 @@ use super::{V2Path, Write};
 use crate::Package;
 use crate::execute::ALTERNATE_CODES;
 use crate::plan::{
-    Action, Coded, Convert, Elements, Expression, Field, Form, Path, Program, Root, Rule, Selector, Slot,
-    Take, Test,
+    Action, Coded, Convert, Elements, Expression, Field, Form, Nested, Path, Program, Root, Rule, Selector,
+    Slot, Take, Test,
 };
 
 /// What stands around a rule.
@@ -58,7 +58,7 @@ impl Walk<'_> {
         for rule in &field.rules {
             self.rule(rule, &field.slot, around);
         }
-        if let Some((suffix, nested)) = &field.nested {
+        if let Some(Nested { suffix, elements: nested }) = field.nested.as_deref() {
             let inner = Around { element: below(around, &field.slot, suffix.as_deref()), ..around.clone() };
             self.elements(nested, &inner);
         }

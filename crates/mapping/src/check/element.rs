@@ -5,7 +5,7 @@ use super::shape::{Found, Shape};
 use super::source::{Source, Use};
 use crate::basis::Basis;
 use crate::diagnostic::Place;
-use crate::plan::{Elements, Field, Form};
+use crate::plan::{Elements, Field, Form, Nested};
 use crate::syntax;
 use crate::yaml::Node;
 
@@ -60,7 +60,12 @@ impl Checker<'_> {
             .map(|entry| Keyed { parts: split(&entry.key), place: entry.place, node: &entry.value })
             .collect();
         let fields = self.fields(keys, shape, &inner, completeness, node.place);
-        Some(Elements { each, when, needs: needs(shape, completeness), fields })
+        Some(Elements {
+            each: each.map(Box::new),
+            when: when.map(Box::new),
+            needs: needs(shape, completeness),
+            fields,
+        })
     }
 
     pub(super) fn fields(
@@ -99,6 +104,7 @@ impl Checker<'_> {
         if complete {
             self.check_required(&fields, shape, completeness, place);
         }
+        fields.shrink_to_fit();
         fields
     }
 
@@ -128,6 +134,8 @@ impl Checker<'_> {
                 ),
             );
         }
+        rules.shrink_to_fit();
+        let nested = nested.map(Box::new);
         Some(Field { slot: found.slot, rules, nested, basis: Basis::Nothing })
     }
 
@@ -139,7 +147,7 @@ impl Checker<'_> {
         at: Place,
         completeness: Completeness,
         beside_rule: bool,
-    ) -> Option<Option<(Option<String>, Elements)>> {
+    ) -> Option<Option<Nested>> {
         if dotted.is_empty() {
             return Some(None);
         }
@@ -171,7 +179,8 @@ impl Checker<'_> {
         };
         let fields = self.fields(keys, shape, source, completeness, at);
         let needs = needs(shape, completeness);
-        Some(Some((chosen.clone(), Elements { needs, fields, ..Elements::default() })))
+        let elements = Elements { needs, fields, ..Elements::default() };
+        Some(Some(Nested { suffix: chosen.clone(), elements }))
     }
 
     fn check_required(&mut self, fields: &[Field], shape: &Shape, completeness: Completeness, place: Place) {

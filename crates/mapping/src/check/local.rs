@@ -30,7 +30,7 @@ impl Locality<'_> {
             && elements.when.iter().all(|when| self.test(when))
             && elements.fields.iter().all(|field| {
                 field.rules.iter().all(|rule| self.rule(rule))
-                    && field.nested.iter().all(|(_, inner)| self.elements(inner))
+                    && field.nested.iter().all(|nested| self.elements(&nested.elements))
             })
     }
 

@@ -146,7 +146,7 @@ impl Checker<'_> {
         let rules = self.rules(value, &found, source);
         let when = node.get("$when").and_then(|when| self.condition_node(when, source));
         Elements {
-            when,
+            when: when.map(Box::new),
             fields: vec![Field { slot: found.slot, rules, nested: None, basis: Basis::Nothing }],
             ..Elements::default()
         }

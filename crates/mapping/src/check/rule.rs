@@ -58,7 +58,7 @@ impl Checker<'_> {
                 branches.push((entry.key.split('/').map(|key| key.trim().to_owned()).collect(), rules));
             }
         }
-        Some(plain(node.place, None, Action::Dispatch { by, branches, otherwise }))
+        Some(plain(node.place, None, Action::Dispatch { by: Box::new(by), branches, otherwise }))
     }
 
     /// An element map as a rule.
@@ -86,7 +86,7 @@ impl Checker<'_> {
                 format!("{} holds one value; $each makes many", shape.shown),
             );
         }
-        Some(plain(node.place, chosen, Action::Build(elements)))
+        Some(plain(node.place, chosen, Action::Build(Box::new(elements))))
     }
 
     /// The shape an element map speaks of: of a choice the first type that has all its keys.
@@ -144,7 +144,7 @@ impl Checker<'_> {
             return self.rule_into(node, target, from, found, source, when);
         }
         let mut rule = self.rule_text(text, from.place, found, source, &extras)?;
-        rule.when = when;
+        rule.when = when.map(Box::new);
         rule.keep = self.only_fills(node, found);
         if let Some(given) = node.get("match") {
             self.matching(given, &mut rule, source);
@@ -152,8 +152,8 @@ impl Checker<'_> {
         rule.deviates = scalar("deviates").map(str::to_owned);
         let shape = self.result_shape(&rule, found);
         let item = Source { item: Some(String::new()), ..source.clone() };
-        rule.fill = self.overlay(node.get("fill"), shape.as_ref(), &item)?;
-        rule.set = self.overlay(node.get("set"), shape.as_ref(), &item)?;
+        rule.fill = self.overlay(node.get("fill"), shape.as_ref(), &item)?.map(Box::new);
+        rule.set = self.overlay(node.get("set"), shape.as_ref(), &item)?.map(Box::new);
         Some(rule)
     }
 
@@ -285,9 +285,9 @@ impl Checker<'_> {
         let path = self.text(target)?;
         let keys = vec![Keyed { parts: path.split('.').collect(), place: target.place, node: from }];
         let fields = self.fields(keys, &shape.clone(), source, Completeness::Partial, node.place);
-        let action = Action::Build(Elements { fields, ..Elements::default() });
+        let action = Action::Build(Box::new(Elements { fields, ..Elements::default() }));
         let deviates = node.get("deviates").and_then(Node::scalar).map(str::to_owned);
-        Some(Rule { into: Some(into), when, deviates, ..plain(node.place, None, action) })
+        Some(Rule { into: Some(into), when: when.map(Box::new), deviates, ..plain(node.place, None, action) })
     }
 
     fn rule_text(
@@ -368,6 +368,7 @@ impl Checker<'_> {
             Some(node) => Some(self.unit(node, &convert, source)?),
             None => None,
         };
+        let unit = unit.map(Box::new);
         let take = Take { from, convert, table, join: extras.join.clone(), unit, coded };
         Some(plain(place, chosen, Action::Take(Box::new(take))))
     }

@@ -6,7 +6,7 @@ use super::scope::{Level, Scope, Value as Item};
 use crate::coverage::LeafName;
 use crate::few::Few;
 use crate::json::{self, object, push};
-use crate::plan::{Action, Elements, Field, Form, Into, Path, Root, Rule, Slot};
+use crate::plan::{Action, Elements, Field, Form, Into, Nested, Path, Root, Rule, Slot};
 use crate::trace::{Cause, Done};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -100,7 +100,7 @@ impl<'a> Executor<'a> {
             return;
         }
         self.rules(&field.rules, &field.slot, scope, out);
-        if let Some((suffix, elements)) = &field.nested {
+        if let Some(Nested { suffix, elements }) = field.nested.as_deref() {
             self.nested(&field.slot, suffix.as_deref(), elements, scope, out);
         }
     }

@@ -312,11 +312,11 @@ fn of_action<'a>(action: &'a Action, paths: &mut Vec<&'a Path>) {
 }
 
 fn of_elements<'a>(elements: &'a Elements, paths: &mut Vec<&'a Path>) {
-    paths.extend(&elements.each);
+    paths.extend(elements.each.as_deref());
     if elements.each.is_none() {
         for field in &elements.fields {
             field.rules.iter().for_each(|rule| of_action(&rule.action, paths));
-            field.nested.iter().for_each(|(_, inner)| of_elements(inner, paths));
+            field.nested.iter().for_each(|nested| of_elements(&nested.elements, paths));
         }
     }
 }
@@ -347,7 +347,7 @@ fn of_test<'a>(test: &'a Test, paths: &mut Vec<&'a Path>) {
 fn first_place(elements: &Elements) -> Option<Place> {
     elements.fields.iter().find_map(|field| {
         let own = field.rules.first().map(|rule| rule.place);
-        own.or_else(|| field.nested.as_ref().and_then(|(_, inner)| first_place(inner)))
+        own.or_else(|| field.nested.as_ref().and_then(|nested| first_place(&nested.elements)))
     })
 }
 

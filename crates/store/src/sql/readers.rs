@@ -197,9 +197,7 @@ impl Reader {
         };
         let ran = match self.here {
             true => statement(),
-            false => {
-                tokio::task::spawn_blocking(statement).await.map_err(|_| sqlx::Error::WorkerCrashed)?
-            }
+            false => tokio::task::spawn_blocking(statement).await.map_err(|_| sqlx::Error::WorkerCrashed)?,
         };
         let (connection, acted) = ran.map_err(failure)?;
         if begin == Transaction::Wanted && !connection.is_autocommit() {
