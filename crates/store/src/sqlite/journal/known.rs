@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::files::{Files, MonthFile};
 use crate::Result;
@@ -13,6 +13,8 @@ use crate::sqlite::month::Month;
 /// Bits of the filter, as a power of two: 8 MiB. With ten million marks one new message in fifteen is asked for in vain.
 const BITS_LOG2: u32 = 26;
 const WORD_BITS: u64 = 64;
+/// Words that are made together, once one of them is needed: a node that hears nothing holds none.
+const PAGE_WORDS: usize = 1_024;
 /// Marks read at once.
 const PAGE_MARKS: i64 = 10_000;
 /// Months that are read at the start: the current and the one before, which is as far as a repetition is looked for.
@@ -20,16 +22,16 @@ const MONTHS_READ: usize = 2;
 
 /// The filter, and the months of which it knows all marks.
 pub(super) struct Known {
-    words: Box<[AtomicU64]>,
+    pages: Box<[OnceLock<Box<[AtomicU64; PAGE_WORDS]>>]>,
     months: Mutex<HashSet<Month>>,
 }
 
 impl Known {
     /// A filter that knows no month.
     pub fn new() -> Arc<Self> {
-        let count = (1_u64 << BITS_LOG2) / WORD_BITS;
-        let words = (0..count).map(|_| AtomicU64::new(0)).collect();
-        Arc::new(Self { words, months: Mutex::default() })
+        let words = usize::try_from((1_u64 << BITS_LOG2) / WORD_BITS).unwrap_or(usize::MAX);
+        let pages = (0..words / PAGE_WORDS).map(|_| OnceLock::new()).collect();
+        Arc::new(Self { pages, months: Mutex::default() })
     }
 
     /// Reads the newest months, beside a writer that adds what it writes.
@@ -78,7 +80,10 @@ impl Known {
     /// This mark was, or is about to be, written.
     pub fn add(&self, mark: i64) {
         for (word, bit) in places(mark) {
-            if let Some(word) = self.words.get(word) {
+            let page = self.pages.get(word / PAGE_WORDS);
+            let page =
+                page.map(|page| page.get_or_init(|| Box::new([const { AtomicU64::new(0) }; PAGE_WORDS])));
+            if let Some(word) = page.and_then(|page| page.get(word % PAGE_WORDS)) {
                 word.fetch_or(bit, Ordering::Relaxed);
             }
         }
@@ -87,7 +92,9 @@ impl Known {
     /// Whether one of these months may hold the mark.
     pub fn may_hold(&self, mark: i64, months: &[Month]) -> bool {
         let is_set = |(word, bit): (usize, u64)| {
-            self.words.get(word).is_none_or(|word| word.load(Ordering::Relaxed) & bit != 0)
+            let page = self.pages.get(word / PAGE_WORDS).and_then(OnceLock::get);
+            let word = page.and_then(|page| page.get(word % PAGE_WORDS));
+            word.is_some_and(|word| word.load(Ordering::Relaxed) & bit != 0)
         };
         let known = self.months.lock().unwrap_or_else(PoisonError::into_inner);
         !months.iter().all(|month| known.contains(month)) || places(mark).into_iter().all(is_set)
