@@ -2,7 +2,7 @@
 
 use fhir::{DateMatch, NumberMatch, ResourceType};
 
-use crate::Stored;
+use crate::{Micros, ResourceKey, Stored};
 
 /// Most resources that a page has beside its matches; more are cut, and the page says so.
 pub const INCLUDED_MAX: usize = 400;
@@ -353,6 +353,8 @@ pub enum Way {
 pub struct Page {
     /// The matches; deleted resources never match. There may be none though `next` says where to go on.
     pub matches: Vec<Stored>,
+    /// [`Position::number`] of each match.
+    pub numbers: Vec<i64>,
     /// Where the next page begins; `None` on the last.
     pub next: Option<Position>,
     /// All matches, where they were counted.
@@ -365,23 +367,45 @@ pub struct Page {
     pub examined_cut: bool,
 }
 
-/// Versions of one resource or of all of a type, newest first (R4, http §3.1.0.10).
+/// Versions, newest first (R4, http §3.1.0.10).
 #[derive(Debug, Clone)]
 pub struct History {
-    /// The type.
-    pub resource_type: ResourceType,
-    /// Of one resource alone.
-    pub id: Option<String>,
+    /// Whose.
+    pub of: HistoryOf,
+    /// `_since`: made at this instant or later, µs since the epoch, UTC.
+    pub since_us: Option<Micros>,
+    /// `_at`: current at some time from the first of these instants until before the second.
+    pub at: Option<(Micros, Micros)>,
     /// Most versions of a page.
     pub count: usize,
     /// Where the previous page ended.
     pub before: Option<i64>,
 }
 
+impl History {
+    /// All versions, `count` to a page.
+    pub fn of(of: HistoryOf, count: usize) -> Self {
+        Self { of, since_us: None, at: None, count, before: None }
+    }
+}
+
+/// Whose versions are asked for. Those of a type and of all come in the order of the changes, which has no gap: what is
+/// committed later stands higher, whatever the clock said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HistoryOf {
+    /// One resource.
+    Resource(ResourceKey),
+    /// All of a type.
+    Type(ResourceType),
+    /// All.
+    System,
+}
+
 /// One page of a history.
 #[derive(Debug, Default)]
 pub struct HistoryPage {
-    /// The versions; a deletion is one.
+    /// The versions; a deletion is one. There may be none though `next` says where to go on: a page by time looks at no
+    /// more than [`EXAMINED_MAX`] changes.
     pub versions: Vec<Stored>,
     /// Where the next page begins; `None` on the last.
     pub next: Option<i64>,

@@ -26,6 +26,7 @@ pub(crate) mod create;
 #[cfg(feature = "clinical")]
 pub(crate) mod delete;
 pub(crate) mod everything;
+pub(crate) mod export;
 pub(crate) mod history;
 #[cfg(feature = "clinical")]
 pub(crate) mod meta;
@@ -44,9 +45,11 @@ pub(crate) mod update;
 pub(crate) mod validate;
 pub(crate) mod vread;
 
+mod binary;
 mod bundle;
 mod controls;
 mod filters;
+mod instants;
 mod outward;
 mod parameters;
 mod pretty;
@@ -55,6 +58,7 @@ mod values;
 #[cfg(feature = "clinical")]
 mod write;
 
+pub(crate) use self::binary::is_binary;
 pub(crate) use self::registry::registered;
 pub(crate) use self::values::Reader;
 

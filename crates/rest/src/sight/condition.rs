@@ -6,8 +6,10 @@ use serde_json::Value;
 use smart::{Grant, Granted, Permissions, Reach};
 use store::{Clause, TokenValue};
 
+#[cfg(feature = "clinical")]
+use super::binary;
 use super::labels::hiding;
-use crate::interaction::{Reader, compartment, registered};
+use crate::interaction::{Reader, compartment, is_binary, registered};
 use crate::server::Server;
 
 /// Types that belong to no patient and that what belongs to a patient refers to. A patient's scope reads them by id and
@@ -60,13 +62,24 @@ impl Condition {
     }
 
     fn of_grant(server: &Server, grant: &Grant, of: ResourceType, any: Permissions) -> Self {
-        let mut all = Vec::with_capacity(grant.filters.len() + 2);
+        if is_binary(of) {
+            // What it belongs to is no search parameter: it is read by id, where another resource decides, and not searched.
+            return Self::NOTHING;
+        }
+        let mut all = Vec::with_capacity(2);
         if let Reach::Patient(patient) = &grant.reach {
             let is_read = grant.permissions.both(any).has(smart::Permission::Read);
             if !(is_read && SHARED.contains(&of.as_str())) {
                 all.push(Self::of_patient(server, patient.as_str(), of));
             }
         }
+        all.push(Self::of_content(server, grant, of));
+        Self::All(all)
+    }
+
+    /// What a grant asks of a resource, whomever it belongs to: its filters, and that no label hides it.
+    pub(super) fn of_content(server: &Server, grant: &Grant, of: ResourceType) -> Self {
+        let mut all = Vec::with_capacity(grant.filters.len() + 1);
         let mut named = Vec::new();
         for filter in &grant.filters {
             let parameter =
@@ -113,6 +126,9 @@ impl Condition {
         any: Permissions,
         content: &Value,
     ) -> bool {
+        if is_binary(of) {
+            return binary::covers(server, grant, of, content);
+        }
         if !Self::of_grant(server, grant, of, any).holds(content) {
             return false;
         }

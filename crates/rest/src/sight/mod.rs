@@ -3,6 +3,7 @@
 //!
 //! A type that no scope names is refused as a whole (403), which tells nothing of any resource.
 
+mod binary;
 mod bound;
 mod condition;
 mod history;
@@ -25,6 +26,7 @@ use store::{Page, ResourceKey, Resources, Stored};
 pub(crate) use self::bound::Bound;
 use self::condition::Condition;
 use crate::auth::Client;
+use crate::interaction::is_binary;
 use crate::outcome::Failure;
 #[cfg(feature = "clinical")]
 use crate::server::Role;
@@ -72,7 +74,6 @@ impl<'a> Sight<'a> {
 
     /// # Errors
     /// 403 when the permission is granted for no type.
-    #[cfg(feature = "clinical")]
     pub(crate) fn require_at_all(self, permission: Permission) -> Result<(), Failure> {
         if self.granted.may_at_all(permission) { Ok(()) } else { Err(self.forbidden()) }
     }
@@ -240,7 +241,12 @@ impl<'a> Sight<'a> {
             tracing::error!("a stored resource cannot be read");
             Failure::internal()
         })?;
-        Ok(condition.holds(&content).then_some(stored))
+        let of = stored.key.resource_type;
+        let holds = match is_binary(of) {
+            true => self.sees_binary(of, &content, any).await?,
+            false => condition.holds(&content),
+        };
+        Ok(holds.then_some(stored))
     }
 
     fn whole_has(self, any: Permissions) -> bool {

@@ -9,8 +9,8 @@ use fhir::{IndexValue, ResourceType};
 use rest::{CursorKey, Fhir, Metrics, TokenSet, every_type, token_hash};
 use serde_json::{Value, json};
 use store::{
-    Access, Arrived, Clause, Error, History, HistoryPage, Intake, IntakeWrite, Ledger, LedgerRow, Micros,
-    Origin, Page, Position, ResourceBody, ResourceKey, Resources, Result, SealedLeaf, Search, Stored,
+    Access, Arrived, Clause, Error, History, HistoryOf, HistoryPage, Intake, IntakeWrite, Ledger, LedgerRow,
+    Micros, Origin, Page, Position, ResourceBody, ResourceKey, Resources, Result, SealedLeaf, Search, Stored,
     TokenValue, Unsealed,
 };
 use tokio::sync::Semaphore;
@@ -187,11 +187,18 @@ impl Resources for Memory {
     async fn history(&self, history: &History) -> Result<Option<HistoryPage>> {
         self.check()?;
         let of = |stored: &&Stored| {
-            stored.key.resource_type == history.resource_type
-                && history.id.as_ref().is_none_or(|id| *id == stored.key.id)
+            let made = history.since_us.is_none_or(|since_us| stored.updated_us >= since_us);
+            made && match &history.of {
+                HistoryOf::Resource(key) => stored.key == *key,
+                HistoryOf::Type(of) => stored.key.resource_type == *of,
+                HistoryOf::System => true,
+            }
         };
         let versions: Vec<Stored> = self.versions.iter().rev().filter(of).cloned().collect();
-        let known = history.id.is_none() || !versions.is_empty();
+        let known = match &history.of {
+            HistoryOf::Resource(key) => self.versions.iter().any(|stored| stored.key == *key),
+            HistoryOf::Type(_) | HistoryOf::System => true,
+        };
         Ok(known.then_some(HistoryPage { versions, next: None, total: None }))
     }
 

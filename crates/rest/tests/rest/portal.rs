@@ -92,6 +92,10 @@ pub async fn time_is_told_to_the_year() {
             assert!(!told.contains(leak), "{path}: {told}");
         }
     }
+    for path in ["Patient/p1/_history?_since=2026-01-01T00:00:00Z", "Patient/p1/_history?_at=2026-09"] {
+        let answer = get(&router, &format!("/fhir/{path}"), &[]).await;
+        assert_eq!((answer.status.as_u16(), answer.issue().as_str()), (400, "not-supported"), "{path}");
+    }
     let page = get(&router, "/fhir/Observation?patient=p1&_count=1", &[]).await;
     assert!(page.link("next").expect("a next link").starts_with(&format!("{BASE}/Observation?_cursor=")));
 }

@@ -1,6 +1,6 @@
 //! All rows, in the order of their numbers.
 
-use super::Holds::{At, Empty, Header, Says};
+use super::Holds::{Absent, At, Empty, Header, Says};
 use super::{Row, Shown, Step, refused, search};
 use crate::{batch, writes};
 
@@ -54,14 +54,13 @@ static WRITES: &[Row] = &[
             crate::stored::histories_tell_versions_and_the_portal_tells_no_instant,
         ]),
     ),
+    (13, "_since and _at of a history", Shown::Steps(SINCE)),
     (
         13,
-        "_since of a history",
-        Shown::Steps(&[refused(
-            "Patient/ada/_history?_since=2020-01-01T00:00:00Z",
-            400,
-            &[Says("valid: _count")],
-        )]),
+        "a history that has no gap",
+        Shown::Elsewhere(
+            "The conformance suite of the store: histories begin at an instant whatever the clock did, and stand in the order of the changes.",
+        ),
     ),
     (
         14,
@@ -195,6 +194,36 @@ static REST: &[Row] = &[
     ),
 ];
 
+const SINCE: &[Step] = &[
+    refused(
+        "Patient/ada/_history?_since=2020-01-01T00:00:00Z",
+        200,
+        &[At("/type", "history"), At("/total", "1"), At("/entry/0/response/etag", "W/\"1\"")],
+    ),
+    // Made at this very microsecond, which `_since` holds, and not at the next.
+    refused("Patient/ada/_history?_since=2026-09-21T14:13:20.123457Z", 200, &[At("/total", "1")]),
+    refused(
+        "Patient/ada/_history?_since=2026-09-21T14:13:20.123458Z",
+        200,
+        &[At("/total", "0"), Absent("/entry")],
+    ),
+    refused("Patient/ada/_history?_at=2026-09-21", 200, &[At("/total", "1")]),
+    refused("Patient/ada/_history?_at=2026-09-20", 200, &[At("/total", "0")]),
+    refused("Patient/nope/_history?_since=2020-01-01T00:00:00Z", 404, &[]),
+    refused(
+        "Patient/_history?_since=2020-01-01T00:00:00Z&_count=2",
+        200,
+        &[
+            At("/entry/0/fullUrl", "http://node.example/fhir/Patient/cy"),
+            Absent("/entry/2"),
+            At("/link/1/relation", "next"),
+        ],
+    ),
+    refused("_history?_count=1", 200, &[At("/entry/0/resource/id", "risk"), At("/link/1/relation", "next")]),
+    refused("_history?_since=2020-01-01T00:00:00+01:00", 400, &[Says("%2B")]),
+    refused("_history?_since=2020", 400, &[Says("2026-01-01T00:00:00Z")]),
+    refused("_history?_sort=_id", 400, &[Says("valid: _count, _since, _at")]),
+];
 const MEDIA: &[Step] = &[
     Step {
         method: "GET",
