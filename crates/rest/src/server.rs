@@ -23,7 +23,7 @@ use crate::issuers::Issuers;
 use crate::metrics::Metrics;
 use crate::outcome::Failure;
 use crate::paging::CursorKey;
-use crate::sight::Protected;
+use crate::sight::{Denials, Protected};
 use crate::time::Precision;
 
 /// Turns a patient id into its audit token (an HMAC under a key of the node).
@@ -111,6 +111,7 @@ pub(crate) struct Server {
     /// Made when it is first asked for.
     pub(crate) openapi: OnceLock<Bytes>,
     pub(crate) exports: export::Jobs,
+    pub(crate) denials: Denials,
 }
 
 impl Server {
@@ -150,13 +151,8 @@ fn router(mut fhir: Fhir, role: &'static Role) -> Router {
     let metrics = fhir.metrics.clone();
     let capabilities = capabilities::statement(&fhir, role);
     let writes = capabilities::writes(&fhir, role);
-    let server = Arc::new(Server {
-        fhir,
-        role,
-        capabilities,
-        openapi: OnceLock::new(),
-        exports: export::Jobs::default(),
-    });
+    let (openapi, exports, denials) = (OnceLock::new(), export::Jobs::default(), Denials::default());
+    let server = Arc::new(Server { fhir, role, capabilities, openapi, exports, denials });
     let guarded = guarded(writes).route_layer(from_fn_with_state(server.clone(), require));
     let routes = guarded.merge(open()).fallback(|| async { Failure::unknown_route() }).with_state(server);
     // As a service: `/fhir/` is the base as well, to which clients join what is to be done.

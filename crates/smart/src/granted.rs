@@ -125,6 +125,14 @@ impl Granted {
         }
     }
 
+    /// Whether it reaches nobody's resources but those of patients it was given for.
+    pub fn is_of_patients(&self) -> bool {
+        match self {
+            Self::Everything(_) => false,
+            Self::Scoped(grants) => grants.iter().all(|grant| matches!(grant.reach, Reach::Patient(_))),
+        }
+    }
+
     /// Whether a patient is one that the client was given the resources of, and so knows of.
     pub fn knows_patient(&self, id: &str) -> bool {
         match self {
@@ -207,5 +215,11 @@ mod tests {
         assert!(left.may(Permission::Read, of("Patient")) && !left.may(Permission::Read, of("Encounter")));
         assert!(Granted::Everything(Permissions::READ).of_system().is_some());
         assert_eq!(Granted::Everything(Permissions::WRITE).of_system(), None);
+        for (scopes, is) in
+            [("patient/*.rs", true), ("patient/*.rs system/Patient.r", false), ("user/*.rs", false)]
+        {
+            assert_eq!(Granted::of(scopes, &launch).is_of_patients(), is, "{scopes}");
+        }
+        assert!(!Granted::Everything(Permissions::READ).is_of_patients());
     }
 }

@@ -1,5 +1,8 @@
 //! Searching resources: what is asked, and a page of what was found (R4, search).
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use fhir::{DateMatch, NumberMatch, ResourceType};
 
 use crate::{Micros, ResourceKey, Stored};
@@ -72,6 +75,16 @@ impl Search {
 impl std::fmt::Debug for Search {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "Search({}, {} clauses)", self.resource_type, self.clauses.len())
+    }
+}
+
+/// Ids that are asked for all at once, of a set that is too large to look for one by one. PHI: `Debug` tells how many.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Ids(pub Arc<HashSet<String>>);
+
+impl std::fmt::Debug for Ids {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Ids({})", self.0.len())
     }
 }
 
@@ -179,6 +192,17 @@ pub enum Clause {
     Any(Vec<Clause>),
     /// All of these; of none, everything.
     All(Vec<Clause>),
+    /// None of these.
+    None(Vec<Clause>),
+    /// As [`Clause::Id`] or [`Clause::Reference`], of many: it is tested, and finds nothing by itself.
+    Among {
+        /// The reference parameter; `None`: the resource's own id.
+        parameter: Option<String>,
+        /// The type that the ids are of.
+        of: ResourceType,
+        /// The ids.
+        ids: Ids,
+    },
 }
 
 /// How a uri is compared (R4, search §3.1.1.4.13). Above and below go by the segments of a path.
@@ -404,6 +428,8 @@ pub enum HistoryOf {
 /// One page of a history.
 #[derive(Debug, Default)]
 pub struct HistoryPage {
+    /// Where each of the versions stands; the newest stands highest.
+    pub places: Vec<i64>,
     /// The versions; a deletion is one. There may be none though `next` says where to go on: a page by time looks at no
     /// more than [`EXAMINED_MAX`] changes.
     pub versions: Vec<Stored>,

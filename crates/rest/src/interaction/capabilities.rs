@@ -117,7 +117,8 @@ fn documentation(role: &Role) -> String {
             "Histories are of a resource, of a type and of all, in the order of the changes, with _since (an instant) and _at (a date or an instant)."
         }
         Precision::Year => {
-            "Histories are of a resource alone and tell no instant; _lastUpdated is no parameter and dates are years."
+            "Histories are of a resource alone and tell no instant; _lastUpdated is no parameter and dates are years. A total from 1 to \
+            10 is not told, but to who sees one patient's resources alone."
         }
     };
     let (handling, texts) = match role.audience {

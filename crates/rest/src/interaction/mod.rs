@@ -36,6 +36,7 @@ pub(crate) mod patch;
 pub(crate) mod read;
 pub(crate) mod registry;
 pub(crate) mod search;
+pub(crate) mod small_cells;
 pub(crate) mod smart_configuration;
 pub(crate) mod subset;
 pub(crate) mod unsupported;

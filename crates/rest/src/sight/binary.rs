@@ -61,7 +61,7 @@ impl Sight<'_> {
     /// Whether the client sees what decides, as it stands; a patient that it was given the resources of it knows.
     async fn sees_context(self, key: &ResourceKey) -> Result<bool, Failure> {
         if key.resource_type.as_str() == "Patient" && self.granted.knows_patient(&key.id) {
-            return Ok(true);
+            return Ok(!self.denied.denies(&key.id));
         }
         let today = self.port().read(key).await?.filter(|stored| !stored.deleted);
         // What decides is no Binary, so this ends.

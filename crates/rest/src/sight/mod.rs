@@ -6,6 +6,7 @@
 mod binary;
 mod bound;
 mod condition;
+mod consent;
 mod history;
 mod labels;
 
@@ -25,6 +26,7 @@ use store::{Page, ResourceKey, Resources, Stored};
 
 pub(crate) use self::bound::Bound;
 use self::condition::Condition;
+pub(crate) use self::consent::{Denials, Denied};
 use crate::auth::Client;
 use crate::interaction::is_binary;
 use crate::outcome::Failure;
@@ -47,12 +49,24 @@ impl<R: Resources + 'static> From<Arc<R>> for Protected {
 pub(crate) struct Sight<'a> {
     server: &'a Server,
     granted: &'a Granted,
+    denied: &'a Denied,
 }
 
 impl Server {
+    /// What patients deny to a client, as it stands now; nothing to the node's own tokens.
+    ///
+    /// # Errors
+    /// 503 when that cannot be read.
+    pub(crate) async fn denied(&self, client: &Client) -> Result<Denied, Failure> {
+        match &client.granted {
+            Granted::Everything(_) => Ok(Denied::default()),
+            Granted::Scoped(_) => self.denials.of(self.fhir.resources.0.as_ref(), &client.name).await,
+        }
+    }
+
     /// What this client sees.
     pub(crate) fn sight<'a>(&'a self, client: &'a Client) -> Sight<'a> {
-        Sight { server: self, granted: &client.granted }
+        Sight { server: self, granted: &client.granted, denied: &client.denied }
     }
 }
 
@@ -80,7 +94,7 @@ impl<'a> Sight<'a> {
 
     /// What holds of the resources of a type for which one of these permissions is granted.
     fn condition(self, of: ResourceType, any: Permissions) -> Condition {
-        Condition::of(self.server, self.granted, of, any)
+        Condition::of(self.server, (self.granted, self.denied), of, any)
     }
 
     /// The current version, deletions included.
@@ -204,7 +218,7 @@ impl<'a> Sight<'a> {
         let of = ResourceType::of(content).ok_or_else(Failure::internal)?;
         let any = Permissions::of(&[permission]);
         let mut grants = self.granted.grants(of, any);
-        let is_covered = |grant| Condition::covers(self.server, grant, of, any, content);
+        let is_covered = |grant| Condition::covers(self.server, (grant, self.denied), of, any, content);
         if self.whole_has(any) || grants.any(is_covered) { Ok(()) } else { Err(self.forbidden()) }
     }
 

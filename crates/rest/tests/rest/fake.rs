@@ -131,6 +131,7 @@ fn matches(stored: &Stored, clause: &Clause) -> bool {
         Clause::Missing { parameter, missing } => *missing == index(parameter).is_empty(),
         Clause::Any(clauses) => clauses.iter().any(|clause| matches(stored, clause)),
         Clause::All(clauses) => clauses.iter().all(|clause| matches(stored, clause)),
+        Clause::None(clauses) => !clauses.iter().any(|clause| matches(stored, clause)),
         // What these find is the store's matter, and tested over one.
         Clause::Updated(_)
         | Clause::Text { .. }
@@ -140,7 +141,8 @@ fn matches(stored: &Stored, clause: &Clause) -> bool {
         | Clause::OfType { .. }
         | Clause::Composite { .. }
         | Clause::Chain { .. }
-        | Clause::Has { .. } => false,
+        | Clause::Has { .. }
+        | Clause::Among { .. } => false,
     }
 }
 
@@ -199,7 +201,8 @@ impl Resources for Memory {
             HistoryOf::Resource(key) => self.versions.iter().any(|stored| stored.key == *key),
             HistoryOf::Type(_) | HistoryOf::System => true,
         };
-        Ok(known.then_some(HistoryPage { versions, next: None, total: None }))
+        let places = (1..).take(versions.len()).collect::<Vec<i64>>().into_iter().rev().collect();
+        Ok(known.then_some(HistoryPage { versions, places, next: None, total: None }))
     }
 
     async fn counts(&self) -> Result<Vec<(ResourceType, u64)>> {

@@ -16,6 +16,8 @@ mod capabilities;
 #[cfg(feature = "clinical")]
 mod cases;
 #[cfg(feature = "clinical")]
+mod consent;
+#[cfg(feature = "clinical")]
 mod desk;
 mod export;
 mod health;

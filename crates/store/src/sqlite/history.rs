@@ -107,12 +107,13 @@ impl Sqlite {
         let names = named(&found.rows, names, &mut connection).await?;
         connection.rollback().await?;
         let versions = found.rows.iter().map(|row| stored(row, &names)).collect::<Result<Vec<_>>>()?;
+        let places = found.rows.iter().map(|row| row.try_get(8)).collect::<std::result::Result<_, _>>()?;
         let is_whole = history.before.is_none() && found.next.is_none();
         let total = match found.total {
             None if is_whole && history.count > 0 => u64::try_from(versions.len()).ok(),
             total => total,
         };
-        Ok(Some(HistoryPage { versions, next: found.next, total }))
+        Ok(Some(HistoryPage { places, versions, next: found.next, total }))
     }
 }
 

@@ -121,7 +121,8 @@ macro_rules! conformance {
                 includes_repeat_until_nothing_is_new searches_of_several_types_page_by_number;
             along:
                 clauses_hold_together_wherever_they_stand clauses_hold_together_over_many
-                only_what_may_comes_along_and_the_rest_leaves_no_trace;
+                only_what_may_comes_along_and_the_rest_leaves_no_trace
+                none_of_many_is_tested_and_never_looked_for;
             naive:
                 searches_agree_with_a_naive_reading;
             model:

@@ -117,6 +117,7 @@ impl Fetching {
         let server = &self.server;
         // What was ended gives nothing more.
         server.exports.find(&self.id, &self.client, (server.fhir.now_us)())?;
+        self.client.denied = server.denied(&self.client).await?;
         let walk = Walk { server, client: &self.client, order: &self.order, of: self.file.of };
         let (rows, next) = walk.page(from).await?;
         let is_last = rows.last().is_some_and(|row| row.place >= self.file.through);

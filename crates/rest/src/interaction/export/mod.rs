@@ -109,7 +109,7 @@ pub(crate) async fn of_one(
 /// 403 where none is.
 fn exporting(server: &Server, client: &Client) -> Result<Client, Failure> {
     let granted = client.granted.of_system().ok_or_else(|| server.sight(client).forbidden())?;
-    Ok(Client { name: client.name.clone(), granted })
+    Ok(Client { name: client.name.clone(), granted, denied: client.denied.clone() })
 }
 
 /// Takes an export on.
