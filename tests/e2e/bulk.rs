@@ -43,7 +43,7 @@ async fn lines(surface: &Surface, manifest: &Value) -> Vec<Value> {
         let url = path(file["url"].as_str().expect("a url"));
         let answer = surface.get(&url).await.expect("an answer");
         assert_eq!(answer.status, 200);
-        let text = String::from_utf8(answer.body).expect("UTF-8");
+        let text = String::from_utf8(answer.body.to_vec()).expect("UTF-8");
         all.extend(text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a resource a line")));
     }
     all

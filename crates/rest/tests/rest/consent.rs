@@ -95,7 +95,7 @@ fn tells_nobody(told: &str) -> bool {
 }
 
 #[tokio::test]
-async fn what_is_denied_is_hidden_from_the_next_request_on() {
+pub async fn what_is_denied_is_hidden_from_the_next_request_on() {
     let idp = Idp::new();
     let node = node(&idp).await;
     let backend = idp.token("system/*.rs", "", "");
@@ -151,7 +151,7 @@ async fn what_is_denied_is_hidden_from_the_next_request_on() {
 }
 
 #[tokio::test]
-async fn what_is_denied_is_not_written_and_not_exported() {
+pub async fn what_is_denied_is_not_written_and_not_exported() {
     let idp = Idp::new();
     let node = node(&idp).await;
     let backend = idp.token("system/*.cruds", "", "");

@@ -447,7 +447,7 @@ async fn a_token_that_is_not_believed_is_no_token() {
 }
 
 #[tokio::test]
-async fn a_label_hides_from_the_next_request_on() {
+pub async fn a_label_hides_from_the_next_request_on() {
     let clients = Clients::new();
     let node = clinical(&clients).await;
     let token = clients.idp.token("patient/Observation.rs", "a", "");

@@ -24,8 +24,9 @@ pub(super) const OF_ONE: &str = "SELECT * FROM (
     (SELECT o.hash FROM packages o WHERE o.pkg = r.pkg), r.version
     FROM resources r WHERE r.rid = ?1 AND r.version > 0 AND r.version < ?2) AS versions
     WHERE made_us >= ?3 AND made_us < ?4
-    AND NOT EXISTS (SELECT 1 FROM resources n WHERE n.rid = ?1 AND n.version > place AND n.updated_us <= ?5)
-    AND NOT EXISTS (SELECT 1 FROM resource_versions n WHERE n.rid = ?1 AND n.version > place AND n.updated_us <= ?5)
+    AND (?5 < -9000000000000000000 OR (
+        NOT EXISTS (SELECT 1 FROM resources n WHERE n.rid = ?1 AND n.version > place AND n.updated_us <= ?5)
+        AND NOT EXISTS (SELECT 1 FROM resource_versions n WHERE n.rid = ?1 AND n.version > place AND n.updated_us <= ?5)))
     ORDER BY place DESC LIMIT ?6";
 
 /// Changes: the type; below and above which change; how many are looked at; from and until which instants; at which no
@@ -42,8 +43,8 @@ macro_rules! of_changes {
     CROSS JOIN resources r ON r.rid = c.rid
     LEFT JOIN resource_versions v ON v.rid = c.rid AND v.version = c.version
     WHERE coalesce(v.updated_us, r.updated_us) >= ?5 AND coalesce(v.updated_us, r.updated_us) < ?6
-    AND NOT (r.version > c.version AND r.updated_us <= ?7)
-    AND NOT EXISTS (SELECT 1 FROM resource_versions n WHERE n.rid = c.rid AND n.version > c.version AND n.updated_us <= ?7)
+    AND (?7 < -9000000000000000000 OR (NOT (r.version > c.version AND r.updated_us <= ?7)
+        AND NOT EXISTS (SELECT 1 FROM resource_versions n WHERE n.rid = c.rid AND n.version > c.version AND n.updated_us <= ?7)))
     ORDER BY c.change DESC LIMIT ?8"
         )
     };
@@ -65,7 +66,8 @@ pub(super) const LOOKED_AT_OF_TYPE: &str = looked_at!("tid = ?1");
 pub(super) const OF_ALL: &str = of_changes!("+tid > ?1");
 pub(super) const LOOKED_AT_OF_ALL: &str = looked_at!("+tid > ?1");
 
-/// The instants of a history, open ends closed.
+/// The instants of a history, open ends closed. Earlier than all is `i64::MIN`, by which the statements know that nobody asks
+/// what stood.
 struct Instants {
     from_us: Micros,
     until_us: Micros,

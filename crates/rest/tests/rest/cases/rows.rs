@@ -140,6 +140,15 @@ static REST: &[Row] = &[
     (
         58,
         "labels and consent",
+        Shown::Tests(&[
+            crate::scopes::a_label_hides_from_the_next_request_on,
+            crate::consent::what_is_denied_is_hidden_from_the_next_request_on,
+            crate::consent::what_is_denied_is_not_written_and_not_exported,
+        ]),
+    ),
+    (
+        58,
+        "labels and consent, of what was released",
         Shown::Elsewhere(
             "The residency stories of tests/e2e: what consent or a label denies is withdrawn from the cloud at the next change.",
         ),
@@ -151,6 +160,7 @@ static REST: &[Row] = &[
             crate::portal::a_parameter_that_could_test_a_removed_element_is_not_there,
             crate::portal::time_is_told_to_the_year,
             crate::search::links_never_carry_an_identifier,
+            crate::portal::small_totals_are_not_told_of_many_people,
         ]),
     ),
     (
