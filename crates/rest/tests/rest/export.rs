@@ -385,4 +385,48 @@ mod scoped {
         let all = "$export?_since=2026-09-21T14:13:20.123457Z&_type=Patient";
         assert_eq!(exported(&node.router, "good", all).await.len(), 3);
     }
+
+    /// Addresses of what a manifest says is deleted.
+    async fn deleted(node: &Writing, token: &str, asked: &str) -> BTreeSet<String> {
+        let status = begin(&node.router, token, asked).await;
+        let manifest = manifest(&node.router, token, &status).await;
+        let mut all = BTreeSet::new();
+        for file in manifest["deleted"].as_array().expect("files") {
+            assert_eq!(file["type"], "Bundle");
+            let url = path(file["url"].as_str().expect("a url"));
+            let lines = ask(&node.router, token, "GET", &url, &[]).await.body;
+            for line in lines.lines() {
+                let bundle: Value = serde_json::from_str(line).expect("JSON");
+                assert_eq!(fhir::validate(&bundle), [], "{line}");
+                for entry in bundle["entry"].as_array().expect("entries") {
+                    assert_eq!(entry["request"]["method"], "DELETE");
+                    all.insert(entry["request"]["url"].as_str().expect("a url").to_owned());
+                }
+            }
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn an_export_since_says_what_was_deleted() {
+        let idp = Idp::new();
+        let node = writing(&idp).await;
+        for path in ["Observation/of-a", "Observation/of-c", "Appointment/staff", "Appointment/both"] {
+            assert_eq!(node.ask("DELETE", &format!("/fhir/{path}"), &[], "").await.status, 204);
+        }
+        assert_eq!(node.put("/fhir/Appointment/staff", &world()[2]).await.status, 201, "it is revived");
+        let since = "_since=2026-09-21T14:13:20.123457Z";
+        let of_all = ["Appointment/both", "Observation/of-a", "Observation/of-c"];
+        assert_eq!(deleted(&node, "good", &format!("$export?{since}")).await, names(&of_all));
+        assert_eq!(deleted(&node, "good", &format!("Patient/$export?{since}")).await, names(&of_all));
+        let narrow = idp.token("system/Observation.rs?patient=Patient/c", "", "");
+        assert_eq!(deleted(&node, &narrow, &format!("$export?{since}")).await, names(&["Observation/of-c"]));
+        let later = "$export?_since=2026-09-21T14:13:20.123459Z";
+        assert_eq!(deleted(&node, "good", later).await, BTreeSet::new());
+        assert_eq!(
+            deleted(&node, "good", "$export").await,
+            BTreeSet::new(),
+            "who has nothing yet need delete nothing"
+        );
+    }
 }

@@ -17,8 +17,9 @@ use super::super::Shared;
 use super::super::outward::outward_json;
 use super::super::subset::Subset;
 use super::asked::Order;
+use super::deleted;
 use super::jobs::{Known, State as Progress};
-use super::plan::File;
+use super::plan::{Content, File};
 use super::walk::{Place, Walk};
 use super::{RECORDED, exporting};
 use crate::audit::Access;
@@ -58,7 +59,7 @@ pub(crate) async fn fetch(
     let place = server.exports.fetching()?;
     let mut fetching = Fetching { server, client, request, id, order, file, next: None, _place: place };
     // The first page is read before the answer begins, so that what fails then is told as a failure.
-    let first = fetching.page(file.after).await?;
+    let first = fetching.page(At::start(file)).await?;
     let rest = try_unfold(fetching, |mut fetching| async move {
         let Some(from) = fetching.next.take() else { return Ok(None) };
         match fetching.page(from).await {
@@ -99,6 +100,26 @@ fn find(server: &Server, client: &Client, id: &str, number: &str) -> Result<(Arc
     Ok((order, file.ok_or_else(|| Failure::not_found("this export has no such file"))?))
 }
 
+/// Where the next page of a file begins.
+#[derive(Debug, Clone, Copy)]
+enum At {
+    After {
+        place: Place,
+        through: Place,
+    },
+    /// Deletions below a change, or the newest.
+    Deletions(Option<i64>),
+}
+
+impl At {
+    fn start(file: File) -> Self {
+        match file.content {
+            Content::Standing { after, through } => Self::After { place: after, through },
+            Content::Deleted => Self::Deletions(None),
+        }
+    }
+}
+
 /// A file that is being fetched.
 struct Fetching {
     server: Arc<Server>,
@@ -107,32 +128,43 @@ struct Fetching {
     id: String,
     order: Arc<Order>,
     file: File,
-    next: Option<Place>,
+    next: Option<At>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Fetching {
     /// The lines of the next page, recorded; where to go on is noted.
-    async fn page(&mut self, from: Place) -> Result<Bytes, Failure> {
+    async fn page(&mut self, at: At) -> Result<Bytes, Failure> {
         let server = &self.server;
         // What was ended gives nothing more.
         server.exports.find(&self.id, &self.client, (server.fhir.now_us)())?;
         self.client.denied = server.denied(&self.client).await?;
         let walk = Walk { server, client: &self.client, order: &self.order, of: self.file.of };
-        let (rows, next) = walk.page(from).await?;
-        let is_last = rows.last().is_some_and(|row| row.place >= self.file.through);
-        let rows = rows.into_iter().filter(|row| row.place <= self.file.through);
-        let shown: Vec<Stored> = rows.map(|row| row.stored).collect();
         let mut lines = Vec::new();
-        for stored in &shown {
-            lines.extend(outward_json(stored, server.role, &Subset::Whole)?);
-            lines.push(b'\n');
-        }
+        let (shown, next) = match at {
+            At::After { place, through } => {
+                let (rows, next) = walk.page(place).await?;
+                let is_last = rows.last().is_some_and(|row| row.place >= through);
+                let rows = rows.into_iter().filter(|row| row.place <= through);
+                let shown: Vec<Stored> = rows.map(|row| row.stored).collect();
+                for stored in &shown {
+                    lines.extend(outward_json(stored, server.role, &Subset::Whole)?);
+                    lines.push(b'\n');
+                }
+                let next = next.filter(|next| !is_last && *next < through);
+                (shown, next.map(|place| At::After { place, through }))
+            }
+            At::Deletions(before) => {
+                let (gone, next) = walk.deletions(before).await?;
+                lines.extend(deleted::line(&gone));
+                (gone, next.map(|next| At::Deletions(Some(next))))
+            }
+        };
         if !shown.is_empty() {
             let access = Access { client: &self.client, request: self.request, resource_type: self.file.of };
             access.listed(server, false, &[RECORDED], &shown).await?;
         }
-        self.next = next.filter(|next| !is_last && *next < self.file.through);
+        self.next = next;
         Ok(Bytes::from(lines))
     }
 }

@@ -6,6 +6,7 @@
 //! says so.
 
 mod asked;
+mod deleted;
 mod fetch;
 mod group;
 mod jobs;

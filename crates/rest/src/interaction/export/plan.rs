@@ -10,12 +10,20 @@ use crate::capacity::EXPORT_FILE_ROWS_MAX;
 use crate::outcome::Failure;
 use crate::server::Server;
 
-/// One file: resources of a type after a place and up to another.
+/// One file, of one type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct File {
     pub(super) of: ResourceType,
-    pub(super) after: Place,
-    pub(super) through: Place,
+    pub(super) content: Content,
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// Resources after a place and up to another.
+    Standing { after: Place, through: Place },
+    /// What was deleted.
+    Deleted,
 }
 
 /// Walks over all that is exported and cuts it into files.
@@ -42,9 +50,23 @@ pub(super) async fn plan(
             }
         }
         files.extend(cut.last());
+        if any_deleted(walk).await? {
+            files.push(File { of, content: Content::Deleted });
+        }
         progress.type_done();
     }
     Ok(files)
+}
+
+async fn any_deleted(walk: Walk<'_>) -> Result<bool, Failure> {
+    let mut before = None;
+    loop {
+        match walk.deletions(before).await? {
+            (gone, _) if !gone.is_empty() => return Ok(true),
+            (_, Some(next)) => before = Some(next),
+            (_, None) => return Ok(false),
+        }
+    }
 }
 
 /// Cuts the places of a type into files of so many rows.
@@ -66,14 +88,15 @@ impl Cut {
         if self.rows < self.rows_max {
             return None;
         }
-        let file = File { of: self.of, after: self.after, through: place };
+        let content = Content::Standing { after: self.after, through: place };
         (self.after, self.rows) = (place, 0);
-        Some(file)
+        Some(File { of: self.of, content })
     }
 
     /// The file of what is left. It has no end, so that what was hidden for a moment has a file too.
     fn last(&self) -> Option<File> {
-        (self.rows > 0).then_some(File { of: self.of, after: self.after, through: Place::END })
+        let content = Content::Standing { after: self.after, through: Place::END };
+        (self.rows > 0).then_some(File { of: self.of, content })
     }
 }
 
@@ -98,8 +121,11 @@ mod tests {
             let mut cut = Cut::new(of, 2);
             let mut files: Vec<File> = (1..=rows).filter_map(|row| cut.take(place(row * 10))).collect();
             files.extend(cut.last());
-            let told: Vec<(i64, i64)> =
-                files.iter().map(|file| (file.after.number, file.through.number)).collect();
+            let ends = |file: &File| match file.content {
+                Content::Standing { after, through } => (after.number, through.number),
+                Content::Deleted => panic!("nothing is deleted"),
+            };
+            let told: Vec<(i64, i64)> = files.iter().map(ends).collect();
             assert_eq!(told, expected, "{rows}");
         }
     }

@@ -6,13 +6,13 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use fhir::ResourceType;
-use serde_json::{Value, json};
+use serde_json::json;
 use store::Micros;
 
 use super::super::Shared;
 use super::asked::Order;
 use super::jobs::{Known, State as Progress};
-use super::plan::File;
+use super::plan::{Content, File};
 use crate::audit::Access;
 use crate::auth::Client;
 use crate::edge::Id;
@@ -85,14 +85,20 @@ fn done(
     until_us: Micros,
 ) -> Result<Response, Failure> {
     let base = &server.fhir.base_url;
-    let output = |(number, file): (usize, &File)| -> Value {
-        json!({"type": file.of.as_str(), "url": format!("{base}/$export/{id}/{number}")})
-    };
+    let (mut output, mut deleted) = (Vec::new(), Vec::new());
+    for (number, file) in (1_usize..).zip(files) {
+        let url = format!("{base}/$export/{id}/{number}");
+        match file.content {
+            Content::Standing { .. } => output.push(json!({"type": file.of.as_str(), "url": url})),
+            Content::Deleted => deleted.push(json!({"type": "Bundle", "url": url})),
+        }
+    }
     let manifest = json!({
         "transactionTime": fhir_instant(instant(order.at_us, Precision::Exact)),
         "request": order.request,
         "requiresAccessToken": true,
-        "output": (1_usize..).zip(files).map(output).collect::<Vec<_>>(),
+        "output": output,
+        "deleted": deleted,
         "error": [],
     });
     let mut response = Response::new(Body::from(manifest.to_string()));

@@ -49,7 +49,7 @@ impl Walk<'_> {
     /// As of a search; 403 when the client may not read the type.
     pub(super) async fn page(self, from: Place) -> Result<(Vec<Row>, Option<Place>), Failure> {
         let Some(membership) = self.membership(from.part) else { return Ok((Vec::new(), None)) };
-        let since = self.order.since.as_ref().map(|(since, _)| Clause::Updated(vec![since.clone()]));
+        let since = self.order.since.map(|(since, _)| Clause::Updated(vec![since]));
         let after = (from.number > 0).then_some(Position { keys: Vec::new(), number: from.number });
         let search = Search {
             clauses: membership.into_iter().chain(since).collect(),
@@ -103,7 +103,7 @@ impl Walk<'_> {
             let of = HistoryOf::Resource(ResourceKey { resource_type, id });
             let then = History { at: Some((at_us, at_us.saturating_add(1))), ..History::of(of, 1) };
             let page = self.server.sight(self.client).history(&then).await?;
-            let since_us = self.order.since.as_ref().map_or(i64::MIN, |(_, since_us)| *since_us);
+            let since_us = self.order.since.map_or(i64::MIN, |(_, since_us)| since_us);
             let version = page.and_then(|page| page.versions.into_iter().next());
             match version.filter(|version| !version.deleted && version.updated_us >= since_us) {
                 Some(version) => version,
@@ -112,17 +112,22 @@ impl Walk<'_> {
         } else {
             stored
         };
-        let belongs = match &self.order.level {
+        Ok(self.belongs(&stored, Some(part))?.then_some(stored))
+    }
+
+    /// Whether a resource is of those whose are exported; `part`: in the part of the members that tells it.
+    pub(super) fn belongs(self, stored: &Stored, part: Option<usize>) -> Result<bool, Failure> {
+        Ok(match &self.order.level {
             Level::System => true,
-            Level::Patients => !self.patients(&stored)?.is_empty(),
+            Level::Patients => !self.patients(stored)?.is_empty(),
             Level::Members(parts) => {
                 // Of several members that it names the first tells it, so that it is told once.
-                let patients = self.patients(&stored)?;
+                let patients = self.patients(stored)?;
                 let has = |ids: &Vec<String>| patients.iter().any(|id| ids.binary_search(id).is_ok());
-                parts.iter().position(has) == Some(part)
+                let found = parts.iter().position(has);
+                found.is_some() && (part.is_none() || found == part)
             }
-        };
-        Ok(belongs.then_some(stored))
+        })
     }
 
     /// The patients in whose compartments a resource is.
