@@ -153,7 +153,6 @@ const USED: &[&str] = &[
     "ref by ref_pkey (pid =)",
     "ref by ref_pkey (pid =, target =)",
     "ref by ref_pkey (pid =, target =, rid >)",
-    "resource_versions by resource_versions_pkey (rid =)",
     "resource_versions by resource_versions_pkey (rid =, version <)",
     "resource_versions by resource_versions_pkey (rid =, version =)",
     "resource_versions by resource_versions_pkey (rid =, version >)",
