@@ -4,6 +4,7 @@ mod admin;
 mod bad_input;
 mod bench;
 mod broad;
+mod bulk;
 mod configuration;
 mod correct;
 mod demo;

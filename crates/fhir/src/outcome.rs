@@ -123,6 +123,8 @@ issue_codes! {
     Incomplete "incomplete" 503,
     /// Against a rule of the site.
     BusinessRule "business-rule" 422,
+    /// Not told, by a rule.
+    Suppressed "suppressed" 200,
     /// A remark.
     Informational "informational" 200,
 }

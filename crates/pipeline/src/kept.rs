@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use serde_json::Value;
-use store::{History, Origin, ResourceKey, WriteMethod};
+use store::{History, HistoryOf, Origin, ResourceKey, WriteMethod};
 
 use crate::Error;
 use crate::derive::{Write, moved_by_message, retarget};
@@ -47,10 +47,8 @@ impl Pipeline {
 
     /// The last version that is of a client's hand.
     async fn last_said(&self, key: &ResourceKey) -> Result<Option<Value>, Error> {
-        let (resource_type, id) = (key.resource_type, Some(key.id.clone()));
-        let mut before = None;
+        let mut asked = History::of(HistoryOf::Resource(key.clone()), VERSIONS_READ);
         loop {
-            let asked = History { resource_type, id: id.clone(), count: VERSIONS_READ, before };
             let Some(page) = self.ports.resources.history(&asked).await? else { return Ok(None) };
             let is_own = |origin: &Origin| match origin {
                 Origin::Client { method, .. } => *method != WriteMethod::Moved,
@@ -62,7 +60,7 @@ impl Pipeline {
                 return if is_there { read().map(Some) } else { Ok(None) };
             }
             match page.next {
-                Some(next) => before = Some(next),
+                Some(next) => asked.before = Some(next),
                 None => return Ok(None),
             }
         }

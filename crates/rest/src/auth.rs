@@ -15,6 +15,7 @@ use crate::audit::Access;
 use crate::edge::RequestId;
 use crate::outcome::Failure;
 use crate::server::Server;
+use crate::sight::Denied;
 
 const HASH_BYTES: usize = 32;
 const SCHEME: &str = "bearer";
@@ -29,6 +30,8 @@ pub struct Client {
     pub name: String,
     /// What the token lets it do.
     pub(crate) granted: Granted,
+    /// What patients deny to it.
+    pub(crate) denied: Denied,
 }
 
 /// What a token of the node's own lets its client do, with every resource whatever its label.
@@ -60,7 +63,7 @@ impl TokenSet {
                 Permission::Read => Permissions::READ,
                 Permission::Write => Permissions::EVERY,
             });
-            (Client { name, granted }, hash)
+            (Client { name, granted, denied: Denied::default() }, hash)
         };
         Self { tokens: Arc::new(tokens.map(client).collect()) }
     }
@@ -103,10 +106,14 @@ pub fn token_hash(token: &str) -> [u8; 32] {
 /// Lets a request through whose token is known, and leaves its [`Client`] in the extensions. What is forbidden to it is
 /// recorded before it is told.
 pub(crate) async fn require(State(server): State<Arc<Server>>, mut request: Request, next: Next) -> Response {
-    let client = match authenticate(&server, request.headers()) {
+    let mut client = match authenticate(&server, request.headers()) {
         Ok(client) => client,
         Err(failure) => return failure.into_response(),
     };
+    match server.denied(&client).await {
+        Ok(denied) => client.denied = denied,
+        Err(failure) => return failure.into_response(),
+    }
     let id = request.extensions().get::<RequestId>().copied();
     let named = asked_type(request.method(), request.uri().path());
     request.extensions_mut().insert(client.clone());

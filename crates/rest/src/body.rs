@@ -73,6 +73,11 @@ pub(crate) async fn resource(headers: &HeaderMap, body: Body) -> Result<Value, F
     parsed(&bytes(headers, body).await?)
 }
 
+/// Whether a body is said to be a resource.
+pub(crate) fn is_resource(headers: &HeaderMap) -> bool {
+    media_type(headers).is_some_and(|media| RESOURCE.contains(&media.as_str()))
+}
+
 /// A JSON Patch.
 ///
 /// # Errors

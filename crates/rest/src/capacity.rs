@@ -41,3 +41,21 @@ pub(crate) const HOPS_MAX: usize = 4;
 pub(crate) const CURSOR_CHARS_MAX: usize = 32 * 1024;
 /// Seconds in `Retry-After`.
 pub(crate) const RETRY_AFTER_SECONDS: &str = "1";
+/// Exports that are planned at once; more are answered 429.
+pub(crate) const EXPORTS_RUNNING_MAX: usize = 4;
+/// Exports of one client that are known at once.
+pub(crate) const EXPORTS_OF_CLIENT_MAX: usize = 8;
+/// Exports that are known at once.
+pub(crate) const EXPORTS_MAX: usize = 64;
+/// Longest that an export may be planned.
+pub(crate) const EXPORT_PLANNING_TIMEOUT: Duration = Duration::from_secs(6 * 60 * 60);
+/// How long the files of an export can be fetched.
+pub(crate) const EXPORT_LIFETIME: Duration = Duration::from_secs(60 * 60);
+/// Resources of one file of an export.
+pub(crate) const EXPORT_FILE_ROWS_MAX: usize = 100_000;
+/// Resources of an export that are read at once.
+pub(crate) const EXPORT_PAGE_ROWS: usize = 200;
+/// Files that are fetched at once; more are answered 429.
+pub(crate) const EXPORT_FETCHES_MAX: usize = 16;
+/// Members of a group that is exported.
+pub(crate) const EXPORT_MEMBERS_MAX: usize = 10_000;

@@ -6,6 +6,7 @@ use smart::{Claims, Issuer, KeySet};
 use store::Micros;
 
 use crate::auth::Client;
+use crate::sight::Denied;
 
 const SECOND_US: Micros = 1_000_000;
 
@@ -42,7 +43,13 @@ impl Issuers {
         let mut error = None;
         for issuer in issuers.iter().filter(|issuer| issuer.issuer == claimed) {
             match issuer.access(token, base_url, now_us.div_euclid(SECOND_US)) {
-                Ok(access) => return Some(Client { name: access.client, granted: access.granted }),
+                Ok(access) => {
+                    return Some(Client {
+                        name: access.client,
+                        granted: access.granted,
+                        denied: Denied::default(),
+                    });
+                }
                 Err(refused) => error = Some(refused),
             }
         }

@@ -62,6 +62,7 @@ pub use crate::error::Error;
 pub use crate::gauges::{FeedSample, Gauges, QueueSample, Sample};
 pub use crate::health::{Gate, Health, Readiness, health};
 pub use crate::interaction::search::{PAGE_DEFAULT, PAGE_MAX};
+pub use crate::interaction::small_cells::SMALL_CELL;
 pub use crate::interaction::smart_configuration::Authorization;
 pub use crate::issuers::Issuers;
 pub use crate::metrics::Metrics;

@@ -32,7 +32,8 @@ impl Format {
         }
     }
 
-    fn named(name: &str) -> Option<Self> {
+    /// The format of a media type with its parameters, or of a short name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
         let mut parts = name.split(';').map(str::trim);
         // A raw `+` of a query arrives as a space.
         let media = parts.next().unwrap_or_default().replace(' ', "+").to_ascii_lowercase();
@@ -62,9 +63,32 @@ impl Format {
 
     /// Quality in thousandths and the format of one media range.
     fn of_range(range: &str) -> Option<(u16, Self)> {
+        let Range { quality, media, parameters } = Range::read(range)?;
+        let format = match media.as_str() {
+            "*/*" | "application/*" => Self::FhirJson,
+            "text/*" => Self::Json,
+            _ => Self::named(&format!("{media};{parameters}"))?,
+        };
+        Some((quality, format))
+    }
+}
+
+/// One media range of `Accept` (RFC 9110 §12.5.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Range {
+    /// In thousandths.
+    pub(crate) quality: u16,
+    /// `type/subtype` in small letters; either may be `*`.
+    pub(crate) media: String,
+    /// What else it names, but for its quality.
+    pub(crate) parameters: String,
+}
+
+impl Range {
+    fn read(text: &str) -> Option<Self> {
         let mut quality = 1000;
         let mut named = Vec::new();
-        for (position, part) in range.split(';').map(str::trim).enumerate() {
+        for (position, part) in text.split(';').map(str::trim).enumerate() {
             match part.split_once('=') {
                 Some((name, value)) if position > 0 && name.trim().eq_ignore_ascii_case("q") => {
                     quality = thousandths(value.trim())?;
@@ -72,13 +96,19 @@ impl Format {
                 _ => named.push(part),
             }
         }
-        let media = named.first()?.to_ascii_lowercase();
-        let format = match media.as_str() {
-            "*/*" | "application/*" => Self::FhirJson,
-            "text/*" => Self::Json,
-            _ => Self::named(&named.join(";"))?,
-        };
-        Some((quality, format))
+        let (media, parameters) = named.split_first()?;
+        Some(Self { quality, media: media.to_ascii_lowercase(), parameters: parameters.join(";") })
+    }
+
+    /// Those of a list; what cannot be read is left out.
+    pub(crate) fn of_list(list: &str) -> impl Iterator<Item = Self> {
+        list.split(',').map(str::trim).filter(|range| !range.is_empty()).filter_map(Self::read)
+    }
+
+    /// Whether a media type in small letters without parameters is in it.
+    pub(crate) fn has(&self, media: &str) -> bool {
+        let main = media.split('/').next().unwrap_or_default();
+        self.media == media || self.media == "*/*" || self.media.strip_suffix("/*") == Some(main)
     }
 }
 

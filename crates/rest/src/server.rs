@@ -17,13 +17,13 @@ use crate::interaction::smart_configuration::{Authorization, smart_configuration
 #[cfg(feature = "clinical")]
 use crate::interaction::{batch, create, delete, meta, patch, update, validate};
 use crate::interaction::{
-    capabilities, compartment, everything, history, openapi, read, search, unsupported, vread,
+    capabilities, compartment, everything, export, history, openapi, read, search, unsupported, vread,
 };
 use crate::issuers::Issuers;
 use crate::metrics::Metrics;
 use crate::outcome::Failure;
 use crate::paging::CursorKey;
-use crate::sight::Protected;
+use crate::sight::{Denials, Protected};
 use crate::time::Precision;
 
 /// Turns a patient id into its audit token (an HMAC under a key of the node).
@@ -87,7 +87,7 @@ pub(crate) struct Role {
 }
 
 #[cfg(feature = "clinical")]
-static CLINICAL: Role = Role {
+pub(crate) static CLINICAL: Role = Role {
     name: "clinical",
     audience: Audience::Identified,
     precision: Precision::Exact,
@@ -110,6 +110,8 @@ pub(crate) struct Server {
     pub(crate) capabilities: Bytes,
     /// Made when it is first asked for.
     pub(crate) openapi: OnceLock<Bytes>,
+    pub(crate) exports: export::Jobs,
+    pub(crate) denials: Denials,
 }
 
 impl Server {
@@ -149,7 +151,8 @@ fn router(mut fhir: Fhir, role: &'static Role) -> Router {
     let metrics = fhir.metrics.clone();
     let capabilities = capabilities::statement(&fhir, role);
     let writes = capabilities::writes(&fhir, role);
-    let server = Arc::new(Server { fhir, role, capabilities, openapi: OnceLock::new() });
+    let (openapi, exports, denials) = (OnceLock::new(), export::Jobs::default(), Denials::default());
+    let server = Arc::new(Server { fhir, role, capabilities, openapi, exports, denials });
     let guarded = guarded(writes).route_layer(from_fn_with_state(server.clone(), require));
     let routes = guarded.merge(open()).fallback(|| async { Failure::unknown_route() }).with_state(server);
     // As a service: `/fhir/` is the base as well, to which clients join what is to be done.
@@ -161,7 +164,12 @@ pub(crate) fn guarded(writes: bool) -> Router<Arc<Server>> {
     let reading = Router::new()
         .route("/", get(unsupported::system_search))
         .route("/_search", post(unsupported::system_search))
-        .route("/_history", get(unsupported::system_history))
+        .route("/_history", get(history::of_system))
+        .route("/$export", get(export::of_system))
+        .route("/$export/{id}", get(export::status).delete(export::end))
+        .route("/$export/{id}/{file}", get(export::fetch))
+        .route("/{type}/$export", get(export::of_type))
+        .route("/{type}/{id}/$export", get(export::of_one))
         .route("/$graphql", get(unsupported::graphql).post(unsupported::graphql))
         .route("/{type}/{id}/$graphql", get(unsupported::graphql))
         .route("/{type}", get(search::by_get))

@@ -22,6 +22,8 @@ pub enum Granted {
 /// What one scope comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
+    /// Who the scope is for.
+    pub context: Context,
     /// Whose resources.
     pub reach: Reach,
     /// Of which types.
@@ -110,6 +112,27 @@ impl Granted {
         grants.iter().filter(move |grant| grant.types.has(of) && grant.permissions.meets(any))
     }
 
+    /// What an export may hold: what the system's own scopes grant that read and search. `None` where nothing is left.
+    pub fn of_system(&self) -> Option<Self> {
+        let reads = |permissions: Permissions| permissions.both(Permissions::READ) == Permissions::READ;
+        match self {
+            Self::Everything(permissions) => reads(*permissions).then(|| self.clone()),
+            Self::Scoped(grants) => {
+                let is_own = |grant: &&Grant| grant.context == Context::System && reads(grant.permissions);
+                let grants: Vec<Grant> = grants.iter().filter(is_own).cloned().collect();
+                (!grants.is_empty()).then_some(Self::Scoped(grants))
+            }
+        }
+    }
+
+    /// Whether it reaches nobody's resources but those of patients it was given for.
+    pub fn is_of_patients(&self) -> bool {
+        match self {
+            Self::Everything(_) => false,
+            Self::Scoped(grants) => grants.iter().all(|grant| matches!(grant.reach, Reach::Patient(_))),
+        }
+    }
+
     /// Whether a patient is one that the client was given the resources of, and so knows of.
     pub fn knows_patient(&self, id: &str) -> bool {
         match self {
@@ -131,8 +154,8 @@ impl Grant {
             }
             (Context::Patient, None, _) | (Context::User, _, None) => return None,
         };
-        let Scope { types, permissions, filters, .. } = scope;
-        Some(Self { reach, types, permissions, filters })
+        let Scope { context, types, permissions, filters } = scope;
+        Some(Self { context, reach, types, permissions, filters })
     }
 }
 
@@ -178,5 +201,25 @@ mod tests {
         assert_eq!(reach(Some(User::Patient(id("p1")))), [Reach::Patient(id("p1"))]);
         assert_eq!(reach(Some(User::Practitioner)), [Reach::Node]);
         assert_eq!(reach(None), []);
+    }
+
+    #[test]
+    fn an_export_holds_what_scopes_of_the_system_read_and_search() {
+        let launch = Launch { patient: Some(id("p1")), user: Some(User::Practitioner) };
+        for none in ["patient/*.rs", "user/*.rs", "system/*.r", "system/*.s system/*.cud", ""] {
+            assert_eq!(Granted::of(none, &launch).of_system(), None, "{none}");
+        }
+        let left =
+            Granted::of("user/*.rs system/Patient.rs patient/*.rs system/Encounter.r", &launch).of_system();
+        let left = left.expect("one");
+        assert!(left.may(Permission::Read, of("Patient")) && !left.may(Permission::Read, of("Encounter")));
+        assert!(Granted::Everything(Permissions::READ).of_system().is_some());
+        assert_eq!(Granted::Everything(Permissions::WRITE).of_system(), None);
+        for (scopes, is) in
+            [("patient/*.rs", true), ("patient/*.rs system/Patient.r", false), ("user/*.rs", false)]
+        {
+            assert_eq!(Granted::of(scopes, &launch).is_of_patients(), is, "{scopes}");
+        }
+        assert!(!Granted::Everything(Permissions::READ).is_of_patients());
     }
 }

@@ -9,9 +9,9 @@ use fhir::{Audience, DateMatch, ResourceType};
 use serde_json::{Value, json};
 use store::sqlite::{Options, Role, Sqlite};
 use store::{
-    Apply, Cause, Clause, History, Include, IndexEntry, JournalId, MessageRow, MessageState, Origin,
-    ResourceBody, ResourceKey, ResourceVersion, Resources, Search, Seq, Sort, SortBy, TextMatch, TokenValue,
-    Way, WriteSet,
+    Apply, Cause, Clause, History, HistoryOf, Include, IndexEntry, JournalId, MessageRow, MessageState,
+    Origin, ResourceBody, ResourceKey, ResourceVersion, Resources, Search, Seq, Sort, SortBy, TextMatch,
+    TokenValue, Way, WriteSet,
 };
 use uuid::Uuid;
 
@@ -234,7 +234,7 @@ async fn searches(store: &Sqlite) -> store::Result<()> {
     let mut times = Vec::with_capacity(RUNS);
     for _ in 0..RUNS {
         let started = Instant::now();
-        store.history(&History { resource_type, id: None, count: 50, before: None }).await?;
+        store.history(&History::of(HistoryOf::Type(resource_type), 50)).await?;
         times.push(started.elapsed());
     }
     report("Observation: history of the type", times, RUNS * 50);

@@ -1,8 +1,11 @@
 //! Searching resources: what is asked, and a page of what was found (R4, search).
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use fhir::{DateMatch, NumberMatch, ResourceType};
 
-use crate::Stored;
+use crate::{Micros, ResourceKey, Stored};
 
 /// Most resources that a page has beside its matches; more are cut, and the page says so.
 pub const INCLUDED_MAX: usize = 400;
@@ -72,6 +75,16 @@ impl Search {
 impl std::fmt::Debug for Search {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "Search({}, {} clauses)", self.resource_type, self.clauses.len())
+    }
+}
+
+/// Ids that are asked for all at once, of a set that is too large to look for one by one. PHI: `Debug` tells how many.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Ids(pub Arc<HashSet<String>>);
+
+impl std::fmt::Debug for Ids {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Ids({})", self.0.len())
     }
 }
 
@@ -179,6 +192,17 @@ pub enum Clause {
     Any(Vec<Clause>),
     /// All of these; of none, everything.
     All(Vec<Clause>),
+    /// None of these.
+    None(Vec<Clause>),
+    /// As [`Clause::Id`] or [`Clause::Reference`], of many: it is tested, and finds nothing by itself.
+    Among {
+        /// The reference parameter; `None`: the resource's own id.
+        parameter: Option<String>,
+        /// The type that the ids are of.
+        of: ResourceType,
+        /// The ids.
+        ids: Ids,
+    },
 }
 
 /// How a uri is compared (R4, search §3.1.1.4.13). Above and below go by the segments of a path.
@@ -353,6 +377,8 @@ pub enum Way {
 pub struct Page {
     /// The matches; deleted resources never match. There may be none though `next` says where to go on.
     pub matches: Vec<Stored>,
+    /// [`Position::number`] of each match.
+    pub numbers: Vec<i64>,
     /// Where the next page begins; `None` on the last.
     pub next: Option<Position>,
     /// All matches, where they were counted.
@@ -365,23 +391,47 @@ pub struct Page {
     pub examined_cut: bool,
 }
 
-/// Versions of one resource or of all of a type, newest first (R4, http §3.1.0.10).
+/// Versions, newest first (R4, http §3.1.0.10).
 #[derive(Debug, Clone)]
 pub struct History {
-    /// The type.
-    pub resource_type: ResourceType,
-    /// Of one resource alone.
-    pub id: Option<String>,
+    /// Whose.
+    pub of: HistoryOf,
+    /// `_since`: made at this instant or later, µs since the epoch, UTC.
+    pub since_us: Option<Micros>,
+    /// `_at`: current at some time from the first of these instants until before the second.
+    pub at: Option<(Micros, Micros)>,
     /// Most versions of a page.
     pub count: usize,
     /// Where the previous page ended.
     pub before: Option<i64>,
 }
 
+impl History {
+    /// All versions, `count` to a page.
+    pub fn of(of: HistoryOf, count: usize) -> Self {
+        Self { of, since_us: None, at: None, count, before: None }
+    }
+}
+
+/// Whose versions are asked for. Those of a type and of all come in the order of the changes, which has no gap: what is
+/// committed later stands higher, whatever the clock said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HistoryOf {
+    /// One resource.
+    Resource(ResourceKey),
+    /// All of a type.
+    Type(ResourceType),
+    /// All.
+    System,
+}
+
 /// One page of a history.
 #[derive(Debug, Default)]
 pub struct HistoryPage {
-    /// The versions; a deletion is one.
+    /// Where each of the versions stands; the newest stands highest.
+    pub places: Vec<i64>,
+    /// The versions; a deletion is one. There may be none though `next` says where to go on: a page by time looks at no
+    /// more than [`EXAMINED_MAX`] changes.
     pub versions: Vec<Stored>,
     /// Where the next page begins; `None` on the last.
     pub next: Option<i64>,

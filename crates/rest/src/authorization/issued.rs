@@ -9,6 +9,7 @@ use smart::{Challenge, Granted, Launch, Scope};
 use store::Micros;
 
 use crate::auth::{Client, token_hash};
+use crate::sight::Denied;
 
 /// A code is used within this time, µs.
 pub(super) const CODE_LIFE_US: Micros = 60 * 1_000_000;
@@ -86,7 +87,7 @@ impl Issued {
     /// The client of a token that lives.
     pub(crate) fn client(&self, token: &str, now_us: Micros) -> Option<Client> {
         let token = self.token(token, now_us)?;
-        Some(Client { name: token.allowed.client, granted: token.granted })
+        Some(Client { name: token.allowed.client, granted: token.granted, denied: Denied::default() })
     }
 
     /// A token that lives.

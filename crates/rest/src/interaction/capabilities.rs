@@ -9,6 +9,7 @@ use fhir::{Audience, ResourceType, SearchKind};
 use serde_json::{Value, json};
 use store::{COUNTED_MAX, EXAMINED_MAX, INCLUDED_MAX, LINKED_MAX, ORDERED_MAX};
 
+use super::binary::is_binary;
 use super::compartment::COMPARTMENTS;
 use super::controls::{INCLUDES_MAX, SORT_KEYS_MAX};
 use super::registry::{includes, own_parameters, registered, reverse_includes, serves_lists};
@@ -25,6 +26,13 @@ use crate::time::Precision;
 const STATED_AT: &str = "2026-11-30";
 /// Where the operations of R4 are defined.
 const OPERATIONS: &str = "http://hl7.org/fhir/OperationDefinition/";
+/// Where the export of Bulk Data is defined.
+const EXPORTS: &str = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/";
+/// What a Binary is.
+const BINARY: &str = "Given as its own content unless Accept or _format name application/fhir+json (or application/json, of \
+    content that is not JSON); where clients may write, a body of any other media type becomes a Binary, whose \
+    X-Security-Context is kept as securityContext. A client of scopes sees a Binary by id if it sees its securityContext, \
+    and searches none.";
 /// Bytes of the hash in the entity tag.
 const TAG_BYTES: usize = 8;
 /// Open to all: a client reads it before it has a token, and it tells nothing of any resource.
@@ -63,8 +71,16 @@ pub(crate) fn statement(fhir: &Fhir, role: &Role) -> Bytes {
             |of: &&str| format!("http://hl7.org/fhir/CompartmentDefinition/{}", of.to_lowercase());
         rest["compartment"] = json!(COMPARTMENTS.iter().map(definition).collect::<Vec<_>>());
     }
+    rest["operation"] = json!([export("export")]);
+    let mut interactions = Vec::new();
     if writes {
-        rest["interaction"] = json!([{"code": "transaction"}, {"code": "batch"}]);
+        interactions.extend(["transaction", "batch"]);
+    }
+    if role.precision == Precision::Exact {
+        interactions.push("history-system");
+    }
+    if !interactions.is_empty() {
+        rest["interaction"] = interactions.into_iter().map(|code| json!({"code": code})).collect();
     }
     let mut statement = json!({
         "resourceType": "CapabilityStatement",
@@ -97,9 +113,12 @@ pub(crate) fn writes(_: &Fhir, role: &Role) -> bool {
 /// What searching here means, with its limits.
 fn documentation(role: &Role) -> String {
     let history = match role.precision {
-        Precision::Exact => "Histories are of a resource and of a type.",
+        Precision::Exact => {
+            "Histories are of a resource, of a type and of all, in the order of the changes, with _since (an instant) and _at (a date or an instant)."
+        }
         Precision::Year => {
-            "Histories are of a resource alone and tell no instant; _lastUpdated is no parameter and dates are years."
+            "Histories are of a resource alone and tell no instant; _lastUpdated is no parameter and dates are years. A total from 1 to \
+            10 is not told, but to who sees one patient's resources alone."
         }
     };
     let (handling, texts) = match role.audience {
@@ -125,6 +144,11 @@ fn documentation(role: &Role) -> String {
         on. Not here: XML, GraphQL, a search over all types, _filter, _text, _content, near, and :in, :not-in, :above and :below of \
         tokens. {history}"
     )
+}
+
+/// The export of Bulk Data at a level.
+fn export(definition: &str) -> Value {
+    json!({"name": "export", "definition": format!("{EXPORTS}{definition}")})
 }
 
 fn resource(of: ResourceType, served: &[ResourceType], role: &Role, writes: bool) -> Value {
@@ -156,9 +180,17 @@ fn resource(of: ResourceType, served: &[ResourceType], role: &Role, writes: bool
         "conditionalDelete": if writes { "single" } else { "not-supported" },
         "searchParam": parameters,
     });
+    if is_binary(of) {
+        stated["documentation"] = json!(BINARY);
+    }
     let mut operations = Vec::new();
     if COMPARTMENTS.contains(&of.as_str()) {
         operations.push(json!({"name": "everything", "definition": format!("{OPERATIONS}{of}-everything")}));
+    }
+    match of.as_str() {
+        "Patient" => operations.push(export("patient-export")),
+        "Group" => operations.push(export("group-export")),
+        _ => {}
     }
     if writes {
         let operation =

@@ -8,12 +8,11 @@ use axum::response::Response;
 use smart::Permission;
 
 use super::write::{
-    Address, Caller, Content, Preconditions, Prefer, Wanted, criteria, if_none_exist, new_id, sent,
+    Address, Caller, Content, Preconditions, Prefer, Sent, Wanted, criteria, if_none_exist, new_id, sent,
 };
 use super::{Shared, presentation};
 use crate::audit::Access;
 use crate::auth::Client;
-use crate::body;
 use crate::edge::Id;
 use crate::outcome::Failure;
 
@@ -36,7 +35,8 @@ pub(crate) async fn create(
             Some(parameters) => Address::Unless(id, criteria(caller, of, &parameters)?),
             None => Address::New(id),
         };
-        let resource = sent(of, body::resource(&headers, content).await?)?;
+        let read = Sent::read(of, &headers, content, &server.fhir.base_url).await?;
+        let resource = sent(of, read.resource())?;
         let wanted =
             Wanted { of, to, content: Content::Resource(resource), conditions: Preconditions::default() };
         let done = caller.run(&wanted).await?;

@@ -16,6 +16,7 @@ use super::read::key;
 use super::refusal::{choice, invalid, not_supported};
 use super::registry::{includes, own_parameters, registered};
 use super::search::{continued, sealed_link};
+use super::small_cells;
 use super::subset::Subset;
 use super::values::Reader;
 use super::{Shared, ok};
@@ -84,7 +85,8 @@ pub(crate) async fn everything(
         links.push(("next", sealed_link(&server, &path, &after)?));
     }
     let entries = found(&page, &Subset::Whole, Vec::new(), &server)?;
-    let answer = bundle("searchset", &links, page.total, &entries);
+    let (total, _) = small_cells::told(page.total, &server, &client);
+    let answer = bundle("searchset", &links, total, &entries);
     page.matches.append(&mut page.included);
     access.listed(&server, true, &["everything"], &page.matches).await?;
     Ok(ok(answer, (format, presentation.pretty), None))

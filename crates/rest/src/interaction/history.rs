@@ -1,27 +1,32 @@
-//! `GET [base]/[type]/[id]/_history` and `GET [base]/[type]/_history` (R4, http §3.1.0.10).
+//! `GET [base]/[type]/[id]/_history`, `GET [base]/[type]/_history` and `GET [base]/_history` (R4, http §3.1.0.10).
 //!
-//! The portal gives the versions of one resource with its year and no instant of a request, and no history of a type:
-//! the order in which patients' resources change would tell when each was cared for.
+//! The portal gives the versions of one resource with its year and no instant of a request, and no history of a type or of
+//! all: the order in which patients' resources change would tell when each was cared for.
 
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use fhir::{ResourceType, is_resource_id};
-use store::{History, Position};
+use store::{History, HistoryOf, Position, ResourceKey};
 
 use super::bundle::{bundle, version};
+use super::instants;
 use super::refusal::not_supported;
+use super::unsupported;
 use super::{Shared, controls, ok};
 use crate::audit::Access;
 use crate::auth::Client;
-use crate::edge::{Id, RequestId};
+use crate::edge::Id;
 use crate::negotiation::Format;
 use crate::outcome::Failure;
 use crate::paging::Cursor;
-use crate::query::Parameters;
+use crate::query::{Parameters, percent_encode};
 use crate::server::Server;
 use crate::time::Precision;
+
+/// What a history is asked by, in the order in which links tell it.
+const PARAMETERS: [&str; 3] = ["_since", "_at", "_count"];
 
 pub(crate) async fn of_resource(
     State(server): Shared,
@@ -31,8 +36,10 @@ pub(crate) async fn of_resource(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let of = server.resource_type(&name)?;
-    history(&server, (&client, request), of, Some(id), query.as_deref(), &headers).await
+    let resource_type = server.resource_type(&name)?;
+    let access = Access { client: &client, request, resource_type };
+    let of = is_resource_id(&id).then_some(HistoryOf::Resource(ResourceKey { resource_type, id }));
+    history(&server, &access, of, query.as_deref(), &headers).await
 }
 
 pub(crate) async fn of_type(
@@ -43,18 +50,34 @@ pub(crate) async fn of_type(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let of = server.resource_type(&name)?;
+    let resource_type = server.resource_type(&name)?;
     if server.role.precision != Precision::Exact {
         return Err(Failure::unknown_route());
     }
-    history(&server, (&client, request), of, None, query.as_deref(), &headers).await
+    let access = Access { client: &client, request, resource_type };
+    history(&server, &access, Some(HistoryOf::Type(resource_type)), query.as_deref(), &headers).await
 }
 
+pub(crate) async fn of_system(
+    State(server): Shared,
+    Extension(client): Extension<Client>,
+    Extension(request): Id,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    if server.role.precision != Precision::Exact {
+        return Err(unsupported::system_history());
+    }
+    let resource_type = ResourceType::parse("Bundle").ok_or_else(Failure::internal)?;
+    let access = Access { client: &client, request, resource_type };
+    history(&server, &access, Some(HistoryOf::System), query.as_deref(), &headers).await
+}
+
+/// `of`: `None` where the id of a resource cannot exist.
 async fn history(
     server: &Server,
-    (client, request): (&Client, RequestId),
-    of: ResourceType,
-    id: Option<String>,
+    access: &Access<'_>,
+    of: Option<HistoryOf>,
     query: Option<&str>,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
@@ -62,30 +85,27 @@ async fn history(
     parameters.decode(query.unwrap_or_default())?;
     let presentation = parameters.take_presentation()?;
     let format = Format::negotiate(headers, presentation.format.as_deref())?;
-    let access = Access { client, request, resource_type: of };
-    let known = id.as_deref().is_none_or(is_resource_id);
-    let scope = match id.as_deref().filter(|_| known) {
-        Some(id) => format!("{of}/{id}/_history"),
-        None => format!("{of}/_history"),
+    let scope = match &of {
+        Some(HistoryOf::Resource(key)) => format!("{}/{}/_history", key.resource_type, key.id),
+        Some(HistoryOf::System) => "_history".to_owned(),
+        Some(HistoryOf::Type(_)) | None => format!("{}/_history", access.resource_type),
     };
     let cursor = continued(server, &scope, parameters)?;
-    let count = counted(&cursor)?;
-    let before = cursor.after.as_ref().map(|after| after.number);
-    let of_one = id.is_some();
-    let asked = History { resource_type: of, id, count, before };
-    let found = if known { server.sight(client).history(&asked).await? } else { None };
+    let asked = asked(of.clone().unwrap_or(HistoryOf::System), &cursor, server)?;
+    let found = if of.is_some() { server.sight(access.client).history(&asked).await? } else { None };
     let Some(page) = found else {
         access.read(server, "not-found", None).await?;
         return Err(Failure::not_found("there is no such resource or version"));
     };
-    let mut links = vec![("self", link(server, &scope, &cursor, count)?)];
-    if let Some(number) = page.next.filter(|_| count > 0) {
+    let mut links = vec![("self", link(server, &scope, &cursor, asked.count)?)];
+    if let Some(number) = page.next.filter(|_| asked.count > 0) {
         let after = Some(Position { keys: Vec::new(), number });
-        links.push(("next", link(server, &scope, &Cursor { after, ..cursor.clone() }, count)?));
+        links.push(("next", link(server, &scope, &Cursor { after, ..cursor.clone() }, asked.count)?));
     }
     let entries =
         page.versions.iter().map(|stored| version(stored, server)).collect::<Result<Vec<_>, _>>()?;
     let answer = bundle("history", &links, page.total, &entries);
+    let of_one = matches!(of, Some(HistoryOf::Resource(_)));
     access.listed(server, of_one, &["_history"], &page.versions).await?;
     Ok(ok(answer, (format, presentation.pretty), None))
 }
@@ -95,24 +115,45 @@ fn continued(server: &Server, scope: &str, mut parameters: Parameters) -> Result
     let cursor = match parameters.take_one("_cursor")? {
         Some(sealed) => server.fhir.cursor_key.open(&sealed, server.role.name, scope)?,
         None => {
-            let count = parameters.take_one("_count")?.map(|count| ("_count".to_owned(), count));
-            Cursor { parameters: count.into_iter().collect(), after: None }
+            let mut given = Vec::new();
+            for name in PARAMETERS {
+                given.extend(parameters.take_one(name)?.map(|value| (name.to_owned(), value)));
+            }
+            Cursor { parameters: given, after: None }
         }
     };
     if parameters.0.is_empty() {
         return Ok(cursor);
     }
-    Err(not_supported("a parameter of a history is not supported here; valid: _count, _format, _pretty"))
+    let valid = match server.role.precision {
+        Precision::Exact => "_count, _since, _at, _format, _pretty",
+        Precision::Year => "_count, _format, _pretty",
+    };
+    Err(not_supported(format!("a parameter of a history is not supported here; valid: {valid}")))
 }
 
-fn counted(cursor: &Cursor) -> Result<usize, Failure> {
-    controls::page_size(cursor.parameters.first().map(|(_, count)| count.as_str()), None)
+/// What a page asks the store.
+fn asked(of: HistoryOf, cursor: &Cursor, server: &Server) -> Result<History, Failure> {
+    let given = |name: &str| {
+        let mut parameters = cursor.parameters.iter();
+        parameters.find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    };
+    let since_us = given("_since").map(|text| instants::since(text, server.role)).transpose()?;
+    let at = given("_at").map(|text| instants::at(text, server.role)).transpose()?;
+    let count = controls::page_size(given("_count"), None)?;
+    let before = cursor.after.as_ref().map(|after| after.number);
+    Ok(History { since_us, at, before, ..History::of(of, count) })
 }
 
 fn link(server: &Server, scope: &str, cursor: &Cursor, count: usize) -> Result<String, Failure> {
     let base = &server.fhir.base_url;
-    if cursor.after.is_none() {
-        return Ok(format!("{base}/{scope}?_count={count}"));
+    if cursor.after.is_some() {
+        let sealed = server.fhir.cursor_key.seal(cursor, server.role.name, scope)?;
+        return Ok(format!("{base}/{scope}?_cursor={sealed}"));
     }
-    Ok(format!("{base}/{scope}?_cursor={}", server.fhir.cursor_key.seal(cursor, server.role.name, scope)?))
+    let timed = cursor.parameters.iter().filter(|(name, _)| name != "_count");
+    let mut pairs: Vec<String> =
+        timed.map(|(name, value)| format!("{name}={}", percent_encode(value))).collect();
+    pairs.push(format!("_count={count}"));
+    Ok(format!("{base}/{scope}?{}", pairs.join("&")))
 }

@@ -26,6 +26,7 @@ pub(crate) mod create;
 #[cfg(feature = "clinical")]
 pub(crate) mod delete;
 pub(crate) mod everything;
+pub(crate) mod export;
 pub(crate) mod history;
 #[cfg(feature = "clinical")]
 pub(crate) mod meta;
@@ -35,6 +36,7 @@ pub(crate) mod patch;
 pub(crate) mod read;
 pub(crate) mod registry;
 pub(crate) mod search;
+pub(crate) mod small_cells;
 pub(crate) mod smart_configuration;
 pub(crate) mod subset;
 pub(crate) mod unsupported;
@@ -44,9 +46,11 @@ pub(crate) mod update;
 pub(crate) mod validate;
 pub(crate) mod vread;
 
+mod binary;
 mod bundle;
 mod controls;
 mod filters;
+mod instants;
 mod outward;
 mod parameters;
 mod pretty;
@@ -55,6 +59,7 @@ mod values;
 #[cfg(feature = "clinical")]
 mod write;
 
+pub(crate) use self::binary::is_binary;
 pub(crate) use self::registry::registered;
 pub(crate) use self::values::Reader;
 

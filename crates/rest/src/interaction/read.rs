@@ -7,6 +7,7 @@ use axum::response::Response;
 use fhir::{IssueCode, ResourceType, is_resource_id};
 use store::{ResourceKey, Stored};
 
+use super::binary;
 use super::outward::outward_json;
 use super::subset::Subset;
 use super::unsupported;
@@ -30,13 +31,33 @@ pub(crate) async fn read(
     if id.starts_with('$') {
         return Err(unsupported::operation(&id));
     }
-    let (form, subset) = partial(query.as_deref(), &headers, resource_type)?;
+    let wanted = Wanted::of(query.as_deref(), &headers, resource_type)?;
     let access = Access { client: &client, request, resource_type };
     let stored = match key(resource_type, id) {
         Some(key) => server.sight(&client).read(&key).await?,
         None => None,
     };
-    answer(&server, &access, stored, (form, &subset), &headers).await
+    answer(&server, &access, stored, &wanted, &headers).await
+}
+
+/// As what a resource is asked for.
+pub(super) enum Wanted {
+    /// As a resource, or part of one.
+    Resource((Format, bool), Subset),
+    /// Of a Binary.
+    Binary(binary::Wanted),
+}
+
+impl Wanted {
+    /// # Errors
+    /// 400 for a parameter that is not read, 406 where no representation is accepted.
+    pub(super) fn of(query: Option<&str>, headers: &HeaderMap, of: ResourceType) -> Result<Self, Failure> {
+        if binary::is_binary(of) {
+            return Ok(Self::Binary(binary::wanted(query, headers, of)?));
+        }
+        let (form, subset) = partial(query, headers, of)?;
+        Ok(Self::Resource(form, subset))
+    }
 }
 
 /// The key of an id that can exist.
@@ -49,7 +70,7 @@ pub(super) async fn answer(
     server: &Server,
     access: &Access<'_>,
     stored: Option<Stored>,
-    (form, subset): ((Format, bool), &Subset),
+    wanted: &Wanted,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
     let Some(stored) = stored else {
@@ -60,12 +81,18 @@ pub(super) async fn answer(
         access.read(server, "deleted", Some(&stored)).await?;
         return Err(Failure::new(StatusCode::GONE, IssueCode::Deleted, "the resource is deleted"));
     }
-    let validators = validators(&stored, server.role);
-    if validators.unchanged(headers) {
-        access.read(server, "not-modified", Some(&stored)).await?;
-        return Ok(not_modified(&validators));
-    }
-    let json = outward_json(&stored, server.role, subset)?;
-    access.read(server, "ok", Some(&stored)).await?;
-    Ok(ok(json, form, Some(&validators)))
+    let response = match wanted {
+        Wanted::Binary(wanted) => binary::response(server, &stored, wanted, headers)?,
+        Wanted::Resource(form, subset) => {
+            let validators = validators(&stored, server.role);
+            if validators.unchanged(headers) {
+                not_modified(&validators)
+            } else {
+                ok(outward_json(&stored, server.role, subset)?, *form, Some(&validators))
+            }
+        }
+    };
+    let outcome = if response.status() == StatusCode::NOT_MODIFIED { "not-modified" } else { "ok" };
+    access.read(server, outcome, Some(&stored)).await?;
+    Ok(response)
 }

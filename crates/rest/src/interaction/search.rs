@@ -12,6 +12,7 @@ use store::{COUNTED_MAX, Page, ResourceKey};
 use super::bundle::{bundle, found};
 use super::compartment::membership;
 use super::parameters::{Query, is_lenient};
+use super::small_cells;
 use super::{Shared, ok};
 use crate::audit::Access;
 use crate::auth::Client;
@@ -132,8 +133,12 @@ pub(super) async fn search(
         let after = Cursor { parameters: cursor.parameters.clone(), after: Some(next) };
         links.push(("next", sealed_link(server, &searched.path(), &after)?));
     }
+    let (total, is_small) = small_cells::told(page.total, server, client);
+    if is_small && query.needs_total() {
+        query.left_out.push(small_cells::untold());
+    }
     let entries = found(&page, &query.subset, query.left_out, server)?;
-    let answer = bundle("searchset", &links, page.total, &entries);
+    let answer = bundle("searchset", &links, total, &entries);
     let access = Access { client, request, resource_type };
     page.matches.append(&mut page.included);
     access.listed(server, false, &query.names, &page.matches).await?;

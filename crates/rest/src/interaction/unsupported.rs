@@ -58,10 +58,10 @@ pub(crate) async fn system_search() -> Failure {
     Failure::not_implemented("a search over all types is not supported; search one type: [base]/[type]?…")
 }
 
-/// The history of all types (R4, http §3.1.0.10).
-pub(crate) async fn system_history() -> Failure {
+/// The history of all types (R4, http §3.1.0.10), where the order of changes would tell the dates of care.
+pub(crate) fn system_history() -> Failure {
     Failure::not_implemented(
-        "a history of all types is not supported; ask for that of one: [base]/[type]/_history",
+        "a history of all types is not supported here; ask for that of one resource: [base]/[type]/[id]/_history",
     )
 }
 

@@ -9,10 +9,11 @@ use fhir::{IssueCode, is_resource_id};
 use serde_json::Value;
 use smart::Permission;
 
-use super::write::{Address, Caller, Content, Preconditions, Prefer, Wanted, own_id, query_criteria, sent};
+use super::write::{
+    Address, Caller, Content, Preconditions, Prefer, Sent, Wanted, own_id, query_criteria, sent,
+};
 use super::{Shared, presentation};
 use crate::auth::Client;
-use crate::body;
 use crate::edge::Id;
 use crate::outcome::Failure;
 
@@ -30,7 +31,8 @@ pub(crate) async fn update(
         let of = server.resource_type(&name)?;
         let form = presentation(query.as_deref(), &headers)?;
         let conditions = Preconditions::of(&headers)?;
-        let resource = sent(of, body::resource(&headers, content).await?)?;
+        let read = Sent::read(of, &headers, content, &server.fhir.base_url).await?;
+        let resource = sent(of, read.under(&id))?;
         named(&resource, &id)?;
         let wanted = Wanted { of, to: Address::Id(id), content: Content::Resource(resource), conditions };
         caller.run(&wanted).await?.reply().response(&server, Prefer::of(&headers), form)
@@ -52,7 +54,8 @@ pub(crate) async fn conditional(
         let of = server.resource_type(&name)?;
         let (search, form) = query_criteria(caller, of, query.as_deref(), &headers)?;
         let conditions = Preconditions::of(&headers)?;
-        let resource = sent(of, body::resource(&headers, content).await?)?;
+        let read = Sent::read(of, &headers, content, &server.fhir.base_url).await?;
+        let resource = sent(of, read.resource())?;
         let (to, content) = (Address::Match(search), Content::Resource(resource));
         let wanted = Wanted { of, to, content, conditions };
         caller.run(&wanted).await?.reply().response(&server, Prefer::of(&headers), form)

@@ -5,8 +5,8 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::read::{answer, key};
-use super::{Shared, partial};
+use super::Shared;
+use super::read::{Wanted, answer, key};
 use crate::audit::Access;
 use crate::auth::Client;
 use crate::edge::Id;
@@ -21,13 +21,13 @@ pub(crate) async fn vread(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let resource_type = server.resource_type(&name)?;
-    let (form, subset) = partial(query.as_deref(), &headers, resource_type)?;
+    let wanted = Wanted::of(query.as_deref(), &headers, resource_type)?;
     let access = Access { client: &client, request, resource_type };
     let stored = match (key(resource_type, id), version_number(&version)) {
         (Some(key), Some(version)) => server.sight(&client).vread(&key, version).await?,
         _ => None,
     };
-    answer(&server, &access, stored, (form, &subset), &headers).await
+    answer(&server, &access, stored, &wanted, &headers).await
 }
 
 /// A version as this server writes it: decimal, from 1, no sign and no leading zero.

@@ -76,7 +76,10 @@ impl Sight<'_> {
             }
             Clause::Any(clauses) => Clause::Any(each(clauses)),
             Clause::All(clauses) => Clause::All(each(clauses)),
-            own @ (Clause::Id(_)
+            // Of a sight's own conditions alone: nobody asks for it.
+            own @ (Clause::None(_)
+            | Clause::Among { .. }
+            | Clause::Id(_)
             | Clause::Updated(_)
             | Clause::Token { .. }
             | Clause::Reference { .. }

@@ -4,10 +4,13 @@
 use fhir::{IndexValue, ResourceType, SearchParameter, extract};
 use serde_json::Value;
 use smart::{Grant, Granted, Permissions, Reach};
-use store::{Clause, TokenValue};
+use store::{Clause, Ids, TokenValue};
 
+#[cfg(feature = "clinical")]
+use super::binary;
+use super::consent::Denied;
 use super::labels::hiding;
-use crate::interaction::{Reader, compartment, registered};
+use crate::interaction::{Reader, compartment, is_binary, registered};
 use crate::server::Server;
 
 /// Types that belong to no patient and that what belongs to a patient refers to. A patient's scope reads them by id and
@@ -32,6 +35,8 @@ pub(super) enum Condition {
     Token { parameter: &'static SearchParameter, values: Vec<Code>, not: bool },
     /// A reference parameter leads to one of these.
     Reference { parameter: &'static SearchParameter, values: Vec<Target> },
+    /// It is none of these patients, and none of its references of these parameters leads to one.
+    Apart { patient: ResourceType, own: bool, parameters: Vec<&'static SearchParameter>, ids: Ids },
     /// Any of these; of none, nothing.
     Any(Vec<Self>),
     /// All of these; of none, everything.
@@ -48,25 +53,57 @@ impl Condition {
     const EVERYTHING: Self = Self::All(Vec::new());
 
     /// What holds of the resources of a type for which one of these permissions is granted.
-    pub(super) fn of(server: &Server, granted: &Granted, of: ResourceType, any: Permissions) -> Self {
+    pub(super) fn of(
+        server: &Server,
+        (granted, denied): (&Granted, &Denied),
+        of: ResourceType,
+        any: Permissions,
+    ) -> Self {
         match granted {
             Granted::Everything(permissions) if permissions.meets(any) => Self::EVERYTHING,
             Granted::Everything(_) => Self::NOTHING,
             Granted::Scoped(_) => {
                 let grants = granted.grants(of, any);
-                Self::Any(grants.map(|grant| Self::of_grant(server, grant, of, any)).collect())
+                Self::Any(grants.map(|grant| Self::of_grant(server, (grant, denied), of, any)).collect())
             }
         }
     }
 
-    fn of_grant(server: &Server, grant: &Grant, of: ResourceType, any: Permissions) -> Self {
-        let mut all = Vec::with_capacity(grant.filters.len() + 2);
+    fn of_grant(
+        server: &Server,
+        (grant, denied): (&Grant, &Denied),
+        of: ResourceType,
+        any: Permissions,
+    ) -> Self {
+        if is_binary(of) {
+            // What it belongs to is no search parameter: it is read by id, where another resource decides, and not searched.
+            return Self::NOTHING;
+        }
+        let mut all = Vec::with_capacity(2);
         if let Reach::Patient(patient) = &grant.reach {
             let is_read = grant.permissions.both(any).has(smart::Permission::Read);
             if !(is_read && SHARED.contains(&of.as_str())) {
                 all.push(Self::of_patient(server, patient.as_str(), of));
             }
         }
+        all.push(Self::of_content(server, grant, of));
+        all.extend(denied.to(grant).filter_map(|ids| Self::of_others(server, ids, of)));
+        Self::All(all)
+    }
+
+    /// That it belongs to none of these patients; `None` of a type that belongs to nobody.
+    fn of_others(server: &Server, ids: &Ids, of: ResourceType) -> Option<Self> {
+        let patient = ResourceType::parse("Patient")?;
+        let codes = compartment::parameters(of, patient, server.role);
+        let parameters: Vec<&'static SearchParameter> =
+            registered(of, server.role).into_iter().filter(|own| codes.contains(&own.code)).collect();
+        let own = of == patient;
+        (own || !parameters.is_empty()).then(|| Self::Apart { patient, own, parameters, ids: ids.clone() })
+    }
+
+    /// What a grant asks of a resource, whomever it belongs to: its filters, and that no label hides it.
+    pub(super) fn of_content(server: &Server, grant: &Grant, of: ResourceType) -> Self {
+        let mut all = Vec::with_capacity(grant.filters.len() + 1);
         let mut named = Vec::new();
         for filter in &grant.filters {
             let parameter =
@@ -108,12 +145,15 @@ impl Condition {
     #[cfg(feature = "clinical")]
     pub(super) fn covers(
         server: &Server,
-        grant: &Grant,
+        (grant, denied): (&Grant, &Denied),
         of: ResourceType,
         any: Permissions,
         content: &Value,
     ) -> bool {
-        if !Self::of_grant(server, grant, of, any).holds(content) {
+        if is_binary(of) {
+            return binary::covers(server, grant, of, content);
+        }
+        if !Self::of_grant(server, (grant, denied), of, any).holds(content) {
             return false;
         }
         let (Reach::Patient(own), Some(patient)) = (&grant.reach, ResourceType::parse("Patient")) else {
@@ -154,6 +194,13 @@ impl Condition {
             Self::Reference { parameter, values } => {
                 Clause::Reference { parameter: parameter.code.to_owned(), values: values.clone() }
             }
+            Self::Apart { patient, own, parameters, ids } => {
+                let among =
+                    |parameter: Option<String>| Clause::Among { parameter, of: *patient, ids: ids.clone() };
+                let itself = own.then(|| among(None));
+                let others = parameters.iter().map(|parameter| among(Some(parameter.code.to_owned())));
+                Clause::None(itself.into_iter().chain(others).collect())
+            }
             Self::Any(conditions) => Clause::Any(conditions.iter().map(Self::clause).collect()),
             Self::All(conditions) => Clause::All(conditions.iter().map(Self::clause).collect()),
         }
@@ -179,6 +226,18 @@ impl Condition {
                     }
                     _ => false,
                 })
+            }
+            Self::Apart { patient, own, parameters, ids } => {
+                let is_one =
+                    *own && resource.get("id").and_then(Value::as_str).is_some_and(|id| ids.0.contains(id));
+                let leads = |held| match held {
+                    IndexValue::Reference { resource_type, id } => {
+                        resource_type.is_none_or(|of| of == patient.as_str()) && ids.0.contains(&id)
+                    }
+                    _ => false,
+                };
+                !is_one
+                    && !parameters.iter().any(|parameter| extract(resource, parameter).into_iter().any(leads))
             }
             Self::Any(conditions) => conditions.iter().any(|condition| condition.holds(resource)),
             Self::All(conditions) => conditions.iter().all(|condition| condition.holds(resource)),

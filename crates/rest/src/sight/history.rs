@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use smart::{Permission, Permissions};
-use store::{History, HistoryPage};
+use store::{History, HistoryOf, HistoryPage, ResourceKey, Stored};
 
 use super::Sight;
 use crate::outcome::Failure;
@@ -18,12 +18,29 @@ impl Sight<'_> {
     /// # Errors
     /// 403 when the type may not be read so.
     pub(crate) async fn history(self, asked: &History) -> Result<Option<HistoryPage>, Failure> {
-        let permission = if asked.id.is_some() { Permission::Read } else { Permission::Search };
-        self.require(permission, asked.resource_type)?;
+        let permission = match &asked.of {
+            HistoryOf::Resource(key) => {
+                self.require(Permission::Read, key.resource_type).map(|()| Permission::Read)
+            }
+            HistoryOf::Type(of) => self.require(Permission::Search, *of).map(|()| Permission::Search),
+            HistoryOf::System => self.require_at_all(Permission::Search).map(|()| Permission::Search),
+        }?;
         if self.is_whole() {
-            return Ok(self.port().history(asked).await?);
+            let mut page = self.port().history(asked).await?;
+            if let Some(page) = page.as_mut().filter(|_| asked.of == HistoryOf::System) {
+                page.versions.retain(|version| self.serves(version));
+            }
+            return Ok(page);
         }
-        let any = Permissions::of(&[permission]);
+        let Some(page) = self.page_of(asked, Permissions::of(&[permission])).await? else { return Ok(None) };
+        match &asked.of {
+            HistoryOf::Resource(key) if page.versions.is_empty() && !self.sees(key).await? => Ok(None),
+            _ => Ok(Some(page)),
+        }
+    }
+
+    async fn page_of(self, asked: &History, any: Permissions) -> Result<Option<HistoryPage>, Failure> {
+        let of_one = matches!(asked.of, HistoryOf::Resource(_));
         let wanted = asked.count.max(1);
         let mut seen = HistoryPage::default();
         let (mut before, mut examined, mut today) = (asked.before, 0, HashMap::new());
@@ -33,29 +50,39 @@ impl Sight<'_> {
             let part = History { count, before, ..asked.clone() };
             let Some(page) = self.port().history(&part).await? else { return Ok(None) };
             examined += page.versions.len();
+            let is_cut = page.versions.len() < count;
             for version in page.versions {
-                let Some(version) = self.seen(Some(version), any).await? else { continue };
-                let is_open = match today.get(&version.key.id) {
+                let Some(version) = self.seen(Some(version), any).await?.filter(|own| self.serves(own))
+                else {
+                    continue;
+                };
+                let is_open = match today.get(&version.key) {
                     Some(known) => *known,
                     None => self.is_seen_today(&version.key, any).await?,
                 };
-                today.insert(version.key.id.clone(), is_open);
+                today.insert(version.key.clone(), is_open);
                 seen.versions.extend(is_open.then_some(version));
             }
             before = page.next;
-            let is_enough = examined >= EXAMINED_MAX && !(asked.id.is_some() && seen.versions.is_empty());
+            let is_enough = (is_cut || examined >= EXAMINED_MAX) && !(of_one && seen.versions.is_empty());
             if before.is_none() || seen.versions.len() >= wanted || is_enough {
                 break;
             }
         }
         if asked.before.is_none() && before.is_none() {
-            if asked.id.is_some() && seen.versions.is_empty() {
-                return Ok(None);
-            }
             seen.total = u64::try_from(seen.versions.len()).ok();
         }
         seen.next = before;
         seen.versions.truncate(asked.count);
         Ok(Some(seen))
+    }
+
+    /// Whether the client sees the resource as it stands, by reading it.
+    async fn sees(self, key: &ResourceKey) -> Result<bool, Failure> {
+        self.is_seen_today(key, Permissions::of(&[Permission::Read])).await
+    }
+
+    fn serves(self, version: &Stored) -> bool {
+        self.server.fhir.types.binary_search(&version.key.resource_type).is_ok()
     }
 }

@@ -3,8 +3,10 @@
 //!
 //! A type that no scope names is refused as a whole (403), which tells nothing of any resource.
 
+mod binary;
 mod bound;
 mod condition;
+mod consent;
 mod history;
 mod labels;
 
@@ -24,7 +26,9 @@ use store::{Page, ResourceKey, Resources, Stored};
 
 pub(crate) use self::bound::Bound;
 use self::condition::Condition;
+pub(crate) use self::consent::{Denials, Denied};
 use crate::auth::Client;
+use crate::interaction::is_binary;
 use crate::outcome::Failure;
 #[cfg(feature = "clinical")]
 use crate::server::Role;
@@ -45,12 +49,24 @@ impl<R: Resources + 'static> From<Arc<R>> for Protected {
 pub(crate) struct Sight<'a> {
     server: &'a Server,
     granted: &'a Granted,
+    denied: &'a Denied,
 }
 
 impl Server {
+    /// What patients deny to a client, as it stands now; nothing to the node's own tokens.
+    ///
+    /// # Errors
+    /// 503 when that cannot be read.
+    pub(crate) async fn denied(&self, client: &Client) -> Result<Denied, Failure> {
+        match &client.granted {
+            Granted::Everything(_) => Ok(Denied::default()),
+            Granted::Scoped(_) => self.denials.of(self.fhir.resources.0.as_ref(), &client.name).await,
+        }
+    }
+
     /// What this client sees.
     pub(crate) fn sight<'a>(&'a self, client: &'a Client) -> Sight<'a> {
-        Sight { server: self, granted: &client.granted }
+        Sight { server: self, granted: &client.granted, denied: &client.denied }
     }
 }
 
@@ -72,14 +88,13 @@ impl<'a> Sight<'a> {
 
     /// # Errors
     /// 403 when the permission is granted for no type.
-    #[cfg(feature = "clinical")]
     pub(crate) fn require_at_all(self, permission: Permission) -> Result<(), Failure> {
         if self.granted.may_at_all(permission) { Ok(()) } else { Err(self.forbidden()) }
     }
 
     /// What holds of the resources of a type for which one of these permissions is granted.
     fn condition(self, of: ResourceType, any: Permissions) -> Condition {
-        Condition::of(self.server, self.granted, of, any)
+        Condition::of(self.server, (self.granted, self.denied), of, any)
     }
 
     /// The current version, deletions included.
@@ -203,7 +218,7 @@ impl<'a> Sight<'a> {
         let of = ResourceType::of(content).ok_or_else(Failure::internal)?;
         let any = Permissions::of(&[permission]);
         let mut grants = self.granted.grants(of, any);
-        let is_covered = |grant| Condition::covers(self.server, grant, of, any, content);
+        let is_covered = |grant| Condition::covers(self.server, (grant, self.denied), of, any, content);
         if self.whole_has(any) || grants.any(is_covered) { Ok(()) } else { Err(self.forbidden()) }
     }
 
@@ -240,7 +255,12 @@ impl<'a> Sight<'a> {
             tracing::error!("a stored resource cannot be read");
             Failure::internal()
         })?;
-        Ok(condition.holds(&content).then_some(stored))
+        let of = stored.key.resource_type;
+        let holds = match is_binary(of) {
+            true => self.sees_binary(of, &content, any).await?,
+            false => condition.holds(&content),
+        };
+        Ok(holds.then_some(stored))
     }
 
     fn whole_has(self, any: Permissions) -> bool {

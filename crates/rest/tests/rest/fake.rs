@@ -9,8 +9,8 @@ use fhir::{IndexValue, ResourceType};
 use rest::{CursorKey, Fhir, Metrics, TokenSet, every_type, token_hash};
 use serde_json::{Value, json};
 use store::{
-    Access, Arrived, Clause, Error, History, HistoryPage, Intake, IntakeWrite, Ledger, LedgerRow, Micros,
-    Origin, Page, Position, ResourceBody, ResourceKey, Resources, Result, SealedLeaf, Search, Stored,
+    Access, Arrived, Clause, Error, History, HistoryOf, HistoryPage, Intake, IntakeWrite, Ledger, LedgerRow,
+    Micros, Origin, Page, Position, ResourceBody, ResourceKey, Resources, Result, SealedLeaf, Search, Stored,
     TokenValue, Unsealed,
 };
 use tokio::sync::Semaphore;
@@ -131,6 +131,7 @@ fn matches(stored: &Stored, clause: &Clause) -> bool {
         Clause::Missing { parameter, missing } => *missing == index(parameter).is_empty(),
         Clause::Any(clauses) => clauses.iter().any(|clause| matches(stored, clause)),
         Clause::All(clauses) => clauses.iter().all(|clause| matches(stored, clause)),
+        Clause::None(clauses) => !clauses.iter().any(|clause| matches(stored, clause)),
         // What these find is the store's matter, and tested over one.
         Clause::Updated(_)
         | Clause::Text { .. }
@@ -140,7 +141,8 @@ fn matches(stored: &Stored, clause: &Clause) -> bool {
         | Clause::OfType { .. }
         | Clause::Composite { .. }
         | Clause::Chain { .. }
-        | Clause::Has { .. } => false,
+        | Clause::Has { .. }
+        | Clause::Among { .. } => false,
     }
 }
 
@@ -187,12 +189,20 @@ impl Resources for Memory {
     async fn history(&self, history: &History) -> Result<Option<HistoryPage>> {
         self.check()?;
         let of = |stored: &&Stored| {
-            stored.key.resource_type == history.resource_type
-                && history.id.as_ref().is_none_or(|id| *id == stored.key.id)
+            let made = history.since_us.is_none_or(|since_us| stored.updated_us >= since_us);
+            made && match &history.of {
+                HistoryOf::Resource(key) => stored.key == *key,
+                HistoryOf::Type(of) => stored.key.resource_type == *of,
+                HistoryOf::System => true,
+            }
         };
         let versions: Vec<Stored> = self.versions.iter().rev().filter(of).cloned().collect();
-        let known = history.id.is_none() || !versions.is_empty();
-        Ok(known.then_some(HistoryPage { versions, next: None, total: None }))
+        let known = match &history.of {
+            HistoryOf::Resource(key) => self.versions.iter().any(|stored| stored.key == *key),
+            HistoryOf::Type(_) | HistoryOf::System => true,
+        };
+        let places = (1..).take(versions.len()).collect::<Vec<i64>>().into_iter().rev().collect();
+        Ok(known.then_some(HistoryPage { versions, places, next: None, total: None }))
     }
 
     async fn counts(&self) -> Result<Vec<(ResourceType, u64)>> {

@@ -10,11 +10,16 @@ mod agreement;
 mod authorization;
 #[cfg(feature = "clinical")]
 mod batch;
+#[cfg(feature = "clinical")]
+mod binary;
 mod capabilities;
 #[cfg(feature = "clinical")]
 mod cases;
 #[cfg(feature = "clinical")]
+mod consent;
+#[cfg(feature = "clinical")]
 mod desk;
+mod export;
 mod health;
 mod idp;
 mod intake;

@@ -1,7 +1,11 @@
 //! What the portal role leaves out.
 
+use rest::SMALL_CELL;
+use serde_json::{Value, json};
+
 use crate::answer::{get, send};
 use crate::fake::{BASE, node};
+use crate::stored::{Stored, roles, version};
 
 const REFUSED: &[&str] = &[
     "Patient?identifier=A",
@@ -92,6 +96,73 @@ pub async fn time_is_told_to_the_year() {
             assert!(!told.contains(leak), "{path}: {told}");
         }
     }
+    for path in ["Patient/p1/_history?_since=2026-01-01T00:00:00Z", "Patient/p1/_history?_at=2026-09"] {
+        let answer = get(&router, &format!("/fhir/{path}"), &[]).await;
+        assert_eq!((answer.status.as_u16(), answer.issue().as_str()), (400, "not-supported"), "{path}");
+    }
     let page = get(&router, "/fhir/Observation?patient=p1&_count=1", &[]).await;
     assert!(page.link("next").expect("a next link").starts_with(&format!("{BASE}/Observation?_cursor=")));
+}
+
+#[tokio::test]
+pub async fn small_totals_are_not_told_of_many_people() {
+    let observation = |number: u64| {
+        json!({"resourceType": "Observation", "id": format!("o{number}"), "status": "final",
+            "code": {"coding": [{"code": if number < SMALL_CELL - 1 { "few" } else { "many" }}]},
+            "subject": {"reference": "Patient/p"}})
+    };
+    let mut world: Vec<_> = (0..3 * SMALL_CELL - 2).map(observation).collect();
+    world.push(json!({"resourceType": "Patient", "id": "p", "active": true}));
+    let stored = Stored::with(world.iter().map(|resource| version(resource, 1)).collect()).await;
+    for (role, router) in roles() {
+        let router = router(stored.node().fhir);
+        for (query, matches, total) in [
+            ("code=few", SMALL_CELL - 1, None),
+            ("code=few&_total=accurate", SMALL_CELL - 1, None),
+            ("code=few&_summary=count", 0, None),
+            ("code=few&_count=0", 0, None),
+            ("code=few&_total=estimate", SMALL_CELL - 1, None),
+            ("code=none&_summary=count", 0, Some(0)),
+            ("code=many&_summary=count", 0, Some(2 * SMALL_CELL - 1)),
+            ("code=many", 2 * SMALL_CELL - 1, Some(2 * SMALL_CELL - 1)),
+        ] {
+            let answer = get(&router, &format!("/fhir/Observation?{query}"), &[]).await.json();
+            assert_eq!(fhir::validate(&answer), [], "{role} {query}");
+            let entries = answer["entry"].as_array().cloned().unwrap_or_default();
+            let mode =
+                |name: &str| entries.iter().filter(|entry| entry["search"]["mode"] == name).count() as u64;
+            let exact = if query.contains("few") { SMALL_CELL - 1 } else { total.unwrap_or_default() };
+            let expected = if role == "portal" { total } else { Some(exact) };
+            assert_eq!(
+                (mode("match"), answer.get("total").and_then(Value::as_u64)),
+                (matches, expected),
+                "{role} {query}"
+            );
+            let is_told = role == "portal" && query.contains("few&_") && !query.contains("estimate");
+            assert_eq!(mode("outcome"), u64::from(is_told), "{role} {query}: {answer}");
+        }
+        let all = get(&router, "/fhir/Patient/p/$everything?_type=Patient", &[]).await.json();
+        assert_eq!(all.get("total").is_none(), role == "portal", "{role}: {all}");
+    }
+    stored.close().await;
+}
+
+#[cfg(feature = "clinical")]
+#[tokio::test]
+pub async fn a_patient_is_told_how_much_there_is_of_their_own() {
+    let idp = crate::idp::Idp::new();
+    let world = [json!({"resourceType": "Patient", "id": "p", "active": true})];
+    let stored = Stored::with(world.iter().map(|resource| version(resource, 1)).collect()).await;
+    let mut node = stored.node();
+    node.fhir.issuers = rest::Issuers::new([idp.trusted()]);
+    let router = rest::portal(node.fhir);
+    for (scopes, total) in
+        [("patient/*.rs", Some(1)), ("system/*.rs", None), ("patient/*.rs system/Device.rs", None)]
+    {
+        let bearer = format!("Bearer {}", idp.token(scopes, "p", ""));
+        let answer =
+            send(&router, "GET", "/fhir/Patient?_summary=count", &[("authorization", &bearer)], "").await;
+        assert_eq!(answer.json().get("total").and_then(Value::as_u64), total, "{scopes}: {}", answer.body);
+    }
+    stored.close().await;
 }

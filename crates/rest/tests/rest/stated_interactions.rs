@@ -59,6 +59,7 @@ const OPERATIONS: [&str; 31] = [
 ];
 /// One type in so many is asked for operations that it has not.
 const OPERATIONS_STRIDE: usize = 24;
+const FHIR: (&str, &str) = ("accept", "application/fhir+json");
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const PATCH: (&str, &str) = ("content-type", "application/json-patch+json");
 
@@ -76,8 +77,9 @@ fn is_refused(answer: &Answer, told: &str) {
 /// One read interaction on a type with the resource `a` in two versions.
 async fn reads(router: &Router, of: &str, interaction: &str) -> Answer {
     match interaction {
-        "read" => get(router, &format!("/fhir/{of}/a"), &[]).await,
-        "vread" => get(router, &format!("/fhir/{of}/a/_history/1"), &[]).await,
+        // A Binary would be its content.
+        "read" => get(router, &format!("/fhir/{of}/a"), &[FHIR]).await,
+        "vread" => get(router, &format!("/fhir/{of}/a/_history/1"), &[FHIR]).await,
         "history-instance" => get(router, &format!("/fhir/{of}/a/_history"), &[]).await,
         "history-type" => get(router, &format!("/fhir/{of}/_history"), &[]).await,
         "search-type" => {
@@ -189,11 +191,11 @@ pub async fn operations_and_searches_of_the_whole_server_are_refused_by_name() {
     for (role, router) in roles() {
         let router = router(crate::fake::node().fhir);
         for (method, path, named) in [
-            ("GET", "/fhir/$export", "`$export`"),
+            ("GET", "/fhir/Observation/$export", "`$export`"),
+            ("GET", "/fhir/Patient/p1/$export", "`$export`"),
             ("POST", "/fhir/$process-message", "`$process-message`"),
             ("POST", "/fhir/$nosuch", "an operation"),
             ("GET", "/fhir/Patient/$nosuch", "an operation"),
-            ("GET", "/fhir/_history", "a history of all types"),
             ("GET", "/fhir?_type=Patient", "a search over all types"),
             ("POST", "/fhir/_search", "a search over all types"),
             ("GET", "/fhir/$graphql", "GraphQL"),
@@ -203,6 +205,29 @@ pub async fn operations_and_searches_of_the_whole_server_are_refused_by_name() {
             assert!(answer.body.contains(named), "{role} {path}: {}", answer.body);
         }
     }
+}
+
+#[tokio::test]
+pub async fn a_history_of_all_is_stated_where_it_is_given() {
+    let stored =
+        Stored::with(vec![version(&made("Patient", "a", &[]), 1), version(&made("Device", "b", &[]), 1)]);
+    let stored = stored.await;
+    for (role, router) in roles() {
+        let router = router(stored.node().fhir);
+        let statement = get(&router, "/fhir/metadata", &[]).await.json();
+        let is_stated =
+            stated(&statement["rest"][0], "interaction", "code").contains(&"history-system".to_owned());
+        assert_eq!(is_stated, role == "clinical", "{role}");
+        let answer = get(&router, "/fhir/_history", &[]).await;
+        if is_stated {
+            assert_eq!((answer.status.as_u16(), answer.ids()), (200, vec!["b".to_owned(), "a".to_owned()]));
+            assert_eq!(fhir::validate(&answer.json()), [], "{}", answer.body);
+        } else {
+            is_refused(&answer, role);
+            assert!(answer.body.contains("a history of all types"), "{}", answer.body);
+        }
+    }
+    stored.close().await;
 }
 
 #[cfg(feature = "clinical")]

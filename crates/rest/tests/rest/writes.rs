@@ -493,7 +493,8 @@ pub async fn the_statement_lists_what_is_served() {
     let statement = node.get("/fhir/metadata").await.json();
     assert_eq!(fhir::validate(&statement), []);
     let rest = &statement["rest"][0];
-    assert_eq!(rest["interaction"], json!([{"code": "transaction"}, {"code": "batch"}]));
+    let interactions = json!([{"code": "transaction"}, {"code": "batch"}, {"code": "history-system"}]);
+    assert_eq!(rest["interaction"], interactions);
     assert_eq!(statement["patchFormat"], json!(["application/json-patch+json"]));
     let resources = rest["resource"].as_array().expect("resources");
     for stated in resources {

@@ -16,18 +16,19 @@ pub(crate) struct Schema {
 }
 
 const NODE_0001: &str = include_str!("../migrations/postgres/node_0001.sql");
+const NODE_0003: &str = include_str!("../migrations/postgres/node_0003_instants.sql");
 
 #[cfg(feature = "clinical")]
 pub(crate) const CLINICAL: Schema = Schema {
     kind: "clinical",
-    migrations: &[NODE_0001, include_str!("../migrations/postgres/clinical_0002.sql")],
+    migrations: &[NODE_0001, include_str!("../migrations/postgres/clinical_0002.sql"), NODE_0003],
 };
 #[cfg(feature = "clinical")]
 pub(crate) const JOURNAL: Schema =
     Schema { kind: "journal", migrations: &[include_str!("../migrations/postgres/journal_0001.sql")] };
 pub(crate) const PORTAL: Schema = Schema {
     kind: "portal",
-    migrations: &[NODE_0001, include_str!("../migrations/postgres/portal_0002.sql")],
+    migrations: &[NODE_0001, include_str!("../migrations/postgres/portal_0002.sql"), NODE_0003],
 };
 pub(crate) const ACCESS: Schema =
     Schema { kind: "access", migrations: &[include_str!("../migrations/postgres/access_0001.sql")] };

@@ -56,6 +56,7 @@ pub(super) const CLINICAL: Schema = Schema {
         include_str!("../migrations/clinical_0008_worklist.sql"),
         include_str!("../migrations/clinical_0009_settled_forwards.sql"),
         include_str!("../migrations/node_0004_index_state.sql"),
+        include_str!("../migrations/node_0005_instants.sql"),
     ],
 };
 pub(super) const PORTAL: Schema = Schema {
@@ -65,6 +66,7 @@ pub(super) const PORTAL: Schema = Schema {
         include_str!("../migrations/portal_0002.sql"),
         include_str!("../migrations/node_0003_search.sql"),
         include_str!("../migrations/node_0004_index_state.sql"),
+        include_str!("../migrations/node_0005_instants.sql"),
     ],
 };
 pub(super) const ACCESS: Schema =

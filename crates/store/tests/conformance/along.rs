@@ -1,8 +1,10 @@
 //! Clauses that hold together, and what alone may come along with matches.
 
+use std::sync::Arc;
+
 use fhir::ResourceType;
 use serde_json::{Value, json};
-use store::{Along, Clause, INCLUDED_MAX, Include, SORTED_MAX, Search, TokenValue, Way};
+use store::{Along, Clause, INCLUDED_MAX, Ids, Include, SORTED_MAX, Search, TokenValue, Way};
 
 use crate::harness::Adapter;
 use crate::samples::{real, references, resource_type, search, tokens};
@@ -124,4 +126,50 @@ pub async fn only_what_may_comes_along_and_the_rest_leaves_no_trace(adapter: &dy
     assert_eq!(came(Some(wrong_way)).await, (Vec::new(), false));
     let nothing = Along { forward: Vec::new(), reverse: types(&[("Observation", Clause::Any(Vec::new()))]) };
     assert_eq!(came(Some(nothing)).await, (Vec::new(), false));
+}
+
+pub async fn none_of_many_is_tested_and_never_looked_for(adapter: &dyn Adapter) {
+    let node = adapter.clinical().await;
+    let patient = |id: String| json!({"resourceType": "Patient", "id": id, "active": true});
+    let mut world: Vec<Value> = (0..3).map(|number| patient(format!("p{number}"))).collect();
+    for number in 0..SORTED_MAX + 50 {
+        world.push(observation(&format!("o{number:04}"), &format!("p{}", number % 4), "x"));
+    }
+    world.push(
+        json!({"resourceType": "Observation", "id": "nobody", "status": "final", "code": {"text": "x"}}),
+    );
+    put(&node, 1, world.iter().map(real).collect()).await;
+    let ids = |ids: &[&str]| Ids(Arc::new(ids.iter().map(|id| (*id).to_owned()).collect()));
+    let among = |parameter: Option<&str>, all: &[&str]| Clause::Among {
+        parameter: parameter.map(str::to_owned),
+        of: resource_type("Patient"),
+        ids: ids(all),
+    };
+    let patients = async |clause: Clause| found(&*node.resources, "Patient", vec![clause]).await;
+    assert_eq!(patients(among(None, &["p1", "none"])).await, ["p1"]);
+    assert_eq!(patients(Clause::None(vec![among(None, &["p1"])])).await, ["p0", "p2"]);
+    assert_eq!(patients(Clause::None(Vec::new())).await, ["p0", "p1", "p2"]);
+    // p3 is only referred to, and hides what refers to it all the same.
+    let kept = Clause::None(vec![among(Some("subject"), &["p1", "p3"]), among(Some("performer"), &["p0"])]);
+    for clauses in [vec![kept.clone()], vec![code("x"), kept.clone()], vec![kept.clone(), of("p0")]] {
+        let of_one = clauses.len() == 2 && matches!(clauses[1], Clause::Reference { .. });
+        let asked = Search { clauses: clauses.clone(), ..Search::of(resource_type("Observation"), 100) };
+        let seen = walk(&*node.resources, asked).await;
+        let mut expected: Vec<String> = (0..SORTED_MAX + 50)
+            .filter(|number| matches!(number % 4, 0 | 2) && !(of_one && number % 4 == 2))
+            .map(|number| format!("o{number:04}"))
+            .collect();
+        if clauses.len() == 1 {
+            expected.push("nobody".to_owned());
+        }
+        assert_eq!(seen, expected, "{} clauses", clauses.len());
+    }
+    let chain = Clause::Chain {
+        parameter: "subject".into(),
+        targets: vec![(resource_type("Patient"), Clause::Id(vec!["p0".into()]))],
+    };
+    let not_led = found(&*node.resources, "Observation", vec![Clause::None(vec![chain]), of("p0")]).await;
+    assert!(not_led.is_empty(), "what follows references is turned round too");
+    let unknown = Clause::None(vec![among(Some("nosuch"), &["p0"])]);
+    assert_eq!(found(&*node.resources, "Observation", vec![unknown, code("y")]).await.len(), 0);
 }

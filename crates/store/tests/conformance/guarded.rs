@@ -145,12 +145,7 @@ pub async fn an_origin_is_read_back(adapter: &dyn Adapter) {
     assert_eq!(now.origin, Origin::Package("p1".into()));
     let first = node.resources.vread(&key("Patient", "a"), 1).await.expect("reads").expect("is kept");
     assert_eq!(first.origin, client);
-    let asked = store::History {
-        resource_type: key("Patient", "a").resource_type,
-        id: Some("a".into()),
-        count: 10,
-        before: None,
-    };
+    let asked = store::History::of(store::HistoryOf::Resource(key("Patient", "a")), 10);
     let history = node.resources.history(&asked).await.expect("reads").expect("is there");
     let origins: Vec<Origin> = history.versions.into_iter().map(|stored| stored.origin).collect();
     assert_eq!(origins, [Origin::Package("p1".into()), client]);

@@ -108,7 +108,8 @@ macro_rules! conformance {
                 a_page_looks_at_no_more_than_its_limit what_comes_along_is_one_step_away_and_each_once
                 many_matches_are_put_into_any_order what_comes_along_has_a_limit;
             history:
-                histories_are_newest_first_and_page;
+                histories_are_newest_first_and_page histories_begin_at_an_instant_whatever_the_clock_did
+                histories_at_an_instant_have_what_was_current a_page_by_time_looks_at_no_more_than_its_limit;
             modifiers:
                 units_of_one_dimension_are_compared a_bound_stands_for_all_that_it_can_be
                 uris_are_compared_along_their_path words_beside_codes_are_found identifiers_are_found_by_their_type
@@ -120,7 +121,8 @@ macro_rules! conformance {
                 includes_repeat_until_nothing_is_new searches_of_several_types_page_by_number;
             along:
                 clauses_hold_together_wherever_they_stand clauses_hold_together_over_many
-                only_what_may_comes_along_and_the_rest_leaves_no_trace;
+                only_what_may_comes_along_and_the_rest_leaves_no_trace
+                none_of_many_is_tested_and_never_looked_for;
             naive:
                 searches_agree_with_a_naive_reading;
             model:

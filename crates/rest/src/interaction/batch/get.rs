@@ -50,6 +50,7 @@ async fn dispatch(
     let parts: Vec<&str> = asked.path.split('/').collect();
     let text = |part: &&str| (*part).to_owned();
     match parts.as_slice() {
+        ["_history"] => history::of_system(state, client, request, query, headers).await,
         [of] if !of.is_empty() => {
             search::by_get(state, client, request, Path(text(of)), query, headers).await
         }

@@ -50,6 +50,8 @@ pub(super) fn headers() -> Value {
         "Last-Modified": text("When the version was made."),
         "Location": {"description": "Address of the version that was made.", "required": true, "schema": {"type": "string"}},
         "Retry-After": text("Seconds."),
+        "Content-Location": text("Where to ask how far it is."),
+        "X-Progress": text("How far it is."),
         "WWW-Authenticate": {"description": "The challenge (RFC 6750).", "required": true, "schema": {"type": "string"}},
     })
 }
@@ -79,6 +81,25 @@ pub(super) fn answers() -> Value {
     done("Statement", "The CapabilityStatement.", Some("CapabilityStatement"), &["X-Request-Id", "ETag"]);
     done("Nothing", "It is not there any more.", None, &["X-Request-Id"]);
     done("Unchanged", "The client has it.", None, &["X-Request-Id", "ETag"]);
+    done(
+        "Begun",
+        "It is taken on; Content-Location says where to ask.",
+        None,
+        &["X-Request-Id", "Content-Location"],
+    );
+    done("InWork", "It is in work.", None, &["X-Request-Id", "X-Progress", "Retry-After"]);
+    done("Ended", "It is ended.", None, &["X-Request-Id"]);
+    let lines = json!({"application/fhir+ndjson": {"schema": {"type": "string"}}});
+    let manifest = json!({"application/json": {"schema": {"type": "object", "required":
+        ["transactionTime", "request", "requiresAccessToken", "output", "error"]}}});
+    for (name, told, content) in
+        [("Lines", "One resource a line.", lines), ("Manifest", "Its files.", manifest)]
+    {
+        let answer = json!({"description": told, "headers": with(&["X-Request-Id"]), "content": content});
+        all.insert(name.to_owned(), answer);
+    }
+    // Of a Binary its content, in its own media type.
+    all["Resource"]["content"]["*/*"] = json!({});
     let document =
         json!({"application/json": {"schema": {"type": "object", "required": ["openapi", "paths"]}}});
     all.insert(
@@ -88,7 +109,7 @@ pub(super) fn answers() -> Value {
     for (status, told) in FAILURES {
         let headers: &[&str] = match status {
             401 => &["X-Request-Id", "WWW-Authenticate"],
-            503 => &["X-Request-Id", "Retry-After"],
+            429 | 503 => &["X-Request-Id", "Retry-After"],
             _ => &["X-Request-Id"],
         };
         let body = content(["application/fhir+json"], &schema("OperationOutcome"));
@@ -119,6 +140,11 @@ pub(super) fn bodies(fhir: &Fhir, role: &Role, writes: bool) -> Value {
                 name.to_owned(),
                 json!({"required": true, "content": content(media(), &schema(name))}),
             );
+        }
+        // The content of a Binary is sent in any media type; this one stands for all.
+        if let Some(binary) = all.get_mut("Binary") {
+            binary["content"]["application/octet-stream"] =
+                json!({"schema": {"type": "string", "format": "binary"}});
         }
         all.insert(
             "Transaction".to_owned(),

@@ -96,7 +96,7 @@ fn described(operation: &Operation, of: Option<ResourceType>) -> Value {
         Some(of) => format!("{}-{of}", operation.name),
         None => operation.name.to_owned(),
     };
-    let in_path = ["type", "id", "version", "of"];
+    let in_path = ["type", "id", "version", "of", "file"];
     let in_path =
         in_path.iter().filter(|name| of.is_none() && operation.route.contains(&format!("{{{name}}}")));
     let parameters: Vec<Value> =

@@ -90,6 +90,14 @@ const WRITE: Operation = Operation {
 /// What FHIR has and this server has not: it says so by name.
 const ABSENT: Operation = Operation { parameters: &[], refused: &[501], ..READ };
 
+/// Where an export begins.
+const EXPORT: Operation = Operation {
+    parameters: &["Prefer-async", "_type", "_since", "_outputFormat"],
+    done: &[(202, "Begun")],
+    refused: &[429, 501],
+    ..READ
+};
+
 const SEARCH: &[&str] = &[
     "_sort",
     "_include",
@@ -103,6 +111,7 @@ const SEARCH: &[&str] = &[
     "_cursor",
     "Prefer-handling",
 ];
+const HISTORY: &[&str] = &["_format", "_pretty", "_count", "_since", "_at", "_cursor"];
 const ONE: &[&str] =
     &["_format", "_pretty", "_summary-of-one", "_elements", "If-None-Match", "If-Modified-Since"];
 const CHANGE: &[&str] =
@@ -154,8 +163,11 @@ static OPERATIONS: &[Operation] = &[
     Operation {
         route: "/_history",
         name: "history-system",
-        summary: "The history of all types: not supported",
-        ..ABSENT
+        summary: "Changes of all types, the newest first; de-identified resources tell none",
+        parameters: HISTORY,
+        done: &[(200, "Bundle")],
+        refused: &[501],
+        ..READ
     },
     Operation {
         method: "post",
@@ -181,6 +193,50 @@ static OPERATIONS: &[Operation] = &[
         summary: "An operation that is not supported",
         refused: &[405, 501],
         ..ABSENT
+    },
+    Operation {
+        route: "/$export",
+        name: "export-system",
+        summary: "Begin an export of all that the client's system scopes cover (Bulk Data)",
+        ..EXPORT
+    },
+    Operation {
+        route: "/{type}/$export",
+        name: "export-type",
+        summary: "Of Patient: begin an export of what belongs to patients",
+        ..EXPORT
+    },
+    Operation {
+        route: "/{type}/{id}/$export",
+        name: "export-instance",
+        summary: "Of a Group: begin an export of what belongs to its members",
+        ..EXPORT
+    },
+    Operation {
+        route: "/$export/{id}",
+        name: "export-status",
+        summary: "How far an export is, or what its files are",
+        parameters: &[],
+        done: &[(200, "Manifest"), (202, "InWork")],
+        ..READ
+    },
+    Operation {
+        method: "delete",
+        route: "/$export/{id}",
+        name: "export-end",
+        summary: "End an export",
+        parameters: &[],
+        done: &[(202, "Ended")],
+        ..READ
+    },
+    Operation {
+        route: "/$export/{id}/{file}",
+        name: "export-file",
+        summary: "A file of an export: one resource a line",
+        parameters: &[],
+        done: &[(200, "Lines")],
+        refused: &[429],
+        ..READ
     },
     Operation { route: "/$graphql", name: "graphql", summary: "GraphQL: not supported", ..ABSENT },
     Operation {
@@ -221,7 +277,7 @@ static OPERATIONS: &[Operation] = &[
         route: "/{type}/_history",
         name: "history-type",
         summary: "Changes of a type, the newest first; de-identified resources tell none",
-        parameters: &["_format", "_pretty", "_count", "_cursor"],
+        parameters: HISTORY,
         done: &[(200, "Bundle")],
         ..READ
     },
@@ -238,7 +294,7 @@ static OPERATIONS: &[Operation] = &[
         route: "/{type}/{id}/_history",
         name: "history-instance",
         summary: "Versions of a resource, the newest first",
-        parameters: &["_format", "_pretty", "_count", "_cursor"],
+        parameters: HISTORY,
         done: &[(200, "Bundle")],
         ..READ
     },

@@ -52,9 +52,9 @@ pub(super) fn shared(fhir: &Fhir, role: &Role) -> Map<String, Value> {
     let mut all = Map::new();
     for (name, place, told, schema) in fixed(fhir) {
         let (own, _) = name.split_once("-of-").or_else(|| name.split_once("-any")).unwrap_or((name, ""));
-        let own = if own == "Prefer-handling" { "Prefer" } else { own };
+        let own = if own.starts_with("Prefer-") { "Prefer" } else { own };
         let mut parameter = json!({"name": own, "in": place, "description": told, "schema": schema});
-        if place == "path" {
+        if place == "path" || name == "Prefer-async" {
             parameter["required"] = json!(true);
         }
         all.insert(name.to_owned(), parameter);
@@ -103,10 +103,18 @@ fn fixed(fhir: &Fhir) -> Vec<Fixed> {
             "Number of a version.",
             json!({"type": "string", "pattern": "^[1-9][0-9]{0,9}$"}),
         ),
+        ("file", "path", "Number of a file.", json!({"type": "string", "pattern": "^[1-9][0-9]{0,9}$"})),
         ("_type", "query", "Resource types by comma.", text()),
+        (
+            "_outputFormat",
+            "query",
+            "Format of the files.",
+            json!({"type": "string", "enum": ["application/fhir+ndjson", "application/ndjson", "ndjson"]}),
+        ),
         ("start", "query", "Care given from this date on.", instant()),
         ("end", "query", "Care given until this date.", instant()),
         ("_since", "query", "Changed from this instant on.", instant()),
+        ("_at", "query", "Versions that were current at some time of this date or instant.", instant()),
     ];
     all.extend(of_results());
     all.extend(of_headers());
@@ -207,6 +215,12 @@ fn of_headers() -> Vec<Fixed> {
             "header",
             "Whether what is not supported is refused or left out and told.",
             json!({"type": "string", "enum": ["handling=strict", "handling=lenient"]}),
+        ),
+        (
+            "Prefer-async",
+            "header",
+            "That it is answered later.",
+            json!({"type": "string", "const": "respond-async"}),
         ),
         (
             "Content-Encoding",

@@ -4,6 +4,7 @@ mod answer;
 mod criteria;
 mod headers;
 mod new_id;
+mod raw;
 mod wanted;
 
 use std::collections::HashSet;
@@ -21,6 +22,7 @@ pub(super) use self::answer::status_text;
 pub(super) use self::criteria::{conditional_reference, criteria, if_none_exist, only_match, query_criteria};
 pub(super) use self::headers::{Preconditions, Prefer};
 pub(super) use self::new_id::new_id;
+pub(super) use self::raw::Sent;
 pub(super) use self::wanted::{Address, Content, Failing, Resolved, Wanted, unfit};
 
 use crate::audit::Access;

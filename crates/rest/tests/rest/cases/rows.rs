@@ -1,6 +1,6 @@
 //! All rows, in the order of their numbers.
 
-use super::Holds::{At, Empty, Header, Says};
+use super::Holds::{Absent, At, Empty, Header, Says};
 use super::{Row, Shown, Step, refused, search};
 use crate::{batch, writes};
 
@@ -54,14 +54,13 @@ static WRITES: &[Row] = &[
             crate::stored::histories_tell_versions_and_the_portal_tells_no_instant,
         ]),
     ),
+    (13, "_since and _at of a history", Shown::Steps(SINCE)),
     (
         13,
-        "_since of a history",
-        Shown::Steps(&[refused(
-            "Patient/ada/_history?_since=2020-01-01T00:00:00Z",
-            400,
-            &[Says("valid: _count")],
-        )]),
+        "a history that has no gap",
+        Shown::Elsewhere(
+            "The conformance suite of the store: histories begin at an instant whatever the clock did, and stand in the order of the changes.",
+        ),
     ),
     (
         14,
@@ -141,6 +140,15 @@ static REST: &[Row] = &[
     (
         58,
         "labels and consent",
+        Shown::Tests(&[
+            crate::scopes::a_label_hides_from_the_next_request_on,
+            crate::consent::what_is_denied_is_hidden_from_the_next_request_on,
+            crate::consent::what_is_denied_is_not_written_and_not_exported,
+        ]),
+    ),
+    (
+        58,
+        "labels and consent, of what was released",
         Shown::Elsewhere(
             "The residency stories of tests/e2e: what consent or a label denies is withdrawn from the cloud at the next change.",
         ),
@@ -152,6 +160,7 @@ static REST: &[Row] = &[
             crate::portal::a_parameter_that_could_test_a_removed_element_is_not_there,
             crate::portal::time_is_told_to_the_year,
             crate::search::links_never_carry_an_identifier,
+            crate::portal::small_totals_are_not_told_of_many_people,
         ]),
     ),
     (
@@ -195,6 +204,36 @@ static REST: &[Row] = &[
     ),
 ];
 
+const SINCE: &[Step] = &[
+    refused(
+        "Patient/ada/_history?_since=2020-01-01T00:00:00Z",
+        200,
+        &[At("/type", "history"), At("/total", "1"), At("/entry/0/response/etag", "W/\"1\"")],
+    ),
+    // Made at this very microsecond, which `_since` holds, and not at the next.
+    refused("Patient/ada/_history?_since=2026-09-21T14:13:20.123457Z", 200, &[At("/total", "1")]),
+    refused(
+        "Patient/ada/_history?_since=2026-09-21T14:13:20.123458Z",
+        200,
+        &[At("/total", "0"), Absent("/entry")],
+    ),
+    refused("Patient/ada/_history?_at=2026-09-21", 200, &[At("/total", "1")]),
+    refused("Patient/ada/_history?_at=2026-09-20", 200, &[At("/total", "0")]),
+    refused("Patient/nope/_history?_since=2020-01-01T00:00:00Z", 404, &[]),
+    refused(
+        "Patient/_history?_since=2020-01-01T00:00:00Z&_count=2",
+        200,
+        &[
+            At("/entry/0/fullUrl", "http://node.example/fhir/Patient/cy"),
+            Absent("/entry/2"),
+            At("/link/1/relation", "next"),
+        ],
+    ),
+    refused("_history?_count=1", 200, &[At("/entry/0/resource/id", "risk"), At("/link/1/relation", "next")]),
+    refused("_history?_since=2020-01-01T00:00:00+01:00", 400, &[Says("%2B")]),
+    refused("_history?_since=2020", 400, &[Says("2026-01-01T00:00:00Z")]),
+    refused("_history?_sort=_id", 400, &[Says("valid: _count, _since, _at")]),
+];
 const MEDIA: &[Step] = &[
     Step {
         method: "GET",

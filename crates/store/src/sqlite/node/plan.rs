@@ -27,8 +27,8 @@ pub(in crate::sqlite) struct Plan {
     slots: HashMap<SlotKey, Slot>,
     /// Versions that were current for no longer than this run: (rid, version row).
     passed: Vec<(i64, Current)>,
-    /// (type, resource, version)
-    changes: Vec<(i64, i64, u32)>,
+    /// (type, resource, version, instant)
+    changes: Vec<(i64, i64, u32, i64)>,
 }
 
 /// One resource.
@@ -206,7 +206,8 @@ impl Plan {
         if let Some(passed) = slot.current.replace(current) {
             self.passed.push((rid, passed));
         }
-        self.changes.push((names.intern_type(version.resource_type), rid, as_version));
+        let tid = names.intern_type(version.resource_type);
+        self.changes.push((tid, rid, as_version, version.updated_us));
         Ok(rid)
     }
 
@@ -316,10 +317,12 @@ impl Plan {
         for (rid, current) in passed {
             versions.push(version_row(rid, current));
         }
-        let mut change_rows = Rows::insert("INSERT INTO changes (change, tid, rid, version)", 4);
-        for (tid, rid, version) in changes {
+        let mut change_rows = Rows::insert("INSERT INTO changes (change, tid, rid, version, latest_us)", 5);
+        for (tid, rid, version, at_us) in changes {
             counters.change += 1;
-            change_rows.push([counters.change.into(), tid.into(), rid.into(), version.into()]);
+            counters.latest_us = counters.latest_us.max(at_us);
+            let latest = counters.latest_us.into();
+            change_rows.push([counters.change.into(), tid.into(), rid.into(), version.into(), latest]);
         }
         let mut counts = Rows::statement(INSERT_COUNTS, UPSERT_COUNT, 2);
         live.into_iter()

@@ -10,6 +10,8 @@ use crate::sql::{Connection, Rows, query_scalar};
 pub(in crate::sqlite) struct Counters {
     pub rid: i64,
     pub change: i64,
+    /// The latest instant of a change; it never falls, whatever a clock does.
+    pub latest_us: i64,
     pub record: i64,
     pub delivery: i64,
     pub forward: i64,
@@ -50,6 +52,7 @@ impl State {
         let mut counters = Counters {
             rid: last(connection, "SELECT max(rid) FROM resources").await?,
             change: last(connection, "SELECT max(change) FROM changes").await?,
+            latest_us: latest(connection).await?,
             record: last(connection, "SELECT max(record) FROM records").await?,
             ..Counters::default()
         };
@@ -84,4 +87,9 @@ impl State {
 
 async fn last(connection: &mut Connection, sql: &'static str) -> Result<i64> {
     Ok(query_scalar::<Option<i64>>(sql).fetch_one(connection).await?.unwrap_or(0))
+}
+
+async fn latest(connection: &mut Connection) -> Result<i64> {
+    let last = "SELECT latest_us FROM changes ORDER BY change DESC LIMIT 1";
+    Ok(query_scalar(last).fetch_optional(connection).await?.unwrap_or(0))
 }

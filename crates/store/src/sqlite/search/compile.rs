@@ -12,7 +12,9 @@ use super::range::{LISTED_MAX, Lie, Range};
 use super::test::{Quantity, Test};
 use crate::sqlite::node::entries::{cut, fold};
 use crate::sqlite::node::names::NO_TYPE;
-use crate::{Clause, Error, QuantityValue, Result, SORTED_MAX, TextMatch, TokenValue, TypedValue, UriMatch};
+use crate::{
+    Clause, Error, Ids, QuantityValue, Result, SORTED_MAX, TextMatch, TokenValue, TypedValue, UriMatch,
+};
 
 /// Parts of an index beyond which they are not merged in order.
 const MERGED_MAX: usize = 64;
@@ -106,8 +108,34 @@ impl Engine<'_> {
                     Compiled { test: Test::Any(tests), driver }
                 }
                 Clause::All(clauses) => self.each(clauses, of).await?,
+                Clause::None(clauses) => {
+                    let mut tests = Vec::with_capacity(clauses.len());
+                    for clause in clauses {
+                        tests.push(self.compile(clause, of).await?.test);
+                    }
+                    Compiled { test: Test::None(tests), driver: None }
+                }
+                Clause::Among { parameter, of: among, ids } => {
+                    self.among(parameter.as_deref(), *among, ids, of)
+                }
             })
         })
+    }
+
+    /// A test of ids that are too many to be looked for.
+    fn among(&self, parameter: Option<&str>, among: ResourceType, ids: &Ids, of: Of) -> Compiled {
+        let names = self.reader.names;
+        let test = match parameter {
+            None if among == of.resource_type => Test::Among(ids.clone()),
+            None => Test::Any(Vec::new()),
+            Some(parameter) => match names.parameter_number(of.tid, parameter) {
+                Some(pid) => {
+                    Test::LeadsAmong { pid, tid: names.type_number(among.as_str()), ids: ids.clone() }
+                }
+                None => Test::Any(Vec::new()),
+            },
+        };
+        Compiled { test, driver: None }
     }
 
     /// The clause with the fewest rows finds what the others are then asked of.

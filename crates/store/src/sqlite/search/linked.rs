@@ -63,6 +63,23 @@ impl Engine<'_> {
                     let passed = self.passing(tests, candidates.to_vec()).await?;
                     Ok(passed.into_iter().map(|candidate| candidate.rid).collect())
                 }
+                Test::None(tests) => {
+                    let mut left = candidates.to_vec();
+                    for test in tests {
+                        let passed = self.numbers_passing(test, &left).await?;
+                        left.retain(|candidate| !passed.contains(&candidate.rid));
+                    }
+                    Ok(left.into_iter().map(|candidate| candidate.rid).collect())
+                }
+                Test::LeadsAmong { pid, tid, ids } => {
+                    let led: HashSet<i64> =
+                        candidates.iter().flat_map(|candidate| candidate.targets(*pid)).collect();
+                    let among = self.reader.among(led.into_iter().collect(), *tid, ids).await?;
+                    let leads = |candidate: &&Candidate| {
+                        candidate.targets(*pid).any(|target| among.contains(&target))
+                    };
+                    Ok(candidates.iter().filter(leads).map(|candidate| candidate.rid).collect())
+                }
                 Test::Body(body) => {
                     let numbers: Vec<i64> = candidates.iter().map(|candidate| candidate.rid).collect();
                     let bodies = self.reader.bodies(&numbers).await?;

@@ -87,8 +87,10 @@ pub(in crate::sqlite) async fn read(
     let numbers: Vec<i64> = found.matches.iter().map(|candidate| candidate.rid).collect();
     let included = engine.included(&search.includes, search.along.as_ref(), &found.matches).await?;
     let Found { next, total, examined_cut, .. } = found;
+    let matches = engine.reader.stored(&numbers).await?;
     Ok(Page {
-        matches: engine.reader.stored(&numbers).await?,
+        matches,
+        numbers,
         next,
         total,
         included: engine.reader.stored(&included.numbers).await?,

@@ -1,6 +1,6 @@
 //! What a search reads, in one transaction: every statement of searching is here or in `range`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use fhir::SearchKind;
 use sqlx::AssertSqlSafe;
@@ -11,9 +11,9 @@ use super::test::Candidate;
 use crate::sql::{Connection, Row, Rows, Value, query_scalar, query_with};
 use crate::sqlite::body::unpack;
 use crate::sqlite::node::entries::decode;
-use crate::sqlite::node::names::Names;
+use crate::sqlite::node::names::{NO_TYPE, Names};
 use crate::sqlite::resources::stored;
-use crate::{Error, Position, Result, SortValue, Stored};
+use crate::{Error, Ids, Position, Result, SortValue, Stored};
 
 /// Resources that are read at once without counting them first.
 const FEW_MAX: usize = 256;
@@ -207,6 +207,29 @@ impl Reader<'_> {
             let query = query_with(AssertSqlSafe(sql), values);
             for row in query.fetch_all(&mut *self.connection).await? {
                 found.push((row.try_get(0)?, row.try_get(1)?));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Those of these resources, stored or only referred to, that have one of these ids, and this type or none that is known.
+    pub async fn among(
+        &mut self,
+        mut numbers: Vec<i64>,
+        tid: Option<i64>,
+        ids: &Ids,
+    ) -> Result<HashSet<i64>> {
+        numbers.sort_unstable();
+        let mut found = HashSet::new();
+        for part in numbers.chunks(LISTED_MAX) {
+            let (places, values) = list(part);
+            let sql = format!("SELECT r.rid, r.tid, r.id FROM resources r WHERE r.rid IN ({places})");
+            let query = query_with(AssertSqlSafe(sql), values);
+            for row in query.fetch_all(&mut *self.connection).await? {
+                let (of, id): (i64, String) = (row.try_get(1)?, row.try_get(2)?);
+                if (of == NO_TYPE || Some(of) == tid) && ids.0.contains(&id) {
+                    found.insert(row.try_get(0)?);
+                }
             }
         }
         Ok(found)

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use fhir::{Comparator, DateMatch, NumberMatch};
 
 use super::body::BodyTest;
-use crate::TextMatch;
 use crate::sqlite::node::entries::IndexRow;
+use crate::{Ids, TextMatch};
 
 /// A live resource that may match.
 #[derive(Debug, Clone)]
@@ -72,6 +72,15 @@ pub(super) enum Test {
     },
     Any(Vec<Self>),
     All(Vec<Self>),
+    None(Vec<Self>),
+    /// Its own id is one of these.
+    Among(Ids),
+    /// References of a parameter lead to a resource of this type with one of these ids, stored or not.
+    LeadsAmong {
+        pid: i64,
+        tid: Option<i64>,
+        ids: Ids,
+    },
     /// What the index does not hold.
     Body(BodyTest),
     /// References of a parameter lead to a resource of one of these types of which all tests hold.
@@ -150,7 +159,20 @@ impl Test {
                 }
                 return (!unknown).then_some(true);
             }
-            Self::Body(_) | Self::Leads { .. } | Self::Led { .. } => return None,
+            Self::None(tests) => {
+                let mut unknown = false;
+                for test in tests {
+                    match test.holds(candidate) {
+                        Some(true) => return Some(false),
+                        Some(false) => {}
+                        None => unknown = true,
+                    }
+                }
+                return (!unknown).then_some(true);
+            }
+            Self::Among(ids) => ids.0.contains(&candidate.id),
+            Self::LeadsAmong { pid, .. } if candidate.targets(*pid).next().is_none() => false,
+            Self::Body(_) | Self::Leads { .. } | Self::Led { .. } | Self::LeadsAmong { .. } => return None,
         })
     }
 }

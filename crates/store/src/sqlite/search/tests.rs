@@ -16,7 +16,7 @@ use super::reader::{
 };
 use super::{Engine, TOO_MANY_LINKED, TOO_MANY_TO_COUNT, TOO_MANY_TO_SORT};
 use crate::sql::{Connection, Value, query_with};
-use crate::sqlite::history::{OF_ONE, OF_TYPE};
+use crate::sqlite::history::{LOOKED_AT_OF_ALL, LOOKED_AT_OF_TYPE, OF_ALL, OF_ONE, OF_TYPE};
 use crate::sqlite::node::names::Names;
 use crate::sqlite::{Options, Role, Sqlite};
 use crate::{
@@ -106,8 +106,11 @@ async fn drivers(connection: &mut Connection) -> Vec<Vec<Range>> {
 async fn statements(connection: &mut Connection) -> Vec<(String, Vec<Value>)> {
     let tid = 1;
     let mut statements = vec![
-        (OF_ONE.to_owned(), vec![1_i64.into(), 2_i64.into(), 3_i64.into()]),
-        (OF_TYPE.to_owned(), vec![1_i64.into(), 2_i64.into(), 3_i64.into()]),
+        (OF_ONE.to_owned(), numbers(6)),
+        (OF_TYPE.to_owned(), numbers(8)),
+        (OF_ALL.to_owned(), numbers(8)),
+        (LOOKED_AT_OF_TYPE.to_owned(), numbers(4)),
+        (LOOKED_AT_OF_ALL.to_owned(), numbers(4)),
         load_statement(&[1, 2, 3]),
         sources_statement(1, &[1, 2, 3], 10),
     ];
@@ -122,6 +125,10 @@ async fn statements(connection: &mut Connection) -> Vec<(String, Vec<Value>)> {
     }
     statements.extend(walked());
     statements
+}
+
+fn numbers(count: i64) -> Vec<Value> {
+    (1..=count).map(Value::from).collect()
 }
 
 /// The statements that walk over a type in an order.
@@ -146,7 +153,10 @@ async fn no_statement_walks_over_a_whole_table_or_sorts_a_type() {
     for (sql, values) in statements(&mut connection).await {
         let lines = plan(sql.clone(), values, &mut connection).await;
         for line in &lines {
-            let own = line == "SCAN u" || line.starts_with("SCAN d") || line.starts_with("SCAN (subquery");
+            let own = line == "SCAN u"
+                || (line == "SCAN c" && sql.contains(") AS c"))
+                || line.starts_with("SCAN d")
+                || line.starts_with("SCAN (subquery");
             assert!(!line.starts_with("SCAN") || own, "{sql}\n{lines:#?}");
             let sorts = line.contains("USE TEMP B-TREE FOR ORDER BY") && !sql.contains("resource_versions v");
             assert!(!sorts, "{sql}\n{lines:#?}");
@@ -175,12 +185,16 @@ fn a_refusal_names_its_limit() {
 
 /// Every way into a table that a search takes.
 const USED: &[&str] = &[
-    "SEARCH c USING INDEX changes_by_type (tid=? AND rowid<?)",
+    "SEARCH changes USING COVERING INDEX changes_by_type (tid=? AND rowid>? AND rowid<?)",
+    "SEARCH changes USING INDEX changes_by_type (tid=? AND rowid>? AND rowid<?)",
+    "SEARCH changes USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
     "SEARCH dat USING COVERING INDEX dat_by_high (pid=? AND high_us<?)",
     "SEARCH dat USING COVERING INDEX dat_by_high (pid=? AND high_us>?)",
     "SEARCH dat USING PRIMARY KEY (pid=? AND low_us<?)",
     "SEARCH dat USING PRIMARY KEY (pid=? AND low_us>? AND low_us<?)",
     "SEARCH dat USING PRIMARY KEY (pid=? AND low_us>?)",
+    "SEARCH n USING INDEX sqlite_autoindex_resource_versions_1 (rid=? AND version>?)",
+    "SEARCH n USING INTEGER PRIMARY KEY (rowid=?)",
     "SEARCH num USING PRIMARY KEY (pid=? AND value<?)",
     "SEARCH num USING PRIMARY KEY (pid=? AND value>? AND value<?)",
     "SEARCH num USING PRIMARY KEY (pid=? AND value>?)",

@@ -133,7 +133,8 @@ fn a_walk_over_a_table_is_noticed() {
 
 /// Every way into a table that a search takes.
 const USED: &[&str] = &[
-    "changes by changes_by_type (tid =, change <)",
+    "changes by changes_by_type (tid =, change <, change >)",
+    "changes by changes_pkey (change <, change >)",
     "dat by dat_by_high (pid =)",
     "dat by dat_by_high (pid =, high_us <=)",
     "dat by dat_by_high (pid =, high_us >)",
@@ -154,6 +155,7 @@ const USED: &[&str] = &[
     "ref by ref_pkey (pid =, target =, rid >)",
     "resource_versions by resource_versions_pkey (rid =, version <)",
     "resource_versions by resource_versions_pkey (rid =, version =)",
+    "resource_versions by resource_versions_pkey (rid =, version >)",
     "resources by resources_by_id (id =, tid =)",
     "resources by resources_by_update (tid =)",
     "resources by resources_by_update (tid =, ROW(updated_us, rid) <)",
