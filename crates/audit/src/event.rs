@@ -263,6 +263,9 @@ fn shape(kind: Kind) -> Shape {
         Kind::ResourceCreated => interaction("create", "C", Direction::In),
         Kind::ResourceUpdated | Kind::ChangeRefused => interaction("update", "U", Direction::In),
         Kind::ResourceDeleted => interaction("delete", "D", Direction::In),
+        Kind::AccessRefused => {
+            (alert(), coding(DICOM, "110127", "Use of Restricted Function"), "E", Direction::In)
+        }
         Kind::SignIn => {
             let authentication = coding(DICOM, "110114", "User Authentication");
             (authentication, coding(DICOM, "110122", "Login"), "E", Direction::In)

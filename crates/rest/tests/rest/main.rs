@@ -16,8 +16,10 @@ mod cases;
 #[cfg(feature = "clinical")]
 mod desk;
 mod health;
+mod identity;
 mod idp;
 mod intake;
+mod limits;
 mod linked;
 mod made;
 mod openapi;
