@@ -9,9 +9,10 @@ use std::time::Duration;
 use harness::{NodeProcess, Pair, Surface};
 use serde_json::json;
 
-/// The longest story, and the longest run over all addresses, on a busy machine.
+/// The longest story, and the longest run over all addresses, on a busy machine: the portal's took 20 minutes on one that
+/// others used as well, the clinical node has five times as many requests.
 const STORY_MAX: Duration = Duration::from_secs(300);
-const ADDRESSES_MAX: Duration = Duration::from_secs(3_000);
+const ADDRESSES_MAX: Duration = Duration::from_secs(3 * 3_600);
 /// As the gate names the packages.
 const TOOL: &str = "client-packages";
 

@@ -156,3 +156,24 @@ async fn values_of_the_longest_length_are_within_the_limits() {
         assert!(schema("_cursor")["pattern"].is_string(), "a cursor needs no escapes");
     }
 }
+
+/// Each preference of the document has the body that the document tells; the one without a body is told in words.
+#[cfg(feature = "clinical")]
+#[tokio::test]
+async fn every_preference_that_is_listed_is_answered_with_a_body() {
+    let node = crate::desk::writing().await;
+    let document = send(&node.router, "GET", "/fhir/openapi.json", &[], "").await.json();
+    let prefer = &document["components"]["parameters"]["Prefer"];
+    let listed = prefer["schema"]["enum"].as_array().expect("values");
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    for value in listed.iter().map(|value| value.as_str().expect("a text")) {
+        let patient = r#"{"resourceType":"Patient","active":true}"#;
+        let made = node.ask("POST", "/fhir/Patient", &[("prefer", value)], patient).await;
+        assert_eq!(made.status, 201, "{value}: {}", made.body);
+        assert!(made.header("content-type").contains("json") && made.json()["resourceType"].is_string());
+    }
+    assert!(prefer["description"].as_str().expect("words").contains("return=minimal"));
+    let patient = r#"{"resourceType":"Patient","active":true}"#;
+    let made = node.ask("POST", "/fhir/Patient", &[("prefer", "return=minimal")], patient).await;
+    assert_eq!((made.status.as_u16(), made.body.as_str(), made.header("content-type")), (201, "", ""));
+}
