@@ -36,7 +36,7 @@ const COOKIE: &str = "tidegate-authorize";
 /// Seconds for which the page can be answered.
 const COOKIE_SECONDS: u32 = 600;
 /// What the form carries along.
-const CARRIED: [&str; 9] = [
+const CARRIED: [&str; 10] = [
     "response_type",
     "client_id",
     "redirect_uri",
@@ -46,6 +46,7 @@ const CARRIED: [&str; 9] = [
     "code_challenge",
     "code_challenge_method",
     "nonce",
+    "launch",
 ];
 /// The field by which the page knows its own form.
 const PROOF: &str = "proof";
@@ -62,6 +63,8 @@ struct Asked<'s> {
     challenge: Challenge,
     /// What the client wants to find in an ID token again.
     nonce: Option<String>,
+    /// A handle of a launch and its patient.
+    launched: Option<(String, ResourceId)>,
     carried: Vec<(&'static str, String)>,
 }
 
@@ -155,10 +158,11 @@ async fn answered(
         server.failures.count(trying, server.now_us());
         return Ok(page(server, &asked, StatusCode::FORBIDDEN, Some(wrong)));
     };
-    let launch = match launch(&known.user, patient.as_deref().unwrap_or_default(), &asked.scopes) {
+    let launch = match launch(&known.user, patient.as_deref().unwrap_or_default(), &asked) {
         Ok(launch) => launch,
         Err(text) => return Ok(page(server, &asked, StatusCode::BAD_REQUEST, Some(text))),
     };
+    asked.launched.iter().for_each(|(handle, _)| server.own.issued.close(handle));
     let allowed = Allowed {
         client: asked.client.id.clone(),
         scopes: asked.scopes.clone(),
@@ -179,16 +183,20 @@ async fn answered(
     Ok(back(server, &asked.redirect, &[("code", &code), ("state", &asked.state)]))
 }
 
-/// Who is launched: a patient for themselves, a practitioner for the patient that they name.
-fn launch(user: &User, patient: &str, scopes: &[Scope]) -> Result<Launch, &'static str> {
-    let needs_patient = scopes.iter().any(|scope| scope.context == Context::Patient);
-    let patient = match user {
-        User::Patient(own) => Some(own.clone()),
-        User::Practitioner if patient.trim().is_empty() && needs_patient => {
+/// Who is launched: a patient for themselves, a practitioner for the patient of the launch or the one that they name.
+fn launch(user: &User, patient: &str, asked: &Asked<'_>) -> Result<Launch, &'static str> {
+    let needs_patient = asked.scopes.iter().any(|scope| scope.context == Context::Patient);
+    let patient = match (user, &asked.launched) {
+        (User::Patient(own), Some((_, patient))) if own != patient => {
+            return Err("This launch is for somebody else.");
+        }
+        (User::Patient(own), _) => Some(own.clone()),
+        (User::Practitioner, Some((_, patient))) => Some(patient.clone()),
+        (User::Practitioner, None) if patient.trim().is_empty() && needs_patient => {
             return Err("Please name the patient.");
         }
-        User::Practitioner if patient.trim().is_empty() => None,
-        User::Practitioner => match ResourceId::parse(patient.trim()) {
+        (User::Practitioner, None) if patient.trim().is_empty() => None,
+        (User::Practitioner, None) => match ResourceId::parse(patient.trim()) {
             Ok(patient) => Some(patient),
             Err(_) => return Err("This is no id of a patient."),
         },
@@ -248,12 +256,20 @@ fn asked<'s>(server: &'s Server, parameters: &mut Parameters) -> Result<Asked<'s
     if !nonce.as_deref().is_none_or(is_text) {
         return Err(refuse(Refusal::request("nonce is at most 256 characters")));
     }
+    let launched = match of("launch") {
+        "" => None,
+        handle => {
+            let patient = server.own.issued.context(handle, &client.id, server.now_us());
+            let unknown = Refusal::request("launch is not known, was used or has ended");
+            Some((handle.to_owned(), patient.ok_or_else(|| refuse(unknown))?))
+        }
+    };
     let (mut scopes, beside) = client.permitted(of("scope")).map_err(|_| refuse(Refusal::SCOPE))?;
     scopes.retain(|scope| scope.context != Context::System);
     if scopes.is_empty() {
         return Err(refuse(Refusal::SCOPE));
     }
-    Ok(Asked { client, redirect, state, scopes, beside, challenge, nonce, carried })
+    Ok(Asked { client, redirect, state, scopes, beside, challenge, nonce, launched, carried })
 }
 
 fn page(server: &Server, asked: &Asked<'_>, status: StatusCode, said: Option<&'static str>) -> Response {

@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fhir::ResourceId;
 use smart::{Challenge, Granted, Launch, Scope};
 use store::Micros;
 
 use super::beside::Beside;
 use super::identity::Identity;
+use super::launches::Launches;
 use super::refreshes::{Name, Presented, Refreshes};
 use crate::auth::{Client, token_hash};
 
@@ -82,6 +84,7 @@ struct State {
     codes: HashMap<Hash, Code>,
     tokens: HashMap<Hash, Token>,
     refreshes: Refreshes,
+    launches: Launches,
 }
 
 /// What a node issued. Debug prints nothing.
@@ -109,6 +112,26 @@ impl Issued {
     pub(super) fn token(&self, token: &str, now_us: Micros) -> Option<Token> {
         let state = self.lock();
         state.tokens.get(&token_hash(token)).filter(|token| now_us < token.ends_us).cloned()
+    }
+
+    /// Opens a patient's context for a client; its handle.
+    pub(super) fn open(
+        &self,
+        client: String,
+        patient: ResourceId,
+        by: (Micros, fn(&mut [u8])),
+    ) -> Result<String, Full> {
+        self.lock().launches.open(client, patient, by)
+    }
+
+    /// The patient of a handle that is this client's and has not ended.
+    pub(super) fn context(&self, handle: &str, client: &str, now_us: Micros) -> Option<ResourceId> {
+        self.lock().launches.patient(handle, client, now_us)
+    }
+
+    /// Ends a handle.
+    pub(super) fn close(&self, handle: &str) {
+        self.lock().launches.end(handle);
     }
 
     /// Gives a code.

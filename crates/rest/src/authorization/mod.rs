@@ -1,6 +1,6 @@
-//! The node's own authorization server, for a site that has none: standalone launch by code with PKCE, tokens for systems by
-//! signed assertion, refresh tokens, who signed in, introspection and revocation (SMART App Launch 2.2; OpenID Connect Core;
-//! RFC 6749, 7523, 7636, 7662, 7009).
+//! The node's own authorization server, for a site that has none: standalone launch and EHR launch by code with PKCE, tokens
+//! for systems by signed assertion, refresh tokens, who signed in, introspection and revocation (SMART App Launch 2.2; OpenID
+//! Connect Core; RFC 6749, 7523, 7636, 7662, 7009).
 //!
 //! It is small on purpose: no dynamic registration, no implicit grant, no secrets that both sides have. Tokens are random
 //! texts that are kept as hashes in memory, so they end with the process at the latest; so do refresh tokens.
@@ -10,6 +10,7 @@ mod beside;
 mod failures;
 mod identity;
 mod issued;
+mod launches;
 mod lookup;
 mod page;
 mod refreshes;
@@ -166,6 +167,7 @@ pub fn authorization(own: AuthorizationServer) -> Router {
         .route("/token", post(token::token))
         .route("/jwks", get(identity::keys))
         .route("/introspect", post(lookup::introspect))
+        .route("/launch", post(launches::launch))
         .route("/revoke", post(lookup::revoke));
     let around = |routes: Router<Arc<Server>>| {
         routes

@@ -58,8 +58,9 @@ fn document(of: &Authorization) -> Map<String, Value> {
     let mut scopes = vec!["launch/patient", "patient/*.cruds", "user/*.cruds", "system/*.cruds"];
     if of.own {
         capabilities.extend(["permission-offline", "permission-online", "sso-openid-connect"]);
+        capabilities.extend(["launch-ehr", "context-ehr-patient"]);
         grants.push("refresh_token");
-        scopes.extend(["openid", "fhirUser", "online_access", "offline_access"]);
+        scopes.extend(["launch", "openid", "fhirUser", "online_access", "offline_access"]);
     }
     if of.backend {
         capabilities.push("client-confidential-asymmetric");

@@ -10,6 +10,9 @@ use super::bucket::Bucket;
 use super::fields::Fields;
 use super::{Allowance, DAY_US, Limited, Refused, day};
 
+/// Least time between two searches for accounts that owe nothing, µs: each looks at all of them.
+const SWEPT_EVERY_US: Micros = 1_000_000;
+
 /// What one has asked.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Account {
@@ -63,13 +66,15 @@ impl Account {
 #[derive(Debug)]
 pub(super) struct Accounts<K> {
     each: HashMap<K, Account>,
+    /// When those were last dropped that owe nothing.
+    swept_us: Micros,
     /// Of all for whom there is no place.
     shared: Account,
 }
 
 impl<K> Default for Accounts<K> {
     fn default() -> Self {
-        Self { each: HashMap::new(), shared: Account::default() }
+        Self { each: HashMap::new(), swept_us: 0, shared: Account::default() }
     }
 }
 
@@ -81,7 +86,9 @@ impl<K: Eq + Hash> Accounts<K> {
         Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
     {
         if !self.each.contains_key(key) {
-            if self.each.len() >= accounts_max {
+            let is_due = !(0..SWEPT_EVERY_US).contains(&now_us.saturating_sub(self.swept_us));
+            if self.each.len() >= accounts_max && is_due {
+                self.swept_us = now_us;
                 self.each.retain(|_, account| !account.is_settled(now_us));
             }
             if self.each.len() < accounts_max {

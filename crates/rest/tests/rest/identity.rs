@@ -189,6 +189,63 @@ async fn going_on_ends_by_time_by_its_client_and_without_a_record() {
 }
 
 #[tokio::test]
+async fn an_app_is_launched_from_within_a_system_of_the_site() {
+    let _clock = CLOCK.lock().await;
+    let site = site();
+    let open = async |bearer: &str, client: &str, patient: &str| {
+        let authorization = format!("Bearer {bearer}");
+        let form = encode(&[("client_id", client), ("patient", patient)]);
+        send(&site.router, "POST", "/auth/launch", &[("authorization", &authorization)], &form).await
+    };
+    for (bearer, client, patient, status) in [
+        ("bad", "lasting", "p1", 401),
+        ("good", "nobody", "p1", 400),
+        ("good", "backend", "p1", 400),
+        ("good", "lasting", "a/b", 400),
+        ("good", "lasting", "", 400),
+    ] {
+        assert_eq!(open(bearer, client, patient).await.status.as_u16(), status, "{client} {patient}");
+    }
+    let handle =
+        async |patient: &str| text(&open("good", "lasting", patient).await.json(), "launch").to_owned();
+    let asking = |handle: &str| -> Vec<(&'static str, String)> {
+        let asked = asking("launch patient/Observation.rs").into_iter();
+        asked.map(|(name, value)| (name, value.to_owned())).chain([("launch", handle.to_owned())]).collect()
+    };
+    let doctor = [("user", "dr"), ("secret", "doctor"), ("decision", "allow"), ("patient", "p1")];
+    let sign_in = async |handle: &str, who: &[(&str, &str)]| {
+        let asked = asking(handle);
+        let asked: Vec<(&str, &str)> = asked.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        site.answered(&asked, who).await
+    };
+    let launch = handle("p2").await;
+    let answer = sign_in(&launch, &doctor).await;
+    let code = answer.header("location").split("code=").nth(1).and_then(|rest| rest.split('&').next());
+    let mut form = vec![("grant_type", "authorization_code"), ("code", code.expect("a code"))];
+    form.extend([("redirect_uri", REDIRECT), ("client_id", "lasting"), ("code_verifier", VERIFIER)]);
+    let given = site.post("/auth/token", &form).await.json();
+    assert_eq!(given["patient"], "p2", "that of the launch, whatever the form says");
+    assert_eq!(site.get(text(&given, "access_token"), "/fhir/Observation").await.ids(), ["o4", "o5"]);
+    let refused = async |handle: &str| {
+        let asked = asking(handle);
+        let asked: Vec<(&str, &str)> = asked.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        site.authorize(&asked).await.header("location").contains("error=invalid_request")
+    };
+    assert!(refused(&launch).await, "it was used");
+    assert!(refused("guess").await);
+    let other = handle("p2").await;
+    let elsewhere = [right().as_slice(), &[("launch", other.as_str())]].concat();
+    assert!(
+        site.authorize(&elsewhere).await.header("location").contains("error=invalid_request"),
+        "another's"
+    );
+    assert_eq!(sign_in(&other, &EVE).await.status, 400, "a patient is launched for themselves");
+    AHEAD_US.store(300 * 1_000_000, Ordering::Relaxed);
+    assert!(refused(&other).await, "five minutes later");
+    AHEAD_US.store(0, Ordering::Relaxed);
+}
+
+#[tokio::test]
 async fn a_browser_gets_tokens_and_resources_from_its_own_origin_alone() {
     let site = site();
     let ask = async |method: &str, path: &str, origin: &str| {

@@ -1,14 +1,15 @@
 //! What clients with a daily quota have asked today, kept across a restart in a file of the data folder: a line for each
 //! client, `<day> <requests> <client>`. A node that is killed forgets a minute at most.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::config::Config;
-use crate::{Exit, Failure, clock};
+use crate::keys::KeyError;
+use crate::{Exit, Failure, clock, keys};
 
 /// Name of the file.
 const FILE: &str = "quotas";
@@ -29,9 +30,11 @@ pub(crate) fn keep(
     if !has_quota {
         return Ok(());
     }
-    let file = config.data.join(FILE);
+    // A node whose store is a server may have no folder yet.
+    keys::make_folder(&config.data).map_err(|error| Failure::because(Exit::Io, &error))?;
+    let folder = config.data.clone();
     let now_us = clock::now_us();
-    limiter.resume(read(&file, now_us)?, now_us);
+    limiter.resume(read(&folder.join(FILE), now_us)?, now_us);
     let (limiter, stopped) = (limiter.clone(), stopped.clone());
     tasks.spawn(async move {
         let until_stop = super::until(stopped);
@@ -41,8 +44,11 @@ pub(crate) fn keep(
                 () = &mut until_stop => true,
                 () = tokio::time::sleep(WRITTEN_EVERY) => false,
             };
-            if let Err(error) = write(&file, &limiter, clock::now_us()) {
-                tracing::error!(%error, "what clients asked today is not kept");
+            let (to, of) = (folder.clone(), limiter.clone());
+            match tokio::task::spawn_blocking(move || write(&to, &of, clock::now_us())).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "what clients asked today is not kept"),
+                Err(error) => tracing::error!(%error, "what clients asked today is not kept"),
             }
             if is_stopped {
                 return;
@@ -78,16 +84,14 @@ fn read(file: &Path, now_us: i64) -> Result<Vec<(String, u64)>, Failure> {
     Ok(used)
 }
 
-/// Writes the file whole, beside the old one and then in its place.
-fn write(file: &Path, limiter: &rest::Limiter, now_us: i64) -> std::io::Result<()> {
+/// Writes the file whole.
+fn write(folder: &Path, limiter: &rest::Limiter, now_us: i64) -> Result<(), KeyError> {
     let today = now_us.div_euclid(DAY_US);
     let mut text = String::new();
     for (client, requests) in limiter.used_on_day(now_us) {
         text.push_str(&format!("{today} {requests} {client}\n"));
     }
-    let beside: PathBuf = file.with_extension("new");
-    std::fs::write(&beside, text)?;
-    std::fs::rename(&beside, file)
+    keys::replace(folder, FILE, text.as_bytes())
 }
 
 #[cfg(test)]
@@ -104,7 +108,7 @@ mod tests {
         let limiter = rest::Limiter::default();
         let used = vec![("a b".to_owned(), 7), ("c".to_owned(), 9)];
         limiter.resume(used.clone(), now_us);
-        write(&file, &limiter, now_us).expect("written");
+        write(&folder, &limiter, now_us).expect("written");
         let mut kept = read(&file, now_us).expect("read");
         kept.sort();
         assert_eq!(kept, used);
