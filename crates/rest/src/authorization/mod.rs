@@ -33,6 +33,7 @@ pub use self::failures::SignInLimits;
 pub use self::identity::IdentityKey;
 pub use self::issued::Issued;
 pub use self::registered::{RegisteredClient, RegisteredUser, RegistrationError};
+use crate::audit::outcome_of;
 use crate::auth::TokenSet;
 use crate::cors::Origins;
 use crate::edge::{self, RequestId};
@@ -139,6 +140,23 @@ impl Server {
     }
 }
 
+/// Records what is refused to a client before it is told; a person's sign-in has a record of its own.
+async fn recorded(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+    let peer = peer_of(&request);
+    let Some(id) = request.extensions().get::<RequestId>().copied() else {
+        return Failure::internal().into_response();
+    };
+    let response = next.run(request).await;
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    match server.refusals.record(id, (Source::Peer(peer), peer), outcome_of(status)).await {
+        Ok(()) => response,
+        Err(failure) => failure.into_response(),
+    }
+}
+
 /// Lets an address ask that does not ask too often; what is one too many is recorded before it is told.
 async fn limited(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
     let peer = peer_of(&request);
@@ -175,6 +193,7 @@ pub fn authorization(own: AuthorizationServer) -> Router {
             .layer(from_fn_with_state(server.clone(), limited))
             .with_state(server.clone())
     };
+    let shared = shared.layer(from_fn_with_state(server.clone(), recorded));
     let routes = around(pages).merge(origins.around(around(shared)));
     let discovery = Router::new().route(DISCOVERY, get(identity::configuration));
     let discovery = origins.around(around(discovery));

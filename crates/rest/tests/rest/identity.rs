@@ -206,6 +206,16 @@ async fn an_app_is_launched_from_within_a_system_of_the_site() {
     ] {
         assert_eq!(open(bearer, client, patient).await.status.as_u16(), status, "{client} {patient}");
     }
+    let records = site.node.records.texts();
+    let of = |outcome: &str| {
+        let refused = records.iter().filter(|record| record.contains("\"kind\":\"access.refused\""));
+        refused.filter(|record| record.contains(&format!("\"outcome\":\"{outcome}\""))).count()
+    };
+    assert_eq!(
+        (of("unauthenticated"), of("invalid")),
+        (1, 3),
+        "of four the first, second and fourth: {records:?}"
+    );
     let handle =
         async |patient: &str| text(&open("good", "lasting", patient).await.json(), "launch").to_owned();
     let asking = |handle: &str| -> Vec<(&'static str, String)> {
