@@ -61,6 +61,7 @@ fn page() -> BTreeMap<String, BTreeSet<String>> {
     let metrics = Metrics::new("clinical");
     let gauges = Gauges::on(&metrics, "0.0.0", "onprem");
     metrics.answered("/fhir/{type}", "GET", 200, Duration::from_millis(3));
+    metrics.limited("rate");
     let queue = |name: &str| QueueSample { name: name.to_owned(), count: 1, oldest_age_s: 1.0 };
     gauges.show(&Sample {
         feeds: vec![FeedSample {

@@ -263,6 +263,7 @@ fn shape(kind: Kind) -> Shape {
         Kind::ResourceCreated => interaction("create", "C", Direction::In),
         Kind::ResourceUpdated | Kind::ChangeRefused => interaction("update", "U", Direction::In),
         Kind::ResourceDeleted => interaction("delete", "D", Direction::In),
+        Kind::AccessRefused => turned_away(),
         Kind::SignIn => {
             let authentication = coding(DICOM, "110114", "User Authentication");
             (authentication, coding(DICOM, "110122", "Login"), "E", Direction::In)
@@ -294,6 +295,12 @@ fn interaction(
     direction: Direction,
 ) -> (Value, Value, &'static str, Direction) {
     (coding(EVENT_TYPE, "rest", "Restful Operation"), coding(INTERACTION, code, code), action, direction)
+}
+
+/// Requests of somebody who may not ask, or not so often.
+fn turned_away() -> (Value, Value, &'static str, Direction) {
+    let alert = coding(DICOM, "110113", "Security Alert");
+    (alert, coding(DICOM, "110127", "Use of Restricted Function"), "E", Direction::In)
 }
 
 /// A step in the life of what is recorded (ISO 21089).

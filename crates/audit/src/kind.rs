@@ -75,11 +75,13 @@ pub enum Kind {
     ResourceDeleted,
     /// A client's change was refused.
     ChangeRefused,
+    /// Requests were refused before their client was known, or because it asked too often; `count` says how many.
+    AccessRefused,
 }
 
 impl Kind {
     /// Every kind, in declaration order.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::MessageReceived,
         Self::MessageApplied,
         Self::MessageQuarantined,
@@ -116,6 +118,7 @@ impl Kind {
         Self::ResourceUpdated,
         Self::ResourceDeleted,
         Self::ChangeRefused,
+        Self::AccessRefused,
     ];
 
     /// The stored text, `object.act`.
@@ -157,6 +160,7 @@ impl Kind {
             Self::ResourceUpdated => "resource.updated",
             Self::ResourceDeleted => "resource.deleted",
             Self::ChangeRefused => "resource.refused",
+            Self::AccessRefused => "access.refused",
         }
     }
 

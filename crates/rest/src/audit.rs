@@ -1,8 +1,11 @@
-//! Audit records of reads and searches, committed before the answer.
+//! Audit records of what clients ask, committed before the answer: each interaction has one, whatever becomes of it.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::future::Future;
 
 use audit::{Actor, Kind, Record};
+use axum::http::StatusCode;
 use fhir::ResourceType;
 use futures_util::future::try_join_all;
 use store::Stored;
@@ -11,6 +14,11 @@ use crate::auth::Client;
 use crate::edge::RequestId;
 use crate::outcome::Failure;
 use crate::server::Server;
+
+tokio::task_local! {
+    /// Whether a record of the request that this task answers is committed.
+    static COMMITTED: Cell<bool>;
+}
 
 /// Resources that one record names: as many as it can name patients.
 const SHOWN_MAX: usize = audit::PATIENTS_MAX;
@@ -39,7 +47,7 @@ impl Access<'_> {
             Some(stored) => name(with_patients(record, server, [stored]), stored),
             None => Ok(record),
         });
-        commit(server, record).await
+        commit(&*server.fhir.access, record).await
     }
 
     /// Commits the records of a search or a history: parameter names, how many resources are shown, and which. One record
@@ -68,7 +76,7 @@ impl Access<'_> {
                     .try_fold(record, |record, names| record.object("parameters", names))?;
                 page.iter().try_fold(record, name)
             });
-            commit(server, record)
+            commit(&*server.fhir.access, record)
         });
         // They wait for one commit together.
         try_join_all(records).await.map(|_| ())
@@ -80,7 +88,20 @@ impl Access<'_> {
     /// 503 as above.
     #[cfg(feature = "clinical")]
     pub(crate) async fn refused(&self, server: &Server, outcome: &'static str) -> Result<(), Failure> {
-        commit(server, self.begin(server, Kind::ChangeRefused, outcome)).await
+        self.unanswered(server, Kind::ChangeRefused, outcome).await
+    }
+
+    /// Commits the record of what was asked for and not done.
+    ///
+    /// # Errors
+    /// 503 as above.
+    pub(crate) async fn unanswered(
+        &self,
+        server: &Server,
+        kind: Kind,
+        outcome: &'static str,
+    ) -> Result<(), Failure> {
+        commit(&*server.fhir.access, self.begin(server, kind, outcome)).await
     }
 
     fn begin(&self, server: &Server, kind: Kind, outcome: &'static str) -> Result<Record, audit::Error> {
@@ -91,16 +112,56 @@ impl Access<'_> {
     }
 }
 
-async fn commit(server: &Server, record: Result<Record, audit::Error>) -> Result<(), Failure> {
+/// Runs what answers a request; whether a record of it was committed meanwhile.
+pub(crate) async fn noted<T>(work: impl Future<Output = T>) -> (T, bool) {
+    let watched = async {
+        let done = work.await;
+        (done, COMMITTED.with(Cell::get))
+    };
+    COMMITTED.scope(Cell::new(false), watched).await
+}
+
+/// The code under which a refusal is recorded.
+pub(crate) fn outcome_of(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED => "unauthenticated",
+        StatusCode::FORBIDDEN => "forbidden",
+        StatusCode::NOT_FOUND => "not-found",
+        StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_ACCEPTABLE | StatusCode::NOT_IMPLEMENTED => {
+            "not-supported"
+        }
+        StatusCode::CONFLICT => "conflict",
+        StatusCode::GONE => "deleted",
+        StatusCode::PRECONDITION_FAILED => "precondition-failed",
+        StatusCode::PAYLOAD_TOO_LARGE => "too-long",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported-media-type",
+        StatusCode::UNPROCESSABLE_ENTITY => "unprocessable",
+        StatusCode::TOO_MANY_REQUESTS => "throttled",
+        status if status.is_server_error() => "failed",
+        _ => "invalid",
+    }
+}
+
+/// Commits a record.
+///
+/// # Errors
+/// 503 when it is not committed: then nothing may be answered.
+pub(crate) async fn commit(
+    access: &dyn store::Access,
+    record: Result<Record, audit::Error>,
+) -> Result<(), Failure> {
     let refused = || Failure::unavailable("the access cannot be recorded, so nothing is answered");
     let record = record.map_err(|error| {
         tracing::error!(error = %error, "an access record cannot be built");
         refused()
     })?;
-    server.fhir.access.record(record).await.map_err(|error| {
+    access.record(record).await.map_err(|error| {
         tracing::error!(error = %error, "an access record is not committed");
         refused()
-    })
+    })?;
+    // Outside of a request that is watched, nobody asks.
+    COMMITTED.try_with(|committed| committed.set(true)).unwrap_or_default();
+    Ok(())
 }
 
 /// Names with bars between them, in texts that a record takes; without names, one empty text.

@@ -1,7 +1,9 @@
 //! Bearer tokens (RFC 6750): a set of hashes, one set for each role, so that a token of the other role is simply unknown.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use audit::Kind;
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -11,9 +13,11 @@ use fhir::{IssueCode, ResourceType};
 use smart::{Granted, Permissions};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-use crate::audit::Access;
+use crate::audit::{Access, noted, outcome_of};
 use crate::edge::RequestId;
+use crate::limits::{Refused, peer_of, tell};
 use crate::outcome::Failure;
+use crate::refusals::Source;
 use crate::server::Server;
 use crate::sight::Denied;
 
@@ -103,27 +107,86 @@ pub fn token_hash(token: &str) -> [u8; 32] {
     hash
 }
 
-/// Lets a request through whose token is known, and leaves its [`Client`] in the extensions. What is forbidden to it is
-/// recorded before it is told.
+/// Lets a request through whose token is known and whose client does not ask too often, and leaves its [`Client`] in the
+/// extensions. What its handler refuses without a record of its own is recorded before it is told.
 pub(crate) async fn require(State(server): State<Arc<Server>>, mut request: Request, next: Next) -> Response {
+    let Some(id) = request.extensions().get::<RequestId>().copied() else {
+        return Failure::internal().into_response();
+    };
+    let peer = peer_of(&request);
     let mut client = match authenticate(&server, request.headers()) {
         Ok(client) => client,
+        Err(failure) => return unknown(&server, (id, peer), failure).await,
+    };
+    let fields = match server.fhir.limiter.client(&client.name, (server.fhir.now_us)()) {
+        Ok(fields) => fields,
+        Err(refused) => return limited(&server, (id, peer), Source::Client(client.name), &refused).await,
+    };
+    let asked = match Asked::of(request.method(), request.uri().path()) {
+        Ok(asked) => asked,
         Err(failure) => return failure.into_response(),
     };
-    match server.denied(&client).await {
-        Ok(denied) => client.denied = denied,
-        Err(failure) => return failure.into_response(),
+    let (mut response, recorded) = match server.denied(&client).await {
+        Ok(denied) => {
+            client.denied = denied;
+            request.extensions_mut().insert(client.clone());
+            noted(next.run(request)).await
+        }
+        Err(failure) => (failure.into_response(), false),
+    };
+    let status = response.status();
+    if !recorded && (status.is_client_error() || status.is_server_error()) {
+        let access = Access { client: &client, request: id, resource_type: asked.of };
+        let committed = access.unanswered(&server, asked.kind, outcome_of(status)).await;
+        if let Err(failure) = committed {
+            response = failure.into_response();
+        }
     }
-    let id = request.extensions().get::<RequestId>().copied();
-    let named = asked_type(request.method(), request.uri().path());
-    request.extensions_mut().insert(client.clone());
-    let response = next.run(request).await;
-    let (StatusCode::FORBIDDEN, Some(request), Some(resource_type)) = (response.status(), id, named) else {
-        return response;
+    tell(&fields, response.headers_mut());
+    response
+}
+
+/// Lets everybody through who does not ask too often; what is refused is recorded before it is told.
+pub(crate) async fn open_to_all(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+    let Some(id) = request.extensions().get::<RequestId>().copied() else {
+        return Failure::internal().into_response();
     };
-    let access = Access { client: &client, request, resource_type };
-    match access.read(&server, "forbidden", None).await {
+    let peer = peer_of(&request);
+    if let Err(refused) = server.fhir.limiter.peer(peer, (server.fhir.now_us)()) {
+        return limited(&server, (id, peer), Source::Peer(peer), &refused).await;
+    }
+    let response = next.run(request).await;
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    match server.refusals.record(id, (Source::Peer(peer), peer), outcome_of(status)).await {
         Ok(()) => response,
+        Err(failure) => failure.into_response(),
+    }
+}
+
+/// Answers one who is not known, as long as they do not ask too often.
+async fn unknown(server: &Server, (id, peer): (RequestId, IpAddr), failure: Failure) -> Response {
+    if let Err(refused) = server.fhir.limiter.peer(peer, (server.fhir.now_us)()) {
+        return limited(server, (id, peer), Source::Peer(peer), &refused).await;
+    }
+    match server.refusals.record(id, (Source::Peer(peer), peer), "unauthenticated").await {
+        Ok(()) => failure.into_response(),
+        Err(failure) => failure.into_response(),
+    }
+}
+
+/// Answers a request that is one too many.
+async fn limited(
+    server: &Server,
+    (id, peer): (RequestId, IpAddr),
+    source: Source,
+    refused: &Refused,
+) -> Response {
+    server.fhir.metrics.limited(refused.limit.as_str());
+    match server.refusals.record(id, (source, peer), "throttled").await {
+        Ok(()) => refused.failure().into_response(),
         Err(failure) => failure.into_response(),
     }
 }
@@ -140,14 +203,28 @@ fn authenticate(server: &Server, headers: &HeaderMap) -> Result<Client, Failure>
     own.or_else(|| fhir.issuers.client(token, &fhir.base_url, now_us)).ok_or_else(|| unauthenticated(INVALID))
 }
 
-/// The type that a request reads, `Bundle` where its address names none; `None` of a change, which records its own refusal.
-fn asked_type(method: &Method, path: &str) -> Option<ResourceType> {
-    if !matches!(*method, Method::GET | Method::HEAD) && !path.ends_with("/_search") {
-        return None;
+/// What a request is about, as far as its address tells.
+struct Asked {
+    /// `Bundle` where the address names no type.
+    of: ResourceType,
+    /// The record of a refusal.
+    kind: Kind,
+}
+
+impl Asked {
+    /// # Errors
+    /// 500 where R4 had no type `Bundle`.
+    fn of(method: &Method, path: &str) -> Result<Self, Failure> {
+        let below = path.trim_start_matches("/fhir").trim_matches('/');
+        let (first, rest) = below.split_once('/').unwrap_or((below, ""));
+        let kind = match (rest, matches!(*method, Method::GET | Method::HEAD)) {
+            ("", true) | ("_search", _) => Kind::ResourceSearched,
+            (_, true) => Kind::ResourceRead,
+            (_, false) => Kind::ChangeRefused,
+        };
+        let of = ResourceType::parse(first).or_else(|| ResourceType::parse("Bundle"));
+        Ok(Self { of: of.ok_or_else(Failure::internal)?, kind })
     }
-    let first =
-        path.trim_start_matches("/fhir").trim_start_matches('/').split('/').next().unwrap_or_default();
-    ResourceType::parse(first).or_else(|| ResourceType::parse("Bundle"))
 }
 
 /// The bearer token of a request; `None` also when there are several.

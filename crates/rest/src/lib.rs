@@ -4,6 +4,7 @@
 //!
 //! Invariants:
 //! - A read or search answers only after its audit record is committed; when that fails there is no data.
+//! - What is refused is recorded as well, 401 and 429 by source and minute, so that a flood does not fill the disk.
 //! - Every error is an OperationOutcome that repeats nothing of the request or of a resource.
 //! - Spans, logs and metrics carry route templates and request ids, never a path, a query or a body.
 //! - Links carry no identifier: self and paging links are sealed where a parameter could name a person.
@@ -24,6 +25,7 @@ mod authorization;
 #[cfg(feature = "clinical")]
 mod body;
 mod capacity;
+mod cors;
 mod edge;
 mod error;
 mod gauges;
@@ -33,6 +35,7 @@ mod interaction;
 mod issuers;
 #[cfg(feature = "clinical")]
 mod json;
+mod limits;
 mod metrics;
 mod negotiation;
 mod outcome;
@@ -41,6 +44,7 @@ mod paging;
 #[cfg(feature = "clinical")]
 mod patch;
 mod query;
+mod refusals;
 mod serve;
 mod server;
 mod sight;
@@ -50,13 +54,15 @@ pub mod intake;
 
 pub use crate::auth::{Client, Permission, TokenSet, token_hash};
 pub use crate::authorization::{
-    AuthorizationServer, Issued, RegisteredClient, RegisteredUser, RegistrationError, authorization,
+    AuthorizationServer, IdentityKey, Issued, RegisteredClient, RegisteredUser, RegistrationError,
+    SignInLimits, authorization,
 };
 #[cfg(feature = "clinical")]
 pub use crate::capacity::{BODY_BYTES_MAX, ENTRIES_MAX};
 pub use crate::capacity::{
     CONCURRENT_REQUESTS_MAX, CONNECTIONS_MAX, HEADER_TIMEOUT, REQUEST_TIMEOUT, SEARCH_FORM_BYTES_MAX,
 };
+pub use crate::cors::{ORIGINS_MAX, Origins, is_origin};
 pub use crate::edge::unknown_route;
 pub use crate::error::Error;
 pub use crate::gauges::{FeedSample, Gauges, QueueSample, Sample};
@@ -65,9 +71,11 @@ pub use crate::interaction::search::{PAGE_DEFAULT, PAGE_MAX};
 pub use crate::interaction::small_cells::SMALL_CELL;
 pub use crate::interaction::smart_configuration::Authorization;
 pub use crate::issuers::Issuers;
+pub use crate::limits::{Allowance, CLIENTS_MAX, Limiter, Limits, PEERS_MAX, Rate};
 pub use crate::metrics::Metrics;
 pub use crate::outgoing::OutgoingSample;
 pub use crate::paging::CursorKey;
+pub use crate::refusals::REFUSED_SOURCES_MAX;
 pub use crate::serve::{PeerCertificate, serve_plain, serve_tls};
 #[cfg(feature = "clinical")]
 pub use crate::server::clinical;

@@ -23,6 +23,13 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
     in_work: Gauge,
+    limited: Family<LimitLabels, Counter>,
+    role: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabels {
+    limit: &'static str,
     role: &'static str,
 }
 
@@ -49,10 +56,12 @@ impl Metrics {
         let durations: Family<RouteLabels, Histogram, fn() -> Histogram> =
             Family::new_with_constructor(|| Histogram::new(SECONDS));
         let in_work = Gauge::default();
+        let limited = Family::default();
         registry.register("http_requests", "HTTP requests answered", requests.clone());
         registry.register("http_request_seconds", "Time to the response head", durations.clone());
         registry.register("http_requests_in_work", "HTTP requests being answered", in_work.clone());
-        Self { registry: Mutex::new(registry), requests, durations, in_work, role }
+        registry.register("http_limited", "HTTP requests over a limit of their client", limited.clone());
+        Self { registry: Mutex::new(registry), requests, durations, in_work, limited, role }
     }
 
     /// Adds metrics of another part to the same page.
@@ -81,6 +90,11 @@ impl Metrics {
         let route = route.to_owned();
         self.requests.get_or_create(&RequestLabels { route: route.clone(), method, status, role }).inc();
         self.durations.get_or_create(&RouteLabels { route, method, role }).observe(took.as_secs_f64());
+    }
+
+    /// Counts a request that is over a limit, by what the limit is of: `rate`, `day` or `peer`.
+    pub fn limited(&self, limit: &'static str) {
+        self.limited.get_or_create(&LimitLabels { limit, role: self.role }).inc();
     }
 
     pub(crate) fn role(&self) -> &'static str {

@@ -10,8 +10,9 @@ use bytes::Bytes;
 use fhir::{Audience, ResourceType};
 use store::{Access, Micros};
 
-use crate::auth::{TokenSet, require};
+use crate::auth::{TokenSet, open_to_all, require};
 use crate::authorization::Issued;
+use crate::cors::Origins;
 use crate::edge;
 use crate::interaction::smart_configuration::{Authorization, smart_configuration};
 #[cfg(feature = "clinical")]
@@ -20,9 +21,11 @@ use crate::interaction::{
     capabilities, compartment, everything, export, history, openapi, read, search, unsupported, vread,
 };
 use crate::issuers::Issuers;
+use crate::limits::Limiter;
 use crate::metrics::Metrics;
 use crate::outcome::Failure;
 use crate::paging::CursorKey;
+use crate::refusals::Refusals;
 use crate::sight::{Denials, Protected};
 use crate::time::Precision;
 
@@ -62,6 +65,10 @@ pub struct Fhir {
     pub patient_token: PatientToken,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
+    /// How much each client may ask for.
+    pub limiter: Limiter,
+    /// From which origins browsers may ask.
+    pub origins: Origins,
 }
 
 impl std::fmt::Debug for Fhir {
@@ -112,6 +119,8 @@ pub(crate) struct Server {
     pub(crate) openapi: OnceLock<Bytes>,
     pub(crate) exports: export::Jobs,
     pub(crate) denials: Denials,
+    /// Those of the present minute whose client is not known or asks too often.
+    pub(crate) refusals: Refusals,
 }
 
 impl Server {
@@ -148,13 +157,16 @@ pub fn portal(fhir: Fhir) -> Router {
 fn router(mut fhir: Fhir, role: &'static Role) -> Router {
     fhir.types.sort_unstable();
     fhir.types.dedup();
-    let metrics = fhir.metrics.clone();
+    let (metrics, origins) = (fhir.metrics.clone(), fhir.origins.clone());
     let capabilities = capabilities::statement(&fhir, role);
     let writes = capabilities::writes(&fhir, role);
     let (openapi, exports, denials) = (OnceLock::new(), export::Jobs::default(), Denials::default());
-    let server = Arc::new(Server { fhir, role, capabilities, openapi, exports, denials });
-    let guarded = guarded(writes).route_layer(from_fn_with_state(server.clone(), require));
-    let routes = guarded.merge(open()).fallback(|| async { Failure::unknown_route() }).with_state(server);
+    let refusals = Refusals::new(fhir.access.clone(), fhir.node.clone(), fhir.now_us);
+    let server = Arc::new(Server { fhir, role, capabilities, openapi, exports, denials, refusals });
+    let guarded = guarded(writes).layer(from_fn_with_state(server.clone(), require));
+    let open = open().fallback(|| async { Failure::unknown_route() });
+    let open = open.layer(from_fn_with_state(server.clone(), open_to_all));
+    let routes = origins.around(guarded.merge(open).with_state(server));
     // As a service: `/fhir/` is the base as well, to which clients join what is to be done.
     Router::new().nest_service("/fhir", edge::around(routes, metrics))
 }

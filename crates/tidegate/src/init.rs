@@ -70,6 +70,8 @@ pub struct Shown {
     pub login_code: String,
     /// Code of the one-time link to the cloud node's console.
     pub cloud_login_code: String,
+    /// Secret of [`CLINICIAN`], who signs in to the authorization server of a demo; `None` of a site.
+    pub clinician_secret: Option<String>,
 }
 
 /// Why a pair could not be made.
@@ -91,6 +93,13 @@ pub enum InitError {
 
 /// Name under which the policy knows the cloud node that `init` makes.
 pub const DESTINATION: &str = "cloud";
+/// Name under which somebody signs in to the authorization server of a demo, as a practitioner.
+pub const CLINICIAN: &str = "clinician";
+/// The authorization server of a demo, and the origin of an app that is tried out with it.
+const DEMO_SMART: &str = "smart:\n  server:\n    users: onprem/keys/smart-users\n    clients:\n      - id: demo-app\n        \
+    name: Demo app\n        redirects: [\"http://127.0.0.1:8765/callback\", \"http://localhost:8765/callback\"]\n        \
+    scopes: launch/patient openid fhirUser online_access offline_access patient/*.rs user/*.rs\n";
+const DEMO_ORIGINS: &str = "  origins: [\"http://127.0.0.1:8765\", \"http://localhost:8765\"]\n";
 /// Region of the cloud node that `init` makes.
 pub const REGION: &str = "US";
 
@@ -134,13 +143,26 @@ pub fn init_on(
     let hl7v2_token = clock::random_hex(24);
     keys::write_new(&onprem, keys::HL7V2_TOKENS, token_line("sender", &hl7v2_token).as_bytes())?;
     let hl7v2_token = Some(hl7v2_token);
+    let clinician_secret = (purpose == Purpose::Demo).then(|| clock::random_hex(24));
+    if let Some(secret) = &clinician_secret {
+        let line = format!("{CLINICIAN} {} Practitioner/demo\n", keys::sha256_hex(secret));
+        keys::write_new(&onprem, keys::SMART_USERS, line.as_bytes())?;
+    }
     let (login_code, cloud_login_code) = login_codes(folder)?;
     let store = match database {
         Some((database, ca)) => database.yaml(ca.map(yaml_path).transpose()?.as_deref()),
         None => String::new(),
     };
     configurations(folder, addresses, mappings, profiles, purpose, &store)?;
-    Ok(Shown { onprem_token, cloud_token, admin_token, hl7v2_token, login_code, cloud_login_code })
+    Ok(Shown {
+        onprem_token,
+        cloud_token,
+        admin_token,
+        hl7v2_token,
+        login_code,
+        cloud_login_code,
+        clinician_secret,
+    })
 }
 
 /// New codes of the one-time links to both consoles (on-prem, cloud); older ones open nothing any more.
@@ -218,13 +240,16 @@ fn configurations(
 ) -> Result<(), InitError> {
     let (mappings, profiles) = (yaml_path(mappings)?, yaml_path(profiles)?);
     let Addresses { http, cloud_http, mllp, pharmacy_mllp, payer_mllp, link } = addresses;
-    let demo = if purpose == Purpose::Demo { "demo: true\n" } else { "" };
+    let (demo, smart, origins) = match purpose {
+        Purpose::Demo => ("demo: true\n", DEMO_SMART, DEMO_ORIGINS),
+        Purpose::Site => ("", "", ""),
+    };
     let onprem = format!(
         "# On-prem node: holds identified data, dials out, is dialled by nobody beyond this network.\n\
-         role: clinical\nnode: onprem\ndata: onprem/data\nkeys: onprem/keys\nhttp:\n  listen: \"{http}\"\nmllp:\n\
+         role: clinical\nnode: onprem\ndata: onprem/data\nkeys: onprem/keys\nhttp:\n  listen: \"{http}\"\n{origins}mllp:\n\
          \x20 - name: emr\n    listen: \"{mllp}\"\n  - name: pharmacy\n    listen: \"{pharmacy_mllp}\"\n\
          \x20 - name: payer\n    listen: \"{payer_mllp}\"\nmappings: {mappings}\nprofiles: {profiles}\ndestinations:\n\
-         \x20 {DESTINATION}:\n    address: \"{link}\"\n{demo}{store}"
+         \x20 {DESTINATION}:\n    address: \"{link}\"\n{demo}{smart}{store}"
     );
     let cloud = format!(
         "# Cloud node: takes what an on-prem node releases, never identified data.\n\

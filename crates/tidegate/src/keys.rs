@@ -29,6 +29,8 @@ pub const CURSOR: &str = "cursor.key";
 pub const TOKENS: &str = "tokens";
 /// SHA-256 of bearer tokens of the admin API, in the same form (clinical).
 pub const ADMIN_TOKENS: &str = "admin-tokens";
+/// Who may sign in to the authorization server of a demo, as `smart.server.users` names it (clinical).
+pub const SMART_USERS: &str = "smart-users";
 /// SHA-256 of bearer tokens of `POST /hl7v2`, in the same form (clinical).
 pub const HL7V2_TOKENS: &str = "hl7v2-tokens";
 /// SHA-256 of the one-time console link's code, while it is unused (both roles).

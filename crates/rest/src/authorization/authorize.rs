@@ -4,6 +4,7 @@
 //! Nothing is kept between the page and its answer: the form carries the request along and it is judged again. A cookie that
 //! only this page sets must come back with it, so that no other site can post the form.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use audit::{Actor, Kind, Record};
@@ -16,13 +17,18 @@ use fhir::ResourceId;
 use smart::{Challenge, Context, Launch, Scope, User};
 
 use super::Server;
+use super::beside::Beside;
+use super::failures::Trying;
+use super::identity::{Identity, subject};
 use super::issued::{Allowed, secret};
 use super::page::{Page, notice};
 use super::refusal::Refusal;
 use super::registered::{RegisteredClient, signed_in};
 use crate::edge::{Id, RequestId};
+use crate::limits::Peer;
 use crate::outcome::Failure;
 use crate::query::{Parameters, percent_encode};
+use crate::refusals::Source;
 
 /// Characters of a `state`.
 const STATE_CHARS_MAX: usize = 1_024;
@@ -30,7 +36,7 @@ const COOKIE: &str = "tidegate-authorize";
 /// Seconds for which the page can be answered.
 const COOKIE_SECONDS: u32 = 600;
 /// What the form carries along.
-const CARRIED: [&str; 8] = [
+const CARRIED: [&str; 10] = [
     "response_type",
     "client_id",
     "redirect_uri",
@@ -39,7 +45,13 @@ const CARRIED: [&str; 8] = [
     "aud",
     "code_challenge",
     "code_challenge_method",
+    "nonce",
+    "launch",
 ];
+/// The field by which the page knows its own form.
+const PROOF: &str = "proof";
+/// Characters of a `nonce` (OpenID Connect).
+const NONCE_CHARS_MAX: usize = 256;
 
 /// A request whose client and address are known: what is wrong with it from there on the client is told.
 struct Asked<'s> {
@@ -47,7 +59,12 @@ struct Asked<'s> {
     redirect: String,
     state: String,
     scopes: Vec<Scope>,
+    beside: Beside,
     challenge: Challenge,
+    /// What the client wants to find in an ID token again.
+    nonce: Option<String>,
+    /// A handle of a launch and its patient.
+    launched: Option<(String, ResourceId)>,
     carried: Vec<(&'static str, String)>,
 }
 
@@ -88,10 +105,11 @@ pub(super) async fn ask(State(server): State<Arc<Server>>, RawQuery(query): RawQ
 pub(super) async fn answer(
     State(server): State<Arc<Server>>,
     Extension(request): Id,
+    Peer(peer): Peer,
     headers: HeaderMap,
     body: String,
 ) -> Response {
-    match answered(&server, request, &headers, &body).await {
+    match answered(&server, (request, peer), &headers, &body).await {
         Ok(response) => response,
         Err(refused) => refused.response(&server),
     }
@@ -99,7 +117,7 @@ pub(super) async fn answer(
 
 async fn answered(
     server: &Server,
-    request: RequestId,
+    (request, peer): (RequestId, IpAddr),
     headers: &HeaderMap,
     body: &str,
 ) -> Result<Response, Refused> {
@@ -108,9 +126,9 @@ async fn answered(
     form.decode(body).map_err(unreadable)?;
     let mut take = |name: &'static str| form.take_one(name).map_err(unreadable);
     let (user, typed, patient) = (take("user")?, take("secret")?, take("patient")?);
-    let (decision, nonce) = (take("decision")?, take("nonce")?);
+    let (decision, proof) = (take("decision")?, take(PROOF)?);
     let asked = asked(server, &mut form)?;
-    if !is_from_the_page(headers, nonce.as_deref().unwrap_or_default()) {
+    if !is_from_the_page(headers, proof.as_deref().unwrap_or_default()) {
         return Ok(page(
             server,
             &asked,
@@ -123,25 +141,39 @@ async fn answered(
         return Err(asked.refused(refusal));
     }
     let wrong = "The name or the secret is wrong.";
-    if server.is_closed() {
+    let user = user.unwrap_or_default();
+    let trying = Trying::new(peer, &user);
+    if server.failures.is_closed(server.own.sign_in, trying, server.now_us()) {
+        let recorded = server.refusals.record(request, (Source::Peer(peer), peer), "sign-in-closed").await;
+        recorded.map_err(|_| asked.refused(Refusal::FULL))?;
         let text = "Too many sign-ins failed of late. Please wait a minute.";
         return Ok(page(server, &asked, StatusCode::TOO_MANY_REQUESTS, Some(text)));
     }
-    let user = user.unwrap_or_default();
     let known = signed_in(&server.own.users, &user, &typed.unwrap_or_default());
     let outcome = if known.is_some() { "ok" } else { "invalid-secret" };
     let actor =
         known.map_or_else(|| Actor::User("unknown".to_owned()), |known| Actor::User(known.name.clone()));
     record(server, request, actor, outcome).await.map_err(|()| asked.refused(Refusal::FULL))?;
     let Some(known) = known else {
-        server.count_failure();
+        server.failures.count(trying, server.now_us());
         return Ok(page(server, &asked, StatusCode::FORBIDDEN, Some(wrong)));
     };
-    let launch = match launch(&known.user, patient.as_deref().unwrap_or_default(), &asked.scopes) {
+    let launch = match launch(&known.user, patient.as_deref().unwrap_or_default(), &asked) {
         Ok(launch) => launch,
         Err(text) => return Ok(page(server, &asked, StatusCode::BAD_REQUEST, Some(text))),
     };
-    let allowed = Allowed { client: asked.client.id.clone(), scopes: asked.scopes.clone(), launch };
+    asked.launched.iter().for_each(|(handle, _)| server.own.issued.close(handle));
+    let allowed = Allowed {
+        client: asked.client.id.clone(),
+        scopes: asked.scopes.clone(),
+        beside: asked.beside,
+        launch,
+        identity: Some(Identity {
+            subject: subject(&server.own.origin, &known.name),
+            resource: asked.beside.tells_resource().then(|| known.resource.clone()),
+            nonce: asked.nonce.clone(),
+        }),
+    };
     let by = (server.now_us(), server.own.fill_random);
     let code = server
         .own
@@ -151,16 +183,20 @@ async fn answered(
     Ok(back(server, &asked.redirect, &[("code", &code), ("state", &asked.state)]))
 }
 
-/// Who is launched: a patient for themselves, a practitioner for the patient that they name.
-fn launch(user: &User, patient: &str, scopes: &[Scope]) -> Result<Launch, &'static str> {
-    let needs_patient = scopes.iter().any(|scope| scope.context == Context::Patient);
-    let patient = match user {
-        User::Patient(own) => Some(own.clone()),
-        User::Practitioner if patient.trim().is_empty() && needs_patient => {
+/// Who is launched: a patient for themselves, a practitioner for the patient of the launch or the one that they name.
+fn launch(user: &User, patient: &str, asked: &Asked<'_>) -> Result<Launch, &'static str> {
+    let needs_patient = asked.scopes.iter().any(|scope| scope.context == Context::Patient);
+    let patient = match (user, &asked.launched) {
+        (User::Patient(own), Some((_, patient))) if own != patient => {
+            return Err("This launch is for somebody else.");
+        }
+        (User::Patient(own), _) => Some(own.clone()),
+        (User::Practitioner, Some((_, patient))) => Some(patient.clone()),
+        (User::Practitioner, None) if patient.trim().is_empty() && needs_patient => {
             return Err("Please name the patient.");
         }
-        User::Practitioner if patient.trim().is_empty() => None,
-        User::Practitioner => match ResourceId::parse(patient.trim()) {
+        (User::Practitioner, None) if patient.trim().is_empty() => None,
+        (User::Practitioner, None) => match ResourceId::parse(patient.trim()) {
             Ok(patient) => Some(patient),
             Err(_) => return Err("This is no id of a patient."),
         },
@@ -214,23 +250,38 @@ fn asked<'s>(server: &'s Server, parameters: &mut Parameters) -> Result<Asked<'s
     let challenge = Challenge::parse(of("code_challenge")).filter(|_| of("code_challenge_method") == "S256");
     let needed = Refusal::request("code_challenge is needed, and its method is S256");
     let challenge = challenge.ok_or_else(|| refuse(needed))?;
-    let mut scopes = client.permitted(of("scope")).map_err(|_| refuse(Refusal::SCOPE))?;
+    let is_text =
+        |text: &str| text.len() <= NONCE_CHARS_MAX && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let nonce = Some(of("nonce").to_owned()).filter(|nonce| !nonce.is_empty());
+    if !nonce.as_deref().is_none_or(is_text) {
+        return Err(refuse(Refusal::request("nonce is at most 256 characters")));
+    }
+    let launched = match of("launch") {
+        "" => None,
+        handle => {
+            let patient = server.own.issued.context(handle, &client.id, server.now_us());
+            let unknown = Refusal::request("launch is not known, was used or has ended");
+            Some((handle.to_owned(), patient.ok_or_else(|| refuse(unknown))?))
+        }
+    };
+    let (mut scopes, beside) = client.permitted(of("scope")).map_err(|_| refuse(Refusal::SCOPE))?;
     scopes.retain(|scope| scope.context != Context::System);
     if scopes.is_empty() {
         return Err(refuse(Refusal::SCOPE));
     }
-    Ok(Asked { client, redirect, state, scopes, challenge, carried })
+    Ok(Asked { client, redirect, state, scopes, beside, challenge, nonce, launched, carried })
 }
 
 fn page(server: &Server, asked: &Asked<'_>, status: StatusCode, said: Option<&'static str>) -> Response {
-    let nonce = secret(server.own.fill_random);
+    let proof = secret(server.own.fill_random);
     let mut hidden = asked.carried.clone();
-    hidden.push(("nonce", nonce.clone()));
-    let scopes = asked.scopes.iter().map(ToString::to_string).collect();
+    hidden.push((PROOF, proof.clone()));
+    let beside = asked.beside.names().map(str::to_owned);
+    let scopes = asked.scopes.iter().map(ToString::to_string).chain(beside).collect();
     let mut response = Page { client: &asked.client.name, scopes, hidden, notice: said }.response(status);
     let secure = if server.own.secure { "; Secure" } else { "" };
     let cookie =
-        format!("{COOKIE}={nonce}; Path=/auth; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Strict{secure}");
+        format!("{COOKIE}={proof}; Path=/auth; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Strict{secure}");
     if let Ok(cookie) = HeaderValue::try_from(cookie) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
@@ -238,12 +289,12 @@ fn page(server: &Server, asked: &Asked<'_>, status: StatusCode, said: Option<&'s
 }
 
 /// Whether the form comes from the page that set the cookie.
-fn is_from_the_page(headers: &HeaderMap, nonce: &str) -> bool {
+fn is_from_the_page(headers: &HeaderMap, proof: &str) -> bool {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut held = cookies
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().strip_prefix(COOKIE).and_then(|rest| rest.strip_prefix('=')));
-    !nonce.is_empty() && held.any(|held| verify_slices_are_equal(held.as_bytes(), nonce.as_bytes()).is_ok())
+    !proof.is_empty() && held.any(|held| verify_slices_are_equal(held.as_bytes(), proof.as_bytes()).is_ok())
 }
 
 /// Sends the person back to the client (RFC 6749 §4.1.2), with who answers (RFC 9207).

@@ -5,9 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fhir::ResourceId;
 use smart::{Challenge, Granted, Launch, Scope};
 use store::Micros;
 
+use super::beside::Beside;
+use super::identity::Identity;
+use super::launches::Launches;
+use super::refreshes::{Name, Presented, Refreshes};
 use crate::auth::{Client, token_hash};
 use crate::sight::Denied;
 
@@ -24,14 +29,18 @@ const TOKENS_MAX: usize = 10_000;
 /// Bytes of a code and of a token.
 const SECRET_BYTES: usize = 32;
 
-type Hash = [u8; 32];
+/// SHA-256 of a secret.
+pub(super) type Hash = [u8; 32];
 
 /// What was allowed, to a client, by a person or to the client itself.
 #[derive(Clone)]
 pub(super) struct Allowed {
     pub(super) client: String,
     pub(super) scopes: Vec<Scope>,
+    pub(super) beside: Beside,
     pub(super) launch: Launch,
+    /// Who signed in; `None` of a system.
+    pub(super) identity: Option<Identity>,
 }
 
 impl Allowed {
@@ -41,6 +50,7 @@ impl Allowed {
         if self.launch.patient.is_some() {
             scopes.insert(0, "launch/patient".to_owned());
         }
+        scopes.extend(self.beside.names().map(str::to_owned));
         scopes.join(" ")
     }
 }
@@ -51,8 +61,15 @@ struct Code {
     redirect: String,
     challenge: Challenge,
     ends_us: Micros,
-    /// The token that it became; a second use ends it.
-    became: Option<Hash>,
+    /// The token and the line of refresh tokens that it became; a second use ends them.
+    became: Option<(Hash, Option<Name>)>,
+}
+
+/// What a client is given.
+pub(super) struct Given {
+    pub(super) token: String,
+    pub(super) refresh: Option<String>,
+    pub(super) allowed: Allowed,
 }
 
 /// A token.
@@ -67,6 +84,8 @@ pub(super) struct Token {
 struct State {
     codes: HashMap<Hash, Code>,
     tokens: HashMap<Hash, Token>,
+    refreshes: Refreshes,
+    launches: Launches,
 }
 
 /// What a node issued. Debug prints nothing.
@@ -94,6 +113,26 @@ impl Issued {
     pub(super) fn token(&self, token: &str, now_us: Micros) -> Option<Token> {
         let state = self.lock();
         state.tokens.get(&token_hash(token)).filter(|token| now_us < token.ends_us).cloned()
+    }
+
+    /// Opens a patient's context for a client; its handle.
+    pub(super) fn open(
+        &self,
+        client: String,
+        patient: ResourceId,
+        by: (Micros, fn(&mut [u8])),
+    ) -> Result<String, Full> {
+        self.lock().launches.open(client, patient, by)
+    }
+
+    /// The patient of a handle that is this client's and has not ended.
+    pub(super) fn context(&self, handle: &str, client: &str, now_us: Micros) -> Option<ResourceId> {
+        self.lock().launches.patient(handle, client, now_us)
+    }
+
+    /// Ends a handle.
+    pub(super) fn close(&self, handle: &str) {
+        self.lock().launches.end(handle);
     }
 
     /// Gives a code.
@@ -127,12 +166,13 @@ impl Issued {
         code: &str,
         (client, redirect, verifier): (&str, &str, &str),
         (now_us, fill_random): (Micros, fn(&mut [u8])),
-    ) -> Result<Option<(String, Allowed)>, Full> {
+    ) -> Result<Option<Given>, Full> {
         let mut state = self.lock();
         let hash = token_hash(code);
         let Some(held) = state.codes.get(&hash) else { return Ok(None) };
-        if let Some(became) = held.became {
-            state.tokens.remove(&became);
+        if let Some((token, line)) = held.became {
+            let last = line.and_then(|line| state.refreshes.end(line));
+            [Some(token), last].into_iter().flatten().for_each(|token| drop(state.tokens.remove(&token)));
             return Ok(None);
         }
         let is_right = held.allowed.client == client
@@ -146,11 +186,53 @@ impl Issued {
             return Ok(None);
         }
         let ends_us = now_us + PERSON_TOKEN_LIFE_US;
-        let (token, token_hash) = state.issue(allowed.clone(), ends_us, (now_us, fill_random))?;
+        let by = (now_us, fill_random);
+        let (token, token_hash) = state.issue(allowed.clone(), ends_us, by)?;
+        let line = match allowed.beside.going_on() {
+            None => None,
+            Some(how) => {
+                let until = (allowed.clone(), now_us + how.life_us());
+                Some(state.refreshes.begin(until, token_hash, by)?)
+            }
+        };
+        let (name, refresh) = line.unzip();
         if let Some(held) = state.codes.get_mut(&hash) {
-            held.became = Some(token_hash);
+            held.became = Some((token_hash, name));
         }
-        Ok(Some((token, allowed)))
+        Ok(Some(Given { token, refresh, allowed }))
+    }
+
+    /// What a refresh token of a client was given for, as long as it is good. One that was used before ends what came of it.
+    pub(super) fn refreshable(&self, refresh: &str, client: &str, now_us: Micros) -> Option<Allowed> {
+        let mut state = self.lock();
+        match state.refreshes.present(refresh, client, now_us) {
+            Presented::Good(_, allowed) => Some(allowed.clone()),
+            Presented::Used(token) => {
+                state.tokens.remove(&token);
+                None
+            }
+            Presented::Unknown => None,
+        }
+    }
+
+    /// Turns a refresh token into a token and the next refresh token. `scopes`: those of it that are wanted, all where
+    /// there are none. `None` as above.
+    pub(super) fn refresh(
+        &self,
+        refresh: &str,
+        (client, scopes): (&str, Option<Vec<Scope>>),
+        (now_us, fill_random): (Micros, fn(&mut [u8])),
+    ) -> Result<Option<Given>, Full> {
+        let mut state = self.lock();
+        let Presented::Good(name, allowed) = state.refreshes.present(refresh, client, now_us) else {
+            return Ok(None);
+        };
+        let mut allowed = allowed.clone();
+        allowed.scopes = scopes.unwrap_or(allowed.scopes);
+        let ends_us = now_us + PERSON_TOKEN_LIFE_US;
+        let (token, hash) = state.issue(allowed.clone(), ends_us, (now_us, fill_random))?;
+        let refresh = state.refreshes.turn(name, hash, fill_random);
+        Ok(Some(Given { token, refresh, allowed }))
     }
 
     /// Gives a token to a system.
@@ -163,9 +245,15 @@ impl Issued {
         Ok(issued.0)
     }
 
-    /// Ends a token of a client; of another's nothing is done.
-    pub(super) fn revoke(&self, token: &str, client: &str) {
+    /// Ends a token of a client, or a refresh token with the last token that was given for it; of another's nothing is done.
+    pub(super) fn revoke(&self, token: &str, client: &str, now_us: Micros) {
         let mut state = self.lock();
+        let ended = match state.refreshes.present(token, client, now_us) {
+            Presented::Good(line, _) => state.refreshes.end(line),
+            Presented::Used(token) => Some(token),
+            Presented::Unknown => None,
+        };
+        ended.into_iter().for_each(|token| drop(state.tokens.remove(&token)));
         let hash = token_hash(token);
         if state.tokens.get(&hash).is_some_and(|token| token.allowed.client == client) {
             state.tokens.remove(&hash);

@@ -45,6 +45,12 @@ fn introspected(server: &Server, token: &str) -> Response {
     if let Some(patient) = &token.allowed.launch.patient {
         told["patient"] = json!(patient.as_str());
     }
+    if let Some(identity) = token.allowed.identity.as_ref().filter(|_| token.allowed.beside.tells_who()) {
+        told["sub"] = json!(identity.subject);
+        if let Some(resource) = &identity.resource {
+            told["fhirUser"] = json!(resource);
+        }
+    }
     answer(StatusCode::OK, &told)
 }
 
@@ -52,7 +58,7 @@ fn introspected(server: &Server, token: &str) -> Response {
 pub(super) async fn revoke(State(server): State<Arc<Server>>, body: String) -> Response {
     let revoked = token_of(&body).and_then(|(token, mut form)| {
         let client = client(&server, &mut form)?;
-        server.own.issued.revoke(&token, &client.id);
+        server.own.issued.revoke(&token, &client.id, server.now_us());
         Ok(())
     });
     match revoked {

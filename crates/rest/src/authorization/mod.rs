@@ -1,39 +1,54 @@
-//! The node's own authorization server, for a site that has none: standalone launch by code with PKCE, tokens for systems by
-//! signed assertion, introspection and revocation (SMART App Launch 2.2; RFC 6749, 7523, 7636, 7662, 7009).
+//! The node's own authorization server, for a site that has none: standalone launch and EHR launch by code with PKCE, tokens
+//! for systems by signed assertion, refresh tokens, who signed in, introspection and revocation (SMART App Launch 2.2; OpenID
+//! Connect Core; RFC 6749, 7523, 7636, 7662, 7009).
 //!
-//! It is small on purpose: no refresh tokens, no dynamic registration, no implicit grant, no secrets that both sides have.
-//! Tokens are random texts that are kept as hashes in memory, so they end with the process at the latest.
+//! It is small on purpose: no dynamic registration, no implicit grant, no secrets that both sides have. Tokens are random
+//! texts that are kept as hashes in memory, so they end with the process at the latest; so do refresh tokens.
 
 mod authorize;
+mod beside;
+mod failures;
+mod identity;
 mod issued;
+mod launches;
 mod lookup;
 mod page;
+mod refreshes;
 mod refusal;
 mod registered;
 mod token;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use smart::Replays;
 use store::{Access, Micros};
 
+use self::failures::Failures;
+pub use self::failures::SignInLimits;
+pub use self::identity::IdentityKey;
 pub use self::issued::Issued;
 pub use self::registered::{RegisteredClient, RegisteredUser, RegistrationError};
+use crate::audit::outcome_of;
 use crate::auth::TokenSet;
-use crate::edge;
+use crate::cors::Origins;
+use crate::edge::{self, RequestId};
 use crate::interaction::smart_configuration::Authorization;
+use crate::limits::{Limiter, peer_of};
 use crate::metrics::Metrics;
+use crate::outcome::Failure;
+use crate::refusals::{Refusals, Source};
 
 /// Where the endpoints lie.
 const PREFIX: &str = "/auth";
+/// Where the document of OpenID Connect lies.
+const DISCOVERY: &str = "/.well-known/openid-configuration";
 /// Bytes of a form.
 const FORM_BYTES_MAX: usize = 64 * 1024;
-/// Failed sign-ins within [`WINDOW_US`], of all together; after as many nobody signs in until it is over.
-const FAILURES_MAX: u32 = 30;
-const WINDOW_US: Micros = 60 * 1_000_000;
 const SECOND_US: Micros = 1_000_000;
 
 /// What the authorization server of a node is made of.
@@ -61,6 +76,14 @@ pub struct AuthorizationServer {
     pub fill_random: fn(&mut [u8]),
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
+    /// How much each address may ask for; the FHIR surface's own.
+    pub limiter: Limiter,
+    /// Signs who signed in.
+    pub identity: Arc<dyn IdentityKey>,
+    /// How many sign-ins may fail.
+    pub sign_in: SignInLimits,
+    /// From which origins browsers may ask for tokens.
+    pub origins: Origins,
 }
 
 impl std::fmt::Debug for AuthorizationServer {
@@ -79,8 +102,9 @@ impl AuthorizationServer {
             token_endpoint: self.token_endpoint(),
             introspection_endpoint: Some(at("introspect")),
             revocation_endpoint: Some(at("revoke")),
-            jwks_uri: None,
+            jwks_uri: Some(at("jwks")),
             backend: true,
+            own: true,
         }
     }
 
@@ -98,7 +122,8 @@ impl AuthorizationServer {
 struct Server {
     own: AuthorizationServer,
     replays: Mutex<Replays>,
-    failures: Mutex<(Micros, u32)>,
+    failures: Failures,
+    refusals: Refusals,
 }
 
 impl Server {
@@ -113,33 +138,64 @@ impl Server {
     fn client(&self, id: &str) -> Option<&RegisteredClient> {
         self.own.clients.iter().find(|client| client.id == id)
     }
+}
 
-    /// Whether too many sign-ins failed of late.
-    fn is_closed(&self) -> bool {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        self.now_us().saturating_sub(failures.0) < WINDOW_US && failures.1 >= FAILURES_MAX
+/// Records what is refused to a client before it is told; a person's sign-in has a record of its own.
+async fn recorded(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+    let peer = peer_of(&request);
+    let Some(id) = request.extensions().get::<RequestId>().copied() else {
+        return Failure::internal().into_response();
+    };
+    let response = next.run(request).await;
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
     }
+    match server.refusals.record(id, (Source::Peer(peer), peer), outcome_of(status)).await {
+        Ok(()) => response,
+        Err(failure) => failure.into_response(),
+    }
+}
 
-    fn count_failure(&self) {
-        let now_us = self.now_us();
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        if now_us.saturating_sub(failures.0) >= WINDOW_US {
-            *failures = (now_us, 0);
-        }
-        failures.1 = failures.1.saturating_add(1);
+/// Lets an address ask that does not ask too often; what is one too many is recorded before it is told.
+async fn limited(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+    let peer = peer_of(&request);
+    let Err(refused) = server.own.limiter.peer(peer, server.now_us()) else {
+        return next.run(request).await;
+    };
+    server.own.metrics.limited(refused.limit.as_str());
+    let Some(id) = request.extensions().get::<RequestId>().copied() else {
+        return Failure::internal().into_response();
+    };
+    match server.refusals.record(id, (Source::Peer(peer), peer), "throttled").await {
+        Ok(()) => refused.failure().into_response(),
+        Err(failure) => failure.into_response(),
     }
 }
 
 /// The endpoints under `/auth`.
 pub fn authorization(own: AuthorizationServer) -> Router {
-    let metrics = own.metrics.clone();
-    let server = Arc::new(Server { own, replays: Mutex::default(), failures: Mutex::default() });
-    let routes = Router::new()
-        .route("/authorize", get(authorize::ask).post(authorize::answer))
+    let (metrics, origins) = (own.metrics.clone(), own.origins.clone());
+    let refusals = Refusals::new(own.access.clone(), own.node.clone(), own.now_us);
+    let (replays, failures) = (Mutex::default(), Failures::default());
+    let server = Arc::new(Server { own, replays, failures, refusals });
+    // What a browser goes to itself is no matter of origins.
+    let pages = Router::new().route("/authorize", get(authorize::ask).post(authorize::answer));
+    let shared = Router::new()
         .route("/token", post(token::token))
+        .route("/jwks", get(identity::keys))
         .route("/introspect", post(lookup::introspect))
-        .route("/revoke", post(lookup::revoke))
-        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
-        .with_state(server);
-    Router::new().nest(PREFIX, edge::around(routes, metrics))
+        .route("/launch", post(launches::launch))
+        .route("/revoke", post(lookup::revoke));
+    let around = |routes: Router<Arc<Server>>| {
+        routes
+            .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+            .layer(from_fn_with_state(server.clone(), limited))
+            .with_state(server.clone())
+    };
+    let shared = shared.layer(from_fn_with_state(server.clone(), recorded));
+    let routes = around(pages).merge(origins.around(around(shared)));
+    let discovery = Router::new().route(DISCOVERY, get(identity::configuration));
+    let discovery = origins.around(around(discovery));
+    Router::new().nest(PREFIX, edge::around(routes, metrics.clone())).merge(edge::around(discovery, metrics))
 }

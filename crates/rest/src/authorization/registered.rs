@@ -3,6 +3,7 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use smart::{KeySet, Scope, ScopeError, User, is_client_id};
 
+use super::beside::Beside;
 use crate::auth::token_hash;
 
 /// Addresses of one client.
@@ -37,11 +38,13 @@ pub struct RegisteredClient {
     /// Its public keys; a client without has no secret.
     pub(super) keys: Option<KeySet>,
     pub(super) scopes: Vec<Scope>,
+    pub(super) beside: Beside,
 }
 
 impl RegisteredClient {
     /// `name`: as people read it. `redirects`: compared whole. `keys`: of a client that signs. `scopes`: those it may ask
-    /// for, with spaces between them; `launch/patient` needs not be named.
+    /// for, with spaces between them, `openid fhirUser online_access offline_access` among them; `launch/patient` needs
+    /// not be named.
     ///
     /// # Errors
     /// [`RegistrationError`] with what is wrong first.
@@ -52,8 +55,9 @@ impl RegisteredClient {
         keys: Option<KeySet>,
         scopes: &str,
     ) -> Result<Self, RegistrationError> {
+        let beside = Beside::of(scopes);
         let scopes = Self::check(&id, &redirects, keys.is_some(), scopes)?;
-        Ok(Self { id, name, redirects, keys, scopes })
+        Ok(Self { id, name, redirects, keys, scopes, beside })
     }
 
     /// Judges a registration whose keys need not be at hand; the scopes that it names. `signs`: whether it has keys.
@@ -79,15 +83,17 @@ impl RegisteredClient {
         Ok(meant.map(Scope::parse).collect::<Result<Vec<Scope>, ScopeError>>()?)
     }
 
-    /// What of the scopes that it asks for it may have: those for resources that are covered by what it is registered for.
+    /// What of the scopes that it asks for it may have: those for resources that are covered by what it is registered for,
+    /// and of the others those that it is registered for.
     ///
     /// # Errors
     /// [`ScopeError`] when one for resources is not understood.
-    pub(super) fn permitted(&self, asked: &str) -> Result<Vec<Scope>, ScopeError> {
+    pub(super) fn permitted(&self, asked: &str) -> Result<(Vec<Scope>, Beside), ScopeError> {
+        let beside = Beside::of(asked).within(self.beside);
         let meant = asked.split_ascii_whitespace().filter(|text| Scope::is_meant(text));
         let asked = meant.map(Scope::parse).collect::<Result<Vec<Scope>, ScopeError>>()?;
         let is_covered = |scope: &Scope| self.scopes.iter().any(|own| own.covers(scope));
-        Ok(asked.into_iter().filter(is_covered).collect())
+        Ok((asked.into_iter().filter(is_covered).collect(), beside))
     }
 }
 
@@ -120,6 +126,8 @@ pub struct RegisteredUser {
     pub secret: [u8; 32],
     /// Who that is.
     pub user: User,
+    /// Address of their resource (`fhirUser`).
+    pub resource: String,
 }
 
 impl std::fmt::Debug for RegisteredUser {
@@ -199,7 +207,9 @@ mod tests {
             RegisteredClient::new("app".into(), "App".into(), redirects, None, "patient/Observation.rs")
                 .expect("right");
         let permitted = |asked: &str| {
-            client.permitted(asked).map(|scopes| scopes.iter().map(ToString::to_string).collect::<Vec<_>>())
+            client
+                .permitted(asked)
+                .map(|(scopes, _)| scopes.iter().map(ToString::to_string).collect::<Vec<_>>())
         };
         let asked = "openid patient/Observation.r patient/*.rs user/Observation.r";
         assert_eq!(permitted(asked), Ok(vec!["patient/Observation.r".to_owned()]));

@@ -1,4 +1,4 @@
-//! `/auth/token`: codes and assertions become tokens (RFC 6749 §4.1.3 and §4.4.2; SMART Backend Services).
+//! `/auth/token`: codes, refresh tokens and assertions become tokens (RFC 6749 §4.1.3, §6 and §4.4.2; SMART Backend Services).
 
 use std::sync::{Arc, PoisonError};
 
@@ -8,10 +8,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use smart::{ASSERTION_TYPE, Assertion, Claims, Context, Launch};
+use smart::{ASSERTION_TYPE, Assertion, Claims, Context, Launch, Scope};
 
 use super::authorize::record;
-use super::issued::{Allowed, PERSON_TOKEN_LIFE_US, SYSTEM_TOKEN_LIFE_US};
+use super::beside::Beside;
+use super::identity::id_token;
+use super::issued::{Allowed, Given, PERSON_TOKEN_LIFE_US, SYSTEM_TOKEN_LIFE_US};
 use super::refusal::{Refusal, answer};
 use super::registered::RegisteredClient;
 use super::{SECOND_US, Server};
@@ -34,10 +36,11 @@ async fn given(server: &Server, request: RequestId, body: &str) -> Result<Respon
     form.decode(body)?;
     match form.take_one("grant_type")?.as_deref() {
         Some("authorization_code") => by_code(server, request, form).await,
+        Some("refresh_token") => by_refresh(server, request, form).await,
         Some("client_credentials") => by_assertion(server, request, form).await,
         _ => Err(Refusal {
             error: "unsupported_grant_type",
-            text: "the grant type is authorization_code or client_credentials",
+            text: "the grant type is authorization_code, refresh_token or client_credentials",
         }),
     }
 }
@@ -48,18 +51,62 @@ async fn by_code(server: &Server, request: RequestId, mut form: Parameters) -> R
     let (code, redirect, verifier) = (needed("code")?, needed("redirect_uri")?, needed("code_verifier")?);
     let by = (server.now_us(), server.own.fill_random);
     let redeemed = server.own.issued.redeem(&code, (&client.id, &redirect, &verifier), by);
-    let (token, allowed) = redeemed.map_err(|_| Refusal::FULL)?.ok_or(Refusal::GRANT)?;
+    let given = redeemed.map_err(|_| Refusal::FULL)?.ok_or(Refusal::GRANT)?;
+    let take_back = || {
+        let now_us = server.now_us();
+        let given = [Some(&given.token), given.refresh.as_ref()];
+        given.into_iter().flatten().for_each(|token| server.own.issued.revoke(token, &client.id, now_us));
+    };
+    noted(server, request, client).await.inspect_err(|_| take_back())?;
+    let identity = id_token(server, &given.allowed).await.inspect_err(|_| take_back())?;
+    Ok(told(&given, identity))
+}
+
+/// A client goes on with what was allowed before (RFC 6749 §6).
+async fn by_refresh(server: &Server, request: RequestId, mut form: Parameters) -> Result<Response, Refusal> {
+    let client = client(server, &mut form)?;
+    let refresh = form.take_one("refresh_token")?.ok_or(Refusal::request("refresh_token is absent"))?;
+    let asked = form.take_one("scope")?;
+    let issued = &server.own.issued;
+    let allowed = issued.refreshable(&refresh, &client.id, server.now_us()).ok_or(Refusal::GRANT)?;
+    let scopes = asked.map(|asked| narrowed(&allowed, &asked)).transpose()?;
+    // Recorded first: once it is used, the client has the next one or none.
+    noted(server, request, client).await?;
+    let by = (server.now_us(), server.own.fill_random);
+    let given = issued.refresh(&refresh, (&client.id, scopes), by);
+    let given = given.map_err(|_| Refusal::FULL)?.ok_or(Refusal::GRANT)?;
+    let identity = id_token(server, &given.allowed).await?;
+    Ok(told(&given, identity))
+}
+
+/// Scopes that a client wants of those that it has.
+fn narrowed(allowed: &Allowed, asked: &str) -> Result<Vec<Scope>, Refusal> {
+    let meant = asked.split_ascii_whitespace().filter(|text| Scope::is_meant(text));
+    let asked = meant.map(Scope::parse).collect::<Result<Vec<Scope>, _>>().map_err(|_| Refusal::SCOPE)?;
+    let is_covered = |scope: &Scope| allowed.scopes.iter().any(|own| own.covers(scope));
+    if asked.is_empty() || !asked.iter().all(is_covered) {
+        return Err(Refusal::SCOPE);
+    }
+    Ok(asked)
+}
+
+/// What a person's client is told.
+fn told(given: &Given, identity: Option<String>) -> Response {
     let mut told = json!({
-        "access_token": token,
+        "access_token": given.token,
         "token_type": "Bearer",
         "expires_in": PERSON_TOKEN_LIFE_US / SECOND_US,
-        "scope": allowed.scope(),
+        "scope": given.allowed.scope(),
     });
-    if let Some(patient) = &allowed.launch.patient {
-        told["patient"] = json!(patient.as_str());
+    let patient = given.allowed.launch.patient.as_ref().map(|patient| patient.as_str().to_owned());
+    for (name, value) in
+        [("patient", patient), ("refresh_token", given.refresh.clone()), ("id_token", identity)]
+    {
+        if let Some(value) = value {
+            told[name] = json!(value);
+        }
     }
-    noted(server, request, client).await.inspect_err(|_| server.own.issued.revoke(&token, &client.id))?;
-    Ok(answer(StatusCode::OK, &told))
+    answer(StatusCode::OK, &told)
 }
 
 async fn by_assertion(
@@ -75,12 +122,13 @@ async fn by_assertion(
         });
     }
     let asked = form.take_one("scope")?.unwrap_or_default();
-    let mut scopes = client.permitted(&asked).map_err(|_| Refusal::SCOPE)?;
+    let (mut scopes, _) = client.permitted(&asked).map_err(|_| Refusal::SCOPE)?;
     scopes.retain(|scope| scope.context == Context::System);
     if scopes.is_empty() {
         return Err(Refusal::SCOPE);
     }
-    let allowed = Allowed { client: client.id.clone(), scopes, launch: Launch::default() };
+    let (beside, launch) = (Beside::default(), Launch::default());
+    let allowed = Allowed { client: client.id.clone(), scopes, beside, launch, identity: None };
     let scope = allowed.scope();
     noted(server, request, client).await?;
     let by = (server.now_us(), server.own.fill_random);

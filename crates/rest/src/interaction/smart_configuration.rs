@@ -28,6 +28,8 @@ pub struct Authorization {
     pub jwks_uri: Option<String>,
     /// Whether systems get tokens by a signed assertion.
     pub backend: bool,
+    /// Whether it is the node's own authorization server, which tells who signed in and lets clients go on.
+    pub own: bool,
 }
 
 /// Open to all, as the CapabilityStatement is.
@@ -53,6 +55,13 @@ fn document(of: &Authorization) -> Map<String, Value> {
         grants.push("authorization_code");
         methods.push("none");
     }
+    let mut scopes = vec!["launch/patient", "patient/*.cruds", "user/*.cruds", "system/*.cruds"];
+    if of.own {
+        capabilities.extend(["permission-offline", "permission-online", "sso-openid-connect"]);
+        capabilities.extend(["launch-ehr", "context-ehr-patient"]);
+        grants.push("refresh_token");
+        scopes.extend(["launch", "openid", "fhirUser", "online_access", "offline_access"]);
+    }
     if of.backend {
         capabilities.push("client-confidential-asymmetric");
         grants.push("client_credentials");
@@ -72,7 +81,6 @@ fn document(of: &Authorization) -> Map<String, Value> {
     put("grant_types_supported", json!(grants));
     put("token_endpoint_auth_methods_supported", json!(methods));
     put("code_challenge_methods_supported", json!(["S256"]));
-    let scopes = ["launch/patient", "patient/*.cruds", "user/*.cruds", "system/*.cruds"];
     put("scopes_supported", json!(scopes));
     put("capabilities", json!(capabilities));
     document

@@ -36,7 +36,10 @@ pub async fn without_a_token_of_this_node_there_is_nothing() {
     assert_eq!(posted.status.as_u16(), 401);
     let in_query = send(&router, "GET", "/fhir/Patient?access_token=good", &[], "").await;
     assert_eq!(in_query.status.as_u16(), 401, "a token in a URL ends in logs");
-    assert!(node.records.texts().is_empty());
+    let refused = node.records.texts();
+    assert!(refused.iter().all(|record| record.contains("\"outcome\":\"unauthenticated\"")), "{refused:?}");
+    // 42 requests of one address: the first, second, fourth … thirty-second.
+    assert_eq!(refused.len(), 6);
     assert_eq!(
         send(&router, "GET", "/fhir/Patient/p1", &[("authorization", "bearer good")], "")
             .await

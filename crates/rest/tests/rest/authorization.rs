@@ -13,16 +13,18 @@ use tokio::sync::Mutex;
 
 use crate::answer::{Answer, send};
 use crate::fake::{AT, BASE, Node, PATIENT_TOKEN, node};
+use crate::identity::Signer;
 use crate::idp::Idp;
 
-const ORIGIN: &str = "http://node.example";
-const REDIRECT: &str = "https://app.example/callback?from=node";
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub const ORIGIN: &str = "http://node.example";
+pub const ORIGIN_OF_APP: &str = "https://app.example";
+pub const REDIRECT: &str = "https://app.example/callback?from=node";
+pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// Microseconds by which the clock of a test goes ahead; one test at a time moves it.
-static AHEAD_US: AtomicI64 = AtomicI64::new(0);
-static CLOCK: Mutex<()> = Mutex::const_new(());
+pub static AHEAD_US: AtomicI64 = AtomicI64::new(0);
+pub static CLOCK: Mutex<()> = Mutex::const_new(());
 
 fn now() -> i64 {
     AT + AHEAD_US.load(Ordering::Relaxed)
@@ -34,15 +36,16 @@ fn counted(bytes: &mut [u8]) {
     bytes.iter_mut().zip(next.iter().cycle()).for_each(|(byte, value)| *byte = *value);
 }
 
-struct Site {
-    node: Node,
-    router: Router,
+pub struct Site {
+    pub node: Node,
+    pub router: Router,
     backend: Idp,
 }
 
-fn site() -> Site {
+pub fn site() -> Site {
     let mut node = node();
-    let backend = Idp::new();
+    node.fhir.origins = rest::Origins::new([ORIGIN_OF_APP]).expect("an origin");
+    let (backend, signer) = (Idp::new(), Arc::new(Signer::default()));
     let client = |id: &str, redirects: &[&str], keys, scopes: &str| {
         let redirects = redirects.iter().map(|text| (*text).to_owned()).collect();
         RegisteredClient::new(id.to_owned(), format!("The <{id}>"), redirects, keys, scopes)
@@ -52,6 +55,7 @@ fn site() -> Site {
         clients: vec![
             client("chart", &[REDIRECT], None, "patient/Patient.rs patient/Observation.rs"),
             client("other", &["https://other.example/"], None, "patient/*.rs"),
+            client("lasting", &[REDIRECT], None, "openid fhirUser offline_access online_access patient/*.rs"),
             client("backend", &[], Some(backend.trusted().keys), "system/Observation.rs"),
         ],
         users: vec![
@@ -59,8 +63,14 @@ fn site() -> Site {
                 name: "eve".to_owned(),
                 secret: token_hash("secret"),
                 user: User::parse("Patient/p1", BASE).expect("a user"),
+                resource: format!("{BASE}/Patient/p1"),
             },
-            RegisteredUser { name: "dr".to_owned(), secret: token_hash("doctor"), user: User::Practitioner },
+            RegisteredUser {
+                name: "dr".to_owned(),
+                secret: token_hash("doctor"),
+                user: User::Practitioner,
+                resource: format!("{BASE}/Practitioner/d1"),
+            },
         ],
         issued: Issued::default(),
         tokens: node.fhir.tokens.clone(),
@@ -71,6 +81,10 @@ fn site() -> Site {
         now_us: now,
         fill_random: counted,
         metrics: Arc::new(Metrics::new("clinical")),
+        limiter: node.fhir.limiter.clone(),
+        identity: signer,
+        sign_in: rest::SignInLimits::default(),
+        origins: node.fhir.origins.clone(),
     };
     node.fhir.issued = server.issued.clone();
     node.fhir.authorization = Some(server.told());
@@ -79,7 +93,7 @@ fn site() -> Site {
     Site { node, router, backend }
 }
 
-fn encode(pairs: &[(&str, &str)]) -> String {
+pub fn encode(pairs: &[(&str, &str)]) -> String {
     let escape = |text: &str| {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         text.bytes()
@@ -89,7 +103,7 @@ fn encode(pairs: &[(&str, &str)]) -> String {
     pairs.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect::<Vec<_>>().join("&")
 }
 
-fn right() -> Vec<(&'static str, &'static str)> {
+pub fn right() -> Vec<(&'static str, &'static str)> {
     vec![
         ("response_type", "code"),
         ("client_id", "chart"),
@@ -107,18 +121,18 @@ fn with<'a>(name: &'a str, value: &'a str) -> Vec<(&'a str, &'a str)> {
 }
 
 impl Site {
-    async fn authorize(&self, pairs: &[(&str, &str)]) -> Answer {
+    pub async fn authorize(&self, pairs: &[(&str, &str)]) -> Answer {
         send(&self.router, "GET", &format!("/auth/authorize?{}", encode(pairs)), &[], "").await
     }
 
     /// The form of the page, filled in.
-    async fn answered(&self, asked: &[(&str, &str)], more: &[(&str, &str)]) -> Answer {
+    pub async fn answered(&self, asked: &[(&str, &str)], more: &[(&str, &str)]) -> Answer {
         let page = self.authorize(asked).await;
         assert_eq!(page.status, 200, "{}", page.body);
         let cookie = page.header("set-cookie").split(';').next().expect("a cookie").to_owned();
-        let nonce = cookie.split_once('=').expect("a value").1.to_owned();
+        let proof = cookie.split_once('=').expect("a value").1.to_owned();
         let mut form = asked.to_vec();
-        form.push(("nonce", &nonce));
+        form.push(("proof", &proof));
         form.extend_from_slice(more);
         send(&self.router, "POST", "/auth/authorize", &[("cookie", &cookie)], &encode(&form)).await
     }
@@ -133,15 +147,15 @@ impl Site {
         code.to_owned()
     }
 
-    async fn post(&self, path: &str, pairs: &[(&str, &str)]) -> Answer {
+    pub async fn post(&self, path: &str, pairs: &[(&str, &str)]) -> Answer {
         send(&self.router, "POST", path, &[], &encode(pairs)).await
     }
 
-    async fn redeem(&self, code: &str) -> Answer {
+    pub async fn redeem(&self, code: &str) -> Answer {
         self.post("/auth/token", &redeeming(code)).await
     }
 
-    async fn get(&self, token: &str, path: &str) -> Answer {
+    pub async fn get(&self, token: &str, path: &str) -> Answer {
         send(&self.router, "GET", path, &[("authorization", &format!("Bearer {token}"))], "").await
     }
 
@@ -176,7 +190,7 @@ fn redeeming(code: &str) -> [(&str, &str); 5] {
     ]
 }
 
-const EVE: [(&str, &str); 3] = [("user", "eve"), ("secret", "secret"), ("decision", "allow")];
+pub const EVE: [(&str, &str); 3] = [("user", "eve"), ("secret", "secret"), ("decision", "allow")];
 
 #[tokio::test]
 async fn an_app_is_launched_and_reads_what_its_patient_allowed() {
@@ -280,7 +294,7 @@ async fn who_asks_wrongly_is_told_where_that_is_safe() {
 async fn a_form_is_taken_from_its_own_page_alone() {
     let _clock = CLOCK.lock().await;
     let site = site();
-    let form = encode(&[right().as_slice(), &EVE, &[("nonce", "guess")]].concat());
+    let form = encode(&[right().as_slice(), &EVE, &[("proof", "guess")]].concat());
     for headers in
         [vec![], vec![("cookie", "tidegate-authorize=other")], vec![("cookie", "tidegate-authorize=")]]
     {
@@ -297,10 +311,13 @@ async fn a_form_is_taken_from_its_own_page_alone() {
     let refused =
         site.answered(&right(), &[("user", "eve"), ("secret", "secret"), ("decision", "refuse")]).await;
     assert!(refused.header("location").contains("error=access_denied"));
-    for _ in 0..30 {
+    for _ in 0..5 {
         site.answered(&right(), &[("user", "eve"), ("secret", "wrong"), ("decision", "allow")]).await;
     }
     assert_eq!(site.answered(&right(), &EVE).await.status, 429, "nobody goes on guessing");
+    let doctor = [("user", "dr"), ("secret", "doctor"), ("decision", "allow"), ("patient", "p2")];
+    assert_eq!(site.answered(&right(), &doctor).await.status, 303, "others sign in meanwhile");
+    assert!(site.node.records.texts().iter().any(|record| record.contains("sign-in-closed")));
     AHEAD_US.store(61 * 1_000_000, Ordering::Relaxed);
     assert_eq!(site.answered(&right(), &EVE).await.status, 303);
     AHEAD_US.store(0, Ordering::Relaxed);
@@ -319,7 +336,7 @@ async fn a_code_is_used_once_by_its_client_in_its_time() {
         ("code_verifier", CHALLENGE, "invalid_grant"),
         ("code", "guess", "invalid_grant"),
         ("grant_type", "password", "unsupported_grant_type"),
-        ("grant_type", "refresh_token", "unsupported_grant_type"),
+        ("grant_type", "refresh_token", "invalid_request"),
     ] {
         let code = site.code(&EVE).await;
         let wrong: Vec<(&str, &str)> = redeeming(&code)

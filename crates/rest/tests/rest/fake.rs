@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use audit::Record;
 use fhir::{IndexValue, ResourceType};
-use rest::{CursorKey, Fhir, Metrics, TokenSet, every_type, token_hash};
+use rest::{Allowance, CursorKey, Fhir, Limiter, Limits, Metrics, Rate, TokenSet, every_type, token_hash};
 use serde_json::{Value, json};
 use store::{
     Access, Arrived, Clause, Error, History, HistoryOf, HistoryPage, Intake, IntakeWrite, Ledger, LedgerRow,
@@ -250,6 +250,13 @@ pub struct Node {
     pub fhir: Fhir,
 }
 
+/// Limits that no test meets whose clock stands still.
+fn unlimited() -> Limiter {
+    let rate = Rate { per_second: 1_000_000, burst: 1_000_000 };
+    let client = Allowance { rate, per_day: None };
+    Limiter::new(Limits { client, peer: rate, ..Limits::default() })
+}
+
 pub fn node() -> Node {
     let (memory, records) = (Arc::new(memory()), Arc::new(Records::default()));
     let fhir = Fhir {
@@ -268,6 +275,8 @@ pub fn node() -> Node {
         now_us: now,
         patient_token: Arc::new(|_| PATIENT_TOKEN.to_owned()),
         metrics: Arc::new(Metrics::new("clinical")),
+        limiter: unlimited(),
+        origins: rest::Origins::default(),
     };
     Node { memory, records, fhir }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::answer::{get, send};
 use crate::fake::{BASE, node};
@@ -113,4 +115,65 @@ async fn the_base_is_found_with_and_without_a_slash() {
             assert_eq!(send(&router, "GET", path, &[], "").await.status, 401, "{path}");
         }
     }
+}
+
+/// Heads that are too long, before there is a request that a handler could answer.
+#[tokio::test]
+async fn what_a_connection_answers_to_a_head_that_is_too_long_is_told() {
+    let document = send(&routers()[0], "GET", "/fhir/openapi.json", &[], "").await.json();
+    let told = &document["paths"]["/Patient"]["get"]["responses"];
+    for (path, header) in [("x".repeat(300_000), String::new()), (String::new(), "x".repeat(300_000))] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let address = listener.local_addr().expect("an address");
+        let serving = tokio::spawn(rest::serve_plain(listener, routers().remove(0), std::future::pending()));
+        let mut stream = TcpStream::connect(address).await.expect("connects");
+        let head = format!("GET /fhir/Patient?_id={path} HTTP/1.1\r\nHost: node\r\nx-long: {header}\r\n\r\n");
+        // What comes after its end is read by nobody.
+        stream.write_all(head.as_bytes()).await.unwrap_or_default();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.expect("a status");
+        let status = std::str::from_utf8(&answer[9..]).expect("ASCII");
+        assert!(["414", "431"].contains(&status) && told[status].is_object(), "{status}: {told}");
+        serving.abort();
+    }
+}
+
+/// A value of any characters that the document allows can be sent.
+#[tokio::test]
+async fn values_of_the_longest_length_are_within_the_limits() {
+    for router in routers() {
+        let document = send(&router, "GET", "/fhir/openapi.json", &[], "").await.json();
+        let schema = |name: &str| document["components"]["parameters"][name]["schema"].clone();
+        let longest = schema("_type")["maxLength"].as_u64().expect("a length");
+        let types = "%F3%9D%B1%9A".repeat(usize::try_from(longest).expect("a length"));
+        let answer = get(&router, &format!("/fhir/Patient/p1/$everything?_type={types}"), &[]).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.issue().as_str()),
+            (400, "not-supported"),
+            "{}",
+            answer.body
+        );
+        assert!(schema("_cursor")["pattern"].is_string(), "a cursor needs no escapes");
+    }
+}
+
+/// Each preference of the document has the body that the document tells; the one without a body is told in words.
+#[cfg(feature = "clinical")]
+#[tokio::test]
+async fn every_preference_that_is_listed_is_answered_with_a_body() {
+    let node = crate::desk::writing().await;
+    let document = send(&node.router, "GET", "/fhir/openapi.json", &[], "").await.json();
+    let prefer = &document["components"]["parameters"]["Prefer"];
+    let listed = prefer["schema"]["enum"].as_array().expect("values");
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    for value in listed.iter().map(|value| value.as_str().expect("a text")) {
+        let patient = r#"{"resourceType":"Patient","active":true}"#;
+        let made = node.ask("POST", "/fhir/Patient", &[("prefer", value)], patient).await;
+        assert_eq!(made.status, 201, "{value}: {}", made.body);
+        assert!(made.header("content-type").contains("json") && made.json()["resourceType"].is_string());
+    }
+    assert!(prefer["description"].as_str().expect("words").contains("return=minimal"));
+    let patient = r#"{"resourceType":"Patient","active":true}"#;
+    let made = node.ask("POST", "/fhir/Patient", &[("prefer", "return=minimal")], patient).await;
+    assert_eq!((made.status.as_u16(), made.body.as_str(), made.header("content-type")), (201, "", ""));
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, Role, acknowledging, binds, channels, destinations, smart, storage};
+use super::{Config, Role, acknowledging, binds, channels, destinations, limits, smart, storage};
 
 /// What is wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +83,7 @@ fn check(config: &Config, place: &str) -> Vec<Problem> {
     problems.extend(channels::check(&config.mllp, place));
     problems.extend(acknowledging::check(config, place));
     problems.extend(destinations::check(&config.destinations, place));
+    problems.extend(limits::check(&config.http, place));
     problems.extend(smart::check(&config.smart, place));
     problems.extend(storage::check(config, place));
     let mut wrong = |key: &str, cause: &str, fix: &str| {

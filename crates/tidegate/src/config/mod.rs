@@ -4,12 +4,14 @@ mod acknowledging;
 mod binds;
 mod channels;
 mod destinations;
+mod limits;
 mod load;
 mod smart;
 mod storage;
 
 pub use acknowledging::{Acknowledge, ApplicationAcknowledgments, ProcessingId, Sender, UnknownTypes};
 pub use destinations::{Dial, DialPlaintext, DialTls, Exchange, Meaning, Response};
+pub use limits::{ClientLimit, Limits, PeerLimit, SignInLimit};
 pub use load::{Problem, load};
 pub use smart::{Discovery, Smart, SmartClient, SmartServer, TrustedIssuer};
 pub use storage::{Postgres, PostgresTls, Store};
@@ -95,6 +97,12 @@ pub struct Http {
     /// Where application acknowledgments of what is posted to `/hl7v2` go; absent: none is given.
     #[serde(default)]
     pub application_acknowledgments: Option<ApplicationAcknowledgments>,
+    /// How much each client may ask for.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Origins of apps in a browser that may ask the FHIR surface; empty: none.
+    #[serde(default)]
+    pub origins: Vec<String>,
 }
 
 /// PEM files.

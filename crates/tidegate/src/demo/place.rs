@@ -82,8 +82,17 @@ impl Place {
         let (login_code, cloud_login_code) =
             login_codes(folder).map_err(|error| Failure::because(Exit::Configuration, &error))?;
         let hl7v2_token = None;
-        let shown =
-            Shown { onprem_token, cloud_token, admin_token, hl7v2_token, login_code, cloud_login_code };
+        // A demo of an earlier version has none.
+        let clinician_secret = description["clinician_secret"].as_str().map(ToOwned::to_owned);
+        let shown = Shown {
+            onprem_token,
+            cloud_token,
+            admin_token,
+            hl7v2_token,
+            login_code,
+            cloud_login_code,
+            clinician_secret,
+        };
         Ok(Self { folder: folder.to_owned(), is_temporary: false, addresses, shown, seed })
     }
 
@@ -94,7 +103,7 @@ impl Place {
             "onprem_url": format!("http://{http}"), "cloud_url": format!("http://{cloud_http}"),
             "mllp": mllp.to_string(), "pharmacy_mllp": pharmacy_mllp.to_string(), "payer_mllp": payer_mllp.to_string(),
             "onprem_token": self.shown.onprem_token, "cloud_token": self.shown.cloud_token,
-            "admin_token": self.shown.admin_token,
+            "admin_token": self.shown.admin_token, "clinician_secret": self.shown.clinician_secret,
             "login_url": self.login_url(), "onprem_pid": onprem.pid(), "cloud_pid": cloud.pid(), "seed": self.seed,
         });
         let text =

@@ -65,6 +65,7 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     super::start_sampler(config, &store, &metrics, &stopped, &mut tasks);
     let mut fhir = super::fhir_surface(config, &store, keys.patient_token.clone(), metrics)?;
     fhir.writes = Some(desk);
+    super::quotas::keep(config, &fhir.limiter, &stopped, &mut tasks)?;
     let wired = super::smart::wire(config, smart, &store, &mut fhir, (&stopped, &mut tasks));
     let bound = listeners.bound();
     let (exchanges, asked) = exchange::exchanges();

@@ -16,12 +16,14 @@ mod folder;
 mod forwards;
 #[cfg(feature = "clinical")]
 mod guide;
+mod identity;
 #[cfg(feature = "clinical")]
 mod listeners;
 pub mod log;
 #[cfg(feature = "clinical")]
 mod over_http;
 mod portal;
+mod quotas;
 #[cfg(feature = "clinical")]
 mod refeed;
 #[cfg(feature = "clinical")]
@@ -351,7 +353,16 @@ pub(crate) fn fhir_surface(
         now_us: clock::now_us,
         patient_token,
         metrics,
+        limiter: rest::Limiter::new(config.http.limits.in_force()),
+        origins: origins(config)?,
     })
+}
+
+/// The origins from which browsers may ask.
+fn origins(config: &Config) -> Result<rest::Origins, Failure> {
+    let named = config.http.origins.iter().map(String::as_str);
+    // `config::load` has told which is wrong.
+    rest::Origins::new(named).ok_or_else(|| Failure::new(Exit::Configuration, "http.origins cannot be used"))
 }
 
 /// The console of a node; `clinical` is its on-prem side.

@@ -72,6 +72,7 @@ pub(crate) fn wire(
             revocation_endpoint: discovery.revocation_endpoint,
             jwks_uri: discovery.jwks_uri,
             backend: discovery.backend,
+            own: false,
         });
     }
     if config.smart.server.is_none() {
@@ -89,6 +90,10 @@ pub(crate) fn wire(
         now_us: clock::now_us,
         fill_random: clock::fill_random,
         metrics: fhir.metrics.clone(),
+        limiter: fhir.limiter.clone(),
+        identity: Arc::new(super::identity::Key::default()),
+        sign_in: config.http.limits.sign_in.in_force(),
+        origins: fhir.origins.clone(),
     };
     fhir.authorization = Some(server.told());
     Wired { router: Some(rest::authorization(server)) }
@@ -148,7 +153,12 @@ fn users(file: &Path, base_url: &str) -> Result<Vec<rest::RegisteredUser>, Failu
             [name, hex, of] => keys::from_hex(hex)
                 .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
                 .zip(User::parse(of, base_url))
-                .map(|(secret, user)| rest::RegisteredUser { name: (*name).to_owned(), secret, user }),
+                .map(|(secret, user)| rest::RegisteredUser {
+                    name: (*name).to_owned(),
+                    secret,
+                    user,
+                    resource: if of.contains("://") { (*of).to_owned() } else { format!("{base_url}/{of}") },
+                }),
             _ => None,
         };
         let words = || format!("line {number} is no `<name> <sha256> Patient/<id>` or `… Practitioner/<id>`");

@@ -30,8 +30,12 @@ const FAILURES: [(u16, &str); 16] = [
     (501, "A part of FHIR that is not supported, by its name."),
     (503, "Storage is not available, or too much is in work; Retry-After says when to try again."),
     (405, "This interaction is not served here; Allow says which are."),
-    (429, "Too many requests of one client."),
+    (429, "Too many requests of this client; Retry-After says when to try again."),
 ];
+
+/// What a connection answers before there is a request: without a body, and without any header of this surface.
+const OF_THE_CONNECTION: [(u16, &str); 2] =
+    [(414, "The address is longer than 64 kB."), (431, "The head of the request is longer than 64 kB.")];
 
 fn schema(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
@@ -52,6 +56,8 @@ pub(super) fn headers() -> Value {
         "Retry-After": text("Seconds."),
         "Content-Location": text("Where to ask how far it is."),
         "X-Progress": text("How far it is."),
+        "RateLimit": text("What is left to this client (draft-ietf-httpapi-ratelimit-headers)."),
+        "RateLimit-Policy": text("How much it may ask for."),
         "WWW-Authenticate": {"description": "The challenge (RFC 6750).", "required": true, "schema": {"type": "string"}},
     })
 }
@@ -109,12 +115,16 @@ pub(super) fn answers() -> Value {
     for (status, told) in FAILURES {
         let headers: &[&str] = match status {
             401 => &["X-Request-Id", "WWW-Authenticate"],
-            429 | 503 => &["X-Request-Id", "Retry-After"],
+            429 => &["X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"],
+            503 => &["X-Request-Id", "Retry-After"],
             _ => &["X-Request-Id"],
         };
         let body = content(["application/fhir+json"], &schema("OperationOutcome"));
         let answer = json!({"description": told, "headers": with(headers), "content": body});
         all.insert(status.to_string(), answer);
+    }
+    for (status, told) in OF_THE_CONNECTION {
+        all.insert(status.to_string(), json!({"description": told}));
     }
     Value::Object(all)
 }

@@ -46,7 +46,7 @@ pub(super) struct Operation {
 pub(super) const OF_TYPE: [&str; 2] = ["/{type}", "/{type}/_search"];
 
 /// Failures that any operation can have.
-const EVERYWHERE: [u16; 4] = [400, 406, 500, 503];
+const EVERYWHERE: [u16; 7] = [400, 406, 414, 429, 431, 500, 503];
 /// And any that needs a token.
 const GUARDED: [u16; 3] = [401, 403, 404];
 

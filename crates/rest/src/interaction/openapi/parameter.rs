@@ -12,6 +12,11 @@ use crate::server::{Fhir, Role};
 pub(super) const ID: &str = "^[A-Za-z0-9.-]{1,64}$";
 /// Form of an entity tag of this server.
 const TAG: &str = r#"^(W/)?"[0-9]+"$"#;
+/// Characters of a sealed cursor: base64url.
+const CURSOR: &str = "^[A-Za-z0-9_-]+$";
+/// Characters of a text: as many are within half of the limit, which is of bytes and of all parameters together, whatever
+/// they are.
+const TEXT_CHARS_MAX: usize = SEARCH_BYTES_MAX / 2 / char::MAX.len_utf8();
 /// Kinds of search parameters.
 pub(super) const KINDS: [SearchKind; 9] = [
     SearchKind::Composite,
@@ -91,7 +96,7 @@ type Fixed = (&'static str, &'static str, &'static str, Value);
 /// Parameters that are no search parameter of a type. What follows `-of-` or `-any` tells two of one name apart.
 fn fixed(fhir: &Fhir) -> Vec<Fixed> {
     let types: Vec<&str> = fhir.types.iter().map(|of| of.as_str()).collect();
-    let text = || json!({"type": "string", "minLength": 1, "maxLength": SEARCH_BYTES_MAX});
+    let text = || json!({"type": "string", "minLength": 1, "maxLength": TEXT_CHARS_MAX});
     let instant = || json!({"type": "string", "examples": ["2026-01-01T00:00:00Z"]});
     let mut all = vec![
         ("type", "path", "A resource type.", json!({"type": "string", "enum": types})),
@@ -127,7 +132,7 @@ fn of_results() -> Vec<Fixed> {
     let texts = || json!({"type": "array", "items": {"type": "string", "minLength": 1}});
     let count =
         json!({"type": "integer", "minimum": 0, "description": format!("Over {PAGE_MAX} it is {PAGE_MAX}.")});
-    let cursor = json!({"type": "string", "minLength": 1, "maxLength": CURSOR_CHARS_MAX});
+    let cursor = json!({"type": "string", "pattern": CURSOR, "minLength": 1, "maxLength": CURSOR_CHARS_MAX});
     vec![
         (
             "_format",
@@ -207,8 +212,9 @@ fn of_headers() -> Vec<Fixed> {
         (
             "Prefer",
             "header",
-            "What the answer holds.",
-            json!({"type": "string", "enum": ["return=minimal", "return=representation", "return=OperationOutcome"]}),
+            "What the answer holds. `return=minimal` asks for none at all (R4, http §3.1.0.1.9); the answers of this document \
+             have a body.",
+            json!({"type": "string", "enum": ["return=representation", "return=OperationOutcome"]}),
         ),
         (
             "Prefer-handling",

@@ -25,7 +25,7 @@ pub(super) use self::new_id::new_id;
 pub(super) use self::raw::Sent;
 pub(super) use self::wanted::{Address, Content, Failing, Resolved, Wanted, unfit};
 
-use crate::audit::Access;
+use crate::audit::{Access, outcome_of};
 use crate::auth::Client;
 use crate::capacity::ATTEMPTS_MAX;
 use crate::edge::RequestId;
@@ -156,23 +156,6 @@ pub(super) fn refused(refusal: ClientRefusal) -> (usize, Failure) {
             (act, Failure::of_issues(StatusCode::UNPROCESSABLE_ENTITY, issues))
         }
         ClientRefusal::Guard(_) => (0, contended()),
-    }
-}
-
-/// The code under which a refusal is recorded.
-fn outcome_of(status: StatusCode) -> &'static str {
-    match status {
-        StatusCode::FORBIDDEN => "forbidden",
-        StatusCode::NOT_FOUND => "not-found",
-        StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_ACCEPTABLE => "not-supported",
-        StatusCode::CONFLICT => "conflict",
-        StatusCode::GONE => "deleted",
-        StatusCode::PRECONDITION_FAILED => "precondition-failed",
-        StatusCode::PAYLOAD_TOO_LARGE => "too-long",
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported-media-type",
-        StatusCode::UNPROCESSABLE_ENTITY => "unprocessable",
-        status if status.is_server_error() => "failed",
-        _ => "invalid",
     }
 }
 

@@ -43,6 +43,9 @@ pub(super) async fn run(args: RestArgs) -> Result<(), Failure> {
     }
 }
 
+/// The limits of clients are in force, and no load of this bench meets them.
+const LIMITS: &str = "http:\n  limits: {client: {per_second: 1000000, burst: 1000000, per_day: 1000000000}}";
+
 /// A policy that releases nothing: what is measured is REST and storage, and no cloud node is beside it.
 fn nothing_leaves(place: &mut Place, profiles: &Path) -> Result<(), Failure> {
     const POLICY: &str = "unlabelled: deny\nrules:\n  - id: all-stays\n    effect: deny\n    zones: [cloud]\n    \
@@ -57,8 +60,11 @@ fn nothing_leaves(place: &mut Place, profiles: &Path) -> Result<(), Failure> {
     }
     let config = place.folder.join("onprem.yaml");
     let written = std::fs::read_to_string(&config).map_err(io)?;
-    let lines =
-        written.lines().map(|line| if line.starts_with("profiles:") { "profiles: profiles" } else { line });
+    let lines = written.lines().map(|line| match line {
+        "http:" => LIMITS,
+        line if line.starts_with("profiles:") => "profiles: profiles",
+        line => line,
+    });
     let changed: Vec<&str> = lines.collect();
     std::fs::remove_file(&config).map_err(io)?;
     keys::write_new(&place.folder, "onprem.yaml", format!("{}\n", changed.join("\n")).as_bytes())
