@@ -146,7 +146,7 @@ impl<'a> Executor<'a> {
             self.plan.is_some_and(|plan| plan.origins.contains(&(handle.number, code)))
         };
         let found = match scope.own.filter(|segment| is_origin(*segment)) {
-            Some(segment) => self.made.from_segment(handle, segment),
+            Some(segment) => self.made.at_segment(handle, segment),
             None => self.groups.chain(scope.group).find_map(|group| self.made.within(handle, group)),
         };
         found.cloned().unwrap_or_default()

@@ -41,7 +41,7 @@ impl Made {
     }
 
     /// The instances of a segment.
-    pub fn from_segment(&self, handle: &Handle, segment: usize) -> Option<&Few<usize>> {
+    pub fn at_segment(&self, handle: &Handle, segment: usize) -> Option<&Few<usize>> {
         self.by_segment.get(&key(handle, segment))
     }
 }

@@ -246,13 +246,13 @@ impl<'a> Notes<'a> {
     /// The paths that a rule reads.
     fn of_rule(&mut self, rule: &'a Rule) -> Range<usize> {
         let collect = |paths: &mut Vec<&'a Path>| of_action(&rule.action, paths);
-        self.of((Reader::Rule, std::ptr::from_ref(rule).addr()), collect, String::new).paths
+        self.of(Reader::Rule.of(rule), collect, String::new).paths
     }
 
     /// The paths that an object reads.
     fn of_object(&mut self, elements: &'a Elements) -> Range<usize> {
         let collect = |paths: &mut Vec<&'a Path>| of_elements(elements, paths);
-        self.of((Reader::Object, std::ptr::from_ref(elements).addr()), collect, String::new).paths
+        self.of(Reader::Object.of(elements), collect, String::new).paths
     }
 
     /// The paths that a condition reads, each text once, and the condition as it would be written.
@@ -266,12 +266,12 @@ impl<'a> Notes<'a> {
                 }
             }
         };
-        self.of((Reader::Condition, std::ptr::from_ref(when).addr()), collect, || test_text(when))
+        self.of(Reader::Condition.of(when), collect, || test_text(when))
     }
 
     fn of(
         &mut self,
-        reader: (Reader, usize),
+        reader: u64,
         collect: impl FnOnce(&mut Vec<&'a Path>),
         text: impl FnOnce() -> String,
     ) -> Reads {

@@ -6,20 +6,20 @@ use super::scope::Value as Item;
 use crate::coverage::LeafName;
 use crate::diagnostic::Place;
 use crate::few::Few;
+use crate::number_hash::{NumberMap, WordMap};
 use crate::plan::{Form, Path, Rule, Slot};
 use crate::trace::{Branch, Done, ElementName, Location, Made, Spot, StepNote, Trace, Word, position};
 use hl7v2::Part;
 use serde_json::{Map, Value};
-use std::collections::HashMap;
 use std::ops::Range;
 
 /// The trace that is being written, and what is known of the rules that were met.
 #[derive(Default)]
 pub(crate) struct Notes<'a> {
     pub trace: Trace,
-    words: HashMap<&'a str, Word>,
-    /// What rules, objects and conditions read, by their addresses: they lie in the plan and do not move.
-    pub(super) reads: HashMap<(Reader, usize), Reads>,
+    words: WordMap<'a, Word>,
+    /// What rules, objects and conditions read, by [`Reader::of`].
+    pub(super) reads: NumberMap<Reads>,
     /// Of [`Reads::paths`].
     pub(super) paths: Vec<(&'a Path, Word)>,
     resource: Option<u32>,
@@ -27,12 +27,29 @@ pub(crate) struct Notes<'a> {
 }
 
 /// What reads paths of the message.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy)]
 pub(super) enum Reader {
     Rule,
     Object,
     Condition,
 }
+
+impl Reader {
+    /// A number for one rule, object or condition: they lie in the plan and do not move, and the first field of one may be another.
+    pub fn of<T>(self, read: &T) -> u64 {
+        let address = u64::try_from(std::ptr::from_ref(read).addr()).unwrap_or(u64::MAX);
+        let kind = match self {
+            Self::Rule => 0,
+            Self::Object => 1,
+            Self::Condition => 2,
+        };
+        address << 2 | kind
+    }
+}
+
+/// Words and readers that a message of usual size meets.
+const WORDS_USUAL: usize = 512;
+const READERS_USUAL: usize = 1024;
 
 /// The paths that a rule, an object or a condition reads.
 #[derive(Clone)]
@@ -46,6 +63,8 @@ pub(super) struct Reads {
 impl<'a> Notes<'a> {
     pub fn new(files: &'a [String]) -> Self {
         let mut notes = Self::default();
+        notes.words.reserve(WORDS_USUAL);
+        notes.reads.reserve(READERS_USUAL);
         notes.trace.files = files.iter().map(|file| notes.trace.write(file)).collect();
         notes
     }
