@@ -4,6 +4,7 @@ use crate::diagnostic::Place;
 use std::collections::HashMap;
 
 /// One compiled code table.
+#[derive(PartialEq)]
 pub(crate) struct CodeTable {
     pub name: String,
     pub place: Place,

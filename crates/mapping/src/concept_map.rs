@@ -241,7 +241,7 @@ mod tests {
             .iter()
             .map(|(code, row)| (code, Row { place: Default::default(), ..row.clone() }))
             .collect();
-        let CodeTable { name, from, to, same, unmapped, ig, deviates, place: _, rows: _ } = table;
+        let CodeTable { name, from, to, same, unmapped, ig, deviates, place: _, rows: _ } = &**table;
         format!("{:?}", (name, from, to, same, unmapped, ig, deviates, rows))
     }
 

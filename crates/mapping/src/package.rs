@@ -64,7 +64,9 @@ impl Package {
             {
                 findings.add(node.place, "E0501", "another site matches the same senders");
             }
-            sites.push(check::compile(&trees, site, &mut findings));
+            let mut program = check::compile(&trees, site, &mut findings);
+            program.share(&base);
+            sites.push(program);
         }
         let profiles = validation::read(packages, &mut findings);
         for program in std::iter::once(&base).chain(&sites) {
@@ -334,4 +336,40 @@ fn hash(sources: &Sources, packages: &[PackageFiles]) -> String {
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn a_site_holds_only_what_it_says_itself() {
+        let files = [
+            ("package.yaml", "name: t\nversion: 1.0.0\n"),
+            ("systems.yaml", "alpha: {uri: 'http://alpha.example', kind: code}\n"),
+            (
+                "messages/ADT_A01.yaml",
+                "message: ADT_A01\nfor: [A01]\nmake: {patient: PID -> Patient, relative: NK1 -> RelatedPerson}\n",
+            ),
+            ("segments/PID.Patient.yaml", "map: PID -> Patient\nid: uuid(PID-3~1)\nbirthDate: PID-7\n"),
+            (
+                "segments/NK1.RelatedPerson.yaml",
+                "map: NK1 -> RelatedPerson\nid: uuid(NK1-33)\npatient: ref patient\n",
+            ),
+            ("sites/one/site.yaml", "site: one\nmatch: {MSH-4: ONE}\nextends: base\n"),
+            (
+                "sites/one/segments/PID.Patient.yaml",
+                "map: PID -> Patient\nid: uuid(PID-3~1)\nbirthDate: PID-7\nactive: '=true'\n",
+            ),
+        ];
+        let files = files.map(|(path, text)| (path.to_owned(), text.to_owned()));
+        let package = Package::compile(&Sources(files.into())).unwrap_or_else(|found| panic!("{found:?}"));
+        let [site] = package.sites.as_slice() else { panic!("one site") };
+        let is_shared = |own: usize| Arc::ptr_eq(&package.base.maps[own], &site.maps[own]);
+        let of = |name: &str| site.maps.iter().position(|map| map.name == name).expect("a map");
+        assert!(is_shared(of("NK1.RelatedPerson")) && !is_shared(of("PID.Patient")));
+        assert!(Arc::ptr_eq(&package.base.messages[0], &site.messages[0]));
+    }
 }

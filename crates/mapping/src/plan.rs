@@ -7,18 +7,35 @@ use crate::site::Site;
 use crate::syntax::Operator;
 use crate::systems::Systems;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Everything needed to translate for one sender: the base package, or the base with a site's overlay.
 pub(crate) struct Program {
-    pub maps: Vec<Map>,
-    pub tables: Vec<CodeTable>,
-    pub messages: Vec<MessagePlan>,
+    pub maps: Vec<Arc<Map>>,
+    pub tables: Vec<Arc<CodeTable>>,
+    pub messages: Vec<Arc<MessagePlan>>,
     /// (code, event) to index of the message plan.
     pub triggers: BTreeMap<(String, String), usize>,
     pub systems: Systems,
     pub site: Site,
     /// What the rules stand on.
     pub fields: Fields,
+}
+
+impl Program {
+    /// Holds what it has in common with another once: a site says little of its own, and there may be many.
+    pub fn share(&mut self, with: &Program) {
+        fn share<T: PartialEq>(own: &mut [Arc<T>], other: &[Arc<T>]) {
+            for (own, other) in own.iter_mut().zip(other) {
+                if **own == **other {
+                    *own = Arc::clone(other);
+                }
+            }
+        }
+        share(&mut self.maps, &with.maps);
+        share(&mut self.tables, &with.tables);
+        share(&mut self.messages, &with.messages);
+    }
 }
 
 /// A handle, `patient`. Maps name the handles of every message file that makes them, so they are counted by program.
@@ -48,6 +65,7 @@ impl Target {
 }
 
 /// One segment or type map.
+#[derive(PartialEq)]
 pub(crate) struct Map {
     /// `PID.Patient`.
     pub name: String,
@@ -62,6 +80,7 @@ pub(crate) struct Map {
 }
 
 /// A field or part of one that is not mapped on purpose.
+#[derive(PartialEq)]
 pub(crate) struct Ignore {
     /// Segment name; empty in a type map.
     pub segment: String,
@@ -71,7 +90,7 @@ pub(crate) struct Ignore {
 }
 
 /// The rules of one object.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 pub(crate) struct Elements {
     pub each: Option<Box<Path>>,
     pub when: Option<Box<Test>>,
@@ -81,6 +100,7 @@ pub(crate) struct Elements {
 }
 
 /// The rules of one element.
+#[derive(PartialEq)]
 pub(crate) struct Field {
     pub slot: Slot,
     pub rules: Vec<Rule>,
@@ -90,6 +110,7 @@ pub(crate) struct Field {
 }
 
 /// The rules of an object inside.
+#[derive(PartialEq)]
 pub(crate) struct Nested {
     /// Of the choice property they speak of, `Quantity`.
     pub suffix: Option<String>,
@@ -97,6 +118,7 @@ pub(crate) struct Nested {
 }
 
 /// Where a value goes in its parent object.
+#[derive(PartialEq)]
 pub(crate) struct Slot {
     /// JSON name without the choice suffix; for extensions the registered name.
     pub name: String,
@@ -107,6 +129,7 @@ pub(crate) struct Slot {
     pub removal: Vec<String>,
 }
 
+#[derive(PartialEq)]
 pub(crate) enum Form {
     Element,
     /// `value[x]`: the rule's suffix completes the name.
@@ -118,6 +141,7 @@ pub(crate) enum Form {
 }
 
 /// One rule.
+#[derive(PartialEq)]
 pub(crate) struct Rule {
     pub place: Place,
     pub when: Option<Box<Test>>,
@@ -135,11 +159,13 @@ pub(crate) struct Rule {
 }
 
 /// A rule that adds to an item of the list instead of making one.
+#[derive(PartialEq)]
 pub(crate) enum Into {
     Nth(usize),
     New,
 }
 
+#[derive(PartialEq)]
 pub(crate) enum Action {
     Take(Box<Take>),
     Build(Box<Elements>),
@@ -158,6 +184,7 @@ pub(crate) enum Action {
 }
 
 /// Value, conversion, code table.
+#[derive(PartialEq)]
 pub(crate) struct Take {
     pub from: Expression,
     pub convert: Convert,
@@ -228,6 +255,7 @@ impl Convert {
     }
 }
 
+#[derive(PartialEq)]
 pub(crate) enum Expression {
     Path(Path),
     Literal(String),
@@ -274,6 +302,7 @@ pub(crate) enum Keyed {
     Coded,
 }
 
+#[derive(PartialEq)]
 pub(crate) struct Path {
     pub root: Root,
     pub steps: Vec<u16>,
@@ -283,6 +312,7 @@ pub(crate) struct Path {
     pub authority_of: Option<Keyed>,
 }
 
+#[derive(PartialEq)]
 pub(crate) enum Root {
     Item,
     Segment {
@@ -296,6 +326,7 @@ pub(crate) enum Root {
     },
 }
 
+#[derive(PartialEq)]
 pub(crate) enum Selector {
     First,
     Every,
@@ -303,6 +334,7 @@ pub(crate) enum Selector {
     Where(Box<Test>),
 }
 
+#[derive(PartialEq)]
 pub(crate) enum Test {
     All(Vec<Test>),
     Any(Vec<Test>),
@@ -314,6 +346,7 @@ pub(crate) enum Test {
 }
 
 /// One message file.
+#[derive(PartialEq)]
 pub(crate) struct MessagePlan {
     pub name: String,
     pub structure: Option<String>,
@@ -358,6 +391,7 @@ impl MessagePlan {
 }
 
 /// Handles of two records of one type.
+#[derive(PartialEq)]
 pub(crate) struct Pair {
     pub kind: fhir::ResourceType,
     pub stays: String,
@@ -365,6 +399,7 @@ pub(crate) struct Pair {
 }
 
 /// Handles of a record, and of its patients before and now.
+#[derive(PartialEq)]
 pub(crate) struct Moved {
     pub record: String,
     pub from: String,
@@ -372,6 +407,7 @@ pub(crate) struct Moved {
 }
 
 /// One line of `make`.
+#[derive(PartialEq)]
 pub(crate) struct Make {
     pub handle: Handle,
     pub segment: String,
@@ -385,7 +421,7 @@ pub(crate) struct Make {
 }
 
 /// What a trigger event changes.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 pub(crate) struct Event {
     pub overrides: Vec<(String, Elements)>,
     pub update: BTreeSet<String>,

@@ -25,6 +25,7 @@ use crate::syntax::{Parsed, SyntaxError};
 use crate::yaml::Node;
 use registry::Extension;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 pub(crate) use answers::answers;
 pub(crate) use expression::FUNCTIONS;
@@ -109,10 +110,11 @@ pub(crate) fn compile(trees: &Trees, site: crate::site::Site, findings: &mut Fin
     let (mut messages, triggers) = checker.messages(trees);
     checker.unused_tables();
     let fields = basis::find(&mut maps, &mut messages);
+    let tables = std::mem::take(&mut checker.tables);
     Program {
-        maps,
-        tables: std::mem::take(&mut checker.tables),
-        messages,
+        maps: maps.into_iter().map(Arc::new).collect(),
+        tables: tables.into_iter().map(Arc::new).collect(),
+        messages: messages.into_iter().map(Arc::new).collect(),
         triggers,
         systems: std::mem::take(&mut checker.systems),
         site: std::mem::take(&mut checker.site),
