@@ -6,26 +6,26 @@ use crate::{Error, Result};
 /// Longest key text of the index, in characters; longer values are found by their beginning.
 pub(in crate::sqlite) const KEY_CHARS_MAX: usize = 256;
 
-/// One row of an index table, without the resource's own number.
+/// One row of an index table, without the resource's own number. `T` is the text: its own, or that of a stored form.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::sqlite) enum IndexRow {
+pub(in crate::sqlite) enum IndexRow<T = String> {
     /// `comp`: (patient, newness)
     Compartment { patient: i64, newness: i64 },
     /// `tok`
-    Token { pid: i64, code: String, sys: i64 },
+    Token { pid: i64, code: T, sys: i64 },
     /// `ref`
     Reference { pid: i64, target: i64 },
     /// `dat`
     Date { pid: i64, low_us: i64, high_us: i64 },
     /// `str`: the text is empty where folding changes nothing
-    Text { pid: i64, folded: String, text: String },
+    Text { pid: i64, folded: T, text: T },
     /// `uri`
-    Uri { pid: i64, uri: String },
+    Uri { pid: i64, uri: T },
     /// `num`: the value's bits, so that rows can be compared
-    Number { pid: i64, sys: i64, unit: String, bits: i64 },
+    Number { pid: i64, sys: i64, unit: T, bits: i64 },
 }
 
-impl IndexRow {
+impl<T> IndexRow<T> {
     /// The number of its parameter; none of a compartment's row.
     pub fn parameter(&self) -> Option<i64> {
         match self {
@@ -36,6 +36,24 @@ impl IndexRow {
             | Self::Text { pid, .. }
             | Self::Uri { pid, .. }
             | Self::Number { pid, .. } => Some(*pid),
+        }
+    }
+}
+
+impl IndexRow<&str> {
+    fn owned(self) -> IndexRow {
+        match self {
+            Self::Compartment { patient, newness } => IndexRow::Compartment { patient, newness },
+            Self::Token { pid, code, sys } => IndexRow::Token { pid, code: code.to_owned(), sys },
+            Self::Reference { pid, target } => IndexRow::Reference { pid, target },
+            Self::Date { pid, low_us, high_us } => IndexRow::Date { pid, low_us, high_us },
+            Self::Text { pid, folded, text } => {
+                IndexRow::Text { pid, folded: folded.to_owned(), text: text.to_owned() }
+            }
+            Self::Uri { pid, uri } => IndexRow::Uri { pid, uri: uri.to_owned() },
+            Self::Number { pid, sys, unit, bits } => {
+                IndexRow::Number { pid, sys, unit: unit.to_owned(), bits }
+            }
         }
     }
 }
@@ -85,25 +103,51 @@ fn put_text(bytes: &mut Vec<u8>, text: &str) {
     bytes.extend_from_slice(text.as_bytes());
 }
 
-fn take_text(rest: &mut &[u8]) -> Option<String> {
+fn take_text<'b>(rest: &mut &'b [u8]) -> Option<&'b str> {
     let length = usize::try_from(take(rest)?).ok()?;
     let (text, after) = rest.split_at_checked(length)?;
     *rest = after;
-    std::str::from_utf8(text).ok().map(str::to_owned)
+    std::str::from_utf8(text).ok()
 }
 
 /// The rows of a stored form.
 pub(in crate::sqlite) fn decode(bytes: &[u8]) -> Result<Vec<IndexRow>> {
     let mut rest = bytes;
     let mut rows = Vec::new();
-    while let Some((tag, after)) = rest.split_first() {
-        rest = after;
-        rows.push(row(*tag, &mut rest).ok_or(Error::Corrupt("the index entries of a resource"))?);
+    while !rest.is_empty() {
+        rows.push(row(&mut rest).ok_or(CORRUPT)?.owned());
     }
     Ok(rows)
 }
 
-fn row(tag: u8, rest: &mut &[u8]) -> Option<IndexRow> {
+/// A stored form that is whole, whose rows are looked at where they lie: of a hundred candidates a search asks each for one or
+/// two of its rows.
+#[derive(Debug, Clone)]
+pub(in crate::sqlite) struct Entries(Vec<u8>);
+
+impl Entries {
+    /// # Errors
+    /// When it is damaged.
+    pub fn new(bytes: Vec<u8>) -> Result<Self> {
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            row(&mut rest).ok_or(CORRUPT)?;
+        }
+        Ok(Self(bytes))
+    }
+
+    /// Its rows.
+    pub fn rows(&self) -> impl Iterator<Item = IndexRow<&str>> {
+        let mut rest = self.0.as_slice();
+        std::iter::from_fn(move || row(&mut rest))
+    }
+}
+
+const CORRUPT: Error = Error::Corrupt("the index entries of a resource");
+
+fn row<'b>(rest: &mut &'b [u8]) -> Option<IndexRow<&'b str>> {
+    let (tag, after) = rest.split_first()?;
+    *rest = after;
     let [a, b, c] = [take(rest)?, take(rest)?, take(rest)?].map(unzigzag);
     let text = take_text(rest)?;
     Some(match tag {
@@ -149,7 +193,7 @@ fn take(rest: &mut &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{IndexRow, decode, encode, fold};
+    use super::{Entries, IndexRow, decode, encode, fold};
 
     fn rows() -> Vec<IndexRow> {
         vec![
@@ -167,11 +211,16 @@ mod tests {
     fn rows_come_back() {
         assert_eq!(decode(&encode(&rows())).unwrap(), rows());
         assert_eq!(decode(&[]).unwrap(), Vec::new());
+        let entries = Entries::new(encode(&rows())).unwrap();
+        assert!(entries.rows().map(IndexRow::owned).eq(rows()));
     }
 
     #[test]
     fn what_is_cut_short_is_reported() {
         let bytes = encode(&rows());
+        assert!((0..bytes.len()).all(|length| {
+            decode(&bytes[..length]).is_ok() == Entries::new(bytes[..length].to_vec()).is_ok()
+        }));
         let whole = (0..bytes.len()).filter(|length| decode(&bytes[..*length]).is_ok()).count();
         assert_eq!(whole, rows().len(), "only prefixes that end with a row can be read");
         assert!(decode(&[9, 0, 0, 0, 0]).is_err());

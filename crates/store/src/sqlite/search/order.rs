@@ -79,7 +79,8 @@ impl Key {
             By::Updated => SortValue::Interval(at, at),
             By::Parameter(None) => SortValue::Missing,
             By::Parameter(Some(pid)) => {
-                let own = candidate.rows.iter().filter(|row| row.parameter() == Some(pid)).filter_map(value);
+                let own =
+                    candidate.entries.rows().filter(|row| row.parameter() == Some(pid)).filter_map(value);
                 let chosen = if self.descending { own.max() } else { own.min() };
                 chosen.unwrap_or(SortValue::Missing)
             }
@@ -88,18 +89,18 @@ impl Key {
 }
 
 /// What a row is sorted by; the same order as that of its table.
-fn value(row: &IndexRow) -> Option<SortValue> {
+fn value(row: IndexRow<&str>) -> Option<SortValue> {
     match row {
-        IndexRow::Date { low_us, high_us, .. } => Some(SortValue::Interval(*low_us, *high_us)),
-        IndexRow::Text { folded, text, .. } => Some(SortValue::Text(folded.clone(), text.clone())),
-        IndexRow::Token { code, sys, .. } => Some(SortValue::Text(code.clone(), system_text(*sys))),
-        IndexRow::Uri { uri, .. } => Some(SortValue::Text(uri.clone(), String::new())),
+        IndexRow::Date { low_us, high_us, .. } => Some(SortValue::Interval(low_us, high_us)),
+        IndexRow::Text { folded, text, .. } => Some(SortValue::Text(folded.to_owned(), text.to_owned())),
+        IndexRow::Token { code, sys, .. } => Some(SortValue::Text(code.to_owned(), system_text(sys))),
+        IndexRow::Uri { uri, .. } => Some(SortValue::Text(uri.to_owned(), String::new())),
         IndexRow::Number { bits, .. } => {
             // The bits of negative numbers run backwards.
-            Some(SortValue::Number(if *bits < 0 { *bits ^ i64::MAX } else { *bits }))
+            Some(SortValue::Number(if bits < 0 { bits ^ i64::MAX } else { bits }))
         }
         // What is referred to, in the order in which it was first spoken of.
-        IndexRow::Reference { target, .. } => Some(SortValue::Number(*target)),
+        IndexRow::Reference { target, .. } => Some(SortValue::Number(target)),
         IndexRow::Compartment { .. } => None,
     }
 }

@@ -10,7 +10,7 @@ use super::range::{LISTED_MAX, Range, list};
 use super::test::Candidate;
 use crate::sql::{Connection, Row, Rows, Value, query_scalar, query_with};
 use crate::sqlite::body::unpack;
-use crate::sqlite::node::entries::decode;
+use crate::sqlite::node::entries::Entries;
 use crate::sqlite::node::names::{NO_TYPE, Names};
 use crate::sqlite::resources::stored;
 use crate::{Error, Ids, Position, Result, SortValue, Stored};
@@ -436,6 +436,6 @@ fn candidate(row: &Row) -> Result<Candidate> {
         tid: row.try_get(1)?,
         id: row.try_get(2)?,
         updated_us: row.try_get(3)?,
-        rows: decode(row.try_get(4)?)?,
+        entries: Entries::new(row.try_get(4)?)?,
     })
 }

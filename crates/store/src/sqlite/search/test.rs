@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use fhir::{Comparator, DateMatch, NumberMatch};
 
 use super::body::BodyTest;
-use crate::sqlite::node::entries::IndexRow;
+use crate::sqlite::node::entries::{Entries, IndexRow};
 use crate::{Ids, TextMatch};
 
 /// A live resource that may match.
@@ -15,19 +15,19 @@ pub(super) struct Candidate {
     pub tid: i64,
     pub id: String,
     pub updated_us: i64,
-    pub rows: Vec<IndexRow>,
+    pub entries: Entries,
 }
 
 impl Candidate {
     /// Whether a row of a parameter passes. A parameter without a number has no value anywhere.
-    fn any(&self, of: Option<i64>, test: impl Fn(&IndexRow) -> bool) -> bool {
-        of.is_some_and(|pid| self.rows.iter().any(|row| row.parameter() == Some(pid) && test(row)))
+    fn any(&self, of: Option<i64>, test: impl Fn(&IndexRow<&str>) -> bool) -> bool {
+        of.is_some_and(|pid| self.entries.rows().any(|row| row.parameter() == Some(pid) && test(&row)))
     }
 
     /// Numbers of what its references of a parameter lead to.
     pub fn targets(&self, of: i64) -> impl Iterator<Item = i64> {
-        self.rows.iter().filter_map(move |row| match row {
-            IndexRow::Reference { pid, target } if *pid == of => Some(*target),
+        self.entries.rows().filter_map(move |row| match row {
+            IndexRow::Reference { pid, target } if pid == of => Some(target),
             _ => None,
         })
     }
@@ -127,7 +127,7 @@ impl Test {
             Self::Text { pid, values, how } => candidate.any(*pid, |row| text_holds(row, values, *how)),
             Self::Uri { pid, whole, along } => candidate.any(*pid, |row| match row {
                 IndexRow::Uri { uri, .. } => {
-                    whole.contains(uri) || along.iter().any(|of| goes_along(uri, of))
+                    whole.contains(*uri) || along.iter().any(|of| goes_along(uri, of))
                 }
                 _ => false,
             }),
@@ -177,14 +177,14 @@ impl Test {
     }
 }
 
-fn token_holds(row: &IndexRow, values: &[(Option<i64>, Option<String>)]) -> bool {
+fn token_holds(row: &IndexRow<&str>, values: &[(Option<i64>, Option<String>)]) -> bool {
     let IndexRow::Token { code, sys, .. } = row else { return false };
     values.iter().any(|(asked_sys, asked)| {
         asked_sys.is_none_or(|asked| asked == *sys) && asked.as_ref().is_none_or(|asked| asked == code)
     })
 }
 
-fn text_holds(row: &IndexRow, values: &[String], how: TextMatch) -> bool {
+fn text_holds(row: &IndexRow<&str>, values: &[String], how: TextMatch) -> bool {
     let IndexRow::Text { folded, text, .. } = row else { return false };
     let whole = if text.is_empty() { folded } else { text };
     values.iter().any(|value| match how {
@@ -199,7 +199,7 @@ fn goes_along(uri: &str, of: &str) -> bool {
     uri.strip_prefix(of).is_some_and(|rest| rest.starts_with('/'))
 }
 
-fn number_holds(row: &IndexRow, values: &[Quantity], comparator: Option<Comparator>) -> bool {
+fn number_holds(row: &IndexRow<&str>, values: &[Quantity], comparator: Option<Comparator>) -> bool {
     let IndexRow::Number { sys, unit, bits, .. } = row else { return false };
     let number = f64::from_bits(bits.cast_unsigned());
     values.iter().any(|value| {
