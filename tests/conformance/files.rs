@@ -354,7 +354,8 @@ async fn control_ids(pair: &Pair) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_file_takes_no_more_memory_than_its_parts() {
-    let (count, filler) = (many(4_000, 100_000), many(16_000, 2_000));
+    // Several times what its parts take on their way, so that half of it shows that the rest was never held.
+    let (count, filler) = (many(16_000, 100_000), many(16_000, 2_000));
     let (pair, folders) = bulk("files-long").await;
     let node = start(&pair).await;
     // What a file of a few messages takes, is taken before.

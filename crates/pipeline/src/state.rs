@@ -14,7 +14,7 @@ use crate::{Error, Ports};
 /// Cached resources before the cache is emptied (at a moment when nothing in it is uncommitted).
 pub const CACHED_RESOURCES_MAX: usize = 50_000;
 /// Weight of their bodies before it is emptied, in bytes; a few large documents weigh as much as all else.
-const CACHED_BYTES_MAX: usize = 16 << 20;
+const CACHED_BYTES_MAX: usize = 8 << 20;
 /// What a value of JSON takes beside its text, about.
 const VALUE_BYTES: usize = 64;
 
