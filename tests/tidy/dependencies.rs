@@ -46,6 +46,7 @@ const EDGES: [(&str, &[&str]); 15] = [
 /// External crate and the crates of ours that may use it outside of tests: what each gives is a power.
 const HOMES: [(&str, &[&str]); 14] = [
     ("sqlx", &["store"]),
+    ("rusqlite", &["store"]),
     ("axum", &["rest", "console", "tidegate"]),
     ("hyper", &["delivery", "rest", "tidegate"]),
     ("tokio-rustls", &["mllp", "delivery", "rest", "tidegate"]),
