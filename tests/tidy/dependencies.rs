@@ -44,7 +44,7 @@ const EDGES: [(&str, &[&str]); 15] = [
 ];
 
 /// External crate and the crates of ours that may use it outside of tests: what each gives is a power.
-const HOMES: [(&str, &[&str]); 14] = [
+const HOMES: [(&str, &[&str]); 15] = [
     ("sqlx", &["store"]),
     ("rusqlite", &["store"]),
     ("axum", &["rest", "console", "tidegate"]),
