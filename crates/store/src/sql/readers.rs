@@ -1,6 +1,9 @@
 //! Connections that only read a file of SQLite. A statement is run whole on a thread of its own and answers with all its
 //! rows at once: a driver that hands over each row by itself wakes its caller a hundred times for one page of a search.
 
+#[cfg(test)]
+mod tests;
+
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -105,8 +108,8 @@ impl Readers {
         }
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push((connection, Instant::now()));
         if let Some(idle) = self.reading.idle
-            && !self.is_swept.swap(true, Ordering::AcqRel)
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
+            && !self.is_swept.swap(true, Ordering::AcqRel)
         {
             let readers = Arc::downgrade(self);
             runtime.spawn(async move {

@@ -1,0 +1,104 @@
+//! What readers promise: one instant, an end, and no connection that nobody needs.
+
+use super::*;
+
+/// A file with one number in it, and those who read it.
+struct File {
+    path: PathBuf,
+    writer: rusqlite::Connection,
+    readers: Arc<Readers>,
+}
+
+impl File {
+    fn new(connections: u32, idle: Option<Duration>) -> Self {
+        let path = std::env::temp_dir().join(format!("store-readers-{}.db", uuid::Uuid::new_v4()));
+        let writer = rusqlite::Connection::open(&path).expect("a file");
+        let made = "PRAGMA journal_mode = WAL; CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (1)";
+        writer.execute_batch(made).expect("a table");
+        let readers = Readers::new(Reading {
+            path: path.clone(),
+            connections: NonZeroU32::new(connections).expect("some"),
+            acquire_timeout: Duration::from_millis(50),
+            busy_timeout: Duration::from_secs(5),
+            idle,
+            statements_kept: 4,
+        });
+        Self { path, writer, readers }
+    }
+
+    fn idle(&self) -> usize {
+        self.readers.idle.lock().expect("nobody panicked").len()
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        for end in ["", "-wal", "-shm"] {
+            // What SQLite took away itself need not be taken away.
+            drop(std::fs::remove_file(format!("{}{end}", self.path.display())));
+        }
+    }
+}
+
+async fn number(reader: &mut Reader) -> Result<Vec<Columns>, sqlx::Error> {
+    reader.read("SELECT n FROM t WHERE n > ?".into(), vec![Value::Int(0)]).await
+}
+
+#[tokio::test]
+async fn what_is_read_in_a_transaction_is_of_one_instant() {
+    let read = File::new(2, None);
+    let (mut whole, mut each) = (
+        read.readers.acquire(true).await.expect("a reader"),
+        read.readers.acquire(false).await.expect("another"),
+    );
+    let one = vec![vec![Read::Integer(1)]];
+    assert_eq!(number(&mut whole).await.expect("reads"), one);
+    read.writer.execute_batch("UPDATE t SET n = 2").expect("writes");
+    assert_eq!(number(&mut whole).await.expect("reads"), one);
+    assert_eq!(number(&mut each).await.expect("reads"), vec![vec![Read::Integer(2)]]);
+    drop(whole);
+    let mut again = read.readers.acquire(true).await.expect("the same connection, at another instant");
+    again.stay_here();
+    assert_eq!(number(&mut again).await.expect("reads"), vec![vec![Read::Integer(2)]]);
+}
+
+#[tokio::test]
+async fn a_reader_does_not_write_and_says_what_is_wrong() {
+    let read = File::new(1, None);
+    let mut reader = read.readers.acquire(false).await.expect("a reader");
+    assert!(reader.execute("UPDATE t SET n = 2".into(), Vec::new()).await.is_err());
+    let refused = reader.read("SELECT absent FROM t".into(), Vec::new()).await;
+    assert!(matches!(refused, Err(sqlx::Error::Database(_))));
+    assert_eq!(number(&mut reader).await.expect("it goes on"), vec![vec![Read::Integer(1)]]);
+}
+
+#[tokio::test]
+async fn no_more_are_lent_than_there_are_and_none_once_closed() {
+    let read = File::new(1, None);
+    let mut lent = read.readers.acquire(false).await.expect("a reader");
+    number(&mut lent).await.expect("reads");
+    assert!(matches!(read.readers.acquire(false).await, Err(sqlx::Error::PoolTimedOut)));
+    let closing = tokio::spawn({
+        let readers = Arc::clone(&read.readers);
+        async move { readers.close().await }
+    });
+    tokio::task::yield_now().await;
+    assert!(!closing.is_finished(), "one is lent");
+    number(&mut lent).await.expect("what is lent reads on");
+    drop(lent);
+    closing.await.expect("closes");
+    assert_eq!(read.idle(), 0);
+    assert!(matches!(read.readers.acquire(false).await, Err(sqlx::Error::PoolClosed)));
+    read.readers.close().await;
+}
+
+#[tokio::test]
+async fn what_nobody_asks_for_is_closed() {
+    let read = File::new(2, Some(Duration::from_millis(10)));
+    for _ in 0..2 {
+        number(&mut read.readers.acquire(false).await.expect("a reader")).await.expect("reads");
+        while read.idle() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
