@@ -60,7 +60,7 @@ pub use error::Error;
 pub use outcome::{Issue, IssueCode, Severity, http_status, operation_outcome};
 pub use primitive::STRING_BYTES_MAX;
 pub use profile::Profiles;
-pub use reference::{Reference, for_each_reference};
+pub use reference::{Reference, for_each_reference, references};
 pub use resource_type::{RESOURCE_ID_CHARS_MAX, ResourceId, ResourceType, is_resource_id};
 pub use search::{
     Audience, Comparator, DateMatch, FOLDED_CHARS_MAX, IndexValue, Limits, NumberMatch, PREFIXES, Prefix,

@@ -116,47 +116,62 @@ impl std::fmt::Debug for Reference<'_> {
 /// Elements that R4 does not know are searched too, for a rewrite that misses a reference would leave it dangling.
 pub fn for_each_reference(resource: &mut Value, f: &mut dyn FnMut(&str, &mut String)) {
     let name = ResourceType::of(resource).map_or("Resource", ResourceType::as_str);
-    visit(resource, r4().node(name), &Location::root(name), 0, f);
+    rewrite(resource, r4().node(name), &Location::root(name), 0, f);
 }
 
-fn visit(
-    value: &mut Value,
-    node: Option<&Node>,
-    at: &Location<'_>,
-    depth: usize,
-    f: &mut dyn FnMut(&str, &mut String),
-) {
-    if depth > DEPTH_MAX {
-        return;
-    }
-    let node = match ResourceType::of(value) {
-        Some(resource_type) if node.is_none_or(|node| node.path == "Resource") => {
-            r4().node(resource_type.as_str())
-        }
-        _ => node,
-    };
-    let Value::Object(object) = value else { return };
-    let may_be_reference = node.is_none_or(|node| node.path == "Reference");
-    for (name, value) in object {
-        if may_be_reference
-            && name == "reference"
-            && let Value::String(text) = value
-        {
-            f(&at.to_string(), text);
-            continue;
-        }
-        let json_name = name.strip_prefix('_').unwrap_or(name);
-        let slot = node.and_then(|node| node.properties.get(json_name));
-        let child = slot.and_then(|slot| r4().nodes.get(slot.child?));
-        let here = at.child(slot.map_or(name, |slot| slot.element.base_name()));
-        match value {
-            Value::Array(items) => {
-                for (index, item) in items.iter_mut().enumerate() {
-                    visit(item, child, &here.repetition(index), depth + 1, f);
+/// As [`for_each_reference`], for who only reads them.
+pub fn references(resource: &Value, f: &mut dyn FnMut(&str, &str)) {
+    let name = ResourceType::of(resource).map_or("Resource", ResourceType::as_str);
+    read(resource, r4().node(name), &Location::root(name), 0, f);
+}
+
+/// The same walk over values that may and that may not be changed.
+macro_rules! walk {
+    ($name:ident, $value:ty, $text:ty, $items:ident) => {
+        fn $name(
+            value: $value,
+            node: Option<&Node>,
+            at: &Location<'_>,
+            depth: usize,
+            f: &mut dyn FnMut(&str, $text),
+        ) {
+            if depth > DEPTH_MAX {
+                return;
+            }
+            let node = match ResourceType::of(value) {
+                Some(resource_type) if node.is_none_or(|node| node.path == "Resource") => {
+                    r4().node(resource_type.as_str())
+                }
+                _ => node,
+            };
+            let Value::Object(object) = value else { return };
+            let may_be_reference = node.is_none_or(|node| node.path == "Reference");
+            for (name, value) in object {
+                if may_be_reference
+                    && name == "reference"
+                    && let Value::String(text) = value
+                {
+                    f(&at.to_string(), text);
+                    continue;
+                }
+                if !matches!(value, Value::Array(_) | Value::Object(_)) {
+                    continue;
+                }
+                let json_name = name.strip_prefix('_').unwrap_or(name);
+                let slot = node.and_then(|node| node.properties.get(json_name));
+                let child = slot.and_then(|slot| r4().nodes.get(slot.child?));
+                let here = at.child(slot.map_or(name, |slot| slot.element.base_name()));
+                match value {
+                    Value::Array(items) => {
+                        for (index, item) in items.$items().enumerate() {
+                            $name(item, child, &here.repetition(index), depth + 1, f);
+                        }
+                    }
+                    value => $name(value, child, &here, depth + 1, f),
                 }
             }
-            Value::Object(_) => visit(value, child, &here, depth + 1, f),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
-    }
+    };
 }
+walk!(rewrite, &mut Value, &mut String, iter_mut);
+walk!(read, &Value, &str, iter);

@@ -338,11 +338,13 @@ fn references_are_visited_and_rewritten() {
         "later": {"reference": "Patient/3"},
         "performer": [{"display": "x"}, {"reference": "Practitioner/1"}],
     }}]});
-    let mut seen = Vec::new();
+    let (mut read, mut seen) = (Vec::new(), Vec::new());
+    fhir::references(&bundle, &mut |location, text| read.push(format!("{location}={text}")));
     for_each_reference(&mut bundle, &mut |location, text| {
         seen.push(format!("{location}={text}"));
         *text = "Patient/new".into();
     });
+    assert_eq!(read, seen, "who reads visits what who rewrites does");
     seen.sort();
     assert_eq!(
         seen,

@@ -459,8 +459,8 @@ fn with_labels(mut body: Value, standing: Option<&Value>) -> Value {
 /// Every literal reference with its location.
 fn references(body: &Value) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    fhir::for_each_reference(&mut body.clone(), &mut |location, reference| {
-        found.push((location.to_owned(), reference.clone()));
+    fhir::references(body, &mut |location, reference| {
+        found.push((location.to_owned(), reference.to_owned()));
     });
     found
 }

@@ -25,7 +25,7 @@ impl Pipeline {
     ) -> Result<Option<Write>, Error> {
         let Some(mut body) = self.last_said(key).await? else { return Ok(None) };
         let mut moves = HashMap::new();
-        fhir::for_each_reference(&mut body, &mut |_, reference| {
+        fhir::references(&body, &mut |_, reference| {
             if let Some(id) = reference.strip_prefix("Patient/") {
                 moves.insert(id.to_owned(), fresh.known_survivor(id).to_owned());
             }

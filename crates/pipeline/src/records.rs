@@ -227,8 +227,8 @@ fn is_only_of(all: &[(&ResourceKey, BTreeSet<String>)], going: &BTreeSet<Resourc
 
 fn references(body: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    fhir::for_each_reference(&mut body.clone(), &mut |_, reference| {
-        found.insert(reference.clone());
+    fhir::references(body, &mut |_, reference| {
+        found.insert(reference.to_owned());
     });
     found
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use fhir::{IndexValue, ResourceType};
 
-use crate::{History, HistoryPage, Micros, Origin, Page, Result, Search};
+use crate::{History, HistoryOf, HistoryPage, Micros, Origin, Page, Result, Search};
 
 /// A stored resource body: canonical JSON. PHI on the clinical role: `Debug` prints `[phi]`, and there is no
 /// `Serialize`, `Display` or `AsRef`.
@@ -147,6 +147,15 @@ pub trait Resources: Send + Sync {
     /// # Errors
     /// As [`Resources::read`].
     async fn history(&self, history: &History) -> Result<Option<HistoryPage>>;
+    /// The last change of a resource of a type, by its place in the sequence of changes; 0 when there was none. The first of
+    /// its history, unless an adapter knows it for less.
+    ///
+    /// # Errors
+    /// As [`Resources::read`].
+    async fn newest_change(&self, of: ResourceType) -> Result<i64> {
+        let page = self.history(&History::of(HistoryOf::Type(of), 1)).await?;
+        Ok(page.and_then(|page| page.places.first().copied()).unwrap_or(0))
+    }
     /// Live resources of each type.
     ///
     /// # Errors

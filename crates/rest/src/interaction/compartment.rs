@@ -1,11 +1,14 @@
 //! `GET [base]/[compartment]/[id]/[type]`: a type in the compartment of a patient or an encounter (R4, search
 //! §3.1.1.1; CompartmentDefinition). Membership is by the parameters of the definition that the role has.
 
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use fhir::{ResourceType, r4};
+use fhir::{Audience, ResourceType, r4};
 use store::{Clause, ResourceKey};
 
 use super::Shared;
@@ -18,7 +21,7 @@ use crate::auth::Client;
 use crate::edge::Id;
 use crate::outcome::Failure;
 use crate::query::Parameters;
-use crate::server::{Role, Server};
+use crate::server::{Role, Server, every_type};
 
 /// Compartments that are served.
 pub(super) const COMPARTMENTS: [&str; 2] = ["Patient", "Encounter"];
@@ -56,8 +59,35 @@ pub(super) fn named(name: &str, server: &Server) -> Result<ResourceType, Failure
     Err(not_supported(format!("{of} has no compartment here; valid: {}", COMPARTMENTS.join(", "))))
 }
 
-/// The parameters by which a type is in a compartment, of those that the role has.
-pub(crate) fn parameters(of: ResourceType, compartment: ResourceType, role: &Role) -> Vec<&'static str> {
+/// The parameters by which a type is in a compartment, of those that the role has. Those of all types are looked for once:
+/// a page of `$everything` asks for each.
+pub(crate) fn parameters(
+    of: ResourceType,
+    compartment: ResourceType,
+    role: &Role,
+) -> &'static [&'static str] {
+    static IDENTIFIED: OnceLock<Memberships> = OnceLock::new();
+    static DEIDENTIFIED: OnceLock<Memberships> = OnceLock::new();
+    let known = match role.audience {
+        Audience::Identified => &IDENTIFIED,
+        Audience::Deidentified => &DEIDENTIFIED,
+    };
+    let known = known.get_or_init(|| memberships(role));
+    known.get(&(of, compartment)).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// By type and compartment.
+type Memberships = HashMap<(ResourceType, ResourceType), Vec<&'static str>>;
+
+fn memberships(role: &Role) -> Memberships {
+    let compartments = COMPARTMENTS.into_iter().filter_map(ResourceType::parse);
+    let of_one = |compartment: ResourceType| {
+        every_type().into_iter().map(move |of| ((of, compartment), looked_for(of, compartment, role)))
+    };
+    compartments.flat_map(of_one).collect()
+}
+
+fn looked_for(of: ResourceType, compartment: ResourceType, role: &Role) -> Vec<&'static str> {
     let codes = match compartment.as_str() {
         "Patient" => r4().patient_compartment(of.as_str()),
         _ => &ENCOUNTER,
@@ -84,7 +114,7 @@ pub(super) fn membership(
         values: vec![(Some(resource_type.to_string()), id.clone())],
     };
     let mut clauses: Vec<Clause> =
-        parameters(of, *resource_type, server.role).into_iter().map(reference).collect();
+        parameters(of, *resource_type, server.role).iter().copied().map(reference).collect();
     if of == *resource_type {
         clauses.push(Clause::Id(vec![id.clone()]));
     }

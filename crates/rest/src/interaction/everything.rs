@@ -2,11 +2,14 @@
 //! Patient-everything and Encounter-everything): the resource, what is in its compartment, and what that refers to among
 //! types that are in nobody's compartment. Another patient never comes along.
 
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use fhir::{IssueCode, ResourceType, SearchKind, r4};
+use fhir::{Audience, IssueCode, ResourceType, SearchKind, r4};
 use store::{Clause, Include, ResourceKey, Search, Way};
 
 use super::bundle::{bundle, found};
@@ -27,7 +30,7 @@ use crate::negotiation::Format;
 use crate::outcome::Failure;
 use crate::paging::Cursor;
 use crate::query::Parameters;
-use crate::server::Server;
+use crate::server::{Role, Server, every_type};
 
 const PARAMETERS: [&str; 5] = ["start", "end", "_since", "_type", "_count"];
 /// Parameters that say when care was given, the first that a type has counts.
@@ -180,30 +183,55 @@ fn of_r4(name: &str, server: &Server) -> Result<ResourceType, Failure> {
     })
 }
 
+/// What a role's types in nobody's compartment are, and by which parameters each type refers to others. Looked for once.
+struct Supporting {
+    types: Vec<ResourceType>,
+    references: HashMap<ResourceType, Vec<&'static str>>,
+}
+
+impl Supporting {
+    fn of(role: &Role) -> &'static Self {
+        static IDENTIFIED: OnceLock<Supporting> = OnceLock::new();
+        static DEIDENTIFIED: OnceLock<Supporting> = OnceLock::new();
+        let known = match role.audience {
+            Audience::Identified => &IDENTIFIED,
+            Audience::Deidentified => &DEIDENTIFIED,
+        };
+        known.get_or_init(|| {
+            let belongs = |target: &ResourceType| {
+                let owned =
+                    registered(*target, role).iter().any(|parameter| OWNERS.contains(&parameter.code));
+                owned || target.as_str() == "Patient" || !r4().patient_compartment(target.as_str()).is_empty()
+            };
+            Self {
+                types: every_type().into_iter().filter(|target| !belongs(target)).collect(),
+                references: every_type().into_iter().map(|of| (of, includes(of, role))).collect(),
+            }
+        })
+    }
+}
+
 /// References of what is found to types that are in nobody's compartment; of an encounter, to its patient as well.
 fn supporting(of: ResourceType, search: &Search, asked: &Asked<'_>, server: &Server) -> Vec<Include> {
-    let belongs = |target: &ResourceType| {
-        let owned = registered(*target, server.role).iter().any(|parameter| OWNERS.contains(&parameter.code));
-        owned || target.as_str() == "Patient" || !r4().patient_compartment(target.as_str()).is_empty()
-    };
-    let served = server.fhir.types.iter().copied();
-    let targets: Vec<ResourceType> =
-        served.filter(|target| !belongs(target) && asked.wants(*target)).collect();
+    let Supporting { types, references } = Supporting::of(server.role);
+    let served = types.iter().copied().filter(|target| server.fhir.types.binary_search(target).is_ok());
+    let targets: Vec<ResourceType> = served.filter(|target| asked.wants(*target)).collect();
     let sources = std::iter::once(search.resource_type).chain(search.beside.iter().map(|(of, _)| *of));
-    let forward = |source: ResourceType, parameters: Vec<&str>, targets: Vec<ResourceType>| Include {
+    let forward = |source: ResourceType, parameters: &[&str], targets: Vec<ResourceType>| Include {
         way: Way::Forward,
         source,
-        parameters: parameters.into_iter().map(str::to_owned).collect(),
+        parameters: parameters.iter().map(|parameter| (*parameter).to_owned()).collect(),
         targets,
         iterate: false,
     };
     let mut found = Vec::new();
     if !targets.is_empty() {
-        found.extend(sources.map(|source| forward(source, includes(source, server.role), targets.clone())));
+        let of = |source: &ResourceType| references.get(source).map(Vec::as_slice).unwrap_or_default();
+        found.extend(sources.map(|source| forward(source, of(&source), targets.clone())));
     }
     let patient = ResourceType::parse("Patient").filter(|patient| asked.wants(*patient));
     if let Some(patient) = patient.filter(|_| of.as_str() == "Encounter") {
-        found.push(forward(of, OWNERS.to_vec(), vec![patient]));
+        found.push(forward(of, &OWNERS, vec![patient]));
     }
     found
 }

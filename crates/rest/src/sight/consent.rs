@@ -95,7 +95,8 @@ impl Denials {
     }
 
     async fn current(&self, port: &dyn Resources) -> Result<Arc<Known>, Failure> {
-        let newest = changes(port, None, 1).await?.0.first().map_or(0, |(place, _)| *place);
+        let consent = ResourceType::parse("Consent").ok_or_else(Failure::internal)?;
+        let newest = port.newest_change(consent).await?;
         if self.known().through >= newest {
             return Ok(self.known());
         }

@@ -175,11 +175,11 @@ impl<'a> Sight<'a> {
     #[cfg(feature = "clinical")]
     pub(crate) async fn admit(self, act: &Act, among: &HashSet<ResourceKey>) -> Result<(), Failure> {
         let Some(body) = act.body.as_ref().filter(|_| !self.is_whole()) else { return Ok(()) };
-        let mut content: Value = serde_json::from_slice(body.expose()).map_err(|_| Failure::internal())?;
+        let content: Value = serde_json::from_slice(body.expose()).map_err(|_| Failure::internal())?;
         let creates = act.method == WriteMethod::Post;
         self.accept(&content, if creates { Permission::Create } else { Permission::Update })?;
         let mut targets = Vec::new();
-        fhir::for_each_reference(&mut content, &mut |location, text| {
+        fhir::references(&content, &mut |location, text| {
             if let Reference::Relative { resource_type, id, .. } = Reference::parse(text) {
                 targets.push((location.to_owned(), ResourceKey { resource_type, id: id.to_owned() }));
             }

@@ -12,6 +12,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPool, Postgres};
 use sqlx::{Connection as _, SqlStr, SqliteConnection};
 
+use super::query::Query;
 use super::readers::{Reader, Readers};
 use super::row::Row;
 use super::value::{Value, sqlite_arguments};
@@ -208,6 +209,18 @@ impl Pool {
                 #[cfg(feature = "postgres")]
                 Self::Postgres(pool) => Link::PostgresReading(pool.begin_with(READING).await?),
             })))
+        })
+    }
+
+    /// The first row of a statement that looks one thing up by its key. On a file it is read where it is asked for: it takes
+    /// less time than to wake a thread for it.
+    pub fn look_up(&self, query: Query) -> Boxed<'_, Result<Option<Row>>> {
+        Box::pin(async move {
+            let mut lent = self.acquire().await?;
+            if let Native::SqliteReading(reader) = lent.native() {
+                reader.stay_here_if_open();
+            }
+            query.fetch_optional(&mut *lent).await
         })
     }
 

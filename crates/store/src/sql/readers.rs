@@ -1,6 +1,7 @@
 //! Connections that only read a file of SQLite. A statement is run whole on a thread of its own and answers with all its
 //! rows at once: a driver that hands over each row by itself wakes its caller a hundred times for one page of a search.
 
+mod read_rows;
 #[cfg(test)]
 mod tests;
 
@@ -10,12 +11,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rusqlite::types::{ToSqlOutput, Value as Read, ValueRef};
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{OpenFlags, ToSql, params_from_iter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub(crate) use self::read_rows::{Held, ReadRow};
 use super::failure::failure;
 use super::value::Value;
+
+/// Pages that a connection keeps, in KiB: what leads to the rows of a million resources, which SQLite's own 2 MB do not hold.
+const PAGES_KIB: i64 = 8 << 10;
 
 /// How a file is read.
 #[derive(Debug, Clone)]
@@ -32,9 +37,6 @@ pub(crate) struct Reading {
     /// Prepared statements that a connection keeps.
     pub statements_kept: usize,
 }
-
-/// The columns of one row.
-pub(crate) type Columns = Vec<Read>;
 
 /// Connections to a file, opened when they are first needed.
 #[derive(Debug)]
@@ -98,6 +100,7 @@ impl Readers {
         connection.busy_timeout(self.reading.busy_timeout)?;
         connection.set_prepared_statement_cache_capacity(self.reading.statements_kept);
         connection.pragma_update(None, "query_only", true)?;
+        connection.pragma_update(None, "cache_size", -PAGES_KIB)?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         Ok(connection)
     }
@@ -162,8 +165,14 @@ impl Reader {
         self.here = true;
     }
 
+    /// As [`Reader::stay_here`], for a statement that takes less time than to wake a thread for it; whoever opens a connection
+    /// for it waits beside.
+    pub fn stay_here_if_open(&mut self) {
+        self.here = self.connection.is_some();
+    }
+
     /// What a statement reads.
-    pub async fn read(&mut self, sql: String, values: Vec<Value>) -> Result<Vec<Columns>, sqlx::Error> {
+    pub async fn read(&mut self, sql: String, values: Vec<Value>) -> Result<Vec<ReadRow>, sqlx::Error> {
         self.run(move |connection| rows(connection, &sql, &values)).await
     }
 
@@ -226,15 +235,10 @@ fn rows(
     connection: &rusqlite::Connection,
     sql: &str,
     values: &[Value],
-) -> Result<Vec<Columns>, rusqlite::Error> {
+) -> Result<Vec<ReadRow>, rusqlite::Error> {
     let mut statement = connection.prepare_cached(sql)?;
     let columns = statement.column_count();
-    let mut read = statement.query(params_from_iter(values))?;
-    let mut rows = Vec::new();
-    while let Some(row) = read.next()? {
-        rows.push((0..columns).map(|at| row.get(at)).collect::<Result<Columns, _>>()?);
-    }
-    Ok(rows)
+    read_rows::read_all(columns, statement.query(params_from_iter(values))?)
 }
 
 impl ToSql for Value {

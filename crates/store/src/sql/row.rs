@@ -1,17 +1,19 @@
 //! Rows as read back.
 
-use rusqlite::types::Value;
+use bytes::Bytes;
 #[cfg(feature = "postgres")]
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, ValueRef as _};
+
+use super::readers::{Held, ReadRow};
 
 /// One row that was read.
 pub(crate) enum Row {
     /// By a connection that writes as well.
     Sqlite(SqliteRow),
     /// By one that only reads.
-    Read(super::readers::Columns),
+    Read(ReadRow),
     #[cfg(feature = "postgres")]
     Postgres(PgRow),
 }
@@ -36,7 +38,7 @@ impl Row {
     fn is_null(&self, place: usize) -> Result<bool, sqlx::Error> {
         match self {
             Self::Sqlite(row) => Ok(row.try_get_raw(place)?.is_null()),
-            Self::Read(columns) => Ok(matches!(column(columns, place)?, Value::Null)),
+            Self::Read(row) => Ok(matches!(column(row, place)?, Held::Null)),
             #[cfg(feature = "postgres")]
             Self::Postgres(row) => Ok(row.try_get_raw(place)?.is_null()),
         }
@@ -48,8 +50,8 @@ pub(crate) trait Column<'r>: Sized {
     fn read(row: &'r Row, place: usize) -> Result<Self, sqlx::Error>;
 }
 
-fn column(columns: &[Value], place: usize) -> Result<&Value, sqlx::Error> {
-    columns.get(place).ok_or(sqlx::Error::ColumnIndexOutOfBounds { index: place, len: columns.len() })
+fn column(row: &ReadRow, place: usize) -> Result<Held<'_>, sqlx::Error> {
+    row.held(place).ok_or(sqlx::Error::ColumnIndexOutOfBounds { index: place, len: row.columns() })
 }
 
 /// A column that holds something else than what is asked of it.
@@ -62,52 +64,60 @@ fn of_another_type() -> sqlx::Error {
 }
 
 /// What a value of a file is read as, by what it holds.
-trait Held<'r>: Sized {
-    fn held(value: &'r Value) -> Option<Self>;
+trait Kept<'r>: Sized {
+    fn kept(value: Held<'r>) -> Option<Self>;
 }
 
-impl Held<'_> for i64 {
-    fn held(value: &Value) -> Option<Self> {
-        if let Value::Integer(number) = value { Some(*number) } else { None }
+impl Kept<'_> for i64 {
+    fn kept(value: Held<'_>) -> Option<Self> {
+        if let Held::Integer(number) = value { Some(number) } else { None }
     }
 }
 
-impl Held<'_> for f64 {
-    fn held(value: &Value) -> Option<Self> {
-        if let Value::Real(number) = value { Some(*number) } else { None }
+impl Kept<'_> for f64 {
+    fn kept(value: Held<'_>) -> Option<Self> {
+        if let Held::Real(number) = value { Some(number) } else { None }
     }
 }
 
-impl<'r> Held<'r> for &'r str {
-    fn held(value: &'r Value) -> Option<Self> {
-        if let Value::Text(text) = value { Some(text) } else { None }
+impl<'r> Kept<'r> for &'r str {
+    fn kept(value: Held<'r>) -> Option<Self> {
+        if let Held::Text(text) = value { std::str::from_utf8(text).ok() } else { None }
     }
 }
 
-impl<'r> Held<'r> for &'r [u8] {
-    fn held(value: &'r Value) -> Option<Self> {
+impl<'r> Kept<'r> for &'r [u8] {
+    fn kept(value: Held<'r>) -> Option<Self> {
         match value {
-            Value::Blob(bytes) => Some(bytes),
-            Value::Text(text) => Some(text.as_bytes()),
-            Value::Null | Value::Integer(_) | Value::Real(_) => None,
+            Held::Blob(bytes) | Held::Text(bytes) => Some(bytes),
+            Held::Null | Held::Integer(_) | Held::Real(_) => None,
         }
     }
 }
 
-impl Held<'_> for String {
-    fn held(value: &Value) -> Option<Self> {
-        <&str>::held(value).map(str::to_owned)
+impl Kept<'_> for String {
+    fn kept(value: Held<'_>) -> Option<Self> {
+        <&str>::kept(value).map(str::to_owned)
     }
 }
 
-impl Held<'_> for Vec<u8> {
-    fn held(value: &Value) -> Option<Self> {
-        <&[u8]>::held(value).map(<[u8]>::to_vec)
+impl Kept<'_> for Vec<u8> {
+    fn kept(value: Held<'_>) -> Option<Self> {
+        <&[u8]>::kept(value).map(<[u8]>::to_vec)
     }
 }
 
-fn held<'r, T: Held<'r>>(columns: &'r [Value], place: usize) -> Result<T, sqlx::Error> {
-    T::held(column(columns, place)?).ok_or_else(of_another_type)
+fn held<'r, T: Kept<'r>>(row: &'r ReadRow, place: usize) -> Result<T, sqlx::Error> {
+    T::kept(column(row, place)?).ok_or_else(of_another_type)
+}
+
+impl Column<'_> for Bytes {
+    fn read(row: &Row, place: usize) -> Result<Self, sqlx::Error> {
+        match row {
+            Row::Read(read) => read.bytes(place).ok_or_else(of_another_type),
+            row => Vec::read(row, place).map(Self::from),
+        }
+    }
 }
 
 macro_rules! alike {
@@ -116,7 +126,7 @@ macro_rules! alike {
             fn read(row: &'r Row, place: usize) -> Result<Self, sqlx::Error> {
                 match row {
                     Row::Sqlite(row) => row.try_get(place),
-                    Row::Read(columns) => held(columns, place),
+                    Row::Read(row) => held(row, place),
                     #[cfg(feature = "postgres")]
                     Row::Postgres(row) => row.try_get(place),
                 }
@@ -130,7 +140,7 @@ impl Column<'_> for i64 {
     fn read(row: &Row, place: usize) -> Result<Self, sqlx::Error> {
         match row {
             Row::Sqlite(row) => row.try_get(place),
-            Row::Read(columns) => held(columns, place),
+            Row::Read(row) => held(row, place),
             #[cfg(feature = "postgres")]
             Row::Postgres(row) => super::postgres::integer(row, place),
         }
@@ -141,7 +151,7 @@ impl Column<'_> for bool {
     fn read(row: &Row, place: usize) -> Result<Self, sqlx::Error> {
         match row {
             Row::Sqlite(row) => row.try_get(place),
-            Row::Read(columns) => Ok(held::<i64>(columns, place)? != 0),
+            Row::Read(row) => Ok(held::<i64>(row, place)? != 0),
             #[cfg(feature = "postgres")]
             Row::Postgres(row) => Ok(super::postgres::integer(row, place)? != 0),
         }

@@ -105,6 +105,8 @@ impl Writer {
 
     async fn run(mut self, mut receiver: mpsc::Receiver<Request>) {
         while let Some(first) = receiver.recv().await {
+            // Whoever is about to ask as well does so first: one sync is for all of them, and the next is a whole sync later.
+            tokio::task::yield_now().await;
             let mut batch = vec![first];
             fill(&mut batch, &mut receiver);
             let outcome = self.write(&batch).await;

@@ -85,38 +85,48 @@ impl Instants {
 impl Sqlite {
     /// One page of a history, read in one transaction.
     pub(super) async fn versions(&self, history: &History) -> Result<Option<HistoryPage>> {
-        let mut connection = self.node.begin().await?;
-        let names = self.published.names();
-        let number = |of: &HistoryOf| match of {
-            HistoryOf::Resource(key) => names.type_number(key.resource_type.as_str()),
-            HistoryOf::Type(of) => names.type_number(of.as_str()),
-            HistoryOf::System => Some(NO_TYPE),
-        };
-        let found = match (&history.of, number(&history.of)) {
-            (HistoryOf::Resource(key), Some(tid)) => {
-                let rid = query_scalar("SELECT rid FROM resources WHERE id = ? AND tid = ? AND version > 0")
-                    .bind(&key.id)
-                    .bind(tid)
-                    .fetch_optional(&mut *connection)
-                    .await?;
-                let Some(rid) = rid else { return Ok(None) };
-                of_one(rid, history, &mut connection).await?
-            }
-            (HistoryOf::Resource(_), None) => return Ok(None),
-            (_, None) => return Ok(Some(HistoryPage { total: Some(0), ..HistoryPage::default() })),
-            (_, Some(tid)) => of_changes(tid, history, &mut connection).await?,
-        };
-        let names = named(&found.rows, names, &mut connection).await?;
-        connection.rollback().await?;
-        let versions = found.rows.iter().map(|row| stored(row, &names)).collect::<Result<Vec<_>>>()?;
-        let places = found.rows.iter().map(|row| row.try_get(8)).collect::<std::result::Result<_, _>>()?;
-        let is_whole = history.before.is_none() && found.next.is_none();
-        let total = match found.total {
-            None if is_whole && history.count > 0 => u64::try_from(versions.len()).ok(),
-            total => total,
-        };
-        Ok(Some(HistoryPage { places, versions, next: found.next, total }))
+        let (history, names) = (history.clone(), self.published.names());
+        self.node
+            .at_one_instant(move |connection| {
+                Box::pin(async move { page(&history, names, connection).await })
+            })
+            .await
     }
+}
+
+async fn page(
+    history: &History,
+    names: Arc<Names>,
+    connection: &mut Connection,
+) -> Result<Option<HistoryPage>> {
+    let number = |of: &HistoryOf| match of {
+        HistoryOf::Resource(key) => names.type_number(key.resource_type.as_str()),
+        HistoryOf::Type(of) => names.type_number(of.as_str()),
+        HistoryOf::System => Some(NO_TYPE),
+    };
+    let found = match (&history.of, number(&history.of)) {
+        (HistoryOf::Resource(key), Some(tid)) => {
+            let rid = query_scalar("SELECT rid FROM resources WHERE id = ? AND tid = ? AND version > 0")
+                .bind(&key.id)
+                .bind(tid)
+                .fetch_optional(&mut *connection)
+                .await?;
+            let Some(rid) = rid else { return Ok(None) };
+            of_one(rid, history, &mut *connection).await?
+        }
+        (HistoryOf::Resource(_), None) => return Ok(None),
+        (_, None) => return Ok(Some(HistoryPage { total: Some(0), ..HistoryPage::default() })),
+        (_, Some(tid)) => of_changes(tid, history, &mut *connection).await?,
+    };
+    let names = named(&found.rows, names, connection).await?;
+    let versions = found.rows.iter().map(|row| stored(row, &names)).collect::<Result<Vec<_>>>()?;
+    let places = found.rows.iter().map(|row| row.try_get(8)).collect::<std::result::Result<_, _>>()?;
+    let is_whole = history.before.is_none() && found.next.is_none();
+    let total = match found.total {
+        None if is_whole && history.count > 0 => u64::try_from(versions.len()).ok(),
+        total => total,
+    };
+    Ok(Some(HistoryPage { places, versions, next: found.next, total }))
 }
 
 /// The names with those of these rows: what was committed a moment ago may have a type that is not published yet.

@@ -17,15 +17,12 @@ impl Resources for Sqlite {
     async fn read(&self, key: &ResourceKey) -> Result<Option<Stored>> {
         let names = self.published.names();
         let Some(tid) = names.type_number(key.resource_type.as_str()) else { return Ok(None) };
-        let row = query(
+        let asked = query(
             "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body, (SELECT o.hash FROM packages o WHERE o.pkg = r.pkg)
              FROM resources r
              WHERE id = ? AND tid = ? AND version > 0",
-        )
-        .bind(&key.id)
-        .bind(tid)
-        .fetch_optional(&self.node)
-        .await?;
+        );
+        let row = self.node.look_up(asked.bind(&key.id).bind(tid)).await?;
         row.map(|row| stored(&row, &names)).transpose()
     }
 
@@ -74,6 +71,16 @@ impl Resources for Sqlite {
 
     async fn history(&self, history: &History) -> Result<Option<HistoryPage>> {
         self.versions(history).await
+    }
+
+    async fn newest_change(&self, of: ResourceType) -> Result<i64> {
+        // By name: a type that another node has just stored for the first time may not be published here yet.
+        let newest = query(
+            "SELECT max(change) FROM changes WHERE tid = (SELECT tid FROM resource_types WHERE name = ?)",
+        );
+        let row = self.node.look_up(newest.bind(of.as_str())).await?;
+        let change: Option<i64> = row.map_or(Ok(None), |row| row.try_get(0))?;
+        Ok(change.unwrap_or(0))
     }
 
     async fn counts(&self) -> Result<Vec<(ResourceType, u64)>> {

@@ -83,7 +83,7 @@ fn owner_of(resource: &Value) -> String {
         return id.to_owned();
     }
     let mut owner = None;
-    fhir::for_each_reference(&mut resource.clone(), &mut |_, reference| {
+    fhir::references(resource, &mut |_, reference| {
         if owner.is_none() {
             owner = reference.strip_prefix("Patient/").map(ToOwned::to_owned);
         }

@@ -40,8 +40,12 @@ impl Drop for File {
     }
 }
 
-async fn number(reader: &mut Reader) -> Result<Vec<Columns>, sqlx::Error> {
-    reader.read("SELECT n FROM t WHERE n > ?".into(), vec![Value::Int(0)]).await
+async fn number(reader: &mut Reader) -> Result<i64, sqlx::Error> {
+    let rows = reader.read("SELECT n FROM t WHERE n > ?".into(), vec![Value::Int(0)]).await?;
+    match rows.first().and_then(|row| row.held(0)) {
+        Some(Held::Integer(number)) if rows.len() == 1 => Ok(number),
+        _ => Err(sqlx::Error::RowNotFound),
+    }
 }
 
 #[tokio::test]
@@ -51,15 +55,14 @@ async fn what_is_read_in_a_transaction_is_of_one_instant() {
         read.readers.acquire(true).await.expect("a reader"),
         read.readers.acquire(false).await.expect("another"),
     );
-    let one = vec![vec![Read::Integer(1)]];
-    assert_eq!(number(&mut whole).await.expect("reads"), one);
+    assert_eq!(number(&mut whole).await.expect("reads"), 1);
     read.writer.execute_batch("UPDATE t SET n = 2").expect("writes");
-    assert_eq!(number(&mut whole).await.expect("reads"), one);
-    assert_eq!(number(&mut each).await.expect("reads"), vec![vec![Read::Integer(2)]]);
+    assert_eq!(number(&mut whole).await.expect("reads"), 1);
+    assert_eq!(number(&mut each).await.expect("reads"), 2);
     drop(whole);
     let mut again = read.readers.acquire(true).await.expect("the same connection, at another instant");
     again.stay_here();
-    assert_eq!(number(&mut again).await.expect("reads"), vec![vec![Read::Integer(2)]]);
+    assert_eq!(number(&mut again).await.expect("reads"), 2);
 }
 
 #[tokio::test]
@@ -69,7 +72,7 @@ async fn a_reader_does_not_write_and_says_what_is_wrong() {
     assert!(reader.execute("UPDATE t SET n = 2".into(), Vec::new()).await.is_err());
     let refused = reader.read("SELECT absent FROM t".into(), Vec::new()).await;
     assert!(matches!(refused, Err(sqlx::Error::Database(_))));
-    assert_eq!(number(&mut reader).await.expect("it goes on"), vec![vec![Read::Integer(1)]]);
+    assert_eq!(number(&mut reader).await.expect("it goes on"), 1);
 }
 
 #[tokio::test]
@@ -101,4 +104,40 @@ async fn what_nobody_asks_for_is_closed() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_row_tells_what_its_columns_hold_wherever_their_bytes_are() {
+    let read = File::new(1, None);
+    let mut reader = read.readers.acquire(false).await.expect("a reader");
+    let rows =
+        "SELECT NULL, 7, 1.5, 'ab', x'00ff', zeroblob(20000) UNION ALL SELECT 'c', '', x'', 'd', 2, x'01'";
+    let rows = reader.read(rows.into(), Vec::new()).await.expect("reads");
+    let held = |row: &ReadRow| (0..row.columns()).map(|at| format!("{:?}", row.held(at))).collect::<Vec<_>>();
+    let large = vec![0; 20_000];
+    let [first, second] = rows.as_slice() else { panic!("two rows") };
+    assert_eq!(first.held(0), Some(Held::Null));
+    assert_eq!(first.held(1), Some(Held::Integer(7)));
+    assert_eq!(first.held(2), Some(Held::Real(1.5)));
+    assert_eq!(first.held(3), Some(Held::Text(b"ab")));
+    assert_eq!(first.held(4), Some(Held::Blob(&[0, 255])));
+    assert_eq!(first.held(5), Some(Held::Blob(&large)));
+    assert_eq!(first.held(6), None, "no column of the next row: {:?}", held(second));
+    assert_eq!(second.held(0), Some(Held::Text(b"c")));
+    assert_eq!(second.held(1), Some(Held::Text(b"")));
+    assert_eq!(second.held(5), Some(Held::Blob(&[1])));
+    assert_eq!((first.bytes(5).as_deref(), first.bytes(4).as_deref()), (Some(&*large), Some(&[0, 255][..])));
+    assert_eq!((first.bytes(1), second.bytes(4), second.bytes(6)), (None, None, None));
+}
+
+#[tokio::test]
+async fn one_that_stays_where_it_is_asked_opens_beside() {
+    let read = File::new(1, None);
+    let mut reader = read.readers.acquire(false).await.expect("a reader");
+    reader.stay_here_if_open();
+    assert!(!reader.here, "it is not open yet");
+    assert_eq!(number(&mut reader).await.expect("reads"), 1);
+    reader.stay_here_if_open();
+    assert!(reader.here);
+    assert_eq!(number(&mut reader).await.expect("reads"), 1);
 }

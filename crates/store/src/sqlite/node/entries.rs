@@ -1,6 +1,8 @@
 //! Index rows of one version: made from extracted values, kept with the resource so that the next version can take out
 //! exactly these.
 
+use bytes::Bytes;
+
 use crate::{Error, Result};
 
 /// Longest key text of the index, in characters; longer values are found by their beginning.
@@ -23,21 +25,6 @@ pub(in crate::sqlite) enum IndexRow<T = String> {
     Uri { pid: i64, uri: T },
     /// `num`: the value's bits, so that rows can be compared
     Number { pid: i64, sys: i64, unit: T, bits: i64 },
-}
-
-impl<T> IndexRow<T> {
-    /// The number of its parameter; none of a compartment's row.
-    pub fn parameter(&self) -> Option<i64> {
-        match self {
-            Self::Compartment { .. } => None,
-            Self::Token { pid, .. }
-            | Self::Reference { pid, .. }
-            | Self::Date { pid, .. }
-            | Self::Text { pid, .. }
-            | Self::Uri { pid, .. }
-            | Self::Number { pid, .. } => Some(*pid),
-        }
-    }
 }
 
 impl IndexRow<&str> {
@@ -80,11 +67,11 @@ pub(in crate::sqlite) fn encode(rows: &[IndexRow]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(rows.len() * 16);
     for row in rows {
         let (tag, integers, text): (u8, [i64; 3], Option<&str>) = match row {
-            IndexRow::Compartment { patient, newness } => (1, [*patient, *newness, 0], None),
+            IndexRow::Compartment { patient, newness } => (COMPARTMENT, [*patient, *newness, 0], None),
             IndexRow::Token { pid, code, sys } => (2, [*pid, *sys, 0], Some(code)),
             IndexRow::Reference { pid, target } => (3, [*pid, *target, 0], None),
             IndexRow::Date { pid, low_us, high_us } => (4, [*pid, *low_us, *high_us], None),
-            IndexRow::Text { pid, folded, .. } => (5, [*pid, 0, 0], Some(folded)),
+            IndexRow::Text { pid, folded, .. } => (TEXT, [*pid, 0, 0], Some(folded)),
             IndexRow::Uri { pid, uri } => (6, [*pid, 0, 0], Some(uri)),
             IndexRow::Number { pid, sys, unit, bits } => (7, [*pid, *sys, *bits], Some(unit)),
         };
@@ -123,43 +110,78 @@ pub(in crate::sqlite) fn decode(bytes: &[u8]) -> Result<Vec<IndexRow>> {
 /// A stored form that is whole, whose rows are looked at where they lie: of a hundred candidates a search asks each for one or
 /// two of its rows.
 #[derive(Debug, Clone)]
-pub(in crate::sqlite) struct Entries(Vec<u8>);
+pub(in crate::sqlite) struct Entries(Bytes);
 
 impl Entries {
     /// # Errors
     /// When it is damaged.
-    pub fn new(bytes: Vec<u8>) -> Result<Self> {
-        let mut rest = bytes.as_slice();
+    pub fn new(bytes: Bytes) -> Result<Self> {
+        let mut rest = &*bytes;
         while !rest.is_empty() {
-            row(&mut rest).ok_or(CORRUPT)?;
+            pass(&mut rest).ok_or(CORRUPT)?;
         }
         Ok(Self(bytes))
     }
 
-    /// Its rows.
-    pub fn rows(&self) -> impl Iterator<Item = IndexRow<&str>> {
-        let mut rest = self.0.as_slice();
-        std::iter::from_fn(move || row(&mut rest))
+    /// Its rows of a parameter.
+    pub fn of(&self, parameter: i64) -> impl Iterator<Item = IndexRow<&str>> {
+        let mut rest = &*self.0;
+        std::iter::from_fn(move || {
+            loop {
+                let mut after = rest;
+                if tag_and_first(&mut after)? == (false, parameter) {
+                    return row(&mut rest);
+                }
+                pass(&mut rest)?;
+            }
+        })
     }
 }
 
 const CORRUPT: Error = Error::Corrupt("the index entries of a resource");
+/// The tag of a compartment's row, which has no parameter.
+const COMPARTMENT: u8 = 1;
+/// That of a text's, which has a second text.
+const TEXT: u8 = 5;
 
 fn row<'b>(rest: &mut &'b [u8]) -> Option<IndexRow<&'b str>> {
     let (tag, after) = rest.split_first()?;
     *rest = after;
     let [a, b, c] = [take(rest)?, take(rest)?, take(rest)?].map(unzigzag);
     let text = take_text(rest)?;
-    Some(match tag {
-        1 => IndexRow::Compartment { patient: a, newness: b },
+    Some(match *tag {
+        COMPARTMENT => IndexRow::Compartment { patient: a, newness: b },
         2 => IndexRow::Token { pid: a, code: text, sys: b },
         3 => IndexRow::Reference { pid: a, target: b },
         4 => IndexRow::Date { pid: a, low_us: b, high_us: c },
-        5 => IndexRow::Text { pid: a, folded: text, text: take_text(rest)? },
+        TEXT => IndexRow::Text { pid: a, folded: text, text: take_text(rest)? },
         6 => IndexRow::Uri { pid: a, uri: text },
         7 => IndexRow::Number { pid: a, sys: b, unit: text, bits: c },
         _ => return None,
     })
+}
+
+/// Whether a row is of a compartment, and its first integer.
+fn tag_and_first(rest: &mut &[u8]) -> Option<(bool, i64)> {
+    let (tag, after) = rest.split_first()?;
+    *rest = after;
+    Some((*tag == COMPARTMENT, unzigzag(take(rest)?)))
+}
+
+/// Goes past a row that [`row`] would read, without reading it.
+fn pass(rest: &mut &[u8]) -> Option<()> {
+    let (tag, after) = rest.split_first()?;
+    *rest = after;
+    for _ in 0..3 {
+        let length = rest.iter().take(VARINT_BYTES_MAX).position(|byte| byte & 0x80 == 0)?;
+        *rest = rest.get(length + 1..)?;
+    }
+    take_text(rest)?;
+    match *tag {
+        TEXT => take_text(rest).map(|_| ()),
+        COMPARTMENT..=7 => Some(()),
+        _ => None,
+    }
 }
 
 fn zigzag(value: i64) -> u64 {
@@ -178,6 +200,9 @@ fn put(bytes: &mut Vec<u8>, mut value: u64) {
     bytes.push(value.to_le_bytes()[0]);
 }
 
+/// Bytes of the longest integer.
+const VARINT_BYTES_MAX: usize = 10;
+
 fn take(rest: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
@@ -195,6 +220,18 @@ fn take(rest: &mut &[u8]) -> Option<u64> {
 mod tests {
     use super::{Entries, IndexRow, decode, encode, fold};
 
+    fn parameter(row: &IndexRow) -> Option<i64> {
+        match row {
+            IndexRow::Compartment { .. } => None,
+            IndexRow::Token { pid, .. }
+            | IndexRow::Reference { pid, .. }
+            | IndexRow::Date { pid, .. }
+            | IndexRow::Text { pid, .. }
+            | IndexRow::Uri { pid, .. }
+            | IndexRow::Number { pid, .. } => Some(*pid),
+        }
+    }
+
     fn rows() -> Vec<IndexRow> {
         vec![
             IndexRow::Compartment { patient: 7, newness: i64::MIN },
@@ -211,15 +248,20 @@ mod tests {
     fn rows_come_back() {
         assert_eq!(decode(&encode(&rows())).unwrap(), rows());
         assert_eq!(decode(&[]).unwrap(), Vec::new());
-        let entries = Entries::new(encode(&rows())).unwrap();
-        assert!(entries.rows().map(IndexRow::owned).eq(rows()));
+        let entries = Entries::new(encode(&rows()).into()).unwrap();
+        for row in rows() {
+            let Some(parameter) = parameter(&row) else { continue };
+            assert!(entries.of(parameter).map(IndexRow::owned).eq([row]));
+        }
+        // The number of a patient is no parameter.
+        assert_eq!(entries.of(7).count(), 0);
     }
 
     #[test]
     fn what_is_cut_short_is_reported() {
         let bytes = encode(&rows());
         assert!((0..bytes.len()).all(|length| {
-            decode(&bytes[..length]).is_ok() == Entries::new(bytes[..length].to_vec()).is_ok()
+            decode(&bytes[..length]).is_ok() == Entries::new(bytes[..length].to_vec().into()).is_ok()
         }));
         let whole = (0..bytes.len()).filter(|length| decode(&bytes[..*length]).is_ok()).count();
         assert_eq!(whole, rows().len(), "only prefixes that end with a row can be read");

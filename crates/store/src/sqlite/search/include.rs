@@ -82,6 +82,9 @@ impl Engine<'_> {
     ) -> Result<Vec<Candidate>> {
         let names = self.reader.names;
         let Some(source) = names.type_number(include.source.as_str()) else { return Ok(Vec::new()) };
+        if include.way == Way::Forward && from.iter().all(|candidate| candidate.tid != source) {
+            return Ok(Vec::new());
+        }
         let number = |parameter: &String| names.parameter_number(source, parameter);
         let pids: Vec<i64> = include.parameters.iter().filter_map(number).collect();
         let wanted: Vec<i64> = include

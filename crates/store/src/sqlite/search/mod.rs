@@ -114,8 +114,12 @@ impl Engine<'_> {
         let mut frame = Frame { search, scope, order, live: 0 };
         // Most searches have one clause that finds a patient's few: that is one statement.
         if let [only] = frame.scope.drivers.as_slice()
-            && let Some(candidates) = self.reader.few(&only.ranges).await?
+            && let Some(mut candidates) = self.reader.few(&only.ranges).await?
         {
+            if only.exact && frame.scope.tests.len() == 1 {
+                candidates.retain(|candidate| candidate.tid == frame.scope.tid);
+                return Ok(frame.sorted(candidates));
+            }
             return self.of_few(&frame, candidates).await;
         }
         let best = self.best(&frame.scope).await?;
@@ -232,10 +236,19 @@ impl Frame<'_> {
             held.into_iter().map(|candidate| (self.order.position(&candidate), candidate)).collect();
         let total =
             (self.search.total != Total::None).then(|| u64::try_from(placed.len()).unwrap_or(u64::MAX));
-        placed.sort_by(|(one, _), (other, _)| self.order.compare(one, other));
         if let Some(after) = &self.search.after {
             placed.retain(|(position, _)| self.order.compare(position, after).is_gt());
         }
+        let compare = |(one, _): &(Position, Candidate), (other, _): &(Position, Candidate)| {
+            self.order.compare(one, other)
+        };
+        // What lies beyond the page and the one that tells of a next need not be put in order.
+        let needed = self.search.count.min(READ_ROWS_MAX).saturating_add(1);
+        if needed < placed.len() {
+            placed.select_nth_unstable_by(needed, compare);
+            placed.truncate(needed);
+        }
+        placed.sort_unstable_by(compare);
         Found { total, ..self.cut(placed) }
     }
 

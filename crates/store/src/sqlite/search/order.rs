@@ -79,8 +79,7 @@ impl Key {
             By::Updated => SortValue::Interval(at, at),
             By::Parameter(None) => SortValue::Missing,
             By::Parameter(Some(pid)) => {
-                let own =
-                    candidate.entries.rows().filter(|row| row.parameter() == Some(pid)).filter_map(value);
+                let own = candidate.entries.of(pid).filter_map(value);
                 let chosen = if self.descending { own.max() } else { own.min() };
                 chosen.unwrap_or(SortValue::Missing)
             }

@@ -21,13 +21,13 @@ pub(super) struct Candidate {
 impl Candidate {
     /// Whether a row of a parameter passes. A parameter without a number has no value anywhere.
     fn any(&self, of: Option<i64>, test: impl Fn(&IndexRow<&str>) -> bool) -> bool {
-        of.is_some_and(|pid| self.entries.rows().any(|row| row.parameter() == Some(pid) && test(&row)))
+        of.is_some_and(|pid| self.entries.of(pid).any(|row| test(&row)))
     }
 
     /// Numbers of what its references of a parameter lead to.
     pub fn targets(&self, of: i64) -> impl Iterator<Item = i64> {
-        self.entries.rows().filter_map(move |row| match row {
-            IndexRow::Reference { pid, target } if pid == of => Some(target),
+        self.entries.of(of).filter_map(|row| match row {
+            IndexRow::Reference { target, .. } => Some(target),
             _ => None,
         })
     }
