@@ -92,6 +92,17 @@ pub struct Pending {
     pub total: u64,
 }
 
+/// What a database says of such parameters, for who reads it beside its node.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeptIndex {
+    /// Parameters whose index is made.
+    pub ready: u64,
+    /// Type and code of those whose index is being made.
+    pub building: Vec<(String, String)>,
+    /// Walks that are not over: type, resources that were looked at, and of how many.
+    pub walks: Vec<(String, u64, u64)>,
+}
+
 impl SearchIndex {
     pub(crate) fn new(
         by_type: BTreeMap<&'static str, Vec<Held>>,

@@ -199,6 +199,8 @@ impl Parser {
     }
 
     fn step(&mut self, left: Expression) -> Parsed {
+        self.space();
+        let offset = self.at;
         let name = self.name()?;
         let left_is_context = left == Expression::Context;
         let left = Box::new(left);
@@ -212,7 +214,7 @@ impl Parser {
             "exists" => Expression::Exists(left),
             "resolve" => Expression::Resolve(left),
             "extension" => extension(left, self.quoted()?),
-            _ => return Err(self.error("a function of the subset")),
+            _ => return Err(Error::Expression { offset, problem: "a function of the subset" }),
         };
         self.expect(")", "a closing parenthesis")?;
         Ok(call)

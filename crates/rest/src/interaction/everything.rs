@@ -199,7 +199,9 @@ fn supporting(of: ResourceType, search: &Search, asked: &Asked<'_>, server: &Ser
     };
     let mut found = Vec::new();
     if !targets.is_empty() {
-        found.extend(sources.map(|source| forward(source, includes(source, server.role), targets.clone())));
+        found.extend(sources.map(|source| {
+            forward(source, includes(source, &registered(source, server.role)), targets.clone())
+        }));
     }
     let patient = ResourceType::parse("Patient").filter(|patient| asked.wants(*patient));
     if let Some(patient) = patient.filter(|_| of.as_str() == "Encounter") {

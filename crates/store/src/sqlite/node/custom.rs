@@ -15,7 +15,7 @@ use crate::search_index::{Held, Pass};
 use crate::sql::{Connection, query, query_as, query_scalar};
 use crate::sqlite::body::unpack;
 use crate::sqlite::{Role, Sqlite};
-use crate::{Error, Indexing, Result, SearchIndex};
+use crate::{Error, Indexing, KeptIndex, Result, SearchIndex};
 
 /// Most resources of one part.
 const PART_ROWS: i64 = 200;
@@ -294,6 +294,28 @@ impl Indexing for Sqlite {
 }
 
 impl Sqlite {
+    /// What the database says of search parameters that packages define; also of a store that is open for reading.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn kept_index(&self) -> Result<KeptIndex> {
+        let ready: i64 =
+            query_scalar("SELECT count(*) FROM custom_parameters WHERE state = 1").fetch_one(&self.node).await?;
+        let building = query_as(
+            "SELECT resource_type, code FROM custom_parameters WHERE state = 0 ORDER BY resource_type, code",
+        );
+        let mut kept = KeptIndex {
+            ready: unsigned(ready)?,
+            building: building.fetch_all(&self.node).await?,
+            walks: Vec::new(),
+        };
+        let walks = query("SELECT resource_type, done, total FROM custom_passes ORDER BY resource_type");
+        for row in walks.fetch_all(&self.node).await? {
+            kept.walks.push((row.try_get(0)?, unsigned(row.try_get(1)?)?, unsigned(row.try_get(2)?)?));
+        }
+        Ok(kept)
+    }
+
     /// The next resources of a walk, with their values: read and worked out before the writer is asked for anything.
     async fn part(&self, of: &'static str, from: i64) -> Result<Part> {
         let tid = self.published.names().type_number(of).ok_or(Error::Corrupt("a walk over no resources"))?;
