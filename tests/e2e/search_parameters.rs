@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use harness::{Pair, Person, tidegate};
+use harness::{Pair, Person, eventually, tidegate};
 use serde_json::{Value, json};
 
 const RACE: &str = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-race";
@@ -50,7 +50,7 @@ async fn parameters_of_packages_are_indexed_beside_the_feed() {
         fields[10] = race;
         message.replace(pid, &fields.join("|"))
     };
-    let message = with_race(&person.admit("R-1"), "2106-3^White^HL70005");
+    let message = with_race(&person.a01("R-1"), "2106-3^White^HL70005");
     sender.accepted(&message).await;
     here.counted("Patient?_count=10", 1).await;
     there.counted("Patient?_count=10", 1).await;
@@ -81,13 +81,21 @@ async fn parameters_of_packages_are_indexed_beside_the_feed() {
     assert!(["called", "race-words", "race-category"].iter().all(|code| statement.contains(code)));
     // What comes now is found at once.
     let mut sender = pair.sender().await;
-    sender.accepted(&with_race(&Person::new(72).admit("R-2"), "2054-5^Black or African American^HL70005")).await;
+    sender
+        .accepted(&with_race(&Person::new(72).a01("R-2"), "2054-5^Black or African American^HL70005"))
+        .await;
     here.counted("Patient?race-category=2054-5", 1).await;
     there.counted("Patient?race-category=2054-5", 1).await;
     drop(sender);
-    let page = here.text("/metrics").await.expect("a page");
-    assert!(page.contains("tidegate_search_parameters{state=\"ready\"} 3"), "{page}");
-    pair.stop().await;
+    eventually("a sample on the page", || async {
+        let page = here.get("/metrics").await?.body.to_vec();
+        let page = String::from_utf8(page).map_err(|error| error.to_string())?;
+        let line = "tidegate_search_parameters{state=\"ready\"} 3";
+        if page.contains(line) { Ok(()) } else { Err(format!("no {line} in\n{page}")) }
+    })
+    .await;
+    pair.stop_onprem().await;
+    pair.stop_cloud().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -97,7 +105,7 @@ async fn what_is_wrong_with_a_package_is_told_before_a_node_starts() {
     let folder = pair.folder.join("package");
     for node in ["onprem", "cloud"] {
         let text = std::fs::read_to_string(file(node)).expect("init made it");
-        let named = "search_parameters:\n  packages: [package]\n  except: [\"http://example.org/fhir/SearchParameter/bad|\"]\n";
+        let named = "search_parameters:\n  packages: [package]\n  except: [\"http://example.org/fhir/SearchParameter/bad\"]\n";
         let named = if node == "cloud" { named } else { "search_parameters:\n  packages: [package]\n" };
         std::fs::write(file(node), format!("{text}{named}")).expect("it can be written");
     }
@@ -109,7 +117,9 @@ async fn what_is_wrong_with_a_package_is_told_before_a_node_starts() {
     package(&folder, &all);
     let refused = check("onprem");
     assert_eq!(refused.code, 78, "{refused:?}");
-    for words in ["SearchParameter-bad.json", "`bad` of Patient", "`colour`", "is no element of Patient", "except"] {
+    for words in
+        ["SearchParameter-bad.json", "`bad` of Patient", "`colour`", "is no element of Patient", "except"]
+    {
         assert!(refused.stderr.contains(words), "{words}: {}", refused.stderr);
     }
     let cloud = check("cloud");

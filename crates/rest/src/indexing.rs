@@ -1,4 +1,4 @@
-//! Gauges of the search parameters that packages define, and of how far their index is. Labels are resource types.
+//! Gauges of the search parameters that packages define, and of how far their index is.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
@@ -12,18 +12,13 @@ use crate::gauges::whole;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Indexing {
     parameters: Family<State, Gauge>,
-    looked_at: Family<Of, Gauge>,
-    resources: Family<Of, Gauge>,
+    looked_at: Gauge,
+    resources: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct State {
     state: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Of {
-    r#type: &'static str,
 }
 
 impl Indexing {
@@ -35,14 +30,15 @@ impl Indexing {
         );
         to.register(
             "search_index_looked_at",
-            "Resources that the walk over a type has looked at which makes or removes rows of such parameters",
+            "Resources that the walks have looked at which make or remove rows of such parameters",
             self.looked_at.clone(),
         );
         to.register(
             "search_index_resources",
-            "Resources of that type when the walk began",
+            "Resources that those walks have to look at; 0 when none is open",
             self.resources.clone(),
         );
+        self.show(&SearchIndex::default());
     }
 
     pub(crate) fn show(&self, index: &SearchIndex) {
@@ -51,12 +47,8 @@ impl Indexing {
             let number = i64::try_from(number).unwrap_or(i64::MAX);
             self.parameters.get_or_create(&State { state }).set(number);
         }
-        self.looked_at.clear();
-        self.resources.clear();
-        for pending in index.pending() {
-            let label = Of { r#type: pending.resource_type };
-            self.looked_at.get_or_create(&label).set(whole(pending.done));
-            self.resources.get_or_create(&label).set(whole(pending.total));
-        }
+        let pending = index.pending();
+        self.looked_at.set(whole(pending.iter().map(|one| one.done).sum()));
+        self.resources.set(whole(pending.iter().map(|one| one.total).sum()));
     }
 }

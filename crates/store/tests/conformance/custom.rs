@@ -406,3 +406,45 @@ pub async fn a_part_is_bounded_by_bytes(adapter: &dyn Adapter) {
     assert!(finish(&store).await >= 2, "a part does not take all of them");
     assert_eq!(found(&store, "red").await.len(), 3);
 }
+
+/// What a crash leaves: the files as they are in the middle of a walk, WAL and all.
+#[tokio::test]
+async fn a_walk_goes_on_after_a_crash() {
+    use std::sync::Arc;
+
+    use store::sqlite::{Role, Sqlite};
+    use store::{Apply, Indexing, Resources};
+
+    use crate::sqlite::{Folder, options};
+
+    let indexed = |store: Arc<Sqlite>| Indexed {
+        index: store.search_index(),
+        apply: store.clone() as Arc<dyn Apply>,
+        resources: store.clone() as Arc<dyn Resources>,
+        indexing: store as Arc<dyn Indexing>,
+    };
+    let (folder, copy) = (Folder::new(), Folder::new());
+    let before = Sqlite::open(&folder.0, Role::Clinical, options()).await.expect("opens");
+    let all: Vec<Value> = (0..PART * 2 + 50).map(|number| patient(number, Some("red"))).collect();
+    write(&indexed(before.clone()), 1, &all, 1).await;
+    before.close().await.expect("closes");
+    let walking =
+        Sqlite::open_indexing(&folder.0, Role::Clinical, options(), &colour()).await.expect("opens");
+    walking.index_more().await.expect("indexes");
+    std::fs::create_dir_all(&copy.0).expect("makes");
+    for name in ["node.db", "node.db-wal", "access.db"] {
+        if folder.0.join(name).exists() {
+            std::fs::copy(folder.0.join(name), copy.0.join(name)).expect("copies");
+        }
+    }
+    walking.close().await.expect("closes");
+    let after = Sqlite::open_indexing(&copy.0, Role::Clinical, options(), &colour()).await.expect("opens");
+    let store = indexed(after.clone());
+    assert_eq!(state(&store, "colour"), IndexState::Building(44));
+    assert_eq!(after.kept_index().await.expect("reads").walks, [("Patient".to_owned(), 200, 450)]);
+    assert_eq!(finish(&store).await, 2, "what was committed is not made again");
+    assert_eq!(found(&store, "red").await.len(), 450);
+    let kept = after.kept_index().await.expect("reads");
+    assert_eq!((kept.ready, kept.building.len(), kept.walks.len()), (1, 0, 0));
+    after.close().await.expect("closes");
+}

@@ -112,3 +112,83 @@ pub async fn index(store: Arc<Sqlite>, mut stopped: watch::Receiver<bool>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use fhir::CustomParameters;
+    use fhir::profile::PackageFiles;
+    use serde_json::json;
+
+    use super::deidentified;
+    use crate::package;
+
+    /// The grammars of the profiles that come with the product.
+    fn grammars() -> BTreeMap<String, verifier::Grammar> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../profiles").join("deidentification");
+        let of = |id: String| {
+            let files = package::read_folder(&folder.join(&id)).expect("a profile");
+            let grammar = verifier::Grammar::compile(&id, &files).expect("compiles");
+            (id, grammar)
+        };
+        package::folder_names(&folder).expect("a folder").into_iter().map(of).collect()
+    }
+
+    /// Whether a cloud node has a parameter.
+    fn is_had(of: &str, kind: &str, expression: &str) -> bool {
+        let definition = json!({"resourceType": "SearchParameter", "url": "http://example.org/it", "code": "it",
+            "base": [of], "type": kind, "expression": expression, "status": "active"});
+        let about = json!({"name": "x", "fhirVersions": ["4.0.1"]});
+        let files = BTreeMap::from([
+            ("package.json".to_owned(), about.to_string().into_bytes()),
+            ("SearchParameter-it.json".to_owned(), definition.to_string().into_bytes()),
+        ]);
+        let package = PackageFiles { origin: "x".to_owned(), files };
+        let all = CustomParameters::compile(&[package], &[]).expect("compiles");
+        let (kept, others) = deidentified(&all, &grammars());
+        assert_eq!(kept.of(of).len() + others.len(), 1);
+        others.is_empty()
+    }
+
+    #[test]
+    fn a_cloud_node_has_what_reads_nothing_that_is_removed() {
+        const RACE: &str =
+            "Patient.extension('http://hl7.org/fhir/us/core/StructureDefinition/us-core-race')";
+        let race = |rest: &str| format!("{RACE}.{rest}");
+        for (of, kind, expression) in [
+            ("Patient", "token", "Patient.maritalStatus".to_owned()),
+            ("Patient", "token", race("extension('ombCategory').value.ofType(Coding)")),
+            ("Observation", "quantity", "Observation.value.ofType(Quantity)".to_owned()),
+            ("Condition", "date", "Condition.recordedDate".to_owned()),
+            ("Encounter", "reference", "Encounter.participant.individual".to_owned()),
+            ("Observation", "token", "Observation.where(status = 'final').code".to_owned()),
+        ] {
+            assert!(is_had(of, kind, &expression), "{expression}");
+        }
+        for (of, kind, expression) in [
+            // Removed, or coarser than it was because it names a person.
+            ("Patient", "token", "Patient.identifier.type".to_owned()),
+            ("Patient", "token", "Patient.name.exists()".to_owned()),
+            ("Patient", "date", "Patient.birthDate".to_owned()),
+            ("Patient", "date", "Patient.deceased.ofType(dateTime)".to_owned()),
+            ("Patient", "token", "Patient.where(name.family = 'x').gender".to_owned()),
+            ("Patient", "token", "Patient.contact.relationship".to_owned()),
+            ("Patient", "string", "Patient.address.state".to_owned()),
+            // Texts and names of any kind.
+            ("Patient", "string", "Patient.maritalStatus.text".to_owned()),
+            ("Observation", "string", "Observation.note.text".to_owned()),
+            // An extension, or a part of one, that does not leave, or of which it is not known which it is.
+            ("Patient", "token", race("extension('detailed').value.ofType(Coding)")),
+            ("Patient", "token", race("extension.value.code")),
+            ("Patient", "token", race("extension('ombCategory').value")),
+            ("Patient", "token", "Patient.extension.value.ofType(Coding)".to_owned()),
+            ("Patient", "token", "Patient.extension('urn:unknown').value.ofType(Coding)".to_owned()),
+            // A type that no profile lets leave.
+            ("Person", "token", "Person.active.exists()".to_owned()),
+        ] {
+            assert!(!is_had(of, kind, &expression), "{expression}");
+        }
+    }
+}

@@ -147,8 +147,7 @@ impl Reader<'_> {
         let gives = gives(&given);
         let leads =
             if one.kind == SearchKind::Reference { led(of, Some(program), &one.targets) } else { Vec::new() };
-        let targets: &'static [&'static str] =
-            if one.targets.is_empty() { &[] } else { Vec::leak(one.targets.clone()) };
+        let targets: &'static [&'static str] = Vec::leak(leads.clone());
         let custom = CustomDefinition { url: one.url, text, reads: reach.reads, leads, gives };
         Ok(SearchParameter {
             code: one.code,

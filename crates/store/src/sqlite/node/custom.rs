@@ -299,8 +299,9 @@ impl Sqlite {
     /// # Errors
     /// When it cannot be read.
     pub async fn kept_index(&self) -> Result<KeptIndex> {
-        let ready: i64 =
-            query_scalar("SELECT count(*) FROM custom_parameters WHERE state = 1").fetch_one(&self.node).await?;
+        let ready: i64 = query_scalar("SELECT count(*) FROM custom_parameters WHERE state = 1")
+            .fetch_one(&self.node)
+            .await?;
         let building = query_as(
             "SELECT resource_type, code FROM custom_parameters WHERE state = 0 ORDER BY resource_type, code",
         );

@@ -1,7 +1,7 @@
 //! The stores: readable by this program, and not from the future.
 
-use store::{KeptIndex, Ledger};
 use store::sqlite::Sqlite;
+use store::{KeptIndex, Ledger};
 
 use super::Finding;
 use crate::config::{Config, Role};
@@ -79,7 +79,11 @@ fn search_parameters(index: &KeptIndex) -> Option<Finding> {
         format!("not indexed yet: {}", waiting.join(", "))
     };
     let words = format!("{waiting} ({})", walked.join("; "));
-    Some(Finding::warn("search parameters", words, "let the node run; until then a search by them is refused"))
+    Some(Finding::warn(
+        "search parameters",
+        words,
+        "let the node run; until then a search by them is refused",
+    ))
 }
 
 fn unreadable(error: &store::Error) -> Finding {
