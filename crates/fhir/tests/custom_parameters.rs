@@ -9,6 +9,7 @@ use fhir::{
     Audience, CustomParameters, IndexValue, OwnExtension, SearchParameter, custom_entries, extract,
     extract_composite, is_plain, reference_targets,
 };
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn definition(of: &str, code: &str, kind: &str, expression: &str) -> Value {
@@ -236,4 +237,62 @@ fn what_it_reads_and_where_it_leads_is_known() {
         one(&definition("Patient", "owner", "token", "Patient.contact.where(gender = 'male').relationship"));
     let reads = &filtered.custom.expect("of a package").reads;
     assert!(reads.iter().any(|read| read.path == "Patient.contact.gender"), "what a condition reads, too");
+}
+
+/// A word of an expression, right or wrong.
+fn word() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "Patient",
+        "Observation",
+        ".",
+        ".",
+        "name",
+        "extension",
+        "value",
+        "valueCoding",
+        "where(",
+        "ofType(",
+        "as ",
+        "is ",
+        "(",
+        ")",
+        "|",
+        "and",
+        "=",
+        "!=",
+        "'",
+        "'x'",
+        "true",
+        "exists()",
+        "resolve()",
+        "extension('u')",
+        "[0]",
+        "%resource",
+        "url",
+        "code",
+        "é",
+        " ",
+        "first()",
+        "9",
+        "_",
+        "Coding",
+    ])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn no_definition_makes_anything_panic(
+        words in prop::collection::vec(word(), 0..12),
+        kind in prop::sample::select(vec!["token", "date", "string", "reference", "quantity", "number", "uri", "composite"]),
+    ) {
+        let written = definition("Patient", "it", kind, &words.concat());
+        let patient = json!({"resourceType": "Patient", "name": [{"family": "x"}], "extension": [{"url": "u", "valueCoding": {"code": "c"}}]});
+        if let Ok(all) = compile(&[written]) {
+            for (_, parameters) in all.types() {
+                custom_entries(&patient, parameters.iter().copied(), Audience::Identified);
+            }
+        }
+    }
 }

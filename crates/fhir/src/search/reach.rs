@@ -40,11 +40,13 @@ pub(super) struct Reached {
     /// What a reference may point at.
     pub(super) targets: Vec<&'static str>,
     within: Vec<OwnExtension>,
+    /// The element that it is; of a choice, which type of it is read is known when a type is asked for.
+    element: Option<ElementRead>,
 }
 
 impl Reached {
     fn of(path: &str) -> Self {
-        Self { path: path.to_owned(), targets: Vec::new(), within: Vec::new() }
+        Self { path: path.to_owned(), targets: Vec::new(), within: Vec::new(), element: None }
     }
 }
 
@@ -81,6 +83,21 @@ impl Reach {
 
     /// What an expression gives that is evaluated on these.
     pub(super) fn of(&mut self, expression: &Expression, context: &[Reached]) -> Vec<Reached> {
+        let found = self.walked(expression, context);
+        self.read(&found);
+        found
+    }
+
+    /// Notes that these are read.
+    fn read(&mut self, found: &[Reached]) {
+        for read in found.iter().filter_map(|one| one.element.as_ref()) {
+            if !self.reads.contains(read) {
+                self.reads.push(read.clone());
+            }
+        }
+    }
+
+    fn walked(&mut self, expression: &Expression, context: &[Reached]) -> Vec<Reached> {
         let truth = || vec![Reached::of(BOOLEAN)];
         match expression {
             Expression::Context => context.to_vec(),
@@ -98,7 +115,7 @@ impl Reach {
                 self.children(&parents, name)
             }
             Expression::OfType(of, name) => {
-                let all = self.of(of, context);
+                let all = self.walked(of, context);
                 self.of_type(all, name)
             }
             Expression::Is(of, _) => {
@@ -106,7 +123,7 @@ impl Reach {
                 truth()
             }
             Expression::Where(of, condition) => self.filtered(of, condition, context),
-            Expression::Index(of, _) | Expression::Resolve(of) => self.of(of, context),
+            Expression::Index(of, _) | Expression::Resolve(of) => self.walked(of, context),
             Expression::Exists(of) | Expression::Equals(of, _) | Expression::NotEquals(of, _) => {
                 self.of(of, context);
                 truth()
@@ -116,7 +133,7 @@ impl Reach {
                 self.of(right, context);
                 truth()
             }
-            Expression::Union(all) => all.iter().flat_map(|one| self.of(one, context)).collect(),
+            Expression::Union(all) => all.iter().flat_map(|one| self.walked(one, context)).collect(),
         }
     }
 
@@ -155,7 +172,7 @@ impl Reach {
     }
 
     fn children(&mut self, parents: &[Reached], name: &'static str) -> Vec<Reached> {
-        let found: Vec<Reached> = parents.iter().flat_map(|parent| self.child(parent, name)).collect();
+        let found: Vec<Reached> = parents.iter().flat_map(|parent| Self::child(parent, name)).collect();
         if found.is_empty() && !parents.is_empty() {
             self.ends(name, || {
                 let all = parents.iter().flat_map(|parent| r4().children(&parent.path).iter());
@@ -171,7 +188,7 @@ impl Reach {
     }
 
     /// A child, in each type of a choice or, where its JSON name is given, in that one.
-    fn child(&mut self, parent: &Reached, name: &str) -> Vec<Reached> {
+    fn child(parent: &Reached, name: &str) -> Vec<Reached> {
         let element = r4().children(&parent.path).iter().copied().find(|element| element.base_name() == name);
         let typed = r4().property(&parent.path, name);
         let types: Vec<(&'static Element, TypeRef)> = match (element, typed) {
@@ -182,23 +199,20 @@ impl Reach {
             }
             (None, None) => Vec::new(),
         };
-        types.into_iter().filter_map(|(element, of)| self.step(parent, element, of)).collect()
+        types.into_iter().filter_map(|(element, of)| Self::step(parent, element, of)).collect()
     }
 
-    fn step(&mut self, parent: &Reached, element: &'static Element, of: TypeRef) -> Option<Reached> {
+    fn step(parent: &Reached, element: &'static Element, of: TypeRef) -> Option<Reached> {
         let any = of.code == "Reference" && of.targets.is_empty();
         let targets = if any { vec![ANY] } else { of.targets.to_vec() };
         let type_code = if element.content_reference.is_some() { "@ref" } else { of.code };
-        let read = ElementRead { path: element.path, type_code, within: parent.within.clone() };
-        if !self.reads.contains(&read) {
-            self.reads.push(read);
-        }
+        let read = Some(ElementRead { path: element.path, type_code, within: parent.within.clone() });
         let mut within = parent.within.clone();
         if of.code == "Extension" {
             within.push(OwnExtension::Any);
         }
         if r4().is_primitive(of.code) {
-            return Some(Reached { path: of.code.to_owned(), targets, within });
+            return Some(Reached { path: of.code.to_owned(), targets, within, element: read });
         }
         let mut name = element.base_name().to_owned();
         if element.is_choice() {
@@ -207,7 +221,7 @@ impl Reach {
             name.push_str(letters.as_str());
         }
         let path = r4().property(&parent.path, &name)?.child_path.to_owned();
-        Some(Reached { path, targets, within })
+        Some(Reached { path, targets, within, element: read })
     }
 
     fn ends(&mut self, part: &str, problem: impl FnOnce() -> String) {

@@ -11,10 +11,13 @@ use store::{
 };
 
 use crate::harness::{Adapter, Indexed};
+use crate::naive::{self, Draw};
 use crate::samples::{real, resource_type, search, set, tokens};
 
 /// Resources of one part of a walk.
 const PART: usize = 200;
+/// Searches that are compared with a naive reading.
+const NAIVE_CASES: usize = 1_500;
 const FARM: &str = "http://example.org/farm";
 
 /// A definition of type, code, kind and expression.
@@ -405,6 +408,71 @@ pub async fn a_part_is_bounded_by_bytes(adapter: &dyn Adapter) {
     let store = adapter.indexing(&colour()).await;
     assert!(finish(&store).await >= 2, "a part does not take all of them");
     assert_eq!(found(&store, "red").await.len(), 3);
+}
+
+/// R4's own parameters of the naive reading, under codes of a package.
+fn named_anew() -> CustomParameters {
+    let part =
+        |definition: &str, expression: &str| json!({"definition": definition, "expression": expression});
+    let of = |of, code: &str, kind, expression| definition(of, &format!("own-{code}"), kind, expression);
+    let pair = |code, expression| {
+        let mut pair = of("Observation", code, "composite", expression);
+        pair["component"] = json!([
+            part("http://hl7.org/fhir/SearchParameter/clinical-code", "code"),
+            part("http://hl7.org/fhir/SearchParameter/Observation-value-quantity", "value.ofType(Quantity)"),
+        ]);
+        pair
+    };
+    parameters(&[
+        of("Observation", "code", "token", "Observation.code"),
+        of("Observation", "value-quantity", "quantity", "Observation.value.ofType(Quantity)"),
+        of("Observation", "date", "date", "Observation.effective"),
+        of("Observation", "subject", "reference", "Observation.subject"),
+        of("Observation", "device", "reference", "Observation.device"),
+        pair("code-value-quantity", "Observation"),
+        pair("component-code-value-quantity", "Observation.component"),
+        of("Patient", "family", "string", "Patient.name.family"),
+        of("Patient", "_profile", "uri", "Patient.meta.profile"),
+        of("Patient", "identifier", "token", "Patient.identifier"),
+        of("RiskAssessment", "probability", "number", "RiskAssessment.prediction.probability"),
+    ])
+}
+
+/// The same question by the codes of [`named_anew`].
+fn anew(clause: Clause) -> Clause {
+    let own = |parameter: String| format!("own-{parameter}");
+    match clause {
+        Clause::Token { parameter, values, not } => Clause::Token { parameter: own(parameter), values, not },
+        Clause::Reference { parameter, values } => Clause::Reference { parameter: own(parameter), values },
+        Clause::Date { parameter, values } => Clause::Date { parameter: own(parameter), values },
+        Clause::Text { parameter, values, how } => Clause::Text { parameter: own(parameter), values, how },
+        Clause::Uri { parameter, values, how } => Clause::Uri { parameter: own(parameter), values, how },
+        Clause::Number { parameter, values } => Clause::Number { parameter: own(parameter), values },
+        Clause::Missing { parameter, missing } => Clause::Missing { parameter: own(parameter), missing },
+        Clause::Words { parameter, values } => Clause::Words { parameter: own(parameter), values },
+        Clause::OfType { parameter, values } => Clause::OfType { parameter: own(parameter), values },
+        Clause::Composite { parameter, values } => Clause::Composite { parameter: own(parameter), values },
+        Clause::Chain { parameter, targets } => {
+            let targets = targets.into_iter().map(|(of, clause)| (of, anew(clause))).collect();
+            Clause::Chain { parameter: own(parameter), targets }
+        }
+        Clause::Has { source, parameter, clause } => {
+            Clause::Has { source, parameter: own(parameter), clause: Box::new(anew(*clause)) }
+        }
+        other => panic!("{other:?} is not drawn"),
+    }
+}
+
+pub async fn searches_by_them_agree_with_a_naive_reading(adapter: &dyn Adapter) {
+    let mut draw = Draw::new();
+    let all = naive::world(&mut draw);
+    let (before, after) = all.split_at(all.len() / 2);
+    let store = adapter.indexing(&CustomParameters::default()).await;
+    write(&store, 1, before, 1).await;
+    let store = adapter.indexing(&named_anew()).await;
+    write(&store, 2, after, 1).await;
+    finish(&store).await;
+    naive::agree(&*store.resources, &all, &mut draw, NAIVE_CASES, anew).await;
 }
 
 /// What a crash leaves: the files as they are in the middle of a walk, WAL and all.

@@ -116,7 +116,7 @@ macro_rules! conformance {
                 writes_during_a_walk_keep_up_with_it a_changed_definition_is_indexed_anew
                 a_parameter_that_went_leaves_no_rows an_empty_store_is_ready_at_once
                 one_more_parameter_leaves_the_others_usable every_kind_is_found_and_sorted
-                a_part_is_bounded_by_bytes;
+                a_part_is_bounded_by_bytes searches_by_them_agree_with_a_naive_reading;
             modifiers:
                 units_of_one_dimension_are_compared a_bound_stands_for_all_that_it_can_be
                 uris_are_compared_along_their_path words_beside_codes_are_found identifiers_are_found_by_their_type
