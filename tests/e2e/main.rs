@@ -29,5 +29,6 @@ mod residency;
 mod rest;
 mod retention;
 mod scene;
+mod search_parameters;
 mod smart;
 mod writes;

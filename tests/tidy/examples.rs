@@ -36,7 +36,7 @@ fn example_configurations_load() {
 fn examples_explain_every_key() {
     let field = Regex::new(r"(?m)^    pub ([a-z_]+): ").expect("a constant expression compiles");
     let examples = ["onprem", "cloud", "postgres"].map(|name| read(&format!("deploy/{name}.yaml")));
-    let source = ["mod", "destinations", "smart", "storage"]
+    let source = ["mod", "destinations", "search_parameters", "smart", "storage"]
         .map(|name| read(&format!("crates/tidegate/src/config/{name}.rs")))
         .concat();
     let keys: Vec<&str> =

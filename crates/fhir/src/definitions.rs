@@ -6,7 +6,7 @@ use crate::hash::Table;
 use crate::pack;
 use crate::path::Constraint;
 use crate::primitive::Primitive;
-use crate::search::SearchParameter;
+use crate::search::{SearchKind, SearchParameter};
 
 const PACK: &[u8] = include_bytes!("../data/r4.pack");
 
@@ -28,6 +28,8 @@ pub struct Definitions {
     pub(crate) resources: Vec<&'static str>,
     pub(crate) code_sets: Table<CodeSet>,
     pub(crate) search_parameters: Table<Vec<SearchParameter>>,
+    /// Code and kind of each definition, by its id.
+    pub(crate) search_definitions: Table<(&'static str, SearchKind)>,
     pub(crate) compartment: Table<Vec<&'static str>>,
 }
 

@@ -63,9 +63,10 @@ pub use profile::Profiles;
 pub use reference::{Reference, for_each_reference, references};
 pub use resource_type::{RESOURCE_ID_CHARS_MAX, ResourceId, ResourceType, is_resource_id};
 pub use search::{
-    Audience, Comparator, DateMatch, FOLDED_CHARS_MAX, IndexValue, Limits, NumberMatch, PREFIXES, Prefix,
-    QueryProblem, SearchComponent, SearchKind, SearchParameter, TypedIdentifier, UCUM, begins_a_word,
-    bounded_name, extract, extract_composite, extract_texts, extract_typed, fold_string, identifier_name,
+    Audience, Comparator, CustomDefinition, CustomParameters, DateMatch, ElementRead, FOLDED_CHARS_MAX,
+    IndexValue, Limits, NumberMatch, OwnExtension, PREFIXES, Prefix, QueryProblem, SearchComponent,
+    SearchKind, SearchParameter, TypedIdentifier, UCUM, begins_a_word, bounded_name, component_name,
+    custom_entries, extract, extract_composite, extract_texts, extract_typed, fold_string, identifier_name,
     index_entries, indexed, is_plain, reference_targets, searchable,
 };
 pub use validate::{DEPTH_MAX, ISSUES_MAX, validate, validate_structure};

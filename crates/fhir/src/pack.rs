@@ -299,6 +299,7 @@ impl Decoder {
                 }
             }
         }
+        self.definitions.search_definitions = kinds;
         for parameters in self.definitions.search_parameters.values_mut() {
             parameters.sort_by_key(|parameter| parameter.code);
         }

@@ -8,9 +8,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use std::sync::atomic::AtomicU64;
-use store::{Condition, FileCondition};
+use store::{Condition, FileCondition, SearchIndex};
 
 use crate::Metrics;
+use crate::indexing::Indexing;
 use crate::outgoing::{Outgoing, OutgoingSample};
 
 /// A gauge of seconds.
@@ -37,6 +38,7 @@ pub struct Gauges {
     failures: Counter,
     new_fields: Counter,
     outgoing: Outgoing,
+    indexing: Indexing,
     store_failed: Family<StoreFile, Gauge>,
     store_full: Family<StoreFile, Gauge>,
     store_away: Family<StoreFile, Gauge>,
@@ -147,6 +149,7 @@ impl Gauges {
             gauges.register_feeds(registry);
             gauges.register_rest(registry);
             gauges.outgoing.register(registry);
+            gauges.indexing.register(registry);
         });
         gauges
     }
@@ -243,6 +246,11 @@ impl Gauges {
             self.store_full.get_or_create(&StoreFile { file }).set(is(FileCondition::Full));
             self.store_away.get_or_create(&StoreFile { file }).set(is(FileCondition::Away));
         }
+    }
+
+    /// Shows how far the index of search parameters is that packages define.
+    pub fn show_index(&self, index: &SearchIndex) {
+        self.indexing.show(index);
     }
 
     /// Shows a sample.

@@ -31,6 +31,7 @@ mod error;
 mod gauges;
 mod headers;
 mod health;
+mod indexing;
 mod interaction;
 mod issuers;
 #[cfg(feature = "clinical")]

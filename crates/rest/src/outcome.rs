@@ -168,6 +168,9 @@ impl From<store::Error> for Failure {
         if let store::Error::TooCostly(what) = error {
             return Self::bad_request(IssueCode::TooCostly, format!("{what}; narrow the search"));
         }
+        if let store::Error::NotIndexed = error {
+            return Self::bad_request(IssueCode::Incomplete, "a search parameter is not indexed yet");
+        }
         let cause = std::error::Error::source(&error).map(ToString::to_string);
         tracing::error!(error = %error, cause, "the store did not answer");
         match error {

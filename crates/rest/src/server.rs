@@ -1,19 +1,19 @@
 //! The FHIR routers of the two roles and what they need.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
-use bytes::Bytes;
 use fhir::{Audience, ResourceType};
-use store::{Access, Micros};
+use store::{Access, Micros, SearchIndex};
 
 use crate::auth::{TokenSet, open_to_all, require};
 use crate::authorization::Issued;
 use crate::cors::Origins;
 use crate::edge;
+use crate::interaction::Stated;
 use crate::interaction::smart_configuration::{Authorization, smart_configuration};
 #[cfg(feature = "clinical")]
 use crate::interaction::{batch, create, delete, meta, patch, update, validate};
@@ -69,6 +69,8 @@ pub struct Fhir {
     pub limiter: Limiter,
     /// From which origins browsers may ask.
     pub origins: Origins,
+    /// Search parameters that packages define; those whose index is made are usable.
+    pub index: SearchIndex,
 }
 
 impl std::fmt::Debug for Fhir {
@@ -114,9 +116,8 @@ pub(crate) static PORTAL: Role = Role {
 pub(crate) struct Server {
     pub(crate) fhir: Fhir,
     pub(crate) role: &'static Role,
-    pub(crate) capabilities: Bytes,
-    /// Made when it is first asked for.
-    pub(crate) openapi: OnceLock<Bytes>,
+    pub(crate) capabilities: Stated,
+    pub(crate) openapi: Stated,
     pub(crate) exports: export::Jobs,
     pub(crate) denials: Denials,
     /// Those of the present minute whose client is not known or asks too often.
@@ -158,9 +159,9 @@ fn router(mut fhir: Fhir, role: &'static Role) -> Router {
     fhir.types.sort_unstable();
     fhir.types.dedup();
     let (metrics, origins) = (fhir.metrics.clone(), fhir.origins.clone());
-    let capabilities = capabilities::statement(&fhir, role);
     let writes = capabilities::writes(&fhir, role);
-    let (openapi, exports, denials) = (OnceLock::new(), export::Jobs::default(), Denials::default());
+    let (exports, denials) = (export::Jobs::default(), Denials::default());
+    let (capabilities, openapi) = (Stated::default(), Stated::default());
     let refusals = Refusals::new(fhir.access.clone(), fhir.node.clone(), fhir.now_us);
     let server = Arc::new(Server { fhir, role, capabilities, openapi, exports, denials, refusals });
     let guarded = guarded(writes).layer(from_fn_with_state(server.clone(), require));

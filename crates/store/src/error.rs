@@ -32,6 +32,9 @@ pub enum Error {
         /// Position of the guard in it.
         guard: usize,
     },
+    /// A search by a parameter whose index is being made ([`crate::Indexing`]).
+    #[error("a search parameter is not indexed yet")]
+    NotIndexed,
     /// The read would cost more than its limits allow; a narrower one may not.
     #[error("the read costs too much: {0}")]
     TooCostly(&'static str),

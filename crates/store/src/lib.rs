@@ -61,6 +61,7 @@ mod resources;
 #[cfg(feature = "clinical")]
 mod retention;
 mod search;
+mod search_index;
 mod sql;
 pub mod sqlite;
 #[cfg(feature = "clinical")]
@@ -122,6 +123,7 @@ pub use search::{
     LINKED_MAX, ORDERED_MAX, Page, PartValue, Position, QuantityValue, SORTED_MAX, Search, Sort, SortBy,
     SortValue, TextMatch, TokenValue, Total, TypedValue, UriMatch, Way,
 };
+pub use search_index::{IndexState, Indexing, KeptIndex, Pending, SearchIndex};
 #[cfg(feature = "clinical")]
 pub use statistics::{Backlog, Boundary, Feed, HeldGroup, MINUTE_US, Minute, Statistics, Waiting};
 pub use verification::verify_ledger;

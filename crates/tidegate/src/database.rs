@@ -5,6 +5,7 @@ use std::sync::Arc;
 #[cfg(feature = "postgres")]
 use std::time::{Duration, Instant};
 
+use fhir::CustomParameters;
 use store::sqlite::{Options, Role as StoreRole, Sqlite};
 #[cfg(feature = "postgres")]
 use zeroize::Zeroizing;
@@ -34,15 +35,20 @@ pub(crate) fn role(role: Role) -> StoreRole {
     }
 }
 
-/// Opens the store of a node for writing.
+/// Opens the store of a node for writing, with the search parameters that its packages define.
 ///
 /// # Errors
 /// [`Exit::Configuration`] when its database cannot be named; [`Exit::Io`] when it cannot be opened.
-pub(crate) async fn open(config: &Config, is_synchronous: bool) -> Result<Arc<Sqlite>, Failure> {
+pub(crate) async fn open(
+    config: &Config,
+    is_synchronous: bool,
+    parameters: &CustomParameters,
+) -> Result<Arc<Sqlite>, Failure> {
     #[cfg(feature = "postgres")]
     if let Some(store) = &config.store {
         let readers = store.postgres.connections;
-        let opened = Sqlite::open_postgres(&address(&store.postgres)?, role(config.role), readers).await;
+        let (address, role) = (address(&store.postgres)?, role(config.role));
+        let opened = Sqlite::open_postgres_indexing(&address, role, readers, parameters).await;
         return opened.map_err(|error| Failure::because(Exit::Io, &error));
     }
     let options = Options {
@@ -50,7 +56,7 @@ pub(crate) async fn open(config: &Config, is_synchronous: bool) -> Result<Arc<Sq
         read_connections: READ_CONNECTIONS,
         now_us: clock::now_us,
     };
-    let opened = Sqlite::open(&config.data, role(config.role), options).await;
+    let opened = Sqlite::open_indexing(&config.data, role(config.role), options, parameters).await;
     opened.map_err(|error| Failure::because(Exit::Io, &error))
 }
 

@@ -107,6 +107,24 @@ pub fn fhir_packages(folder: &Path) -> Result<Vec<PackageFiles>, PackageError> {
     Ok(packages)
 }
 
+/// The packages that a path names: an archive, a folder of one package, or a folder of packages.
+///
+/// # Errors
+/// The package that cannot be read.
+pub fn named(path: &Path) -> Result<Vec<PackageFiles>, PackageError> {
+    let origin = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if path.is_dir() && !path.join("package.json").is_file() && !path.join("package").is_dir() {
+        return fhir_packages(path);
+    }
+    let failed = |error: std::io::Error| PackageError { file: origin.clone(), problem: error.to_string() };
+    let files = if path.is_dir() {
+        package_folder(path).map_err(failed)?
+    } else {
+        unpack(&origin, &read_bytes(path, ARCHIVE_BYTES_MAX).map_err(failed)?)?
+    };
+    Ok(vec![PackageFiles { origin, files }])
+}
+
 fn package_folder(folder: &Path) -> std::io::Result<BTreeMap<String, Vec<u8>>> {
     let inner = folder.join("package");
     let folder = if inner.is_dir() { inner.as_path() } else { folder };

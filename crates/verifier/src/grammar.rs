@@ -229,6 +229,11 @@ impl Grammar {
         self.forms.get(path)?.get(type_code)
     }
 
+    /// Whether the profile lets resources of a type leave.
+    pub fn has(&self, resource_type: &str) -> bool {
+        self.covers(resource_type)
+    }
+
     /// Whether the profile has rows for a resource type.
     pub(crate) fn covers(&self, resource_type: &str) -> bool {
         self.resources.contains(resource_type)

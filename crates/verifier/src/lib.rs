@@ -25,6 +25,7 @@ mod grammar;
 mod known;
 mod patterns;
 mod search;
+mod searchable;
 mod structure;
 mod table;
 

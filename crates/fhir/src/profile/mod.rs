@@ -219,7 +219,7 @@ impl Profiles {
 }
 
 /// Name and version of a package, and whether it is one of R4.
-fn about(package: &PackageFiles) -> Result<String, PackageError> {
+pub(crate) fn about(package: &PackageFiles) -> Result<String, PackageError> {
     let file = format!("{}/package.json", package.origin);
     let error = |problem: &str| PackageError { file: file.clone(), problem: problem.to_owned() };
     let bytes = package.files.get("package.json").ok_or_else(|| error("is not there"))?;

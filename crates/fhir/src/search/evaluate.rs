@@ -127,7 +127,7 @@ fn child<'a>(value: &'a Value, slot: &'static Slot, out: &mut Vec<Item<'a>>) {
 }
 
 /// Whether a type is the named one or a special kind of it. Case is ignored: one expression of R4 says `DateTime`.
-fn is_of(type_code: &str, name: &str) -> bool {
+pub(super) fn is_of(type_code: &str, name: &str) -> bool {
     type_code.eq_ignore_ascii_case(name)
         || (name == "Quantity" && matches!(type_code, "Age" | "Count" | "Distance" | "Duration"))
         || (matches!(name, "Resource" | "DomainResource") && r4().is_resource(type_code))

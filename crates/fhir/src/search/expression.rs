@@ -7,6 +7,7 @@
 //! typed       = path [ ( "as" | "is" ) name ]
 //! path        = ( "(" conjunction ")" | name | "%resource" | call ) { "." ( name | call ) | "[" digits "]" }
 //! call        = "where(" conjunction ")" | "as(" name ")" | "ofType(" name ")" | "exists()" | "resolve()"
+//!             | "extension('" url "')"
 //! literal     = "'" text "'" | "true" | "false"
 //! ```
 
@@ -54,6 +55,26 @@ impl Expression {
         }
     }
 
+    /// The expression with its context in place of the type names that paths begin with.
+    pub(crate) fn rootless(&self) -> Self {
+        let own = |of: &Self| Box::new(of.rootless());
+        match self {
+            Self::Root(_) | Self::Context => Self::Context,
+            Self::Resource => Self::Resource,
+            Self::Child(of, name) => Self::Child(own(of), name),
+            Self::Index(of, index) => Self::Index(own(of), *index),
+            Self::OfType(of, name) => Self::OfType(own(of), name),
+            Self::Is(of, name) => Self::Is(own(of), name),
+            Self::Where(of, condition) => Self::Where(own(of), own(condition)),
+            Self::Exists(of) => Self::Exists(own(of)),
+            Self::Resolve(of) => Self::Resolve(own(of)),
+            Self::Equals(of, literal) => Self::Equals(own(of), *literal),
+            Self::NotEquals(of, literal) => Self::NotEquals(own(of), *literal),
+            Self::And(left, right) => Self::And(own(left), own(right)),
+            Self::Union(all) => Self::Union(all.iter().map(Self::rootless).collect()),
+        }
+    }
+
     /// The type name a path begins with.
     fn root(&self) -> Option<&'static str> {
         match self {
@@ -88,6 +109,13 @@ pub(crate) fn parse(text: &'static str) -> Result<Expression, Error> {
     let expression = parser.conjunction()?;
     parser.space();
     if parser.at == text.len() { Ok(expression) } else { Err(parser.error("end of expression")) }
+}
+
+/// `extension(url)` is short for `extension.where(url = …)` (FHIR, fhirpath §2.1.9.1.5.1).
+fn extension(of: Box<Expression>, url: &'static str) -> Expression {
+    let all = Expression::Child(of, "extension");
+    let own = Expression::Child(Box::new(Expression::Context), "url");
+    Expression::Where(Box::new(all), Box::new(Expression::Equals(Box::new(own), Literal::Text(url))))
 }
 
 struct Parser {
@@ -171,6 +199,8 @@ impl Parser {
     }
 
     fn step(&mut self, left: Expression) -> Parsed {
+        self.space();
+        let offset = self.at;
         let name = self.name()?;
         let left_is_context = left == Expression::Context;
         let left = Box::new(left);
@@ -183,7 +213,8 @@ impl Parser {
             "as" | "ofType" => Expression::OfType(left, self.name()?),
             "exists" => Expression::Exists(left),
             "resolve" => Expression::Resolve(left),
-            _ => return Err(self.error("a function of the subset")),
+            "extension" => extension(left, self.quoted()?),
+            _ => return Err(Error::Expression { offset, problem: "a function of the subset" }),
         };
         self.expect(")", "a closing parenthesis")?;
         Ok(call)
@@ -196,10 +227,14 @@ impl Parser {
         if self.word("false") {
             return Ok(Literal::Truth(false));
         }
+        Ok(Literal::Text(self.quoted()?))
+    }
+
+    fn quoted(&mut self) -> Result<&'static str, Error> {
         self.expect("'", "a literal")?;
         let text = self.span(|byte| byte != b'\'' && byte != b'\\');
         self.expect("'", "a closing quote")?;
-        Ok(Literal::Text(text))
+        Ok(text)
     }
 
     fn name(&mut self) -> Result<&'static str, Error> {
@@ -268,11 +303,20 @@ mod tests {
             "a = b",
             "a = 'x",
             "(a",
+            "a.extension()",
+            "a.extension(url)",
+            "a.extension('x'",
             "a b",
             "é",
         ] {
             assert!(parse(text).is_err(), "{text}");
         }
         assert!(parse(String::leak("(".repeat(100_000))).is_err());
+    }
+
+    #[test]
+    fn an_extension_is_one_with_its_url() {
+        let (short, long) = ("Patient.extension('u').value", "Patient.extension.where(url = 'u').value");
+        assert_eq!(parse(short).unwrap(), parse(long).unwrap());
     }
 }

@@ -90,6 +90,8 @@ pub fn searchable(resource: &str, audience: Audience) -> impl Iterator<Item = &'
 /// Whether values of a parameter can be shown in an address: codes and ids that de-identified resources have too. A name,
 /// a number of a person or a date of care cannot.
 pub fn is_plain(parameter: &SearchParameter) -> bool {
-    matches!(parameter.kind, SearchKind::Token | SearchKind::Reference)
+    // What a package defines may hold anything.
+    parameter.custom.is_none()
+        && matches!(parameter.kind, SearchKind::Token | SearchKind::Reference)
         && DEIDENTIFIED.binary_search(&parameter.code).is_ok()
 }

@@ -1,11 +1,13 @@
 //! Search parameters and what they extract from a resource.
 
+mod custom;
 mod entries;
 mod evaluate;
 mod expression;
 mod fold;
 mod indexed;
 mod query;
+mod reach;
 mod target;
 mod units;
 mod values;
@@ -15,12 +17,14 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::error::Error;
-pub use entries::{bounded_name, identifier_name, index_entries};
+pub use custom::{CustomDefinition, CustomParameters};
+pub use entries::{bounded_name, component_name, custom_entries, identifier_name, index_entries};
 use evaluate::{Found, Item, elements, evaluate};
 pub(crate) use expression::{Expression, parse};
 pub use fold::{FOLDED_CHARS_MAX, begins_a_word, fold_string};
 pub use indexed::{Audience, indexed, is_plain, searchable};
 pub use query::{DateMatch, Limits, NumberMatch, PREFIXES, Prefix, QueryProblem};
+pub use reach::{ElementRead, OwnExtension};
 pub use target::reference_targets;
 pub use units::UCUM;
 use values::{index_values, texts, token, typed};
@@ -38,6 +42,8 @@ pub struct SearchParameter {
     pub targets: &'static [&'static str],
     /// Parts of a composite parameter; empty for the others.
     pub components: &'static [SearchComponent],
+    /// What a package says of it; `None` of a parameter of R4 itself.
+    pub custom: Option<&'static CustomDefinition>,
     pub(crate) program: Option<&'static Expression>,
 }
 
@@ -63,7 +69,7 @@ impl SearchParameter {
             "" => None,
             text => Some(Box::leak(Box::new(parse(text)?))),
         };
-        Ok(Self { code, kind, expression, targets: &[], components: &[], program })
+        Ok(Self { code, kind, expression, targets: &[], components: &[], custom: None, program })
     }
 }
 

@@ -5,11 +5,9 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use super::expression::Expression;
+use super::reach::{ANY, Reach};
 use super::{SearchKind, SearchParameter};
-use crate::definitions::{Element, TypeRef, r4};
-
-/// Any type, as the definitions say it.
-const ANY: &str = "Resource";
+use crate::definitions::r4;
 
 /// Targets of each parameter of R4, by resource type, then code.
 type Targets = HashMap<&'static str, HashMap<&'static str, Vec<&'static str>>>;
@@ -24,91 +22,36 @@ pub fn reference_targets(resource: &str, parameter: &SearchParameter) -> &'stati
             all.filter(|parameter| parameter.kind == SearchKind::Reference)
         };
         let of_type = |name: &'static str| {
-            let all = references(name).map(|parameter| (parameter.code, read(name, parameter)));
+            let all = references(name)
+                .map(|parameter| (parameter.code, led(name, parameter.program, parameter.targets)));
             (name, all.collect())
         };
         r4().resource_names().map(of_type).collect()
     });
+    if let Some(custom) = parameter.custom {
+        return &custom.leads;
+    }
     let found = all.get(resource).and_then(|of_type| of_type.get(parameter.code));
     found.map_or(&[], Vec::as_slice)
 }
 
-fn read(resource: &str, parameter: &SearchParameter) -> Vec<&'static str> {
-    let Some(program) = parameter.program else { return Vec::new() };
-    let found = found(program, resource).into_iter().filter(|found| found.path == "Reference");
-    let mut allowed: Vec<&'static str> = found.flat_map(|found| found.targets).collect();
+/// Types that a reference parameter leads to, by its program and the types that it names itself.
+pub(super) fn led(
+    resource: &'static str,
+    program: Option<&Expression>,
+    named: &[&'static str],
+) -> Vec<&'static str> {
+    let Some(program) = program else { return Vec::new() };
+    let found = Reach::from(resource).of_resource(program);
+    let references = found.into_iter().filter(|found| found.path == "Reference");
+    let mut allowed: Vec<&'static str> = references.flat_map(|found| found.targets).collect();
     if allowed.contains(&ANY) {
         allowed = r4().resource_names().collect();
     }
-    let named = parameter.targets;
     allowed.retain(|of| named.is_empty() || named.contains(of) || named.contains(&ANY));
     allowed.sort_unstable();
     allowed.dedup();
     allowed
-}
-
-/// What an expression can give.
-struct Found {
-    /// Path of a backbone element, name of another type.
-    path: String,
-    /// What a reference may point at.
-    targets: Vec<&'static str>,
-}
-
-fn found(expression: &Expression, resource: &str) -> Vec<Found> {
-    let every = |of: &Expression| found(of, resource);
-    match expression {
-        Expression::Context | Expression::Resource | Expression::Root(_) => {
-            vec![Found { path: resource.to_owned(), targets: Vec::new() }]
-        }
-        Expression::Child(of, name) => {
-            every(of).iter().flat_map(|parent| children(&parent.path, name)).collect()
-        }
-        Expression::OfType(of, name) | Expression::Is(of, name) => {
-            every(of).into_iter().filter(|found| found.path == *name).collect()
-        }
-        Expression::Where(of, condition) => {
-            let mut all = every(of);
-            if let Expression::Is(what, name) = &**condition
-                && matches!(&**what, Expression::Resolve(_))
-            {
-                for found in &mut all {
-                    found.targets.retain(|of| of == name || *of == ANY);
-                    found.targets.iter_mut().for_each(|of| *of = *name);
-                }
-            }
-            all
-        }
-        Expression::Index(of, _)
-        | Expression::Exists(of)
-        | Expression::Resolve(of)
-        | Expression::Equals(of, _)
-        | Expression::NotEquals(of, _)
-        | Expression::And(of, _) => every(of),
-        Expression::Union(all) => all.iter().flat_map(every).collect(),
-    }
-}
-
-/// A child, in each type of a choice.
-fn children(parent: &str, name: &str) -> Vec<Found> {
-    let element = r4().children(parent).iter().copied().find(|element| element.base_name() == name);
-    let Some(element) = element else { return Vec::new() };
-    element.types.iter().filter_map(|of| child(parent, element, *of)).collect()
-}
-
-fn child(parent: &str, element: &Element, of: TypeRef) -> Option<Found> {
-    let any = of.code == "Reference" && of.targets.is_empty();
-    let targets = if any { vec![ANY] } else { of.targets.to_vec() };
-    if r4().is_primitive(of.code) {
-        return Some(Found { path: of.code.to_owned(), targets });
-    }
-    let mut name = element.base_name().to_owned();
-    if element.is_choice() {
-        let mut letters = of.code.chars();
-        name.extend(letters.next().into_iter().flat_map(char::to_uppercase));
-        name.push_str(letters.as_str());
-    }
-    Some(Found { path: r4().property(parent, &name)?.child_path.to_owned(), targets })
 }
 
 #[cfg(test)]

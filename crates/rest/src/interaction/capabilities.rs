@@ -12,7 +12,7 @@ use store::{COUNTED_MAX, EXAMINED_MAX, INCLUDED_MAX, LINKED_MAX, ORDERED_MAX};
 use super::binary::is_binary;
 use super::compartment::COMPARTMENTS;
 use super::controls::{INCLUDES_MAX, SORT_KEYS_MAX};
-use super::registry::{includes, own_parameters, registered, reverse_includes, serves_lists};
+use super::registry::{includes, own_parameters, reverse_includes, serves_lists, usable};
 use super::search::{PAGE_DEFAULT, PAGE_MAX};
 use super::smart_configuration::security;
 use super::{Shared, not_modified, ok, presentation};
@@ -42,24 +42,24 @@ pub(crate) async fn capabilities(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let form = presentation(query.as_deref(), &headers)?;
-    let tag = tag_of(&server.capabilities);
+    let statement = server.capabilities.now(&server.fhir, || statement(&server.fhir, server.role));
+    let tag = tag_of(&statement);
     let validators = Validators { tag, modified: None, answers_modified_since: false };
     if validators.unchanged(&headers) {
         return Ok(not_modified(&validators));
     }
-    Ok(ok(server.capabilities.to_vec(), form, Some(&validators)))
+    Ok(ok(statement.to_vec(), form, Some(&validators)))
 }
 
-/// The entity tag of a document that is the same until the next start.
+/// The entity tag of a document.
 pub(super) fn tag_of(document: &[u8]) -> String {
     digest(&SHA256, document).as_ref().iter().take(TAG_BYTES).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The CapabilityStatement of a role, canonical JSON; made once.
+/// The CapabilityStatement of a role as it is now, canonical JSON.
 pub(crate) fn statement(fhir: &Fhir, role: &Role) -> Bytes {
     let writes = writes(fhir, role);
-    let resources: Vec<Value> =
-        fhir.types.iter().map(|of| resource(*of, &fhir.types, role, writes)).collect();
+    let resources: Vec<Value> = fhir.types.iter().map(|of| resource(*of, fhir, role, writes)).collect();
     let mut rest = json!({
         "mode": "server",
         "documentation": documentation(role),
@@ -151,14 +151,24 @@ fn export(definition: &str) -> Value {
     json!({"name": "export", "definition": format!("{EXPORTS}{definition}")})
 }
 
-fn resource(of: ResourceType, served: &[ResourceType], role: &Role, writes: bool) -> Value {
+/// What of a type can be searched by now. What a package defines is told by its canonical.
+fn parameters(of: ResourceType, fhir: &Fhir, role: &Role) -> Vec<Value> {
     let own = own_parameters(role).iter().copied();
-    let list = serves_lists(served, role).then_some(("_list", SearchKind::Special));
-    let parameters: Vec<Value> = own
-        .chain(list)
-        .chain(registered(of, role).iter().map(|parameter| (parameter.code, parameter.kind)))
-        .map(|(code, kind)| json!({"name": code, "type": kind.as_str()}))
-        .collect();
+    let list = serves_lists(&fhir.types, role).then_some(("_list", SearchKind::Special));
+    let plain = |code: &str, kind: SearchKind| json!({"name": code, "type": kind.as_str()});
+    let own = own.chain(list).map(|(code, kind)| plain(code, kind));
+    let of_type = usable(of, fhir, role).into_iter().map(|parameter| {
+        let mut stated = plain(parameter.code, parameter.kind);
+        if let Some(custom) = parameter.custom {
+            stated["definition"] = json!(custom.url);
+        }
+        stated
+    });
+    own.chain(of_type).collect()
+}
+
+fn resource(of: ResourceType, fhir: &Fhir, role: &Role, writes: bool) -> Value {
+    let parameters = parameters(of, fhir, role);
     let mut interactions = vec!["read", "vread", "history-instance"];
     if role.precision == Precision::Exact {
         interactions.push("history-type");
@@ -200,11 +210,12 @@ fn resource(of: ResourceType, served: &[ResourceType], role: &Role, writes: bool
     if !operations.is_empty() {
         stated["operation"] = Value::Array(operations);
     }
-    let forward: Vec<String> = includes(of, role).iter().map(|code| format!("{of}:{code}")).collect();
+    let forward: Vec<String> =
+        includes(of, &usable(of, fhir, role)).iter().map(|code| format!("{of}:{code}")).collect();
     if !forward.is_empty() {
         stated["searchInclude"] = json!(forward);
     }
-    let reverse = reverse_includes(of, served, role);
+    let reverse = reverse_includes(of, fhir, role);
     if !reverse.is_empty() {
         stated["searchRevInclude"] =
             reverse.iter().map(|(source, code)| json!(format!("{source}:{code}"))).collect();

@@ -4,7 +4,7 @@ use fhir::{IssueCode, ResourceType, SearchParameter};
 use store::{Include, Sort, SortBy, Total, Way};
 
 use super::refusal::{choice, invalid, not_supported};
-use super::registry::{includes, leads, own_parameters, points_at, registered, sorts};
+use super::registry::{demand_indexed, includes, leads, own_parameters, points_at, sorts, usable};
 use super::search::{PAGE_DEFAULT, PAGE_MAX};
 use crate::outcome::Failure;
 use crate::server::Server;
@@ -40,16 +40,12 @@ pub(super) fn total(asked: Option<&str>, count: usize) -> Result<Total, Failure>
 }
 
 /// `_sort`: keys by comma, each with a minus where the greatest comes first.
-pub(super) fn sort(
-    asked: &str,
-    registered: &[&'static SearchParameter],
-    server: &Server,
-) -> Result<Vec<Sort>, Failure> {
-    let own = own_parameters(server.role);
+pub(super) fn sort(asked: &str, of: ResourceType, server: &Server) -> Result<Vec<Sort>, Failure> {
+    let (own, usable) = (own_parameters(server.role), usable(of, &server.fhir, server.role));
     let valid: Vec<&str> = own
         .iter()
         .map(|(code, _)| *code)
-        .chain(registered.iter().filter(|parameter| sorts(parameter.kind)).map(|parameter| parameter.code))
+        .chain(usable.iter().filter(|parameter| sorts(parameter.kind)).map(|parameter| parameter.code))
         .collect();
     let keys: Vec<&str> = asked.split(',').collect();
     if keys.len() > SORT_KEYS_MAX {
@@ -58,6 +54,7 @@ pub(super) fn sort(
     }
     let key = |text: &&str| {
         let (code, descending) = text.strip_prefix('-').map_or((*text, false), |code| (code, true));
+        demand_indexed(of, code, &server.fhir)?;
         let by = match valid.iter().find(|valid| **valid == code) {
             None => return Err(choice("_sort", code, &valid)),
             Some(&"_id") => SortBy::Id,
@@ -79,7 +76,11 @@ pub(super) fn forward(
     let (source, parameter, target) = parts(asked);
     let known = server.resource_type(source).ok().filter(|source| iterate || *source == of);
     let from = known.unwrap_or(of);
-    let all = includes(from, server.role);
+    let usable = usable(from, &server.fhir, server.role);
+    let all = includes(from, &usable);
+    if known.is_some() {
+        demand_indexed(from, parameter.unwrap_or_default(), &server.fhir)?;
+    }
     let refused = || {
         let valid: Vec<String> = all.iter().map(|code| format!("{from}:{code}")).collect();
         let any = format!("{from}:*");
@@ -96,7 +97,7 @@ pub(super) fn forward(
     } else {
         let found = all.iter().find(|code| parameter == Some(**code)).filter(|_| known.is_some());
         let found = found.ok_or_else(refused)?;
-        let points = registered(from, server.role).into_iter().find(|known| known.code == *found);
+        let points = usable.iter().find(|known| known.code == *found);
         if !target.is_none_or(|target| points.is_some_and(|points| points_at(from, points, target))) {
             return Err(refused());
         }
@@ -121,12 +122,13 @@ pub(super) fn reverse(
 ) -> Result<Include, Failure> {
     let (source, parameter, target) = parts(asked);
     let refused = || {
-        let valid = super::registry::reverse_includes(of, &server.fhir.types, server.role);
+        let valid = super::registry::reverse_includes(of, &server.fhir, server.role);
         let valid: Vec<String> = valid.iter().map(|(source, code)| format!("{source}:{code}")).collect();
         let name = if iterate { "_revinclude:iterate" } else { "_revinclude" };
         choice(name, asked, &valid.iter().map(String::as_str).collect::<Vec<_>>())
     };
     let source = server.resource_type(source).map_err(|_| refused())?;
+    demand_indexed(source, parameter.unwrap_or_default(), &server.fhir)?;
     let target = match target {
         None => None,
         Some(name) => Some(ResourceType::parse(name).ok_or_else(refused)?),
@@ -137,7 +139,7 @@ pub(super) fn reverse(
             && leads(source, found)
             && wanted.is_none_or(|wanted| points_at(source, found, wanted))
     };
-    let parameters = registered(source, server.role);
+    let parameters = usable(source, &server.fhir, server.role);
     let found = parameters.iter().find(|found| points_here(found)).ok_or_else(refused)?;
     if !iterate && target.is_some_and(|target| target != of) {
         return Err(refused());

@@ -5,7 +5,9 @@ use fhir::{ResourceType, SearchParameter, is_plain};
 use store::Clause;
 
 use super::refusal;
-use super::registry::{leads, own_parameters, points_at, registered, reverse_includes};
+use super::registry::{
+    demand_indexed, leads, own_parameters, points_at, registered, reverse_includes, usable,
+};
 use super::values::{Reader, ids, missing};
 use crate::capacity::HOPS_MAX;
 use crate::outcome::Failure;
@@ -90,9 +92,11 @@ impl Filters<'_> {
         code: &str,
         place: Place,
     ) -> Result<&'static SearchParameter, Failure> {
-        let registered = registered(of, self.server.role);
-        let found = registered.iter().find(|parameter| parameter.code == code);
-        found.copied().ok_or_else(|| refusal::unknown(code, place.number, of, self.server.role, &registered))
+        let (fhir, role) = (&self.server.fhir, self.server.role);
+        demand_indexed(of, code, fhir)?;
+        let usable = usable(of, fhir, role);
+        let found = usable.iter().find(|parameter| parameter.code == code);
+        found.copied().ok_or_else(|| refusal::unknown(code, place.number, of, role, &usable))
     }
 
     /// `_id` and `_lastUpdated`, which every resource has.
@@ -161,11 +165,14 @@ impl Filters<'_> {
         Ok(filter)
     }
 
-    /// Whether a type has the parameter that a name begins with.
+    /// Whether a type has the parameter that a name begins with, be its index made or not: a chain over some of its types
+    /// would find part of what there is.
     fn knows(&self, of: ResourceType, name: &str) -> bool {
         let stem = name.split(['.', ':']).next().unwrap_or_default();
         let own = own_parameters(self.server.role).iter().any(|(own, _)| *own == stem);
-        own || stem == HAS || registered(of, self.server.role).iter().any(|parameter| parameter.code == stem)
+        let custom = self.server.fhir.index.of(of.as_str()).map(|(parameter, _)| parameter);
+        let mut all = registered(of, self.server.role).into_iter().chain(custom);
+        own || stem == HAS || all.any(|parameter| parameter.code == stem)
     }
 
     /// `_has:Observation:patient:code`: resources that such a resource refers to.
@@ -173,16 +180,17 @@ impl Filters<'_> {
         let mut parts = rest.splitn(3, ':');
         let (source, code, inner) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
         let refused = || {
-            let valid = reverse_includes(of, &self.server.fhir.types, self.server.role);
+            let valid = reverse_includes(of, &self.server.fhir, self.server.role);
             let valid: Vec<String> =
                 valid.iter().map(|(source, code)| format!("_has:{source}:{code}:…")).collect();
             refusal::choice(HAS, "", &valid.iter().map(String::as_str).collect::<Vec<_>>())
         };
         let source = self.server.resource_type(source).map_err(|_| refused())?;
+        demand_indexed(source, code.unwrap_or_default(), &self.server.fhir)?;
         let leads_here =
             |parameter: &&SearchParameter| Some(parameter.code) == code && points_at(source, parameter, of);
-        let parameter =
-            registered(source, self.server.role).into_iter().find(leads_here).ok_or_else(refused)?;
+        let parameter = usable(source, &self.server.fhir, self.server.role).into_iter().find(leads_here);
+        let parameter = parameter.ok_or_else(refused)?;
         let inner = self.read(source, inner.ok_or_else(refused)?, value, place)?;
         let mut codes = vec![HAS, parameter.code];
         codes.extend(inner.codes);

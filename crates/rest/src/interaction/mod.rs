@@ -55,12 +55,14 @@ mod outward;
 mod parameters;
 mod pretty;
 mod refusal;
+mod stated;
 mod values;
 #[cfg(feature = "clinical")]
 mod write;
 
 pub(crate) use self::binary::is_binary;
-pub(crate) use self::registry::registered;
+pub(crate) use self::registry::{registered, usable};
+pub(crate) use self::stated::Stated;
 pub(crate) use self::values::Reader;
 
 pub(crate) type Shared = axum::extract::State<Arc<Server>>;

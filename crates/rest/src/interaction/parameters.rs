@@ -8,7 +8,6 @@ use store::{Search, Total};
 use super::controls::{self, INCLUDES_MAX};
 use super::filters::{Filters, Place};
 use super::refusal::{self, not_supported};
-use super::registry::registered;
 use super::subset::Subset;
 use super::values::{Reader, or_values};
 use crate::outcome::Failure;
@@ -85,7 +84,7 @@ impl Query {
             "_summary" => Subset::parse(Some(value), None, of).map(|_| ()),
             "_elements" => Subset::parse(None, Some(value), of).map(|_| ()),
             "_sort" => {
-                self.search.sort = controls::sort(value, &registered(of, server.role), server)?;
+                self.search.sort = controls::sort(value, of, server)?;
                 self.used("_sort");
                 Ok(())
             }

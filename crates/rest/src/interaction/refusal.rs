@@ -70,6 +70,12 @@ pub(super) fn unknown(
     not_supported(format!("{what}{meant}; valid: {}", valid.join(", ")))
 }
 
+/// A parameter whose index is being made. Lenient search does not leave it out: it is supported, and soon usable.
+pub(super) fn not_indexed(of: ResourceType, code: &str, percent: u8) -> Failure {
+    let text = format!("`{code}` of {of} is not yet indexed: {percent} % done; ask again later");
+    Failure::bad_request(IssueCode::Incomplete, text)
+}
+
 /// A chain on what is no reference.
 pub(super) fn chain(code: &str) -> Failure {
     not_supported(format!("`{code}` is no reference to a resource, so nothing can be chained to it"))

@@ -1,18 +1,61 @@
 //! The search parameters of a role: what the router reads, the intake indexes and the CapabilityStatement tells.
 
-use fhir::{Audience, ResourceType, SearchKind, SearchParameter, reference_targets, searchable};
+use std::collections::HashMap;
+use std::sync::OnceLock;
 
-use crate::server::Role;
+use fhir::{Audience, ResourceType, SearchKind, SearchParameter, reference_targets, searchable};
+use store::IndexState;
+
+use super::refusal;
+use crate::outcome::Failure;
+use crate::server::{Fhir, Role, every_type};
 use crate::time::Precision;
 
 /// Result parameters of a search, in the order in which they are told.
 pub(super) const RESULT_PARAMETERS: [&str; 9] =
     ["_sort", "_include", "_revinclude", "_count", "_summary", "_elements", "_total", "_format", "_pretty"];
 
-/// Search parameters of a role that this resource type has, by code; `_id` and `_lastUpdated` beside them. Chains and
-/// `_has` lead over these alone.
+/// Search parameters of R4 of a role that this resource type has, by code; `_id` and `_lastUpdated` beside them.
+/// They are looked for once: one request asks for those of a hundred types.
 pub(crate) fn registered(of: ResourceType, role: &Role) -> Vec<&'static SearchParameter> {
-    searchable(of.as_str(), role.audience).collect()
+    static IDENTIFIED: OnceLock<Registered> = OnceLock::new();
+    static DEIDENTIFIED: OnceLock<Registered> = OnceLock::new();
+    let known = match role.audience {
+        Audience::Identified => &IDENTIFIED,
+        Audience::Deidentified => &DEIDENTIFIED,
+    };
+    let of_all = || {
+        every_type().into_iter().map(|of| (of, searchable(of.as_str(), role.audience).collect())).collect()
+    };
+    known.get_or_init(of_all).get(&of).cloned().unwrap_or_default()
+}
+
+/// By type.
+type Registered = HashMap<ResourceType, Vec<&'static SearchParameter>>;
+
+/// Search parameters of a type that can be asked for now, by code: those of the role, and those that packages define whose
+/// index is made. Chains and `_has` lead over these alone.
+pub(crate) fn usable(of: ResourceType, fhir: &Fhir, role: &Role) -> Vec<&'static SearchParameter> {
+    let mut all = registered(of, role);
+    let ready = fhir.index.of(of.as_str()).filter(|(_, state)| *state == IndexState::Ready);
+    all.extend(ready.map(|(parameter, _)| parameter));
+    all.sort_by_key(|parameter| parameter.code);
+    all
+}
+
+/// That a parameter is not one whose index is being made: it would find part of what there is, so that it is refused
+/// whatever a client prefers.
+///
+/// # Errors
+/// 400 with how far its index is.
+pub(super) fn demand_indexed(of: ResourceType, code: &str, fhir: &Fhir) -> Result<(), Failure> {
+    let found = fhir.index.of(of.as_str()).find(|(parameter, _)| parameter.code == code);
+    match found {
+        Some((parameter, IndexState::Building(percent))) => {
+            Err(refusal::not_indexed(of, parameter.code, percent))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// `_id`, and `_lastUpdated` where instants are told.
@@ -57,21 +100,21 @@ pub(super) fn leads(of: ResourceType, parameter: &SearchParameter) -> bool {
     parameter.kind == SearchKind::Reference && !reference_targets(of.as_str(), parameter).is_empty()
 }
 
-/// Values of `_include` for a type: its reference parameters.
-pub(super) fn includes(of: ResourceType, role: &Role) -> Vec<&'static str> {
-    let all = registered(of, role).into_iter();
-    all.filter(|parameter| leads(of, parameter)).map(|parameter| parameter.code).collect()
+/// Values of `_include` for a type: the reference parameters among these of it.
+pub(super) fn includes(of: ResourceType, parameters: &[&'static SearchParameter]) -> Vec<&'static str> {
+    let leading = parameters.iter().filter(|parameter| leads(of, parameter));
+    leading.map(|parameter| parameter.code).collect()
 }
 
 /// Values of `_revinclude` for a type: reference parameters of the served types that can point at it.
 pub(super) fn reverse_includes(
     of: ResourceType,
-    served: &[ResourceType],
+    fhir: &Fhir,
     role: &Role,
 ) -> Vec<(ResourceType, &'static str)> {
     let mut found = Vec::new();
-    for source in served {
-        for parameter in registered(*source, role) {
+    for source in &fhir.types {
+        for parameter in usable(*source, fhir, role) {
             if points_at(*source, parameter, of) {
                 found.push((*source, parameter.code));
             }

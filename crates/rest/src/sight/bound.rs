@@ -5,7 +5,7 @@ use smart::{Permission, Permissions};
 use store::{Along, Clause, Include, Search, Total, Way};
 
 use super::Sight;
-use crate::interaction::registered;
+use crate::interaction::usable;
 use crate::outcome::Failure;
 
 const SEARCHED: Permissions = Permissions::of(&[Permission::Search]);
@@ -114,7 +114,7 @@ impl Sight<'_> {
             return include.targets.clone();
         }
         let mut targets = Vec::new();
-        for parameter in registered(include.source, self.server.role) {
+        for parameter in usable(include.source, &self.server.fhir, self.server.role) {
             if include.parameters.iter().any(|code| code == parameter.code) {
                 if parameter.targets.is_empty() {
                     return self.server.fhir.types.clone();

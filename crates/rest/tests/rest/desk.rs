@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use audit::{Actor, Kind, Record};
 use axum::Router;
-use fhir::{Audience, Issue};
+use fhir::{Audience, CustomParameters, Issue};
 use rest::{Permission, TokenSet, token_hash};
 use serde_json::Value;
 use store::sqlite::{Options, Role, Sqlite};
@@ -48,11 +48,28 @@ pub async fn writing() -> Writing {
 
 /// The same, of a surface that `change` has changed.
 pub async fn writing_with(change: impl FnOnce(&mut rest::Fhir)) -> Writing {
+    defining(&[], &CustomParameters::default(), change).await
+}
+
+/// The same, of resources that stood before a package defined these search parameters.
+pub async fn defining(
+    resources: &[Value],
+    parameters: &CustomParameters,
+    change: impl FnOnce(&mut rest::Fhir),
+) -> Writing {
     let folder = std::env::temp_dir().join(format!("rest-writes-{}", Uuid::new_v4()));
-    let options = Options { synchronous_full: false, read_connections: 4, now_us: || AT };
-    let store = Sqlite::open(&folder, Role::Clinical, options).await.expect("opens");
+    let options = || Options { synchronous_full: false, read_connections: 4, now_us: || AT };
+    if !resources.is_empty() {
+        let before = Sqlite::open(&folder, Role::Clinical, options()).await.expect("opens");
+        let versions = resources.iter().map(|resource| version(resource, 1, Origin::Package("p".into())));
+        let set = set(versions.collect(), Vec::new());
+        before.commit_guarded(vec![GuardedSet { guards: Vec::new(), set }]).await.expect("commits");
+        before.close().await.expect("closes");
+    }
+    let store = Sqlite::open_indexing(&folder, Role::Clinical, options(), parameters).await.expect("opens");
     let mut node = node();
     node.fhir.resources = store.clone().into();
+    node.fhir.index = store.search_index();
     node.fhir.writes = Some(Arc::new(Desk { store: store.clone(), turn: Mutex::new(()) }));
     node.fhir.tokens = TokenSet::with([
         ("writer".to_owned(), token_hash("good"), Permission::Write),

@@ -277,6 +277,7 @@ pub fn node() -> Node {
         metrics: Arc::new(Metrics::new("clinical")),
         limiter: unlimited(),
         origins: rest::Origins::default(),
+        index: store::SearchIndex::default(),
     };
     Node { memory, records, fhir }
 }

@@ -18,6 +18,8 @@ mod cases;
 #[cfg(feature = "clinical")]
 mod consent;
 #[cfg(feature = "clinical")]
+mod custom;
+#[cfg(feature = "clinical")]
 mod desk;
 mod export;
 mod health;

@@ -18,17 +18,19 @@ pub(crate) struct Schema {
 const NODE_0001: &str = include_str!("../migrations/postgres/node_0001.sql");
 const NODE_0003: &str = include_str!("../migrations/postgres/node_0003_instants.sql");
 
+const NODE_0004: &str = include_str!("../migrations/postgres/node_0004_custom_parameters.sql");
+
 #[cfg(feature = "clinical")]
 pub(crate) const CLINICAL: Schema = Schema {
     kind: "clinical",
-    migrations: &[NODE_0001, include_str!("../migrations/postgres/clinical_0002.sql"), NODE_0003],
+    migrations: &[NODE_0001, include_str!("../migrations/postgres/clinical_0002.sql"), NODE_0003, NODE_0004],
 };
 #[cfg(feature = "clinical")]
 pub(crate) const JOURNAL: Schema =
     Schema { kind: "journal", migrations: &[include_str!("../migrations/postgres/journal_0001.sql")] };
 pub(crate) const PORTAL: Schema = Schema {
     kind: "portal",
-    migrations: &[NODE_0001, include_str!("../migrations/postgres/portal_0002.sql"), NODE_0003],
+    migrations: &[NODE_0001, include_str!("../migrations/postgres/portal_0002.sql"), NODE_0003, NODE_0004],
 };
 pub(crate) const ACCESS: Schema =
     Schema { kind: "access", migrations: &[include_str!("../migrations/postgres/access_0001.sql")] };

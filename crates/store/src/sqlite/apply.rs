@@ -16,13 +16,13 @@ use crate::{Apply, Error, GuardedSet, NewPseudonym, Result, Seq, Stored, WriteSe
 impl Apply for Sqlite {
     async fn commit(&self, set: WriteSet) -> Result<()> {
         self.clinical()?;
-        let set = Box::new(PreparedSet::new(set)?);
+        let set = Box::new(PreparedSet::new(set, &self.defined())?);
         self.writer.ask(|reply| Request::Commit { set, reply }).await
     }
 
     async fn commit_guarded(&self, sets: Vec<GuardedSet>) -> Result<()> {
         self.clinical()?;
-        let (sets, records) = CommitGuarded::new(sets)?;
+        let (sets, records) = CommitGuarded::new(sets, &self.defined())?;
         self.job(sets, records).await
     }
 

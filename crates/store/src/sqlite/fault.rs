@@ -96,6 +96,7 @@ pub(super) fn is_of_one_write(error: &Error) -> bool {
             | Error::AlreadyApplied(_)
             | Error::Corrupt(_)
             | Error::Guard { .. }
+            | Error::NotIndexed
     )
 }
 
@@ -117,6 +118,7 @@ pub(super) fn again(error: &Error) -> Error {
         Error::Conflict(what) => Error::Conflict(what),
         Error::Guard { set, guard } => Error::Guard { set: *set, guard: *guard },
         Error::TooCostly(what) => Error::TooCostly(what),
+        Error::NotIndexed => Error::NotIndexed,
     }
 }
 

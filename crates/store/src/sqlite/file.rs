@@ -57,6 +57,7 @@ pub(super) const CLINICAL: Schema = Schema {
         include_str!("../migrations/clinical_0009_settled_forwards.sql"),
         include_str!("../migrations/node_0004_index_state.sql"),
         include_str!("../migrations/node_0005_instants.sql"),
+        include_str!("../migrations/node_0006_custom_parameters.sql"),
     ],
 };
 pub(super) const PORTAL: Schema = Schema {
@@ -67,6 +68,7 @@ pub(super) const PORTAL: Schema = Schema {
         include_str!("../migrations/node_0003_search.sql"),
         include_str!("../migrations/node_0004_index_state.sql"),
         include_str!("../migrations/node_0005_instants.sql"),
+        include_str!("../migrations/node_0006_custom_parameters.sql"),
     ],
 };
 pub(super) const ACCESS: Schema =

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::node::job::Job;
 use super::node::names::Names;
+use super::node::prepare::Defined;
 use super::node::state::State;
 use super::search;
 use super::withdrawal::CommitDecided;
@@ -20,10 +21,10 @@ pub(super) struct CommitGuarded(Vec<(Vec<Guard>, CommitDecided)>);
 
 impl CommitGuarded {
     /// Packs the sets; their records are written after all of them.
-    pub fn new(sets: Vec<GuardedSet>) -> Result<(Self, Vec<audit::Record>)> {
+    pub fn new(sets: Vec<GuardedSet>, parameters: &Defined<'_>) -> Result<(Self, Vec<audit::Record>)> {
         let (mut packed, mut records) = (Vec::with_capacity(sets.len()), Vec::new());
         for GuardedSet { guards, set } in sets {
-            let (set, own) = CommitDecided::new(set)?;
+            let (set, own) = CommitDecided::new(set, parameters)?;
             packed.push((guards, set));
             records.extend(own);
         }

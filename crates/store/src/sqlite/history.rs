@@ -8,7 +8,7 @@ use super::file::READ_ROWS_MAX;
 use super::node::names::{NO_TYPE, Names};
 use super::resources::stored;
 use crate::sql::{Connection, Row, query, query_scalar};
-use crate::{EXAMINED_MAX, History, HistoryOf, HistoryPage, Micros, Result};
+use crate::{EXAMINED_MAX, History, HistoryOf, HistoryPage, Micros, Result, SearchIndex};
 
 /// Versions of a type or of all that are counted for a total.
 const COUNTED_MAX: i64 = 1_000;
@@ -133,7 +133,7 @@ async fn page(
 async fn named(rows: &[Row], names: Arc<Names>, connection: &mut Connection) -> Result<Arc<Names>> {
     for row in rows {
         if names.resource_type(row.try_get(0)?).is_err() {
-            return Ok(Arc::new(Names::load(connection).await?));
+            return Ok(Arc::new(Names::load(connection, SearchIndex::default()).await?));
         }
     }
     Ok(names)

@@ -8,7 +8,7 @@ use super::Sqlite;
 use super::fault::unavailable;
 use super::node::job::Job;
 use super::node::plan::Plan;
-use super::node::prepare::{PreparedRecord, PreparedVersion};
+use super::node::prepare::{Defined, PreparedRecord, PreparedVersion};
 use super::node::state::State;
 use crate::sql::{Connection, query, query_scalar};
 use crate::{Arrived, Error, Intake, IntakeWrite, Micros, Result};
@@ -17,7 +17,8 @@ use crate::{Arrived, Error, Intake, IntakeWrite, Micros, Result};
 impl Intake for Sqlite {
     async fn arrive(&self, writes: Vec<IntakeWrite>) -> Result<Vec<Arrived>> {
         self.portal()?;
-        let writes = writes.into_iter().map(Write::new).collect::<Result<_>>()?;
+        let defined = self.defined();
+        let writes = writes.into_iter().map(|write| Write::new(write, &defined)).collect::<Result<_>>()?;
         self.job(Arrive { writes }, None).await
     }
 
@@ -67,10 +68,11 @@ struct Write {
 }
 
 impl Write {
-    fn new(write: IntakeWrite) -> Result<Self> {
+    fn new(write: IntakeWrite, parameters: &Defined<'_>) -> Result<Self> {
+        let prepared = |version| PreparedVersion::new(version, parameters);
         Ok(Self {
             idempotency_key: write.idempotency_key,
-            version: write.version.map(PreparedVersion::new).transpose()?,
+            version: write.version.map(prepared).transpose()?,
             receipt: write.receipt,
             record: PreparedRecord::new(&write.record),
         })

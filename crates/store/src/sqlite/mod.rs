@@ -49,6 +49,7 @@ mod withdrawal;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use fhir::CustomParameters;
 use tokio::sync::watch;
 
 use self::access::AccessWriter;
@@ -57,13 +58,13 @@ use self::checkpoint::{Checkpointer, Load};
 pub(crate) use self::fault::unavailable;
 use self::file::Settings;
 use self::node::job::{Job, Waiting};
-use self::node::prepare::PreparedRecord;
+use self::node::prepare::{Defined, PreparedRecord};
 use self::node::writer::{Published, Request, Writer};
 use self::queue::Queue;
 use self::upkeep::Upkeep;
 use self::watched::{Kind, Watched};
 use crate::sql::{Connection, Pool};
-use crate::{Condition, Micros, Result};
+use crate::{Condition, Micros, Result, SearchIndex};
 
 /// Which node a folder belongs to. Portal folders have no journal, no pseudonyms and no outbox, and are refused by a
 /// clinical node; so are clinical ones by a portal.
@@ -91,6 +92,8 @@ pub struct Options {
 pub struct Sqlite {
     role: Role,
     node: Pool,
+    /// What packages define.
+    index: SearchIndex,
     published: Published,
     writer: Queue<Request>,
     access: AccessWriter,
@@ -115,6 +118,20 @@ impl Sqlite {
         Self::open_limited(folder, role, options, None).await
     }
 
+    /// As [`Sqlite::open`], with search parameters that packages define. What their index lacks is made by [`crate::Indexing`];
+    /// what was defined before and is not among them leaves it. Opened without them, none is.
+    ///
+    /// # Errors
+    /// As [`Sqlite::open`].
+    pub async fn open_indexing(
+        folder: &Path,
+        role: Role,
+        options: Options,
+        parameters: &CustomParameters,
+    ) -> Result<Arc<Self>> {
+        Self::open_files(folder, role, options, None, parameters).await
+    }
+
     /// As [`Sqlite::open`], with files that cannot grow beyond so many pages of 4 KiB: a full disk for tests.
     ///
     /// # Errors
@@ -125,6 +142,16 @@ impl Sqlite {
         role: Role,
         options: Options,
         pages_max: Option<u32>,
+    ) -> Result<Arc<Self>> {
+        Self::open_files(folder, role, options, pages_max, &CustomParameters::default()).await
+    }
+
+    async fn open_files(
+        folder: &Path,
+        role: Role,
+        options: Options,
+        pages_max: Option<u32>,
+        parameters: &CustomParameters,
     ) -> Result<Arc<Self>> {
         let Options { synchronous_full, read_connections, now_us: _ } = options;
         let settings = Settings { synchronous_full, pages_max, read_connections };
@@ -137,12 +164,15 @@ impl Sqlite {
             let home = journal::Home::Folder(folder.join("journal"), settings);
             retention::finish_drops(&home, &mut connection).await?;
         }
-        node::reindex::reindex(role == Role::Clinical, &mut connection).await?;
+        let index = node::custom::define(parameters, &mut connection).await?;
+        node::reindex::reindex(role, &index, &mut connection).await?;
         let condition = Arc::new(watch::channel(Condition::default()).0);
         let watched = |kind| Watched::new(kind, &condition);
         let load = Arc::new(Load::new(watched(Kind::Node)));
         let checkpointer = Checkpointer::start(path.clone(), settings, Arc::clone(&load)).await?;
-        let (writer, published) = Writer::new(connection, role == Role::Clinical, Upkeep::File(load)).await?;
+        let upkeep = Upkeep::File(load);
+        let (writer, published) =
+            Writer::new(connection, role == Role::Clinical, upkeep, index.clone()).await?;
         let access = AccessWriter::open(&folder.join("access.db"), settings, watched(Kind::Access)).await?;
         #[cfg(feature = "clinical")]
         let journal = match role {
@@ -156,6 +186,7 @@ impl Sqlite {
         Ok(Arc::new(Self {
             role,
             node: Pool::Sqlite(file::read_pool(&path, settings, None)),
+            index,
             published,
             writer: Queue::start(|receiver| writer.run(receiver)),
             access,
@@ -192,6 +223,7 @@ impl Sqlite {
         Ok(Arc::new(Self {
             role,
             node,
+            index: SearchIndex::default(),
             published,
             writer: Queue::closed(),
             access: AccessWriter::open_reading(&folder.join("access.db"), settings).await?,
@@ -236,6 +268,15 @@ impl Sqlite {
     /// Whether its files still take what they are given; wakes when that changes.
     pub fn condition(&self) -> watch::Receiver<Condition> {
         self.condition.subscribe()
+    }
+
+    /// The search parameters that packages define, and how far the index of each is.
+    pub fn search_index(&self) -> SearchIndex {
+        self.index.clone()
+    }
+
+    fn defined(&self) -> Defined<'_> {
+        Defined { index: &self.index, audience: node::custom::audience(self.role) }
     }
 
     /// The role it was opened in.

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use fhir::CustomParameters;
 use tokio::sync::watch;
 
 use super::access::AccessWriter;
@@ -18,7 +19,7 @@ use super::{Role, Sqlite};
 use crate::postgres::CLINICAL;
 use crate::postgres::{ACCESS, Address, Heartbeat, PORTAL, Schema, Session, check, migrate};
 use crate::sql::Pool;
-use crate::{Condition, Result};
+use crate::{Condition, Result, SearchIndex};
 
 /// What follows the name of the schema of records of access.
 const ACCESS_PART: &str = "_access";
@@ -30,6 +31,19 @@ impl Sqlite {
     /// [`crate::Error::NewerSchema`]; [`crate::Error::Corrupt`] when a schema is of another kind or role;
     /// [`crate::Error::Unavailable`] when it cannot be reached, is not made as it must be, or another process writes.
     pub async fn open_postgres(address: &Address, role: Role, read_connections: u32) -> Result<Arc<Self>> {
+        Self::open_postgres_indexing(address, role, read_connections, &CustomParameters::default()).await
+    }
+
+    /// As [`Sqlite::open_postgres`], with search parameters that packages define, as [`Sqlite::open_indexing`] has them.
+    ///
+    /// # Errors
+    /// As [`Sqlite::open_postgres`].
+    pub async fn open_postgres_indexing(
+        address: &Address,
+        role: Role,
+        read_connections: u32,
+        parameters: &CustomParameters,
+    ) -> Result<Arc<Self>> {
         let schema = schema(role)?;
         let condition = Arc::new(watch::channel(Condition::default()).0);
         let (node, name) = (address.options(""), address.part(""));
@@ -40,9 +54,11 @@ impl Sqlite {
             let home = Home::Server(Box::new(address.clone()), read_connections);
             super::retention::finish_drops(&home, &mut connection).await?;
         }
-        super::node::reindex::reindex(role == Role::Clinical, &mut connection).await?;
+        let index = super::node::custom::define(parameters, &mut connection).await?;
+        super::node::reindex::reindex(role, &index, &mut connection).await?;
         let upkeep = Upkeep::Server(Box::new(session), Watched::new(Kind::Node, &condition));
-        let (writer, published) = Writer::new(connection, role == Role::Clinical, upkeep).await?;
+        let (writer, published) =
+            Writer::new(connection, role == Role::Clinical, upkeep, index.clone()).await?;
         let (access, name) = (address.options(ACCESS_PART), address.part(ACCESS_PART));
         let (session, connection) = Session::open(access.clone(), name.clone()).await?;
         migrate(&access, &name, ACCESS).await?;
@@ -60,6 +76,7 @@ impl Sqlite {
         Ok(Arc::new(Self {
             role,
             node: Pool::Postgres(address.pool("", read_connections)),
+            index,
             published,
             writer: Queue::start(|receiver| writer.run(receiver)),
             access,
@@ -93,6 +110,7 @@ impl Sqlite {
         Ok(Arc::new(Self {
             role,
             node,
+            index: SearchIndex::default(),
             published,
             writer: Queue::closed(),
             access: AccessWriter::reading(Pool::Postgres(address.pool(ACCESS_PART, read_connections))),

@@ -10,7 +10,7 @@ use super::codes::{bytes32, delivery_state, limit as bounded, small, unsigned};
 use super::node::deliveries::DeliveryRows;
 use super::node::job::Job;
 use super::node::plan::Plan;
-use super::node::prepare::PreparedVersion;
+use super::node::prepare::{Defined, PreparedVersion};
 use super::node::state::State;
 use super::resources::stored;
 use crate::sql::{Connection, Row, Rows, query, query_as, query_scalar};
@@ -108,7 +108,7 @@ impl Withdrawals for Sqlite {
 
     async fn commit_decided(&self, set: DecidedSet) -> Result<()> {
         self.clinical()?;
-        let (set, records) = CommitDecided::new(set)?;
+        let (set, records) = CommitDecided::new(set, &self.defined())?;
         self.job(set, records).await
     }
 
@@ -263,9 +263,10 @@ pub(super) struct CommitDecided {
 
 impl CommitDecided {
     /// Packs a set; its records are written after it.
-    pub fn new(set: DecidedSet) -> Result<(Self, Vec<audit::Record>)> {
+    pub fn new(set: DecidedSet, parameters: &Defined<'_>) -> Result<(Self, Vec<audit::Record>)> {
         let DecidedSet { at_us, versions, deliveries, pseudonyms, records, answers } = set;
-        let versions = versions.into_iter().map(PreparedVersion::new).collect::<Result<_>>()?;
+        let versions = versions.into_iter().map(|version| PreparedVersion::new(version, parameters));
+        let versions = versions.collect::<Result<_>>()?;
         Ok((Self { at_us, versions, deliveries, pseudonyms, answers }, records))
     }
 }

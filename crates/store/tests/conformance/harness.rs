@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use store::{
-    Access, Accesses, Acknowledgments, Apply, CodeItems, Coverages, Forwards, Intake, Journal, Ledger,
-    Messages, Outbox, PatientIndex, Resources, Retention, Statistics, Withdrawals,
+    Access, Accesses, Acknowledgments, Apply, CodeItems, Coverages, Forwards, Indexing, Intake, Journal,
+    Ledger, Messages, Outbox, PatientIndex, Resources, Retention, SearchIndex, Statistics, Withdrawals,
 };
 
 /// The ports of an on-prem node.
@@ -35,9 +35,18 @@ pub struct Portal {
     pub ledger: Arc<dyn Ledger>,
 }
 
+/// What of a store is about the search parameters of packages.
+pub struct Indexed {
+    pub apply: Arc<dyn Apply>,
+    pub resources: Arc<dyn Resources>,
+    pub indexing: Arc<dyn Indexing>,
+    pub index: SearchIndex,
+}
+
 /// One database, empty at first. Opening it again closes what was open.
 #[async_trait]
 pub trait Adapter: Send + Sync {
     async fn clinical(&self) -> Clinical;
     async fn portal(&self) -> Portal;
+    async fn indexing(&self, parameters: &fhir::CustomParameters) -> Indexed;
 }

@@ -10,6 +10,7 @@ mod apply;
 mod bulk;
 mod code_items;
 mod coverage;
+mod custom;
 mod forward;
 mod guarded;
 mod harness;
@@ -110,6 +111,12 @@ macro_rules! conformance {
             history:
                 histories_are_newest_first_and_page histories_begin_at_an_instant_whatever_the_clock_did
                 histories_at_an_instant_have_what_was_current a_page_by_time_looks_at_no_more_than_its_limit;
+            custom:
+                what_stood_before_is_found_once_all_of_it_is_indexed a_walk_goes_on_after_a_restart
+                writes_during_a_walk_keep_up_with_it a_changed_definition_is_indexed_anew
+                a_parameter_that_went_leaves_no_rows an_empty_store_is_ready_at_once
+                one_more_parameter_leaves_the_others_usable every_kind_is_found_and_sorted
+                a_part_is_bounded_by_bytes searches_by_them_agree_with_a_naive_reading;
             modifiers:
                 units_of_one_dimension_are_compared a_bound_stands_for_all_that_it_can_be
                 uris_are_compared_along_their_path words_beside_codes_are_found identifiers_are_found_by_their_type

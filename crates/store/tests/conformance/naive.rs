@@ -4,7 +4,8 @@
 use fhir::{DateMatch, NumberMatch, UCUM};
 use serde_json::{Value, json};
 use store::{
-    Clause, PartValue, QuantityValue, Search, Sort, SortBy, TextMatch, TokenValue, TypedValue, UriMatch,
+    Clause, PartValue, QuantityValue, Resources, Search, Sort, SortBy, TextMatch, TokenValue, TypedValue,
+    UriMatch,
 };
 
 use crate::harness::Adapter;
@@ -40,9 +41,13 @@ const START_US: i128 = 1_577_836_800_000_000;
 const MONTHS: [i128; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /// Numbers that repeat with the seed (xorshift).
-struct Draw(u64);
+pub struct Draw(u64);
 
 impl Draw {
+    pub fn new() -> Self {
+        Self(0x2545_F491_4F6C_DD1D)
+    }
+
     fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -534,19 +539,36 @@ fn asked(draw: &mut Draw) -> (&'static str, Vec<Asked>) {
     }
 }
 
+/// What is searched.
+pub fn world(draw: &mut Draw) -> Vec<Value> {
+    let mut all: Vec<Value> = (0..OBSERVATIONS).map(|number| observation(number, draw)).collect();
+    all.extend((0..PATIENTS).map(|number| patient(number, draw)));
+    all.extend((0..20).map(|number| risk(number, draw)));
+    all
+}
+
 pub async fn searches_agree_with_a_naive_reading(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
-    let mut draw = Draw(0x2545_F491_4F6C_DD1D);
-    let mut all: Vec<Value> = (0..OBSERVATIONS).map(|number| observation(number, &mut draw)).collect();
-    all.extend((0..PATIENTS).map(|number| patient(number, &mut draw)));
-    all.extend((0..20).map(|number| risk(number, &mut draw)));
+    let mut draw = Draw::new();
+    let all = world(&mut draw);
     put(&node, 1, all.iter().map(real).collect()).await;
-    let cases = if std::env::var("TIDEGATE_FULL").is_ok_and(|full| full == "1") { CASES_FULL } else { CASES };
+    let is_full = std::env::var("TIDEGATE_FULL").is_ok_and(|full| full == "1");
+    agree(&*node.resources, &all, &mut draw, if is_full { CASES_FULL } else { CASES }, |clause| clause).await;
+}
+
+/// Draws searches and compares what they find; each is asked as `ask` has it.
+pub async fn agree(
+    resources: &dyn Resources,
+    all: &[Value],
+    draw: &mut Draw,
+    cases: usize,
+    ask: fn(Clause) -> Clause,
+) {
     let mut answered = 0;
     for case in 0..cases {
-        let (name, questions) = asked(&mut draw);
+        let (name, questions) = asked(draw);
         let holds = |resource: &&Value| {
-            resource["resourceType"] == name && questions.iter().all(|(_, holds)| holds(resource, &all))
+            resource["resourceType"] == name && questions.iter().all(|(_, holds)| holds(resource, all))
         };
         let mut expected: Vec<String> = all
             .iter()
@@ -554,14 +576,11 @@ pub async fn searches_agree_with_a_naive_reading(adapter: &dyn Adapter) {
             .map(|resource| resource["id"].as_str().expect("an id").to_owned())
             .collect();
         answered += usize::from(!expected.is_empty());
-        let clauses = questions.iter().map(|(clause, _)| clause.clone()).collect();
+        let clauses = questions.iter().map(|(clause, _)| ask(clause.clone())).collect();
         let descending = case.is_multiple_of(2);
         let sort = vec![Sort { by: SortBy::Id, descending }];
-        let found = walk(
-            &*node.resources,
-            Search { count: if case.is_multiple_of(20) { 3 } else { 100 }, sort, ..search(name, clauses) },
-        )
-        .await;
+        let count = if case.is_multiple_of(20) { 3 } else { 100 };
+        let found = walk(resources, Search { count, sort, ..search(name, clauses) }).await;
         expected.sort();
         if descending {
             expected.reverse();

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use fhir::CustomParameters;
 use store::postgres::Address;
 use store::sqlite::{Role, Sqlite};
 use tokio::sync::Mutex;
 
 use crate::conformance;
-use crate::harness::{Adapter, Clinical, Portal};
+use crate::harness::{Adapter, Clinical, Indexed, Portal};
 use crate::server::{Server, is_absent};
 
 struct Schemas {
@@ -30,11 +31,15 @@ impl Schemas {
     }
 
     async fn again(&self, role: Role) -> Arc<Sqlite> {
+        self.again_with(role, &CustomParameters::default()).await
+    }
+
+    async fn again_with(&self, role: Role, parameters: &CustomParameters) -> Arc<Sqlite> {
         let mut open = self.open.lock().await;
         if let Some(store) = open.take() {
             store.close().await.expect("closes");
         }
-        let store = Sqlite::open_postgres(&self.address, role, 2).await.expect("opens");
+        let store = Sqlite::open_postgres_indexing(&self.address, role, 2, parameters).await.expect("opens");
         *open = Some(Arc::clone(&store));
         store
     }
@@ -67,6 +72,12 @@ impl Adapter for Schemas {
     async fn portal(&self) -> Portal {
         let store = self.again(Role::Portal).await;
         Portal { resources: store.clone(), intake: store.clone(), ledger: store }
+    }
+
+    async fn indexing(&self, parameters: &CustomParameters) -> Indexed {
+        let store = self.again_with(Role::Clinical, parameters).await;
+        let index = store.search_index();
+        Indexed { apply: store.clone(), resources: store.clone(), indexing: store, index }
     }
 }
 

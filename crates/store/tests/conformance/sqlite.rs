@@ -1,14 +1,15 @@
 //! The SQLite adapter under the suite.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use fhir::CustomParameters;
 use store::sqlite::{Options, Role, Sqlite};
 use tokio::sync::Mutex;
 
 use crate::conformance;
-use crate::harness::{Adapter, Clinical, Portal};
+use crate::harness::{Adapter, Clinical, Indexed, Portal};
 
 /// A folder that goes with the test.
 pub struct Folder(pub PathBuf);
@@ -41,20 +42,19 @@ impl Files {
     }
 
     async fn again(&self, role: Role) -> Arc<Sqlite> {
+        self.again_with(role, &CustomParameters::default()).await
+    }
+
+    async fn again_with(&self, role: Role, parameters: &CustomParameters) -> Arc<Sqlite> {
         let mut open = self.open.lock().await;
         if let Some(store) = open.take() {
             store.close().await.expect("closes");
             drop(store);
         }
-        let store = reopen(&self.folder.0, role).await;
+        let store = Sqlite::open_indexing(&self.folder.0, role, options(), parameters).await.expect("opens");
         *open = Some(Arc::clone(&store));
         store
     }
-}
-
-/// Closing lets go of the folder, though ports of the closed store may still be held.
-async fn reopen(folder: &Path, role: Role) -> Arc<Sqlite> {
-    Sqlite::open(folder, role, options()).await.expect("opens")
 }
 
 #[async_trait]
@@ -84,6 +84,12 @@ impl Adapter for Files {
     async fn portal(&self) -> Portal {
         let store = self.again(Role::Portal).await;
         Portal { resources: store.clone(), intake: store.clone(), ledger: store }
+    }
+
+    async fn indexing(&self, parameters: &CustomParameters) -> Indexed {
+        let store = self.again_with(Role::Clinical, parameters).await;
+        let index = store.search_index();
+        Indexed { apply: store.clone(), resources: store.clone(), indexing: store, index }
     }
 }
 

@@ -13,6 +13,7 @@ pub fn run(args: &ConfigArgs) -> Result<(), Failure> {
         Role::Clinical => clinical(&config)?,
         Role::Portal => portal(&config)?,
     }
+    crate::node::prove_search_parameters(&config)?.iter().for_each(|words| output::words(words));
     output::words(&format!("{}: right", args.config.display()));
     Ok(())
 }

@@ -73,6 +73,7 @@ fn resolve(config: &mut Config, folder: &Path) {
         paths.extend(tls.key.as_mut());
     }
     paths.extend(config.smart.paths());
+    paths.extend(&mut config.search_parameters.packages);
     for path in paths {
         *path = folder.join(&*path);
     }

@@ -6,6 +6,7 @@ mod channels;
 mod destinations;
 mod limits;
 mod load;
+mod search_parameters;
 mod smart;
 mod storage;
 
@@ -13,6 +14,7 @@ pub use acknowledging::{Acknowledge, ApplicationAcknowledgments, ProcessingId, S
 pub use destinations::{Dial, DialPlaintext, DialTls, Exchange, Meaning, Response};
 pub use limits::{ClientLimit, Limits, PeerLimit, SignInLimit};
 pub use load::{Problem, load};
+pub use search_parameters::SearchParameters;
 pub use smart::{Discovery, Smart, SmartClient, SmartServer, TrustedIssuer};
 pub use storage::{Postgres, PostgresTls, Store};
 
@@ -62,6 +64,9 @@ pub struct Config {
     /// Who may ask the FHIR surface by SMART App Launch.
     #[serde(default)]
     pub smart: Smart,
+    /// Search parameters beside those of R4.
+    #[serde(default)]
+    pub search_parameters: SearchParameters,
     /// Logging.
     #[serde(default)]
     pub log: Log,

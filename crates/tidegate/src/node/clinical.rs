@@ -54,6 +54,7 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     let desk = Arc::new(pipeline.desk());
     let background = Background::start()?;
     tasks.spawn_on(pipeline.run(stopped.clone()), background.handle());
+    tasks.spawn_on(super::search_parameters::index(store.clone(), stopped.clone()), background.handle());
     start_deliveries(config, &keys, &store, &policy, &basis, &stopped, &mut tasks)?;
     if let Some(retention) = config.retention {
         tasks.spawn(super::retention::run(store.clone(), config.node.clone(), retention, stopped.clone()));

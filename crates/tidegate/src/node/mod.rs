@@ -35,6 +35,7 @@ mod retention;
 mod routes;
 mod sampler;
 mod sealer;
+mod search_parameters;
 mod smart;
 mod tls;
 #[cfg(feature = "clinical")]
@@ -184,9 +185,11 @@ async fn stop(config: &Config, mut running: Running) -> Result<(), Failure> {
     running.store.close().await.map_err(|error| Failure::because(Exit::Io, &error))
 }
 
-/// Opens the store of a role.
+/// Opens the store of a role, with the search parameters of the node's packages.
 pub(crate) async fn open_store(config: &Config, overrides: &Overrides) -> Result<Arc<Sqlite>, Failure> {
-    database::open(config, !overrides.synchronous_off).await
+    let (parameters, lacked) = search_parameters::load(config)?;
+    lacked.iter().for_each(|one| tracing::warn!("{}", search_parameters::lacked(one)));
+    database::open(config, !overrides.synchronous_off, &parameters).await
 }
 
 /// Starts the ledger: its first record says that the node is up, and the sealer follows.
@@ -355,6 +358,7 @@ pub(crate) fn fhir_surface(
         metrics,
         limiter: rest::Limiter::new(config.http.limits.in_force()),
         origins: origins(config)?,
+        index: store.search_index(),
     })
 }
 
@@ -452,6 +456,12 @@ pub(crate) fn unchecked(config: &Config) -> Result<Vec<String>, Failure> {
 /// Everything a portal node loads, proven without opening a port.
 pub(crate) fn prove_portal(config: &Config) -> Result<(), Failure> {
     portal::grammars(config).map(drop)
+}
+
+/// The search parameters that packages define can be compiled; in words, which of them the role cannot have.
+pub(crate) fn prove_search_parameters(config: &Config) -> Result<Vec<String>, Failure> {
+    let (_, lacked) = search_parameters::load(config)?;
+    Ok(lacked.iter().map(search_parameters::lacked).collect())
 }
 
 /// The key sets and the file of users that the configuration names for SMART can be used.

@@ -43,6 +43,7 @@ pub async fn start(config: &Config, overrides: &Overrides) -> Result<Running, Fa
     let ((stop, stopped), mut tasks) = (watch::channel(false), JoinSet::new());
     super::watch_store(&store, &readiness, &stopped, &mut tasks);
     super::start_sampler(config, &store, &metrics, &stopped, &mut tasks);
+    tasks.spawn(super::search_parameters::index(store.clone(), stopped.clone()));
     super::quotas::keep(config, &fhir.limiter, &stopped, &mut tasks)?;
     let wired = super::smart::wire(config, smart, &store, &mut fhir, (&stopped, &mut tasks));
     let router = rest::portal(fhir)

@@ -96,6 +96,7 @@ fn keys_that_differ(old: &Config, new: &Config) -> Vec<&'static str> {
         link,
         retention,
         smart,
+        search_parameters,
         log,
         demo,
     } = new;
@@ -112,6 +113,7 @@ fn keys_that_differ(old: &Config, new: &Config) -> Vec<&'static str> {
         ("link", *link != old.link),
         ("retention", *retention != old.retention),
         ("smart", *smart != old.smart),
+        ("search_parameters", *search_parameters != old.search_parameters),
         ("log", *log != old.log),
         ("demo", *demo != old.demo),
     ];

@@ -21,10 +21,11 @@ pub(super) async fn run(
     now_us: fn() -> Micros,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let condition = store.condition();
+    let (condition, index) = (store.condition(), store.search_index());
     while !*stopped.borrow() {
         let now = *condition.borrow();
         gauges.show_condition(now);
+        gauges.show_index(&index);
         match sample(&store, role, now_us()).await {
             Ok(sample) => gauges.show(&sample),
             Err(error) => {

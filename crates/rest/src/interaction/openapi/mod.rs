@@ -30,12 +30,12 @@ pub(crate) async fn openapi(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     presentation(query.as_deref(), &HeaderMap::new())?;
-    let document = server.openapi.get_or_init(|| document(&server.fhir, server.role));
-    let validators = Validators { tag: tag_of(document), modified: None, answers_modified_since: false };
+    let document = server.openapi.now(&server.fhir, || document(&server.fhir, server.role));
+    let validators = Validators { tag: tag_of(&document), modified: None, answers_modified_since: false };
     if validators.unchanged(&headers) {
         return Ok(not_modified(&validators));
     }
-    let mut response = Response::new(Body::from(document.clone()));
+    let mut response = Response::new(Body::from(document));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     validators.write(response.headers_mut());
     Ok(response)

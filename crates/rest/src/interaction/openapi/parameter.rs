@@ -4,7 +4,7 @@ use fhir::{ResourceType, SearchKind};
 use serde_json::{Map, Value, json};
 
 use crate::capacity::{CURSOR_CHARS_MAX, SEARCH_BYTES_MAX};
-use crate::interaction::registry::{modifiers, own_parameters, registered, serves_lists};
+use crate::interaction::registry::{modifiers, own_parameters, serves_lists, usable};
 use crate::interaction::search::PAGE_MAX;
 use crate::server::{Fhir, Role};
 
@@ -43,7 +43,7 @@ pub(super) fn of_search(
 ) -> impl Iterator<Item = (String, SearchKind)> {
     let own = own_parameters(role).iter().copied();
     let list = serves_lists(&fhir.types, role).then_some(("_list", SearchKind::Special));
-    let of_type = registered(of, role).into_iter().map(|parameter| (parameter.code, parameter.kind));
+    let of_type = usable(of, fhir, role).into_iter().map(|parameter| (parameter.code, parameter.kind));
     own.chain(list).chain(of_type).map(move |(code, kind)| (shared_name(of, code), kind))
 }
 
@@ -65,7 +65,7 @@ pub(super) fn shared(fhir: &Fhir, role: &Role) -> Map<String, Value> {
         all.insert(name.to_owned(), parameter);
     }
     for of in &fhir.types {
-        for parameter in registered(*of, role) {
+        for parameter in usable(*of, fhir, role) {
             let described = search_parameter(parameter.code, parameter.kind, modifiers(parameter, role));
             all.insert(shared_name(*of, parameter.code), described);
         }

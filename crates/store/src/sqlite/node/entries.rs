@@ -27,6 +27,21 @@ pub(in crate::sqlite) enum IndexRow<T = String> {
     Number { pid: i64, sys: i64, unit: T, bits: i64 },
 }
 
+impl<T> IndexRow<T> {
+    /// The number of its parameter; none of a compartment's row.
+    pub fn parameter(&self) -> Option<i64> {
+        match self {
+            Self::Compartment { .. } => None,
+            Self::Token { pid, .. }
+            | Self::Reference { pid, .. }
+            | Self::Date { pid, .. }
+            | Self::Text { pid, .. }
+            | Self::Uri { pid, .. }
+            | Self::Number { pid, .. } => Some(*pid),
+        }
+    }
+}
+
 impl IndexRow<&str> {
     fn owned(self) -> IndexRow {
         match self {
@@ -220,18 +235,6 @@ fn take(rest: &mut &[u8]) -> Option<u64> {
 mod tests {
     use super::{Entries, IndexRow, decode, encode, fold};
 
-    fn parameter(row: &IndexRow) -> Option<i64> {
-        match row {
-            IndexRow::Compartment { .. } => None,
-            IndexRow::Token { pid, .. }
-            | IndexRow::Reference { pid, .. }
-            | IndexRow::Date { pid, .. }
-            | IndexRow::Text { pid, .. }
-            | IndexRow::Uri { pid, .. }
-            | IndexRow::Number { pid, .. } => Some(*pid),
-        }
-    }
-
     fn rows() -> Vec<IndexRow> {
         vec![
             IndexRow::Compartment { patient: 7, newness: i64::MIN },
@@ -250,7 +253,7 @@ mod tests {
         assert_eq!(decode(&[]).unwrap(), Vec::new());
         let entries = Entries::new(encode(&rows()).into()).unwrap();
         for row in rows() {
-            let Some(parameter) = parameter(&row) else { continue };
+            let Some(parameter) = row.parameter() else { continue };
             assert!(entries.of(parameter).map(IndexRow::owned).eq([row]));
         }
         // The number of a patient is no parameter.

@@ -1,5 +1,6 @@
 //! `node.db`: its writer and what the writer knows.
 
+pub(in crate::sqlite) mod custom;
 #[cfg(feature = "clinical")]
 pub(super) mod deliveries;
 pub(super) mod entries;

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use fhir::ResourceType;
 
+use crate::search_index::GENERATION;
 use crate::sql::{Connection, Rows, query};
-use crate::{Error, Result};
+use crate::{Error, Result, SearchIndex};
 
 /// The number of "no system".
 pub(in crate::sqlite) const NO_SYSTEM: i64 = 0;
@@ -19,6 +20,8 @@ pub(in crate::sqlite) struct Names {
     parameters: Table<(i64, String)>,
     systems: Table<String>,
     packages: Table<String>,
+    /// What packages define, whose values stand under a name of their generation.
+    pub index: SearchIndex,
 }
 
 #[derive(Debug, Clone)]
@@ -54,8 +57,8 @@ impl<K: Clone + Eq + std::hash::Hash> Table<K> {
 
 impl Names {
     /// Reads them all.
-    pub async fn load(connection: &mut Connection) -> Result<Self> {
-        let mut names = Self::default();
+    pub async fn load(connection: &mut Connection, index: SearchIndex) -> Result<Self> {
+        let mut names = Self { index, ..Self::default() };
         for row in query("SELECT tid, name FROM resource_types").fetch_all(&mut *connection).await? {
             names.types.enter(row.try_get(0)?, row.try_get(1)?);
         }
@@ -78,7 +81,24 @@ impl Names {
 
     /// The number of a parameter of a type, made when it is new.
     pub fn intern_parameter(&mut self, tid: i64, name: &str) -> i64 {
-        self.parameters.intern((tid, name.to_owned()))
+        let name = self.own_name(tid, name).unwrap_or_else(|| name.to_owned());
+        self.parameters.intern((tid, name))
+    }
+
+    /// The name under which values stand of a parameter that a package defines, with the mark behind its code.
+    fn own_name(&self, tid: i64, name: &str) -> Option<String> {
+        if self.index.is_empty() {
+            return None;
+        }
+        let code = name.split(':').next().unwrap_or(name);
+        let held = self.index.find(self.types.names.get(&tid)?, code)?;
+        Some(format!("{}{}", held.name, name.get(code.len()..).unwrap_or_default()))
+    }
+
+    /// Whether rows are of a parameter that a package defines, or defined.
+    pub fn is_custom(&self, pid: Option<i64>) -> bool {
+        let name = pid.and_then(|pid| self.parameters.names.get(&pid));
+        name.is_some_and(|(_, name)| name.contains(GENERATION))
     }
 
     /// The number of a system, made when it is new.
@@ -104,7 +124,8 @@ impl Names {
 
     /// The number of a parameter that has rows.
     pub fn parameter_number(&self, tid: i64, name: &str) -> Option<i64> {
-        self.parameters.numbers.get(&(tid, name.to_owned())).copied()
+        let name = self.own_name(tid, name).unwrap_or_else(|| name.to_owned());
+        self.parameters.numbers.get(&(tid, name)).copied()
     }
 
     /// The number of a system that has rows; the empty one is "no system".

@@ -61,6 +61,7 @@ pub(in crate::sqlite) struct IndexedRef<'a> {
 pub(in crate::sqlite) struct Indexed {
     pub resource_type: &'static str,
     pub id: String,
+    pub version: u32,
     pub updated_us: i64,
     pub patient: Option<String>,
     pub index: Vec<IndexEntry>,
@@ -69,7 +70,7 @@ pub(in crate::sqlite) struct Indexed {
 impl Indexed {
     /// What its index rows are made of.
     pub fn of(&self) -> IndexedRef<'_> {
-        let Self { resource_type, id, updated_us, patient, index } = self;
+        let Self { resource_type, id, updated_us, patient, index, .. } = self;
         IndexedRef { resource_type, id, updated_us: *updated_us, patient: patient.as_deref(), index }
     }
 }
@@ -219,6 +220,26 @@ impl Plan {
         Ok(())
     }
 
+    /// Makes the rows of parameters that packages define again, of the version that they were read from; a later one came
+    /// with its own. Where nothing changes, nothing is written.
+    pub fn reindex_custom(
+        &mut self,
+        indexed: &Indexed,
+        names: &mut Names,
+        counters: &mut Counters,
+    ) -> Result<()> {
+        let key = key(names, indexed.resource_type, &indexed.id);
+        let stands = |slot: &&Slot| slot.stored_live && slot.stored == indexed.version;
+        let Some(slot) = self.slots.get(&key).filter(stands) else { return Ok(()) };
+        let others = slot.stored_rows.iter().filter(|row| !names.is_custom(row.parameter()));
+        let mut rows: BTreeSet<IndexRow> = others.cloned().collect();
+        rows.extend(self.index_rows(indexed.of(), names, counters)?);
+        let rows: Vec<IndexRow> = rows.into_iter().collect();
+        let slot = self.slots.get_mut(&key).ok_or(Error::NotFound)?;
+        slot.reindexed = Some(rows).filter(|rows| *rows != slot.stored_rows);
+        Ok(())
+    }
+
     fn index_rows(
         &mut self,
         version: IndexedRef<'_>,
@@ -229,7 +250,10 @@ impl Plan {
         let mut rows = BTreeSet::new();
         if let Some(patient) = version.patient {
             let patient = self.rid(key(names, PATIENT, patient), counters);
-            rows.insert(IndexRow::Compartment { patient, newness: newest_instant(version).saturating_neg() });
+            rows.insert(IndexRow::Compartment {
+                patient,
+                newness: newest_instant(version, names).saturating_neg(),
+            });
         }
         for entry in version.index {
             let pid = match &entry.value {
@@ -405,8 +429,10 @@ fn target(names: &mut Names, resource_type: Option<&str>, id: &str) -> SlotKey {
     (resource_type.map_or(NO_TYPE, |name| names.intern_type(name)), id.to_owned())
 }
 
-fn newest_instant(version: IndexedRef<'_>) -> i64 {
-    let dates = version.index.iter().filter(|entry| entry.parameter == DATE);
+fn newest_instant(version: IndexedRef<'_>, names: &Names) -> i64 {
+    // A package's parameter of that code decides nothing: it may go.
+    let is_own = names.index.find(version.resource_type, DATE).is_none();
+    let dates = version.index.iter().filter(|entry| is_own && entry.parameter == DATE);
     let mut dates = dates.filter_map(|entry| match entry.value {
         IndexValue::Date { low_us, .. } => Some(low_us),
         _ => None,
@@ -426,6 +452,6 @@ fn bits(value: &str) -> Result<i64> {
     }
 }
 
-fn number(value: i64) -> Result<u32> {
+pub(super) fn number(value: i64) -> Result<u32> {
     u32::try_from(value).map_err(|_| Error::Corrupt("a version number"))
 }

@@ -1,9 +1,29 @@
 //! What is worked out before a request queues, so that the writer only writes: packed bodies, record bytes.
 
+use fhir::{Audience, ResourceType};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::sqlite::body::pack;
-use crate::{Error, IndexEntry, Micros, ResourceVersion, Result};
+use crate::{Error, IndexEntry, Micros, ResourceVersion, Result, SearchIndex};
+
+/// The parameters that packages define, and who searches by them.
+pub(in crate::sqlite) struct Defined<'a> {
+    pub index: &'a SearchIndex,
+    pub audience: Audience,
+}
+
+impl Defined<'_> {
+    /// Their values of a resource; a body is read only where its type has some.
+    fn entries(&self, of: ResourceType, body: &[u8]) -> Result<Vec<IndexEntry>> {
+        if self.index.held(of.as_str()).is_empty() || body.is_empty() {
+            return Ok(Vec::new());
+        }
+        let resource: Value =
+            serde_json::from_slice(body).map_err(|_| Error::Conflict("a body that is no JSON"))?;
+        Ok(self.index.entries(&resource, self.audience))
+    }
+}
 
 /// A version ready to be written.
 #[derive(Debug)]
@@ -22,11 +42,13 @@ pub(in crate::sqlite) struct PreparedVersion {
 }
 
 impl PreparedVersion {
-    /// Packs a version.
-    pub fn new(version: ResourceVersion) -> Result<Self> {
+    /// Packs a version, with its values of parameters that packages define.
+    pub fn new(version: ResourceVersion, parameters: &Defined<'_>) -> Result<Self> {
         if version.version == 0 {
             return Err(Error::Conflict("a version number of zero"));
         }
+        let mut index = version.index;
+        index.extend(parameters.entries(version.key.resource_type, version.body.expose())?);
         Ok(Self {
             resource_type: version.key.resource_type.as_str(),
             body: pack(version.body.expose())?,
@@ -35,7 +57,7 @@ impl PreparedVersion {
             updated_us: version.updated_us,
             patient: version.patient,
             deleted: version.deleted,
-            index: if version.deleted { Vec::new() } else { version.index },
+            index: if version.deleted { Vec::new() } else { index },
             origin: version.origin.to_text(),
         })
     }

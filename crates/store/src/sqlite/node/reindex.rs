@@ -4,11 +4,13 @@
 use fhir::Audience;
 use serde_json::Value;
 
-use super::plan::{Indexed, Plan};
+use super::custom::audience;
+use super::plan::{Indexed, Plan, number};
 use super::state::State;
 use crate::sql::{Connection, query, query_as};
+use crate::sqlite::Role;
 use crate::sqlite::body::unpack;
-use crate::{Error, IndexEntry, Result};
+use crate::{Error, IndexEntry, Result, SearchIndex};
 
 /// Raised whenever [`fhir::index_entries`] gives something else for the same resource.
 const EPOCH: i64 = 1;
@@ -19,7 +21,11 @@ const CHUNK: i64 = 500;
 ///
 /// # Errors
 /// When a body or a row cannot be read, or the database not written.
-pub(in crate::sqlite) async fn reindex(clinical: bool, connection: &mut Connection) -> Result<()> {
+pub(in crate::sqlite) async fn reindex(
+    role: Role,
+    index: &SearchIndex,
+    connection: &mut Connection,
+) -> Result<()> {
     let (epoch, mut through): (i64, i64) =
         query_as("SELECT epoch, through FROM index_state").fetch_one(&mut *connection).await?;
     if epoch > EPOCH {
@@ -28,15 +34,14 @@ pub(in crate::sqlite) async fn reindex(clinical: bool, connection: &mut Connecti
     if epoch == EPOCH {
         return Ok(());
     }
-    let audience = if clinical { Audience::Identified } else { Audience::Deidentified };
-    let mut state = State::load(connection, clinical).await?;
+    let mut state = State::load(connection, role == Role::Clinical, index.clone()).await?;
     if state.counters.rid > 0 {
         tracing::info!("the search index is made again; the start waits for it");
     }
     loop {
         let begin = connection.begin();
         query(begin).execute(&mut *connection).await?;
-        let done = chunk(audience, through, &mut state, connection).await;
+        let done = chunk(audience(role), through, &mut state, connection).await;
         let (epoch_now, next) = match done {
             Ok(Some(last)) => (epoch, last),
             Ok(None) => (EPOCH, 0),
@@ -68,7 +73,7 @@ async fn chunk(
     connection: &mut Connection,
 ) -> Result<Option<i64>> {
     let rows = query(
-        "SELECT rid, tid, id, updated_us, patient, body FROM resources
+        "SELECT rid, tid, id, version, updated_us, patient, body FROM resources
          WHERE rid > ? AND version > 0 AND deleted = 0 ORDER BY rid LIMIT ?",
     )
     .bind(after)
@@ -79,14 +84,17 @@ async fn chunk(
     let mut read = Vec::with_capacity(rows.len());
     for row in &rows {
         last = Some(row.try_get::<i64, _>(0)?);
-        let body = unpack(row.try_get(5)?)?;
+        let body = unpack(row.try_get(6)?)?;
         let resource: Value = serde_json::from_slice(&body).map_err(|_| Error::Corrupt("a body"))?;
+        let mut index = IndexEntry::all_of(&resource, audience);
+        index.extend(state.names.index.entries(&resource, audience));
         read.push(Indexed {
             resource_type: state.names.resource_type(row.try_get(1)?)?.as_str(),
             id: row.try_get(2)?,
-            updated_us: row.try_get(3)?,
-            patient: row.try_get(4)?,
-            index: IndexEntry::all_of(&resource, audience),
+            version: number(row.try_get(3)?)?,
+            updated_us: row.try_get(4)?,
+            patient: row.try_get(5)?,
+            index,
         });
     }
     let mut plan = Plan::load(read.iter().map(Indexed::of), &mut state.names, connection).await?;

@@ -2,8 +2,8 @@
 
 use super::names::Names;
 use super::prepare::PreparedRecord;
-use crate::Result;
 use crate::sql::{Connection, Rows, query_scalar};
+use crate::{Result, SearchIndex};
 
 /// The last number given of each sequence; put back when a transaction is rolled back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,8 +47,8 @@ pub(in crate::sqlite) struct State {
 
 impl State {
     /// Reads it from the database.
-    pub async fn load(connection: &mut Connection, clinical: bool) -> Result<Self> {
-        let names = Names::load(connection).await?;
+    pub async fn load(connection: &mut Connection, clinical: bool, index: SearchIndex) -> Result<Self> {
+        let names = Names::load(connection, index).await?;
         let mut counters = Counters {
             rid: last(connection, "SELECT max(rid) FROM resources").await?,
             change: last(connection, "SELECT max(change) FROM changes").await?,

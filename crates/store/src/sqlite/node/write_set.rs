@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::deliveries::DeliveryRows;
 use super::entries::fold;
 use super::plan::Plan;
-use super::prepare::{PreparedRecord, PreparedVersion};
+use super::prepare::{Defined, PreparedRecord, PreparedVersion};
 use super::state::State;
 use super::writer::Attempt;
 use crate::sql::{Connection, Rows, Value, query, query_with};
@@ -49,7 +49,7 @@ pub(in crate::sqlite) struct PreparedSet {
 
 impl PreparedSet {
     /// Packs a write set.
-    pub fn new(set: WriteSet) -> Result<Self> {
+    pub fn new(set: WriteSet, parameters: &Defined<'_>) -> Result<Self> {
         let seq = match set.cause {
             Cause::Applied(seq) | Cause::Reprocessed(seq) => seq,
         };
@@ -60,13 +60,16 @@ impl PreparedSet {
             return Err(Error::Conflict("a forward without a lane, or of another message"));
         }
         let own = set.message.id.0;
+        let versions = set.versions.into_iter();
         let records = set.records.iter().map(PreparedRecord::new).map(|mut record| {
             record.message.get_or_insert(own);
             record
         });
         Ok(Self {
             records: records.collect(),
-            versions: set.versions.into_iter().map(PreparedVersion::new).collect::<Result<_>>()?,
+            versions: versions
+                .map(|version| PreparedVersion::new(version, parameters))
+                .collect::<Result<_>>()?,
             cause: set.cause,
             message: set.message,
             keys: set.keys,

@@ -15,7 +15,7 @@ use crate::sql::{Connection, query};
 use crate::sqlite::fault::{again, is_of_one_write};
 use crate::sqlite::queue::{BATCH_BYTES_MAX, Weighted, fill};
 use crate::sqlite::upkeep::Upkeep;
-use crate::{Result, Seq};
+use crate::{Result, SearchIndex, Seq};
 
 #[cfg(feature = "clinical")]
 use super::write_set::{self, PreparedSet};
@@ -83,7 +83,7 @@ pub(in crate::sqlite) struct Published {
 impl Published {
     /// What a store that is open for reading knows: the database as it was when it was opened.
     pub async fn load(connection: &mut Connection, clinical: bool) -> Result<Self> {
-        let State { names, counters } = State::load(connection, clinical).await?;
+        let State { names, counters } = State::load(connection, clinical, SearchIndex::default()).await?;
         let (_, processed) = watch::channel(Seq(counters.applied));
         let (_, queued) = watch::channel(counters.delivery);
         let (_, forwarded) = watch::channel(counters.forward);
@@ -123,8 +123,9 @@ impl Writer {
         mut connection: Connection,
         clinical: bool,
         upkeep: Upkeep,
+        index: SearchIndex,
     ) -> Result<(Self, Published)> {
-        let state = State::load(&mut connection, clinical).await?;
+        let state = State::load(&mut connection, clinical, index).await?;
         let names = Arc::new(RwLock::new(Arc::new(state.names.clone())));
         let (processed, processed_receiver) = watch::channel(Seq(state.counters.applied));
         let (queued, queued_receiver) = watch::channel(state.counters.delivery);
@@ -205,7 +206,8 @@ impl Writer {
     /// Reads again what another process may have changed.
     async fn reload(&mut self) -> Result<()> {
         let refused = self.state.counters.refused;
-        self.state = State::load(&mut self.connection, self.clinical).await?;
+        let index = self.state.names.index.clone();
+        self.state = State::load(&mut self.connection, self.clinical, index).await?;
         let counters = &mut self.state.counters;
         counters.refused = refused.filter(|refused| *refused > counters.applied);
         *self.names.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(self.state.names.clone());

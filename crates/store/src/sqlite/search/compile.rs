@@ -4,14 +4,16 @@
 use std::collections::HashSet;
 use std::pin::Pin;
 
-use fhir::{Comparator, DateMatch, Prefix, ResourceType, bounded_name, fold_string, identifier_name};
+use fhir::{
+    Comparator, DateMatch, Prefix, ResourceType, bounded_name, component_name, fold_string, identifier_name,
+};
 
 use super::Engine;
 use super::body::{Asked, BodyTest};
 use super::range::{LISTED_MAX, Lie, Range};
 use super::test::{Quantity, Test};
 use crate::sqlite::node::entries::{cut, fold};
-use crate::sqlite::node::names::NO_TYPE;
+use crate::sqlite::node::names::{NO_TYPE, Names};
 use crate::{
     Clause, Error, Ids, QuantityValue, Result, SORTED_MAX, TextMatch, TokenValue, TypedValue, UriMatch,
 };
@@ -89,12 +91,12 @@ impl Engine<'_> {
                 }
                 Clause::Words { parameter, values } => {
                     let words = values.iter().map(|value| fold_string(value)).collect();
-                    body(of, parameter, Asked::Words(words), None)?
+                    body(self.reader.names, of, parameter, Asked::Words(words), None)?
                 }
                 Clause::OfType { parameter, values } => self.of_type(parameter, values, of).await?,
                 Clause::Composite { parameter, values } => {
                     let driver = self.composite(parameter, values, of).await?;
-                    body(of, parameter, Asked::Parts(values.clone()), driver)?
+                    body(self.reader.names, of, parameter, Asked::Parts(values.clone()), driver)?
                 }
                 Clause::Chain { parameter, targets } => self.chain(parameter, targets, of).await?,
                 Clause::Has { source, parameter, clause } => self.has(*source, parameter, clause).await?,
@@ -250,7 +252,7 @@ impl Engine<'_> {
             code: fold(&typed.code),
             value: fold(&typed.value),
         };
-        body(of, parameter, Asked::Types(values.iter().map(folded).collect()), driver)
+        body(self.reader.names, of, parameter, Asked::Types(values.iter().map(folded).collect()), driver)
     }
 
     /// The parts of one component find what may match: each component is a parameter of its own.
@@ -260,13 +262,15 @@ impl Engine<'_> {
         values: &[Vec<crate::PartValue>],
         of: Of,
     ) -> Result<Option<Driver>> {
-        let Some(found) = fhir::r4().search_parameter(of.resource_type.as_str(), parameter) else {
+        let Some(found) = self.reader.names.index.parameter(of.resource_type.as_str(), parameter) else {
             return Ok(None);
         };
+        let is_custom = found.custom.is_some();
         let mut least: Option<(usize, Driver)> = None;
         for (at, component) in found.components.iter().enumerate() {
             let parts = values.iter().filter_map(|parts| parts.get(at));
-            let clauses: Vec<Clause> = parts.map(|part| part.clause(component.code)).collect();
+            let name = if is_custom { component_name(parameter, at) } else { component.code.to_owned() };
+            let clauses: Vec<Clause> = parts.map(|part| part.clause(&name)).collect();
             let any = Clause::Any(clauses);
             let Some(driver) = self.compile(&any, of).await?.driver else { continue };
             let rows = self.reader.count(&driver.ranges, SORTED_MAX).await?;
@@ -342,8 +346,8 @@ fn both(one: Option<Driver>, other: Option<Driver>) -> Option<Driver> {
     Some(one)
 }
 
-fn body(of: Of, parameter: &str, asked: Asked, driver: Option<Driver>) -> Result<Compiled> {
-    let found = fhir::r4().search_parameter(of.resource_type.as_str(), parameter);
+fn body(names: &Names, of: Of, parameter: &str, asked: Asked, driver: Option<Driver>) -> Result<Compiled> {
+    let found = names.index.parameter(of.resource_type.as_str(), parameter);
     let parameter = found.ok_or(Error::Conflict("a parameter that the type does not have"))?;
     let driver = driver.map(|driver| Driver { exact: false, ..driver });
     Ok(Compiled { test: Test::Body(BodyTest { parameter, asked }), driver })

@@ -51,8 +51,11 @@ impl Engine<'_> {
             [] => Some(Walk::Numbers),
             [Sort { by: SortBy::Updated, descending }, ..] => Some(Walk::Updates { descending: *descending }),
             [Sort { by: SortBy::Parameter(code), descending }, ..] => {
-                let kind = fhir::r4()
-                    .search_parameter(frame.search.resource_type.as_str(), code)
+                let kind = self
+                    .reader
+                    .names
+                    .index
+                    .parameter(frame.search.resource_type.as_str(), code)
                     .map(|parameter| parameter.kind)
                     .filter(|kind| Walk::follows(*kind));
                 let pid = self.reader.names.parameter_number(frame.scope.tid, code);

@@ -6,6 +6,7 @@
 mod body;
 mod compile;
 mod include;
+mod indexed;
 mod linked;
 mod many;
 mod order;
@@ -82,6 +83,7 @@ pub(in crate::sqlite) async fn read(
     names: &Names,
     connection: &mut Connection,
 ) -> Result<Page> {
+    indexed::demand(search, &names.index)?;
     let mut engine = Engine { reader: Reader { names, connection }, targets: HashMap::new(), looked: 0 };
     let found = engine.find(search).await?;
     let numbers: Vec<i64> = found.matches.iter().map(|candidate| candidate.rid).collect();

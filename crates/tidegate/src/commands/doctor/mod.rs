@@ -120,7 +120,7 @@ fn node(config: &Config, readiness: &Readiness) -> Option<Finding> {
     Some(Finding::fail("node", format!("runs and is not ready: {}", gates.join(", ")), fix))
 }
 
-/// Mappings, profiles and policy compile.
+/// Mappings, profiles and policy compile, and search parameters of packages.
 fn content(config: &Config) -> Finding {
     let (name, proven) = match config.role {
         #[cfg(feature = "clinical")]
@@ -132,8 +132,8 @@ fn content(config: &Config) -> Finding {
         ),
         Role::Portal => ("profiles", crate::node::prove_portal(config)),
     };
-    match proven {
-        Ok(()) => Finding::ok(name, "compile"),
+    match proven.and_then(|()| crate::node::prove_search_parameters(config)) {
+        Ok(_) => Finding::ok(name, "compile"),
         Err(failure) => Finding::fail(
             name,
             failure.words,

@@ -1,7 +1,7 @@
 //! The stores: readable by this program, and not from the future.
 
-use store::Ledger;
 use store::sqlite::Sqlite;
+use store::{KeptIndex, Ledger};
 
 use super::Finding;
 use crate::config::{Config, Role};
@@ -21,12 +21,16 @@ pub(super) async fn findings(config: &Config) -> Vec<Finding> {
     };
     let newest = newest_us(&store).await;
     let outgoing = outgoing(&store, config.role).await;
+    let index = store.kept_index().await;
     let closed = store.close().await;
-    match (newest, outgoing, closed) {
-        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => vec![unreadable(&error)],
-        (Ok(newest), Ok(outgoing), Ok(())) => {
+    match (newest, outgoing, index, closed) {
+        (Err(error), ..) | (_, Err(error), ..) | (_, _, Err(error), _) | (.., Err(error)) => {
+            vec![unreadable(&error)]
+        }
+        (Ok(newest), Ok(outgoing), Ok(index), Ok(())) => {
             let mut findings = vec![Finding::ok("stores", "this program can read them"), clock(newest)];
             findings.extend(outgoing);
+            findings.extend(search_parameters(&index));
             findings
         }
     }
@@ -55,6 +59,31 @@ async fn outgoing(store: &Sqlite, role: Role) -> store::Result<Vec<Finding>> {
 #[cfg(not(feature = "clinical"))]
 async fn outgoing(_: &Sqlite, _: Role) -> store::Result<Vec<Finding>> {
     Ok(Vec::new())
+}
+
+/// How far the index is of search parameters that packages define; nothing where there are none.
+fn search_parameters(index: &KeptIndex) -> Option<Finding> {
+    let KeptIndex { ready, building, walks } = index;
+    if walks.is_empty() {
+        let words = format!("{ready} of packages, all of them indexed");
+        return (*ready > 0).then(|| Finding::ok("search parameters", words));
+    }
+    let percent = |(of, done, total): &(String, u64, u64)| {
+        format!("{of}: {} % of {total} resources", done.saturating_mul(100) / (*total).max(1))
+    };
+    let walked: Vec<String> = walks.iter().map(percent).collect();
+    let waiting: Vec<String> = building.iter().map(|(of, code)| format!("{of}.{code}")).collect();
+    let waiting = if waiting.is_empty() {
+        "rows of parameters that went are removed".to_owned()
+    } else {
+        format!("not indexed yet: {}", waiting.join(", "))
+    };
+    let words = format!("{waiting} ({})", walked.join("; "));
+    Some(Finding::warn(
+        "search parameters",
+        words,
+        "let the node run; until then a search by them is refused",
+    ))
 }
 
 fn unreadable(error: &store::Error) -> Finding {
