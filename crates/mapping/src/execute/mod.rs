@@ -6,6 +6,7 @@ mod envelope;
 mod events;
 mod handles;
 mod made;
+mod mapped;
 mod miss;
 mod notes;
 mod once;
