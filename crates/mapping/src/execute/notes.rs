@@ -204,6 +204,6 @@ impl<'a> Executor<'a> {
             input: input.map(|input| notes.trace.write(&input)),
             output: Some(notes.trace.write(output)),
         };
-        notes.trace.steps.push(step);
+        notes.trace.push_step(step);
     }
 }

@@ -1,6 +1,6 @@
 //! Element maps: a definition for each R4 type, and what a rule for it may be.
 
-use super::{any_of, file_or_tests, grammar, map_key, object, reference, rule_key};
+use super::{any_of, file_or_tests, grammar, map_key, object, pattern, reference, rule_key};
 use crate::check::{MAP_KEYS, RULE_KEYS};
 use fhir::Element;
 use serde_json::{Map, Value, json};
@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const TEXT_MAP: &str = "text";
 /// Definition of a map to an extension.
 const EXTENSION_MAP: &str = "map.extension";
+/// `us-core-race`.
+const EXTENSION_NAME: &str = "[a-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*";
 
 /// Named parts of a schema.
 #[derive(Default)]
@@ -24,8 +26,8 @@ pub(super) fn segment_map() -> Value {
     let mut all = Definitions::default();
     let mut cases = all.cases(&names, true);
     all.extension_map();
-    cases.push(case(r"-> [a-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*$", EXTENSION_MAP));
-    map_file("Segment map", cases, all)
+    cases.push(case(&format!("-> {EXTENSION_NAME}$"), EXTENSION_MAP));
+    map_file("Segment map", &names, cases, all)
 }
 
 /// `types/*.yaml`: maps to data types, to resources that are referred to, and to text.
@@ -35,7 +37,7 @@ pub(super) fn type_map() -> Value {
     names.push(TEXT_MAP);
     let mut all = Definitions::default();
     let cases = all.cases(&names, false);
-    map_file("Type map", cases, all)
+    map_file("Type map", &names, cases, all)
 }
 
 /// The rules of an event are of any resource; `message` does not know which.
@@ -77,9 +79,12 @@ fn parts(types: &[&'static str]) -> BTreeSet<&'static str> {
     found
 }
 
-fn map_file(title: &str, cases: Vec<Value>, all: Definitions) -> Value {
-    let schema =
-        json!({"type": "object", "required": ["map"], "properties": {"map": map_key("map")}, "allOf": cases});
+/// A map to one of these, or to an extension.
+fn map_file(title: &str, names: &[&str], cases: Vec<Value>, all: Definitions) -> Value {
+    let names: Vec<String> = names.iter().map(|name| name.replace('.', r"\.")).collect();
+    let names = names.join("|");
+    let head = pattern(&format!("{} -> (({names})(-[A-Za-z0-9]+)?|{EXTENSION_NAME})", grammar::SOURCE));
+    let schema = json!({"type": "object", "required": ["map"], "properties": {"map": head}, "allOf": cases});
     file_or_tests(title, schema, all)
 }
 

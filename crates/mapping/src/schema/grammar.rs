@@ -3,9 +3,8 @@
 use crate::check::FUNCTIONS;
 use serde_json::{Value, json};
 
-/// `PID -> Patient`, `CX -> Identifier`, `XPN -> text`, `TXA -> DocumentReference-parent`, `NK1 -> Patient.contact`,
-/// `PID -> us-core-race`.
-pub(super) const MAP: &str = r"^[A-Z][A-Z0-9]{1,2} -> [A-Za-z][A-Za-z0-9]*(\.[A-Za-z]+)*(-[A-Za-z0-9]+)*$";
+/// What a map is of: `PID`, `CX`.
+pub(super) const SOURCE: &str = "[A-Z][A-Z0-9]{1,2}";
 /// A map to a resource, with groups and `*` before the segment.
 pub(super) const MADE: &str = r"^([A-Z][A-Z0-9_]*\*?\.)*[A-Z][A-Z0-9]{2}\*? -> [A-Za-z]+(-[A-Za-z0-9]+)?$";
 /// `PID-1 PID-2`, `CX.9`.

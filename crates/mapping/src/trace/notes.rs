@@ -1,6 +1,7 @@
 //! A trace as it is written down: numbers, and words that stand once in one text. Writing a note allocates nothing of its
 //! own; it is put into words when the trace is read.
 
+use super::again::Moves;
 use super::{Miss, Read, Step, Trace, Why};
 use crate::coverage::LeafName;
 use crate::few::Few;
@@ -130,7 +131,7 @@ impl FromIterator<Step> for Trace {
         let mut trace = Self::default();
         for step in steps {
             let note = trace.note(&step);
-            trace.steps.push(note);
+            trace.push_step(note);
         }
         trace
     }
@@ -212,7 +213,7 @@ impl Trace {
     }
 
     /// A step in words.
-    pub(super) fn told_step(&self, note: &StepNote) -> Step {
+    pub(super) fn told_step(&self, note: &StepNote, moves: &Moves<'_>) -> Step {
         let (resource, element) = self.location(note.at);
         let done = |done: &Done| match *done {
             Done::Converted(name) => name.to_owned(),
@@ -220,11 +221,12 @@ impl Trace {
             Done::Mapped(map) => self.word(map).to_owned(),
             Done::Referred(handle) => format!("ref {}", self.word(handle)),
         };
+        let source = note.source.map(|(name, span)| moves.place(name, span));
         Step {
             resource,
             element,
-            source_path: note.source.map(|(name, _)| name.to_string()),
-            span: note.source.map(|(_, span)| span),
+            source_path: source.map(|(name, _)| name.to_string()),
+            span: source.map(|(_, span)| span),
             rule: self.rule(note.rule),
             conversions: note.done.iter().map(done).collect(),
             code_table: note.table.map(|(table, hit)| (self.word(table).to_owned(), hit)),
@@ -234,11 +236,11 @@ impl Trace {
     }
 
     /// A miss in words; what a rule reads twice is named once.
-    pub(super) fn told_miss(&self, note: &MissNote) -> Miss {
+    pub(super) fn told_miss(&self, note: &MissNote, moves: &Moves<'_>) -> Miss {
         let (resource, element) = self.location(note.at);
         let mut reads: Vec<Read> = Vec::new();
         for read in among(&self.reads, &note.reads) {
-            let read = match *read {
+            let read = match moves.read(*read) {
                 ReadNote::Part(name, span) => Read { path: name.to_string(), span },
                 ReadNote::Path(path) => Read { path: self.word(path).to_owned(), span: None },
             };
