@@ -9,14 +9,16 @@ pub(crate) use notes::{
     Branch, Cause, Done, ElementName, Location, Made, MissNote, ReadNote, Spot, StepNote, Word, position,
 };
 
+use std::sync::Arc;
+
 /// One step per FHIR element written: where it came from; and one miss per rule that gave nothing. It is kept in notes
 /// that are put into words one by one as they are read. Values are PHI; Debug prints counts only.
 #[derive(Clone, Default)]
 pub struct Trace {
     /// Every word of the notes.
     text: String,
-    /// Names of the package's files, by number, as far as they are named.
-    pub(crate) files: Vec<Word>,
+    /// Names of the package's files, by number.
+    pub(crate) files: Arc<[String]>,
     pub(crate) resources: Vec<Made>,
     pub(crate) branches: Vec<Branch>,
     steps: Vec<StepNote>,

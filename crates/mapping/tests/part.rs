@@ -186,6 +186,21 @@ fn a_part_is_proven_like_every_map() {
     );
     finding(CONTACT, "name: NK1-2~1 as XPN.HumanName", "organization: ref hospital", "E0403");
     finding("messages/ADT_A01.yaml", "kin: NK1* -> RelatedPerson", "kin: NK1* -> Patient.contact", "E0105");
+    let circle = "name: NK1-2~1 as XPN.HumanName\nperiod.ext:again: NK1 as NK1.again";
+    let mut round = sources();
+    round.0.insert("segments/NK1.again.yaml".into(), "map: NK1 -> again\next:more: NK1-3.1\n".into());
+    let registry = round.0.get_mut("extensions.yaml").expect("the file is there");
+    *registry += "again: {url: 'http://example.org/again', parts: {more: string, again: HumanName}}\n";
+    let contact = round.0.get_mut(CONTACT).expect("the file is there");
+    *contact = contact.replace("name: NK1-2~1 as XPN.HumanName", circle);
+    assert!(Package::compile(&round).is_ok(), "a part may take another");
+    round.0.insert(
+        "segments/NK1.again.yaml".into(),
+        "map: NK1 -> again\next:again.ext:again: NK1 as NK1.again\n".into(),
+    );
+    let found = Package::compile(&round).err().unwrap_or_default();
+    let hit = found.iter().find(|one| one.code == "E0406").unwrap_or_else(|| panic!("{found:?}"));
+    assert_eq!((hit.file.as_str(), hit.line), ("segments/NK1.again.yaml", 1));
     finding("segments/PID.citizenship.yaml", "ext:code.text", "ext:cod.text", "E0309");
     let unused = changed(PATIENT, "contact: NK1* as NK1.Patient.contact\n", "").err().unwrap_or_default();
     assert!(unused.iter().any(|one| one.code == "E0407" && one.file == CONTACT), "{unused:?}");

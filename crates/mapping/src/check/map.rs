@@ -90,6 +90,7 @@ impl Checker<'_> {
             maps.push(Map { name, target, place, body, id, ignore, merges, is_local: false });
         }
         local::mark(&mut maps);
+        self.check_circles();
         self.ignored_in_parts(&mut maps);
         maps
     }

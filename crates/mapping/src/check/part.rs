@@ -55,6 +55,21 @@ impl Checker<'_> {
         Some(())
     }
 
+    /// A part that takes itself would have no end.
+    pub(super) fn check_circles(&mut self) {
+        let is_part = |index: &usize| {
+            let header = self.headers.get(*index);
+            header.is_some_and(|header| !header.is_type && header.target.resource().is_none())
+        };
+        let taken = |index: usize| self.map_calls.get(index).into_iter().flatten().copied().filter(is_part);
+        let goes_round = |index: &usize| self.reached(taken(*index).collect()).contains(index);
+        let parts = (0..self.headers.len()).filter(is_part).filter(goes_round);
+        let places: Vec<Place> = parts.filter_map(|index| Some(self.headers.get(index)?.place)).collect();
+        for place in places {
+            self.findings.add(place, "E0406", "this goes round in a circle");
+        }
+    }
+
     /// What a part leaves out on purpose, every map that has it leaves out.
     pub(super) fn ignored_in_parts(&self, maps: &mut [Map]) {
         let of_part = |index: &usize| self.headers.get(*index).is_some_and(|header| !header.is_type);

@@ -128,18 +128,19 @@ fn nth<T>(list: &[T], index: u32) -> Option<&T> {
 impl FromIterator<Step> for Trace {
     /// Notes of steps that another translator tells of; conversions are kept by name.
     fn from_iter<I: IntoIterator<Item = Step>>(steps: I) -> Self {
-        let mut trace = Self::default();
+        let (mut trace, mut files) = (Self::default(), Vec::new());
         for step in steps {
-            let note = trace.note(&step);
+            let note = trace.note(&step, &mut files);
             trace.push_step(note);
         }
+        trace.files = files.into();
         trace
     }
 }
 
 impl Trace {
     /// The note of a step; what is no resource, file or leaf of this product is left out of it.
-    fn note(&mut self, step: &Step) -> StepNote {
+    fn note(&mut self, step: &Step, files: &mut Vec<String>) -> StepNote {
         let (kind, id) = step.resource.split_once('/').unwrap_or((&step.resource, ""));
         let resource = fhir::ResourceType::parse(kind).map(|kind| {
             let id = Some(self.write(id));
@@ -151,13 +152,12 @@ impl Trace {
         let mut place = step.rule.rsplitn(3, ':');
         let mut number = || place.next().and_then(|number| number.parse().ok()).unwrap_or_default();
         let (column, line) = (number(), number());
-        let file = self.write(place.next().unwrap_or_default());
-        self.files.push(file);
+        files.push(place.next().unwrap_or_default().to_owned());
         let name = step.source_path.as_deref().and_then(LeafName::parse);
         StepNote {
             at: Location { resource, branch: None, last },
             source: name.zip(step.span),
-            rule: (position(self.files.len() - 1), line, column),
+            rule: (position(files.len() - 1), line, column),
             done: step.conversions.iter().map(|done| Done::Mapped(self.write(done))).collect(),
             table: step.code_table.as_ref().map(|(table, hit)| (self.write(table), *hit)),
             input: step.input.as_deref().map(|input| self.write(input)),
@@ -209,7 +209,7 @@ impl Trace {
 
     /// `segments/PID.Patient.yaml:21:12`.
     fn rule(&self, (file, line, column): Spot) -> String {
-        format!("{}:{line}:{column}", self.word(nth(&self.files, file).copied().unwrap_or_default()))
+        format!("{}:{line}:{column}", nth(&self.files, file).map(String::as_str).unwrap_or_default())
     }
 
     /// A step in words.
