@@ -194,7 +194,8 @@ impl Package {
         let (source, _) = map.name.split_once('.').unwrap_or((map.name.as_str(), ""));
         let target = match &map.target {
             Target::Resource(kind) => kind.as_str().to_owned(),
-            Target::DataType(code) => code.clone(),
+            Target::Object(path) => path.clone(),
+            Target::Extension(name) => name.clone(),
             Target::Text => "text".to_owned(),
         };
         CatalogMap {

@@ -12,6 +12,7 @@ use aws_lc_rs::digest;
 use fhir::Profiles;
 use fhir::profile::PackageFiles;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The files of a mapping package: relative path (`segments/PID.Patient.yaml`) to text. Reading the folder is the shell's work.
 #[derive(Clone, Default, Debug)]
@@ -22,7 +23,7 @@ pub struct Package {
     name: String,
     version: String,
     hash: String,
-    pub(crate) files: Vec<String>,
+    pub(crate) files: Arc<[String]>,
     pub(crate) base: Program,
     pub(crate) sites: Vec<Program>,
     pub(crate) tests: Vec<TestFile>,
@@ -85,7 +86,8 @@ impl Package {
         }
         let (name, version) = about;
         let hash = hash(sources, packages);
-        Ok(Package { name, version, hash, files: findings.files, base, sites, tests, answers, profiles })
+        let files = findings.files.into();
+        Ok(Package { name, version, hash, files, base, sites, tests, answers, profiles })
     }
 
     /// The package's name.

@@ -50,7 +50,10 @@ pub(crate) struct Handle {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
     Resource(fhir::ResourceType),
-    DataType(String),
+    /// A data type, or a part of a type, by the path of its elements: `Identifier`, `Patient.contact`.
+    Object(String),
+    /// An extension with parts, by its registered name.
+    Extension(String),
     Text,
 }
 
@@ -59,7 +62,7 @@ impl Target {
     pub fn resource(&self) -> Option<fhir::ResourceType> {
         match self {
             Target::Resource(kind) => Some(*kind),
-            Target::DataType(_) | Target::Text => None,
+            Target::Object(_) | Target::Extension(_) | Target::Text => None,
         }
     }
 }
@@ -67,7 +70,7 @@ impl Target {
 /// One segment or type map.
 #[derive(PartialEq)]
 pub(crate) struct Map {
-    /// `PID.Patient`.
+    /// `PID.Patient`, `NK1.Patient.contact`.
     pub name: String,
     pub target: Target,
     pub place: Place,
@@ -80,7 +83,7 @@ pub(crate) struct Map {
 }
 
 /// A field or part of one that is not mapped on purpose.
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct Ignore {
     /// Segment name; empty in a type map.
     pub segment: String,

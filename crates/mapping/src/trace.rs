@@ -1,10 +1,15 @@
 //! The trace: for each FHIR element where it came from and how.
 
+mod again;
 mod notes;
 
+pub(crate) use again::Noted;
+use again::{Again, List};
 pub(crate) use notes::{
     Branch, Cause, Done, ElementName, Location, Made, MissNote, ReadNote, Spot, StepNote, Word, position,
 };
+
+use std::sync::Arc;
 
 /// One step per FHIR element written: where it came from; and one miss per rule that gave nothing. It is kept in notes
 /// that are put into words one by one as they are read. Values are PHI; Debug prints counts only.
@@ -12,12 +17,16 @@ pub(crate) use notes::{
 pub struct Trace {
     /// Every word of the notes.
     text: String,
-    /// Names of the package's files, by number, as far as they are named.
-    pub(crate) files: Vec<Word>,
+    /// Names of the package's files, by number.
+    pub(crate) files: Arc<[String]>,
     pub(crate) resources: Vec<Made>,
     pub(crate) branches: Vec<Branch>,
-    pub(crate) steps: Vec<StepNote>,
-    pub(crate) misses: Vec<MissNote>,
+    steps: Vec<StepNote>,
+    misses: Vec<MissNote>,
+    agains: Vec<Again>,
+    /// How many steps and misses are told, those that hold again included.
+    told_steps: u32,
+    told_misses: u32,
     pub(crate) reads: Vec<ReadNote>,
     /// Paths of conditions, and what they held.
     pub(crate) values: Vec<(Word, Option<Word>)>,
@@ -29,12 +38,33 @@ pub struct Trace {
 impl Trace {
     /// The steps, in the order written.
     pub fn steps(&self) -> impl ExactSizeIterator<Item = Step> + '_ {
-        self.steps.iter().map(|note| self.told_step(note))
+        let steps = self.walk(List::Steps);
+        let steps = steps.filter_map(|(at, moves)| Some(self.told_step(self.steps.get(at)?, &moves)));
+        Counted { left: self.told_steps, told: steps }
     }
 
     /// The misses, in the order tried.
     pub fn misses(&self) -> impl ExactSizeIterator<Item = Miss> + '_ {
-        self.misses.iter().map(|note| self.told_miss(note))
+        let misses = self.walk(List::Misses);
+        let misses = misses.filter_map(|(at, moves)| Some(self.told_miss(self.misses.get(at)?, &moves)));
+        Counted { left: self.told_misses, told: misses }
+    }
+
+    /// Notes a step.
+    pub(crate) fn push_step(&mut self, step: StepNote) {
+        self.told_steps = self.told_steps.saturating_add(1);
+        self.steps.push(step);
+    }
+
+    /// Notes a miss.
+    pub(crate) fn push_miss(&mut self, miss: MissNote) {
+        self.told_misses = self.told_misses.saturating_add(1);
+        self.misses.push(miss);
+    }
+
+    /// How many misses are told.
+    pub(crate) fn misses_told(&self) -> u32 {
+        self.told_misses
     }
 
     /// Places of the rules that gave nothing, with the code of the reason.
@@ -50,9 +80,32 @@ impl Trace {
 
 impl std::fmt::Debug for Trace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Trace").field("steps", &self.steps.len()).field("misses", &self.misses.len()).finish()
+        f.debug_struct("Trace").field("steps", &self.told_steps).field("misses", &self.told_misses).finish()
     }
 }
+
+/// What is told, with how much of it is left.
+struct Counted<I> {
+    left: u32,
+    told: I,
+}
+
+impl<I: Iterator> Iterator for Counted<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        let next = self.told.next()?;
+        self.left = self.left.saturating_sub(1);
+        Some(next)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+        (left, Some(left))
+    }
+}
+
+impl<I: Iterator> ExactSizeIterator for Counted<I> {}
 
 /// One element written.
 #[derive(Clone)]

@@ -57,7 +57,7 @@ impl std::fmt::Debug for Translation {
             .field("issues", &self.issues.len())
             .field("leaves", &self.coverage.leaves.len())
             .field("missed_codes", &self.missed_codes.len())
-            .field("steps", &self.trace.as_ref().map(|trace| trace.steps.len()))
+            .field("steps", &self.trace.as_ref().map(|trace| trace.steps().len()))
             .field("keys", &self.keys.len())
             .finish()
     }

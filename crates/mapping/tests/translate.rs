@@ -342,3 +342,43 @@ fn a_code_that_its_table_lets_pass_is_nobodys_work() {
     let mapped = translate_with(file, "A: other~", "A: other~, Q: other~", "ADT^A01", body);
     assert_eq!(mapped.missed_codes, []);
 }
+
+/// A doctor who is named in each of several results, by the same bytes, and in one by others.
+const NAMED_AGAIN: &str = "PID|1||42^^^H\rOBR|1||F1|P\rOBX|1|NM|A||1||||||F|||||7^Hale^Bruno\rOBX|2|NM|B||2||||||F|||||8^Moor^Lee\rOBX|3|NM|C||3||||||F|||||7^Hale^Bruno\r";
+
+#[test]
+fn a_trace_tells_of_each_place_where_the_same_person_is_named() {
+    let mut sources = support::sources();
+    let result = sources.0.get_mut("segments/OBX.Observation.yaml").expect("the file is there");
+    *result += "performer: OBX-16* as XCN.Practitioner ref\n";
+    sources.0.insert(
+        "types/XCN.Practitioner.yaml".into(),
+        "map: XCN -> Practitioner\nid: uuid(XCN.1)\nname: {family: XCN.2.1, given: XCN.3}\ngender: XCN.21\n"
+            .into(),
+    );
+    let package = mapping::Package::compile(&sources).unwrap_or_else(|found| panic!("{found:?}"));
+    let bytes = format!("{}{NAMED_AGAIN}", HEADER.replace("ADT^A01", "ORU^R01"));
+    let message = read(bytes.as_bytes());
+    let traced =
+        package.translate(&message, &mapping::Context { trace: true, ..context() }).expect("translates");
+    let trace = traced.trace.as_ref().expect("asked for");
+    assert_eq!((trace.steps().len(), trace.misses().len()), (trace.steps().count(), trace.misses().count()));
+    let families: Vec<(String, u32, String)> = trace
+        .steps()
+        .filter(|step| step.element == "Practitioner.name[0].family")
+        .map(|step| {
+            let start = step.span.expect("it has a source").start;
+            (step.source_path.unwrap_or_default(), start, step.output.unwrap_or_default())
+        })
+        .collect();
+    let at = |text: &'static str| bytes.match_indices(text).map(|(at, name)| (at, name.to_owned()));
+    let mut expected: Vec<(usize, String)> = at("Hale").chain(at("Moor")).collect();
+    expected.sort();
+    let expected = expected
+        .into_iter()
+        .map(|(at, name)| ("OBX-16.2".to_owned(), u32::try_from(at).expect("a small message"), name));
+    assert_eq!(families, expected.collect::<Vec<_>>(), "in the order of the message, each with its bytes");
+    // What the person has not is told as often as it is named.
+    let genders = trace.misses().filter(|miss| miss.element == "Practitioner.gender");
+    assert_eq!(genders.filter(|miss| miss.reads[0].path == "OBX-16.21").count(), 3);
+}

@@ -4,7 +4,7 @@ use super::Checker;
 use super::shape::Found;
 use super::source::Facts;
 use crate::diagnostic::Place;
-use crate::plan::{Coded, Convert, Target};
+use crate::plan::{Coded, Convert, Form, Target};
 use crate::syntax::Conversion;
 
 impl Checker<'_> {
@@ -149,17 +149,17 @@ impl Checker<'_> {
             Target::Resource(kind) => {
                 self.may_refer(kind.as_str(), reference, found, place, &format!("{source}.{target}"))?
             }
-            Target::DataType(code) => code.as_str(),
+            Target::Object(path) => path.as_str(),
+            Target::Extension(name) => return self.extension_conversion(name, place, found, convert),
             Target::Text => return Some((self.primitive("text", found, place)?, convert, Coded::Code)),
         };
-        let fits = |code: &str| {
-            code == wanted
-                || (wanted == "Quantity"
-                    && matches!(code, "Age" | "Duration" | "Count" | "Distance" | "SimpleQuantity"))
+        let is_quantity = |code: &str| {
+            wanted == "Quantity"
+                && matches!(code, "Age" | "Duration" | "Count" | "Distance" | "SimpleQuantity")
         };
-        let exact = found.choices.iter().find(|(_, shape)| shape.code == wanted);
+        let exact = found.choices.iter().find(|(_, shape)| shape.code == wanted || shape.path == wanted);
         let Some((chosen, shape)) =
-            exact.or_else(|| found.choices.iter().find(|(_, shape)| fits(&shape.code)))
+            exact.or_else(|| found.choices.iter().find(|(_, shape)| is_quantity(&shape.code)))
         else {
             let types: Vec<&str> = found.choices.iter().map(|(_, shape)| shape.code.as_str()).collect();
             self.findings.add(
@@ -173,6 +173,23 @@ impl Checker<'_> {
         Some((chosen.clone(), convert, coded))
     }
 
+    /// A map to an extension fits that extension alone.
+    fn extension_conversion(
+        &mut self,
+        name: &str,
+        place: Place,
+        found: &Found,
+        convert: Convert,
+    ) -> Option<(Option<String>, Convert, Coded)> {
+        let url = &self.extensions.get(name)?.url;
+        if !matches!(&found.slot.form, Form::Extension { url: own, .. } if own == url) {
+            let message = format!("the extension {name} does not fit {}", found.slot.name);
+            self.findings.add_help(place, "E0303", message, format!("it belongs behind `ext:{name}`"));
+            return None;
+        }
+        Some((None, convert, Coded::Concept))
+    }
+
     /// The built-in conversion, or the type map of that name, and what it makes.
     fn named_conversion(
         &mut self,
@@ -182,7 +199,7 @@ impl Checker<'_> {
         reference: bool,
     ) -> Option<(Convert, Target)> {
         if let Some(convert) = built_in(source, target) {
-            let made = if target == "text" { Target::Text } else { Target::DataType(target.to_owned()) };
+            let made = if target == "text" { Target::Text } else { Target::Object(target.to_owned()) };
             return Some((convert, made));
         }
         let name = format!("{source}.{target}");

@@ -1,6 +1,7 @@
 //! `segments/*.yaml` and `types/*.yaml`.
 
 use super::element::Completeness;
+use super::registry::Content;
 use super::shape::Shape;
 use super::source::{Source, Use};
 use super::{Checker, Header, Trees, local};
@@ -29,28 +30,39 @@ impl Checker<'_> {
             && (dictionary::segment(source).is_some()
                 || source.starts_with('Z')
                 || self.site.segments.contains_key(source)));
-        // `TXA -> DocumentReference-parent` is a second map of a segment to one type.
-        let target = target.split_once('-').map_or(target, |(kind, _)| kind);
-        let target = match fhir::ResourceType::parse(target) {
-            Some(kind) => Target::Resource(kind),
-            None if target == "text" => Target::Text,
-            None if !fhir::r4().children(target).is_empty() => Target::DataType(target.to_owned()),
-            None => {
-                self.findings.add_near(
-                    place,
-                    "E0301",
-                    format!("{target} is no R4 type"),
-                    target,
-                    fhir::r4().resource_names(),
-                );
-                return None;
-            }
-        };
-        if !is_type && !matches!(target, Target::Resource(_)) {
-            self.findings.add(place, "E0105", "a segment map makes a resource");
-            return None;
-        }
+        let target = self.target(target, place)?;
         Some(Header { name: name.to_owned(), source: source.to_owned(), target, is_type, place })
+    }
+
+    /// What stands after the arrow: a type, a part of one, `text`, or an extension with parts.
+    fn target(&mut self, name: &str, place: Place) -> Option<Target> {
+        // `TXA -> DocumentReference-parent` is a second map of a segment to one type.
+        let base = name.split_once('-').map_or(name, |(base, _)| base);
+        if let Some(kind) = fhir::ResourceType::parse(base) {
+            return Some(Target::Resource(kind));
+        }
+        if base == "text" {
+            return Some(Target::Text);
+        }
+        if !fhir::r4().children(base).is_empty() {
+            return Some(Target::Object(base.to_owned()));
+        }
+        match self.extensions.get(name).map(|extension| &extension.content) {
+            Some(Content::Parts(_)) => return Some(Target::Extension(name.to_owned())),
+            Some(Content::Value(code)) => self.findings.add_help(
+                place,
+                "E0301",
+                format!("the extension {name} has no parts"),
+                format!("make what it holds, `-> {code}`"),
+            ),
+            None => {
+                let mut names: Vec<&str> = fhir::r4().resource_names().collect();
+                names.extend(self.extensions.keys().map(String::as_str));
+                let message = format!("{base} is no R4 type or part of one, and no extension");
+                self.findings.add_near(place, "E0301", message, name, names);
+            }
+        }
+        None
     }
 
     pub(super) fn maps(&mut self, trees: &Trees) -> Vec<Map> {
@@ -78,6 +90,8 @@ impl Checker<'_> {
             maps.push(Map { name, target, place, body, id, ignore, merges, is_local: false });
         }
         local::mark(&mut maps);
+        self.check_circles();
+        self.ignored_in_parts(&mut maps);
         maps
     }
 
@@ -115,9 +129,13 @@ impl Checker<'_> {
                 self.elements(node, &Shape::of_type(kind.as_str()), source, completeness, MAP_KEYS)
                     .unwrap_or_default()
             }
-            Target::DataType(code) => self
-                .elements(node, &Shape::of_type(code), source, Completeness::Whole, MAP_KEYS)
+            Target::Object(path) => self
+                .elements(node, &Shape::of_type(path), source, Completeness::Whole, MAP_KEYS)
                 .unwrap_or_default(),
+            Target::Extension(name) => {
+                let Some(shape) = self.extension_shape(name) else { return Elements::default() };
+                self.elements(node, &shape, source, Completeness::Whole, MAP_KEYS).unwrap_or_default()
+            }
             Target::Text => self.text_body(node, source),
         }
     }

@@ -166,7 +166,16 @@ impl Checker<'_> {
             return None;
         };
         let map_name = format!("{name}.{}", target.trim());
-        let Some(&map) = self.map_names.get(&map_name) else {
+        let known = self.map_names.get(&map_name).copied();
+        if known
+            .and_then(|map| self.headers.get(map))
+            .is_some_and(|header| header.target.resource().is_none())
+        {
+            let message = format!("{} is no resource: it is made where it is a part of one", target.trim());
+            self.findings.add_help(text_node.place, "E0105", message, format!("{name} as {map_name}"));
+            return None;
+        }
+        let Some(map) = known else {
             let names: Vec<String> = self.map_names.keys().cloned().collect();
             self.findings.add_near(
                 text_node.place,
@@ -334,7 +343,7 @@ impl Checker<'_> {
     fn resource_shape(&self, map: usize) -> Option<Shape> {
         match &self.headers.get(map)?.target {
             Target::Resource(kind) => Some(Shape::of_type(kind.as_str())),
-            Target::DataType(_) | Target::Text => None,
+            Target::Object(_) | Target::Extension(_) | Target::Text => None,
         }
     }
 
@@ -421,10 +430,11 @@ impl Checker<'_> {
             self.findings.add(node.place, "E0105", "a handle needs a name");
         }
         let handles: BTreeSet<&str> = plan.make.iter().map(|line| line.handle.name.as_str()).collect();
-        for line in &plan.make {
-            for (handle, ..) in self.map_handles.get(line.map).into_iter().flatten() {
+        let made: BTreeSet<usize> = plan.make.iter().map(|line| line.map).collect();
+        for map in self.reached(made) {
+            for (handle, ..) in self.map_handles.get(map).into_iter().flatten() {
                 if handles.contains(handle.as_str()) {
-                    self.known_handles.insert((line.map, handle.clone()));
+                    self.known_handles.insert((map, handle.clone()));
                 }
             }
         }
@@ -458,7 +468,7 @@ impl Checker<'_> {
     }
 
     /// These maps and all that they call.
-    fn reached(&self, mut reached: BTreeSet<usize>) -> BTreeSet<usize> {
+    pub(super) fn reached(&self, mut reached: BTreeSet<usize>) -> BTreeSet<usize> {
         let mut open: Vec<usize> = reached.iter().copied().collect();
         while let Some(index) = open.pop() {
             for called in self.map_calls.get(index).into_iter().flatten() {

@@ -11,6 +11,7 @@ mod keys;
 mod local;
 mod map;
 mod message;
+mod part;
 mod record;
 mod registry;
 mod rule;

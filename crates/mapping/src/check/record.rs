@@ -73,7 +73,7 @@ impl Checker<'_> {
         let line = make.iter().find(|line| line.handle.name == handle)?;
         match &self.headers.get(line.map)?.target {
             Target::Resource(kind) => Some(*kind),
-            Target::DataType(_) | Target::Text => None,
+            Target::Object(_) | Target::Extension(_) | Target::Text => None,
         }
     }
 }

@@ -345,6 +345,8 @@ impl Checker<'_> {
         }
         let (chosen, convert, coded) =
             self.convert(conversion.as_ref(), table.is_some(), rule.system, reference, &facts, found, place)?;
+        let others = [("code", table.is_some()), ("join", extras.join.is_some())];
+        self.check_segments(&from, &convert, &others, place)?;
         if let (syntax::Value::Literal { text, .. }, Convert::Code) = (&value, &convert) {
             self.check_code_literal(text, found, place);
         }

@@ -37,7 +37,18 @@ pub(super) fn suffix(code: &str) -> String {
 }
 
 impl Shape {
-    /// The shape of a resource or data type.
+    /// The shape of an extension with these parts.
+    fn of_parts(shown: String, parts: BTreeMap<String, String>) -> Shape {
+        Shape {
+            path: String::new(),
+            shown,
+            code: "Extension".to_owned(),
+            primitive: false,
+            parts: Some(parts),
+        }
+    }
+
+    /// The shape of a resource, a data type, or a part of either (`Patient.contact`).
     pub fn of_type(code: &str) -> Shape {
         Shape {
             path: code.to_owned(),
@@ -113,17 +124,22 @@ impl Checker<'_> {
                 None,
                 extension.repeats,
             ),
-            Content::Parts(parts) => {
-                let shape = Shape {
-                    path: String::new(),
-                    shown,
-                    code: "Extension".to_owned(),
-                    primitive: false,
-                    parts: Some(parts),
-                };
-                extension_found(name, extension.url, None, Some(shape), extension.repeats)
-            }
+            Content::Parts(parts) => extension_found(
+                name,
+                extension.url,
+                None,
+                Some(Shape::of_parts(shown, parts)),
+                extension.repeats,
+            ),
         })
+    }
+
+    /// The shape of an extension with parts, wherever it stands.
+    pub(super) fn extension_shape(&self, name: &str) -> Option<Shape> {
+        match &self.extensions.get(name)?.content {
+            Content::Parts(parts) => Some(Shape::of_parts(format!("ext:{name}"), parts.clone())),
+            Content::Value(_) => None,
+        }
     }
 
     fn check_context(&mut self, parent: &Shape, name: &str, extension: &Extension, place: Place) {

@@ -22,6 +22,15 @@ impl LeafName {
         Names::new(message).at(path)
     }
 
+    /// The name of a part of one repetition as a part of another; what lies elsewhere stays.
+    pub(crate) fn moved(self, from: Self, to: Self) -> Self {
+        let place = |name: Self| (name.segment, name.field, name.repetition);
+        if place(self) != place(from) {
+            return self;
+        }
+        Self { segment: to.segment, field: to.field, repetition: to.repetition, ..self }
+    }
+
     /// Reads a name as it is written; `None` when it is none.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (segment, rest) = text.split_once('-')?;

@@ -49,7 +49,7 @@ impl<'a> Executor<'a> {
 
     /// Fills an object that FHIR knows only whole. Where what it needs got no value, nothing of it is written and what was
     /// read for it is rejected: one value that cannot be used does not make the resource invalid.
-    fn build_whole(&mut self, elements: &'a Elements, scope: &Scope<'a>, out: &mut Object) {
+    pub(super) fn build_whole(&mut self, elements: &'a Elements, scope: &Scope<'a>, out: &mut Object) {
         if elements.needs.is_empty() {
             return self.build(elements, scope, out);
         }

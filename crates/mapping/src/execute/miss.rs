@@ -8,13 +8,13 @@ use crate::coverage::LeafName;
 use crate::diagnostic::Place;
 use crate::plan::{Action, Elements, Expression, Function, Make, Path, Root, Rule, Slot, Test};
 use crate::syntax::Operator;
-use crate::trace::{Cause, Location, MissNote, ReadNote, Word, position};
-use hl7v2::Presence;
+use crate::trace::{Cause, Location, MissNote, Noted, ReadNote, Word, position};
+use hl7v2::{Presence, Span};
 use serde_json::{Map, Value};
 use std::ops::Range;
 
 /// Most misses kept for one message; a large one repeats the same few.
-const MISSES_MAX: usize = 20_000;
+const MISSES_MAX: u32 = 20_000;
 /// Most values of one path that a miss shows.
 const VALUES_MAX: usize = 8;
 
@@ -231,15 +231,21 @@ impl<'a> Executor<'a> {
 }
 
 impl<'a> Notes<'a> {
+    /// What was noted holds again, of another value with the same bytes.
+    pub(super) fn again(&mut self, first: Noted, of: (LeafName, Span)) {
+        let with_misses = self.is_open();
+        self.trace.again(first, of, with_misses);
+    }
+
     fn is_open(&mut self) -> bool {
-        let is_full = self.trace.misses.len() >= MISSES_MAX;
+        let is_full = self.trace.misses_told() >= MISSES_MAX;
         self.trace.is_cut |= is_full;
         !is_full
     }
 
     fn miss(&mut self, at: Location, place: Place, reads: Range<u32>, why: Cause) {
         if self.is_open() {
-            self.trace.misses.push(MissNote { at, rule: spot(place), reads, why });
+            self.trace.push_miss(MissNote { at, rule: spot(place), reads, why });
         }
     }
 

@@ -6,6 +6,7 @@ mod envelope;
 mod events;
 mod handles;
 mod made;
+mod mapped;
 mod miss;
 mod notes;
 mod once;
@@ -39,6 +40,7 @@ use notes::Notes;
 use once::Known;
 use scope::Groups;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Deepest chain of type maps that make resources which make resources.
 const DEPTH_MAX: usize = 12;
@@ -66,7 +68,7 @@ pub(crate) struct Executor<'a> {
     pub message: &'a Message<'a>,
     pub groups: Groups<'a>,
     pub identity: Identity<'a>,
-    pub files: &'a [String],
+    pub files: &'a Arc<[String]>,
     pub message_offset: Option<i32>,
     pub instances: Vec<Instance>,
     /// The instances by handle and place; built with them.
@@ -133,7 +135,7 @@ pub(crate) fn translate(
 
 impl<'a> Executor<'a> {
     pub(crate) fn new(
-        files: &'a [String],
+        files: &'a Arc<[String]>,
         program: &'a Program,
         message: &'a Message<'a>,
         context: &Context<'_>,

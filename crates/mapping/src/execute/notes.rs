@@ -12,6 +12,7 @@ use crate::trace::{Branch, Done, ElementName, Location, Made, Spot, StepNote, Tr
 use hl7v2::Part;
 use serde_json::{Map, Value};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The trace that is being written, and what is known of the rules that were met.
 #[derive(Default)]
@@ -61,11 +62,11 @@ pub(super) struct Reads {
 }
 
 impl<'a> Notes<'a> {
-    pub fn new(files: &'a [String]) -> Self {
+    pub fn new(files: &Arc<[String]>) -> Self {
         let mut notes = Self::default();
         notes.words.reserve(WORDS_USUAL);
         notes.reads.reserve(READERS_USUAL);
-        notes.trace.files = files.iter().map(|file| notes.trace.write(file)).collect();
+        notes.trace.files = Arc::clone(files);
         notes
     }
 
@@ -204,6 +205,6 @@ impl<'a> Executor<'a> {
             input: input.map(|input| notes.trace.write(&input)),
             output: Some(notes.trace.write(output)),
         };
-        notes.trace.steps.push(step);
+        notes.trace.push_step(step);
     }
 }

@@ -1,17 +1,17 @@
 //! A value through conversion and code table into the element.
 
+use super::Executor;
 use super::concept::coding;
 use super::element::{Yield, fill, write};
 use super::notes::Source;
 use super::scope::{Level, Scope, Value as Item, child};
-use super::{DEPTH_MAX, Executor};
 use crate::codes::{CodeTable, Level as CodeLevel};
 use crate::convert::quantity::{Structured, Unit};
 use crate::convert::{self, Converted, Refused, number, quantity, time};
 use crate::few::Few;
 use crate::identity::first_text;
 use crate::json::{list_of, object};
-use crate::plan::{Coded, Convert, Expression, Keyed, Path, Rule, Slot, Take, Target};
+use crate::plan::{Coded, Convert, Expression, Keyed, Path, Rule, Slot, Take};
 use crate::trace::{Cause, Done};
 use crate::{LeafFate, MissedCode};
 use serde_json::{Map, Value};
@@ -156,7 +156,7 @@ impl<'a> Executor<'a> {
         if rule.fill.is_none() && rule.set.is_none() {
             return;
         }
-        let inner = scope.with_item(value.clone());
+        let inner = self.inside(scope, value);
         let outer = self.enter_item(value);
         self.enter(slot, rule.suffix.as_deref(), out);
         if let Some(elements) = &rule.fill {
@@ -447,81 +447,6 @@ impl<'a> Executor<'a> {
             part,
             &format!("the code has no row in {}", table.name),
         );
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one rule, one value")]
-    fn mapped(
-        &mut self,
-        index: usize,
-        reference: bool,
-        take: &'a Take,
-        rule: &'a Rule,
-        slot: &'a Slot,
-        scope: &Scope<'a>,
-        value: &Item<'a>,
-        out: &Object,
-        done: &mut Few<Done>,
-        hit: &mut Option<(&'a str, bool)>,
-    ) -> Option<Yield> {
-        if self.depth >= DEPTH_MAX {
-            return None;
-        }
-        self.depth += 1;
-        let made = self.mapped_inner(index, reference, rule, slot, scope, value, out);
-        self.depth -= 1;
-        let program = self.program;
-        let map = program.maps.get(index)?;
-        if let Some(notes) = &mut self.notes {
-            done.push(Done::Mapped(notes.word(&map.name)));
-        }
-        let Some(mut made) = made else {
-            if let Item::Part(part, _) = value {
-                self.ledger.mark(
-                    *part,
-                    LeafFate::Rejected,
-                    Some("the map yields nothing without its main value"),
-                );
-            }
-            return None;
-        };
-        if let (Some(table), false) = (take.table, reference) {
-            self.translate_concept(table, take, rule, value, &mut made, hit);
-        }
-        if let Item::Part(part, _) = value {
-            for ignore in &map.ignore {
-                self.ledger.ignore_part(*part, &ignore.numbers, &ignore.reason);
-            }
-        }
-        Some(Yield::plain(made))
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one rule, one value")]
-    fn mapped_inner(
-        &mut self,
-        index: usize,
-        reference: bool,
-        rule: &'a Rule,
-        slot: &'a Slot,
-        scope: &Scope<'a>,
-        value: &Item<'a>,
-        out: &Object,
-    ) -> Option<Value> {
-        let program = self.program;
-        let map = program.maps.get(index)?;
-        let inner = Scope { instance: None, ..scope.with_item(value.clone()) };
-        if reference {
-            return self.reference_once(map, index, &inner);
-        }
-        let mut made = Object::new();
-        self.enter(slot, rule.suffix.as_deref(), out);
-        let (null, outer) = (self.null, self.enter_item(value));
-        self.build(&map.body, &inner, &mut made);
-        (self.null, self.components) = (null, outer);
-        self.leave();
-        match map.target {
-            Target::Text => made.remove("value"),
-            Target::DataType(_) | Target::Resource(_) => (!made.is_empty()).then_some(Value::Object(made)),
-        }
     }
 
     /// Marks the leaves a conversion used: composites whole, else the first subcomponent.

@@ -1,6 +1,6 @@
 //! Element maps: a definition for each R4 type, and what a rule for it may be.
 
-use super::{any_of, file_or_tests, grammar, map_key, object, reference, rule_key};
+use super::{any_of, file_or_tests, grammar, map_key, object, pattern, reference, rule_key};
 use crate::check::{MAP_KEYS, RULE_KEYS};
 use fhir::Element;
 use serde_json::{Map, Value, json};
@@ -8,15 +8,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Data types that a type map or an element may have, primitives apart.
 const TEXT_MAP: &str = "text";
+/// Definition of a map to an extension.
+const EXTENSION_MAP: &str = "map.extension";
+/// `us-core-race`.
+const EXTENSION_NAME: &str = "[a-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*";
 
 /// Named parts of a schema.
 #[derive(Default)]
 pub(super) struct Definitions(pub BTreeMap<String, Value>);
 
-/// `segments/*.yaml`: `map` says of which resource the elements are.
+/// `segments/*.yaml`: `map` says of which resource the elements are, of which part of one or data type, or of which extension
+/// the parts.
 pub(super) fn segment_map() -> Value {
-    let names: Vec<&str> = fhir::r4().resource_names().collect();
-    map_file("Segment map", &["map", "id"], &names)
+    let mut names: Vec<&str> = fhir::r4().resource_names().collect();
+    names.extend(data_types());
+    names.extend(parts(&names));
+    let mut all = Definitions::default();
+    let mut cases = all.cases(&names, true);
+    all.extension_map();
+    cases.push(case(&format!("-> {EXTENSION_NAME}$"), EXTENSION_MAP));
+    map_file("Segment map", &names, cases, all)
 }
 
 /// `types/*.yaml`: maps to data types, to resources that are referred to, and to text.
@@ -24,7 +35,9 @@ pub(super) fn type_map() -> Value {
     let mut names: Vec<&str> = fhir::r4().resource_names().collect();
     names.extend(data_types());
     names.push(TEXT_MAP);
-    map_file("Type map", &["map"], &names)
+    let mut all = Definitions::default();
+    let cases = all.cases(&names, false);
+    map_file("Type map", &names, cases, all)
 }
 
 /// The rules of an event are of any resource; `message` does not know which.
@@ -51,26 +64,74 @@ fn data_types() -> impl Iterator<Item = &'static str> {
     value_types().into_iter().filter(is_complex)
 }
 
-fn map_file(title: &str, required: &[&str], names: &[&str]) -> Value {
-    let mut all = Definitions::default();
-    let mut cases = Vec::new();
-    for name in names {
-        all.top(name);
-        let of_this = json!({"properties": {"map": {"pattern": format!("-> {name}(-[A-Za-z0-9]+)?$")}}, "required": ["map"]});
-        cases.push(json!({"if": of_this, "then": reference(&format!("map.{name}"))}));
+/// The parts of these types that have elements of their own: `Patient.contact`.
+fn parts(types: &[&'static str]) -> BTreeSet<&'static str> {
+    let mut found = BTreeSet::new();
+    let mut open = types.to_vec();
+    while let Some(parent) = open.pop() {
+        for element in fhir::r4().children(parent).iter().filter(|element| !element.is_choice()) {
+            let child = fhir::r4().property(parent, element.name).map(|found| found.child_path);
+            if let Some(child) = child.filter(|child| child.contains('.') && found.insert(*child)) {
+                open.push(child);
+            }
+        }
     }
-    let schema = json!({"type": "object", "required": required, "properties": {"map": map_key("map")}, "allOf": cases});
+    found
+}
+
+/// A map to one of these, or to an extension.
+fn map_file(title: &str, names: &[&str], cases: Vec<Value>, all: Definitions) -> Value {
+    let names: Vec<String> = names.iter().map(|name| name.replace('.', r"\.")).collect();
+    let names = names.join("|");
+    let head = pattern(&format!("{} -> (({names})(-[A-Za-z0-9]+)?|{EXTENSION_NAME})", grammar::SOURCE));
+    let schema = json!({"type": "object", "required": ["map"], "properties": {"map": head}, "allOf": cases});
     file_or_tests(title, schema, all)
 }
 
+/// What a map whose head ends so is.
+fn case(head: &str, definition: &str) -> Value {
+    let of_this = json!({"properties": {"map": {"pattern": head}}, "required": ["map"]});
+    json!({"if": of_this, "then": reference(definition)})
+}
+
 impl Definitions {
-    /// The whole file of a map to this type.
-    fn top(&mut self, name: &str) {
+    /// A definition for a map to each of these. That of a segment to a resource needs its id.
+    fn cases(&mut self, names: &[&str], of_segments: bool) -> Vec<Value> {
+        let mut cases = Vec::new();
+        for name in names {
+            self.top(name);
+            let definition = format!("map.{name}");
+            if let (true, Some(schema)) =
+                (of_segments && fhir::r4().is_resource(name), self.0.get_mut(&definition))
+            {
+                schema["required"] = json!(["id"]);
+            }
+            cases.push(case(&format!("-> {}(-[A-Za-z0-9]+)?$", name.replace('.', r"\.")), &definition));
+        }
+        cases
+    }
+
+    /// The whole file of a map to an extension with parts.
+    fn extension_map(&mut self) {
+        let properties = self.head();
+        let schema = json!({"type": "object", "properties": properties, "additionalProperties": false,
+            "patternProperties": {EXTENSION: reference("rule.any")}});
+        self.0.insert(EXTENSION_MAP.to_owned(), schema);
+    }
+
+    /// The keys that a map has beside its elements.
+    fn head(&mut self) -> Map<String, Value> {
+        self.any();
         let mut properties: Map<String, Value> =
             MAP_KEYS.iter().map(|key| ((*key).to_owned(), map_key(key))).collect();
         properties.insert("$when".to_owned(), reference("value.condition"));
+        properties
+    }
+
+    /// The whole file of a map to this type.
+    fn top(&mut self, name: &str) {
+        let mut properties = self.head();
         let schema = if name == TEXT_MAP {
-            self.any();
             properties.insert("value".to_owned(), reference("rule.any"));
             json!({"type": "object", "properties": properties, "additionalProperties": false})
         } else {

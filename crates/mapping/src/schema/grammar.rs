@@ -3,14 +3,14 @@
 use crate::check::FUNCTIONS;
 use serde_json::{Value, json};
 
-/// `PID -> Patient`, `CX -> Identifier`, `XPN -> text`, `TXA -> DocumentReference-parent`.
-pub(super) const MAP: &str = r"^[A-Z][A-Z0-9]{1,2} -> [A-Za-z]+(-[A-Za-z0-9]+)?$";
-/// The same with groups and `*` before the segment.
+/// What a map is of: `PID`, `CX`.
+pub(super) const SOURCE: &str = "[A-Z][A-Z0-9]{1,2}";
+/// A map to a resource, with groups and `*` before the segment.
 pub(super) const MADE: &str = r"^([A-Z][A-Z0-9_]*\*?\.)*[A-Z][A-Z0-9]{2}\*? -> [A-Za-z]+(-[A-Za-z0-9]+)?$";
 /// `PID-1 PID-2`, `CX.9`.
 pub(super) const IGNORED: &str = r"^[A-Z/][A-Za-z0-9_/*~.() =-]*$";
-/// `date`, `CWE.CodeableConcept`.
-pub(super) const CONVERSION: &str = r"^[A-Za-z0-9]+(\.[A-Za-z]+)?$";
+/// `date`, `CWE.CodeableConcept`, `NK1.Patient.contact`.
+pub(super) const CONVERSION: &str = r"^[A-Za-z0-9]+(\.[A-Za-z][A-Za-z0-9.-]*)?$";
 
 const PARTS: &str = r"[1-9][0-9]*(\*|~[1-9][0-9]*|\(.+\))?(\.[1-9][0-9]*)*";
 
@@ -61,7 +61,7 @@ pub(super) fn value() -> Value {
 
 /// `PID-16 as CWE.CodeableConcept code marital-status`.
 pub(super) fn rule() -> Value {
-    let tail = r"(\s+as\s+[A-Za-z0-9]+(\.[A-Za-z]+)?)?(\s+code\s+[A-Za-z0-9_.-]+)?(\s+system)?(\s+ref)?";
+    let tail = r"(\s+as\s+[A-Za-z0-9]+(\.[A-Za-z][A-Za-z0-9.-]*)?)?(\s+code\s+[A-Za-z0-9_.-]+)?(\s+system)?(\s+ref)?";
     let one = format!(r"(ref\s+(\*|[A-Za-z0-9_]+)|{}{tail})", value_body());
     number_or(&format!(r"{one}(\s*\?\?\s*{one})*"))
 }

@@ -248,7 +248,6 @@ fn test_file() -> Value {
 /// The keys that a map has beside its elements.
 fn map_key(key: &str) -> Value {
     match key {
-        "map" => json!({"type": "string", "pattern": grammar::MAP}),
         "reads" => some(pattern("[A-Z][A-Z0-9]{2}")),
         "id" => grammar::value(),
         "ig" => some(text()),

@@ -30,7 +30,7 @@ pub(crate) enum Value {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Conversion {
     Primitive(String),
-    /// `CWE.CodeableConcept`.
+    /// `CWE.CodeableConcept`, `NK1.Patient.contact`, `PID.us-core-race`.
     Map {
         source: String,
         target: String,
@@ -117,7 +117,8 @@ fn conversion(cursor: &mut Cursor) -> Parsed<(Conversion, usize)> {
         return Err(cursor.error("as needs a type"));
     }
     if cursor.eat('.') {
-        let target = word(cursor);
+        // A target is named as a code table is: letters, digits, dots and hyphens.
+        let target = table_name(cursor);
         if target.is_empty() {
             return Err(cursor.error("the FHIR type is missing after the dot"));
         }

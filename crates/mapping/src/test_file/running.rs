@@ -171,8 +171,10 @@ fn check(
     failures: &mut Vec<String>,
 ) {
     match &file.subject {
-        Subject::Segment(name) => check_segment(program, name, case, translation, failures),
-        Subject::Type(_) | Subject::Message(_) | Subject::Site(_) => {
+        Subject::Segment(name) if makes_resource(program, name) => {
+            check_segment(program, name, case, translation, failures)
+        }
+        Subject::Segment(_) | Subject::Type(_) | Subject::Message(_) | Subject::Site(_) => {
             check_handles(case, translation, failures)
         }
     }
@@ -263,6 +265,12 @@ fn moves_of(translation: &Translation) -> Vec<String> {
 
 fn of_name<'t>(translation: &'t Translation, name: &str) -> Vec<&'t ResourceSet> {
     translation.made().filter(|set| set.handle == name || set.resource_type.as_str() == name).collect()
+}
+
+/// Whether a segment map makes a resource; a part of one is tested where it stands.
+fn makes_resource(program: &Program, name: &str) -> bool {
+    let map = program.maps.iter().find(|map| map.name == name);
+    map.is_none_or(|map| map.target.resource().is_some())
 }
 
 /// The resources that a segment map made, by the handles of the lines that use it.

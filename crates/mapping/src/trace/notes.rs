@@ -1,6 +1,7 @@
 //! A trace as it is written down: numbers, and words that stand once in one text. Writing a note allocates nothing of its
 //! own; it is put into words when the trace is read.
 
+use super::again::Moves;
 use super::{Miss, Read, Step, Trace, Why};
 use crate::coverage::LeafName;
 use crate::few::Few;
@@ -127,18 +128,19 @@ fn nth<T>(list: &[T], index: u32) -> Option<&T> {
 impl FromIterator<Step> for Trace {
     /// Notes of steps that another translator tells of; conversions are kept by name.
     fn from_iter<I: IntoIterator<Item = Step>>(steps: I) -> Self {
-        let mut trace = Self::default();
+        let (mut trace, mut files) = (Self::default(), Vec::new());
         for step in steps {
-            let note = trace.note(&step);
-            trace.steps.push(note);
+            let note = trace.note(&step, &mut files);
+            trace.push_step(note);
         }
+        trace.files = files.into();
         trace
     }
 }
 
 impl Trace {
     /// The note of a step; what is no resource, file or leaf of this product is left out of it.
-    fn note(&mut self, step: &Step) -> StepNote {
+    fn note(&mut self, step: &Step, files: &mut Vec<String>) -> StepNote {
         let (kind, id) = step.resource.split_once('/').unwrap_or((&step.resource, ""));
         let resource = fhir::ResourceType::parse(kind).map(|kind| {
             let id = Some(self.write(id));
@@ -150,13 +152,12 @@ impl Trace {
         let mut place = step.rule.rsplitn(3, ':');
         let mut number = || place.next().and_then(|number| number.parse().ok()).unwrap_or_default();
         let (column, line) = (number(), number());
-        let file = self.write(place.next().unwrap_or_default());
-        self.files.push(file);
+        files.push(place.next().unwrap_or_default().to_owned());
         let name = step.source_path.as_deref().and_then(LeafName::parse);
         StepNote {
             at: Location { resource, branch: None, last },
             source: name.zip(step.span),
-            rule: (position(self.files.len() - 1), line, column),
+            rule: (position(files.len() - 1), line, column),
             done: step.conversions.iter().map(|done| Done::Mapped(self.write(done))).collect(),
             table: step.code_table.as_ref().map(|(table, hit)| (self.write(table), *hit)),
             input: step.input.as_deref().map(|input| self.write(input)),
@@ -208,11 +209,11 @@ impl Trace {
 
     /// `segments/PID.Patient.yaml:21:12`.
     fn rule(&self, (file, line, column): Spot) -> String {
-        format!("{}:{line}:{column}", self.word(nth(&self.files, file).copied().unwrap_or_default()))
+        format!("{}:{line}:{column}", nth(&self.files, file).map(String::as_str).unwrap_or_default())
     }
 
     /// A step in words.
-    pub(super) fn told_step(&self, note: &StepNote) -> Step {
+    pub(super) fn told_step(&self, note: &StepNote, moves: &Moves<'_>) -> Step {
         let (resource, element) = self.location(note.at);
         let done = |done: &Done| match *done {
             Done::Converted(name) => name.to_owned(),
@@ -220,11 +221,12 @@ impl Trace {
             Done::Mapped(map) => self.word(map).to_owned(),
             Done::Referred(handle) => format!("ref {}", self.word(handle)),
         };
+        let source = note.source.map(|(name, span)| moves.place(name, span));
         Step {
             resource,
             element,
-            source_path: note.source.map(|(name, _)| name.to_string()),
-            span: note.source.map(|(_, span)| span),
+            source_path: source.map(|(name, _)| name.to_string()),
+            span: source.map(|(_, span)| span),
             rule: self.rule(note.rule),
             conversions: note.done.iter().map(done).collect(),
             code_table: note.table.map(|(table, hit)| (self.word(table).to_owned(), hit)),
@@ -234,11 +236,11 @@ impl Trace {
     }
 
     /// A miss in words; what a rule reads twice is named once.
-    pub(super) fn told_miss(&self, note: &MissNote) -> Miss {
+    pub(super) fn told_miss(&self, note: &MissNote, moves: &Moves<'_>) -> Miss {
         let (resource, element) = self.location(note.at);
         let mut reads: Vec<Read> = Vec::new();
         for read in among(&self.reads, &note.reads) {
-            let read = match *read {
+            let read = match moves.read(*read) {
                 ReadNote::Part(name, span) => Read { path: name.to_string(), span },
                 ReadNote::Path(path) => Read { path: self.word(path).to_owned(), span: None },
             };
