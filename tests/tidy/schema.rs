@@ -201,9 +201,15 @@ fn a_misspelt_key_or_value_does_not_fit() {
             "segment",
             "map: PID -> Patient\nid: uuid(PID-3~1)\ncontact: {$each: NK1*, name: NK1-2* as XPN.HumanName}\n",
         ),
-        ("segment", "map: NK1 -> Patient.contact-person\n$when: NK1-2\ngender: NK1-15 code administrative-gender\n"),
+        (
+            "segment",
+            "map: NK1 -> Patient.contact-person\n$when: NK1-2\ngender: NK1-15 code administrative-gender\n",
+        ),
         ("segment", "map: PID -> us-core-race\next:text: {from: PID-10*.2, join: x}\n"),
-        ("segment", "map: PID -> Patient\nid: uuid(PID-3~1)\next:note: [NTE* as NTE.Annotation, PID as PID.us-core-race]\n"),
+        (
+            "segment",
+            "map: PID -> Patient\nid: uuid(PID-3~1)\next:note: [NTE* as NTE.Annotation, PID as PID.us-core-race]\n",
+        ),
         ("type", "map: XPN -> HumanName\nfamily: XPN.1.1\ngiven: [XPN.2, {from: XPN.3, when: XPN.7 = L}]\n"),
         (
             "message",

@@ -138,11 +138,10 @@ macro_rules! walk {
             if depth > DEPTH_MAX {
                 return;
             }
-            let node = match ResourceType::of(value) {
-                Some(resource_type) if node.is_none_or(|node| node.path == "Resource") => {
-                    r4().node(resource_type.as_str())
-                }
-                _ => node,
+            let is_any = node.is_none_or(|node| node.path == "Resource");
+            let node = match is_any.then(|| ResourceType::of(value)).flatten() {
+                Some(resource_type) => r4().node(resource_type.as_str()),
+                None => node,
             };
             let Value::Object(object) = value else { return };
             let may_be_reference = node.is_none_or(|node| node.path == "Reference");

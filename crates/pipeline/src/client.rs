@@ -193,12 +193,18 @@ impl Pipeline {
         }
         let now_us = (self.environment.now_us)();
         let (mut writes, mut written) = (Vec::new(), Vec::new());
-        for (position, (act, body)) in asked.write.acts.iter().zip(&asked.bodies).enumerate() {
+        for (position, (act, content)) in asked.write.acts.iter().zip(&asked.contents).enumerate() {
             let current = self.state.peek(&act.key).unwrap_or(&Current::ABSENT);
             if current.version > 0 && current.client.is_none() {
                 return Ok(Worked::Refused(ClientRefusal::Derived(position)));
             }
-            let (write, told) = change(&asked.write.client, act, body.as_ref(), current, now_us);
+            let (write, told) = change(
+                &asked.write.client,
+                act,
+                content.as_ref().map(|content| &content.body),
+                current,
+                now_us,
+            );
             writes.extend(write);
             written.push(told);
         }
@@ -218,8 +224,8 @@ impl Pipeline {
             Guard::Version { key, .. } | Guard::Live(key) | Guard::Absent(key) => Some(key.clone()),
             Guard::NoMatch(_) | Guard::OnlyMatch { .. } => None,
         }));
-        for body in asked.bodies.iter().flatten() {
-            keys.extend(references(body).into_iter().filter_map(|(_, reference)| target(&reference)));
+        for content in asked.contents.iter().flatten() {
+            keys.extend(content.references.iter().filter_map(|(_, reference)| target(reference)));
         }
         self.state.load_all(&self.ports, keys).await
     }
@@ -245,10 +251,10 @@ impl Pipeline {
                 Guard::Version { key: (*key).clone(), version }
             })
             .collect();
-        let bodies = asked.bodies.iter().flatten();
-        let targets: BTreeSet<ResourceKey> = bodies
-            .flat_map(references)
-            .filter_map(|(_, reference)| target(&reference))
+        let contents = asked.contents.iter().flatten();
+        let targets: BTreeSet<ResourceKey> = contents
+            .flat_map(|content| &content.references)
+            .filter_map(|(_, reference)| target(reference))
             .filter(|key| !own.contains(key))
             .collect();
         guards.extend(targets.into_iter().map(Guard::Live));
@@ -259,15 +265,15 @@ impl Pipeline {
     async fn unresolved(&mut self, asked: &Asked) -> Result<Option<ClientRefusal>, Error> {
         let becomes: BTreeMap<&ResourceKey, bool> =
             asked.write.acts.iter().map(|act| (&act.key, act.body.is_some())).collect();
-        for (position, body) in asked.bodies.iter().enumerate() {
+        for (position, content) in asked.contents.iter().enumerate() {
             let mut issues = Vec::new();
-            for (location, reference) in body.iter().flat_map(references) {
+            for (location, reference) in content.iter().flat_map(|content| &content.references) {
                 let wrong = |code, text| Issue::error(code, location.clone(), text);
-                if matches!(Reference::parse(&reference), Reference::Conditional { .. }) {
+                if matches!(Reference::parse(reference), Reference::Conditional { .. }) {
                     let text = "a reference by a search is resolved in a transaction alone";
                     issues.push(wrong(IssueCode::NotSupported, text));
                 }
-                let Some(key) = target(&reference) else { continue };
+                let Some(key) = target(reference) else { continue };
                 let stands = || self.state.peek(&key).is_some_and(|current| current.body.is_some());
                 if !becomes.get(&key).copied().unwrap_or_else(stands) {
                     issues
@@ -454,15 +460,6 @@ fn with_labels(mut body: Value, standing: Option<&Value>) -> Value {
         }
     }
     body
-}
-
-/// Every literal reference with its location.
-fn references(body: &Value) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    fhir::references(body, &mut |location, reference| {
-        found.push((location.to_owned(), reference.to_owned()));
-    });
-    found
 }
 
 /// The resource of this node that a reference names.

@@ -27,8 +27,26 @@ pub struct Desk {
 pub(crate) struct Asked {
     pub(crate) write: ClientWrite,
     /// The contents of the acts, in their order.
-    pub(crate) bodies: Vec<Option<Value>>,
+    pub(crate) contents: Vec<Option<Content>>,
     pub(crate) reply: oneshot::Sender<store::Result<ClientOutcome>>,
+}
+
+/// What an act writes.
+pub(crate) struct Content {
+    pub(crate) body: Value,
+    /// Every literal reference of it with its location. They are looked for where the content is checked, for the pipeline is
+    /// one and those who ask are many.
+    pub(crate) references: Vec<(String, String)>,
+}
+
+impl Content {
+    fn of(body: Value) -> Self {
+        let mut references = Vec::new();
+        fhir::references(&body, &mut |location, reference| {
+            references.push((location.to_owned(), reference.to_owned()));
+        });
+        Self { body, references }
+    }
 }
 
 /// Why a request cannot be taken.
@@ -60,13 +78,13 @@ impl ClientWrites for Desk {
         } else {
             (checked(&package, &write.acts), write)
         };
-        let (bodies, write) = match checked {
-            (Ok(bodies), write) => (bodies, write),
+        let (contents, write) = match checked {
+            (Ok(contents), write) => (contents, write),
             (Err(refusal), _) => return Ok(ClientOutcome::Refused(refusal)),
         };
         let (reply, answer) = oneshot::channel();
         let ended = || unavailable("nothing is written any more");
-        self.sender.send(Asked { write, bodies, reply }).await.map_err(|_| ended())?;
+        self.sender.send(Asked { write, contents, reply }).await.map_err(|_| ended())?;
         answer.await.map_err(|_| ended())?
     }
 
@@ -79,11 +97,11 @@ impl ClientWrites for Desk {
 }
 
 /// The contents, all of which may be written.
-fn checked(package: &Package, acts: &[Act]) -> Result<Vec<Option<Value>>, ClientRefusal> {
-    let mut bodies = Vec::with_capacity(acts.len());
+fn checked(package: &Package, acts: &[Act]) -> Result<Vec<Option<Content>>, ClientRefusal> {
+    let mut contents = Vec::with_capacity(acts.len());
     for (position, act) in acts.iter().enumerate() {
         let Some(body) = &act.body else {
-            bodies.push(None);
+            contents.push(None);
             continue;
         };
         let invalid = |issues| ClientRefusal::Invalid(position, issues);
@@ -95,9 +113,9 @@ fn checked(package: &Package, acts: &[Act]) -> Result<Vec<Option<Value>>, Client
             found.retain(Issue::is_error);
             return Err(invalid(found));
         }
-        bodies.push(Some(value));
+        contents.push(Some(Content::of(value)));
     }
-    Ok(bodies)
+    Ok(contents)
 }
 
 /// R4 with its invariants, and the profiles that the resource names or the site demands: a broken profile refuses where the

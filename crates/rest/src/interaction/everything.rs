@@ -205,7 +205,10 @@ impl Supporting {
             };
             Self {
                 types: every_type().into_iter().filter(|target| !belongs(target)).collect(),
-                references: every_type().into_iter().map(|of| (of, includes(of, &registered(of, role)))).collect(),
+                references: every_type()
+                    .into_iter()
+                    .map(|of| (of, includes(of, &registered(of, role))))
+                    .collect(),
             }
         })
     }
