@@ -4,7 +4,7 @@
 use crate::execute::{Item, Level};
 use crate::number_hash::NumberMap;
 use crate::plan::{
-    Action, Elements, Expression, Field, Function, Map, MessagePlan, Nested, Path, Root, Rule, Test,
+    Action, Convert, Elements, Expression, Field, Function, Map, MessagePlan, Nested, Path, Root, Rule, Test,
 };
 use crate::segment_code;
 use crate::syntax::Operator;
@@ -61,6 +61,8 @@ impl Components {
 #[derive(Default)]
 pub(crate) struct Fields {
     numbers: NumberMap<u32>,
+    /// What the maps stand on, by their index; known in the second round.
+    bodies: Vec<Basis>,
 }
 
 /// Which of these a message has.
@@ -128,6 +130,9 @@ impl Present {
 pub(crate) fn find(maps: &mut [Map], messages: &mut [MessagePlan]) -> Fields {
     let mut fields = Fields::default();
     maps.iter_mut().for_each(|map| fields.enter(&mut map.body));
+    // A part that is taken stands on what it reads itself.
+    fields.bodies = maps.iter().map(|map| fields.of_elements(&map.body)).collect();
+    maps.iter_mut().for_each(|map| fields.enter(&mut map.body));
     let events = messages.iter_mut().flat_map(|message| message.events.values_mut());
     events.flat_map(|event| &mut event.overrides).for_each(|(_, elements)| fields.enter(elements));
     fields
@@ -177,7 +182,15 @@ impl Fields {
 
     fn of_action(&mut self, action: &Action) -> Basis {
         match action {
-            Action::Take(take) => self.of_expression(&take.from),
+            Action::Take(take) => {
+                let from = self.of_expression(&take.from);
+                match take.convert {
+                    Convert::Map { index, .. } if is_segment(&take.from) => {
+                        narrower(from, self.bodies.get(index).cloned().unwrap_or_default())
+                    }
+                    _ => from,
+                }
+            }
             Action::Build(elements) => self.of_elements(elements),
             Action::First(rules) => either(rules.iter().map(|rule| rule.basis.clone())),
             Action::Refer { pairs, .. } => {
@@ -263,6 +276,15 @@ impl Fields {
                 Basis::OneOf { fields, components: Components::default() }
             }
         }
+    }
+}
+
+/// Is it a segment as a whole, or the first of some?
+fn is_segment(expression: &Expression) -> bool {
+    match expression {
+        Expression::Path(path) => matches!(path.root, Root::Segment { field: None, .. }),
+        Expression::First(parts) => parts.iter().all(is_segment),
+        Expression::Literal(_) | Expression::Absent | Expression::Call { .. } | Expression::IdOf(_) => false,
     }
 }
 

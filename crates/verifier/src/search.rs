@@ -52,8 +52,7 @@ impl Search {
     pub(crate) fn any(&self, text: &[u8], counts: &dyn Fn(IdentifierKind, usize) -> bool) -> bool {
         let mut rest = text;
         while let Some(head) = rest.first_chunk::<NEEDLE_BYTES_MIN>() {
-            let (word, bit) = slot(head);
-            if self.bitmap.get(word).is_some_and(|word| word & bit != 0)
+            if self.may_begin(head)
                 && let Some(same_head) = self.needles.get(head)
                 && same_head
                     .iter()
@@ -66,9 +65,16 @@ impl Search {
         false
     }
 
+    /// Whether a needle may begin so; most texts begin like none.
+    fn may_begin(&self, head: &Head) -> bool {
+        let (word, bit) = slot(head);
+        self.bitmap.get(word).is_some_and(|word| word & bit != 0)
+    }
+
     /// The kind of a needle that is the whole text.
     pub(crate) fn exact(&self, text: &str) -> Option<IdentifierKind> {
-        let same_head = self.needles.get(text.as_bytes().first_chunk::<NEEDLE_BYTES_MIN>()?)?;
+        let head = text.as_bytes().first_chunk::<NEEDLE_BYTES_MIN>()?;
+        let same_head = if self.may_begin(head) { self.needles.get(head)? } else { return None };
         same_head.iter().find(|(needle, _)| **needle == *text.as_bytes()).map(|(_, kind)| *kind)
     }
 }

@@ -3,6 +3,8 @@
 mod datatype;
 mod envelope;
 
+use std::fmt::Write;
+
 use serde_json::{Map, Value};
 
 use crate::Finding;
@@ -106,7 +108,8 @@ impl<'a> Check<'a> {
             Value::Array(items) if property.element.repeats() && !items.is_empty() => {
                 for (index, item) in items.iter().enumerate() {
                     let length = self.at.len();
-                    self.at.push_str(&format!("[{index}]"));
+                    // Writing to a text does not fail.
+                    let _ = write!(self.at, "[{index}]");
                     self.value(form, &property, item, scope);
                     self.at.truncate(length);
                 }

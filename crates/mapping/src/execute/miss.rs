@@ -298,10 +298,11 @@ impl<'a> Notes<'a> {
     }
 }
 
-/// Is this a field, or the first of some? A component of the current item has a name even where it is empty.
+/// Is this a field, or the first of some? A component of the current item has a name even where it is empty, and a segment that
+/// makes a part has what its rules read.
 fn is_fields(expression: &Expression) -> bool {
     match expression {
-        Expression::Path(path) => matches!(path.root, Root::Segment { .. }),
+        Expression::Path(path) => matches!(path.root, Root::Segment { field: Some(_), .. }),
         Expression::First(parts) => parts.iter().all(is_fields),
         Expression::Literal(_) | Expression::Absent | Expression::Call { .. } | Expression::IdOf(_) => false,
     }
