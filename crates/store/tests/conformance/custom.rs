@@ -459,7 +459,7 @@ fn anew(clause: Clause) -> Clause {
         Clause::Has { source, parameter, clause } => {
             Clause::Has { source, parameter: own(parameter), clause: Box::new(anew(*clause)) }
         }
-        _ => panic!("a clause that is not drawn"),
+        _ => panic!("another kind of clause is not drawn"),
     }
 }
 
