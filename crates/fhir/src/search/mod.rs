@@ -5,6 +5,7 @@ mod evaluate;
 mod expression;
 mod fold;
 mod indexed;
+mod modifiers;
 mod query;
 mod target;
 mod units;

@@ -14,7 +14,7 @@ use rusqlite::types::{ToSqlOutput, Value as Read, ValueRef};
 use rusqlite::{OpenFlags, ToSql, params_from_iter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::failure::failure;
+use super::failure::{Unanswered, failure, not_ended};
 use super::value::Value;
 
 /// How a file is read.
@@ -184,7 +184,7 @@ impl Reader {
         let (lent, begin, readers) = (self.connection.take(), self.begin, Arc::clone(&self.readers));
         if lent.is_none() && begin == Transaction::Open {
             // It was lost with a statement that was given up, and its instant with it.
-            return Err(sqlx::Error::WorkerCrashed);
+            return Err(Unanswered::GivenUp.into());
         }
         let statement = move || {
             let connection = match lent {
@@ -200,7 +200,7 @@ impl Reader {
         };
         let ran = match self.here {
             true => statement(),
-            false => tokio::task::spawn_blocking(statement).await.map_err(|_| sqlx::Error::WorkerCrashed)?,
+            false => tokio::task::spawn_blocking(statement).await.map_err(|error| not_ended(&error))?,
         };
         let (connection, acted) = ran.map_err(failure)?;
         if begin == Transaction::Wanted && !connection.is_autocommit() {

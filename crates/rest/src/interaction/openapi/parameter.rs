@@ -4,7 +4,7 @@ use fhir::{ResourceType, SearchKind};
 use serde_json::{Map, Value, json};
 
 use crate::capacity::{CURSOR_CHARS_MAX, SEARCH_BYTES_MAX};
-use crate::interaction::registry::{modifiers, own_parameters, registered, serves_lists};
+use crate::interaction::registry::{own_parameters, registered, serves_lists};
 use crate::interaction::search::PAGE_MAX;
 use crate::server::{Fhir, Role};
 
@@ -66,7 +66,8 @@ pub(super) fn shared(fhir: &Fhir, role: &Role) -> Map<String, Value> {
     }
     for of in &fhir.types {
         for parameter in registered(*of, role) {
-            let described = search_parameter(parameter.code, parameter.kind, modifiers(parameter, role));
+            let described =
+                search_parameter(parameter.code, parameter.kind, parameter.modifiers(role.audience));
             all.insert(shared_name(*of, parameter.code), described);
         }
     }
