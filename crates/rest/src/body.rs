@@ -17,6 +17,7 @@ use crate::outcome::Failure;
 const RESOURCE: [&str; 4] =
     ["application/fhir+json", "application/json", "application/json+fhir", "text/json"];
 /// What a patch is sent as (RFC 6902).
+#[cfg(feature = "clinical")]
 const PATCH: [&str; 1] = ["application/json-patch+json"];
 
 /// A body, unpacked.
@@ -74,6 +75,7 @@ pub(crate) async fn resource(headers: &HeaderMap, body: Body) -> Result<Value, F
 }
 
 /// Whether a body is said to be a resource.
+#[cfg(feature = "clinical")]
 pub(crate) fn is_resource(headers: &HeaderMap) -> bool {
     media_type(headers).is_some_and(|media| RESOURCE.contains(&media.as_str()))
 }
@@ -82,6 +84,7 @@ pub(crate) fn is_resource(headers: &HeaderMap) -> bool {
 ///
 /// # Errors
 /// As [`resource`].
+#[cfg(feature = "clinical")]
 pub(crate) async fn patch(headers: &HeaderMap, body: Body) -> Result<Value, Failure> {
     expect(headers, &PATCH)?;
     parsed(&bytes(headers, body).await?)

@@ -1,6 +1,6 @@
 //! The search parameters of a role: what the router reads, the intake indexes and the CapabilityStatement tells.
 
-use fhir::{Audience, ResourceType, SearchKind, SearchParameter, reference_targets, searchable};
+use fhir::{ResourceType, SearchKind, SearchParameter, reference_targets, searchable};
 
 use crate::server::Role;
 use crate::time::Precision;

@@ -112,6 +112,12 @@ fn fixed(fhir: &Fhir) -> Vec<Fixed> {
         ("file", "path", "Number of a file.", json!({"type": "string", "pattern": "^[1-9][0-9]{0,9}$"})),
         ("_type", "query", "Resource types by comma.", text()),
         (
+            "_typeFilter",
+            "query",
+            "Searches of one type each (Type?parameter=value) by comma; escaped.",
+            text(),
+        ),
+        (
             "_outputFormat",
             "query",
             "Format of the files.",
