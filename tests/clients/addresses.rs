@@ -1,8 +1,12 @@
 //! schemathesis over every address of a node's OpenAPI document, with made-up and broken requests: type by type, several at
 //! once, for a request waits for the disk that keeps its record. Each part of the document is one run of its own, which can
 //! be done again by itself.
+//!
+//! Types differ at their addresses in the kinds of their search parameters alone, so the edges of every value are tried where
+//! they are the first of their kinds, at types that are more than others to a node, and at what all types share. Every other
+//! type is tried with examples, random requests and sequences of them, a bounded number at each of its operations.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,8 +25,45 @@ const ALONE: &str = "TIDEGATE_ADDRESSES";
 /// The part of what is no type's own.
 const SHARED: &str = "shared";
 
+/// Types that a node does more with than with others: contents, compartments, groups and lists.
+const SPECIAL: [&str; 5] = ["Binary", "Encounter", "Group", "List", "Patient"];
+/// What is done at a type whose kinds of parameters were at another before it.
+const BOUNDED: [&str; 2] = ["--phases", "examples,fuzzing,stateful"];
+
 /// A part of the document: its name, and the document with its addresses alone.
 type Part = (String, Value);
+
+/// Kinds of the search parameters of a part, each with its modifiers.
+fn kinds(document: &Value) -> BTreeSet<String> {
+    let items = document["paths"].as_object().into_iter().flatten();
+    let operations = items.flat_map(|(_, item)| item.as_object().into_iter().flatten());
+    let given =
+        operations.flat_map(|(_, operation)| operation["parameters"].as_array().into_iter().flatten());
+    given
+        .filter_map(|parameter| {
+            let own = document.pointer(parameter["$ref"].as_str()?.trim_start_matches('#'))?;
+            Some(format!("{} {}", own.get("x-fhir-type")?, own["x-fhir-modifiers"]))
+        })
+        .collect()
+}
+
+/// The parts where the edges of every value are tried: together they have every kind of parameter.
+fn whole(parts: &VecDeque<Part>) -> BTreeSet<String> {
+    let is_always = |name: &str| name == SHARED || SPECIAL.contains(&name);
+    let (always, others): (Vec<&Part>, Vec<&Part>) = parts.iter().partition(|(name, _)| is_always(name));
+    let mut known: BTreeSet<String> = always.iter().flat_map(|(_, own)| kinds(own)).collect();
+    let mut found: BTreeSet<String> = always.iter().map(|(name, _)| name.clone()).collect();
+    let mut others: Vec<(&String, BTreeSet<String>)> =
+        others.into_iter().map(|(name, own)| (name, kinds(own))).collect();
+    others.sort_by_key(|(_, kinds)| std::cmp::Reverse(kinds.len()));
+    for (name, kinds) in others {
+        if !kinds.is_subset(&known) {
+            known.extend(kinds);
+            found.insert(name.clone());
+        }
+    }
+    found
+}
 
 /// The addresses of each type, and those of none.
 fn parts(document: &Value) -> VecDeque<Part> {
@@ -41,14 +82,16 @@ fn parts(document: &Value) -> VecDeque<Part> {
     all.into_iter().map(part).collect()
 }
 
-/// The parts that are asked for; what is left out is said.
-fn asked(mut all: VecDeque<Part>) -> VecDeque<Part> {
-    if let Ok(names) = std::env::var(ALONE) {
-        let names: Vec<&str> = names.split(',').collect();
-        eprintln!("left out: all but {}, which {ALONE} names", names.join(", "));
-        all.retain(|(name, _)| names.contains(&name.as_str()));
-    }
-    all
+/// The parts that are asked for, and which of them whole. What is named is tried whole; what is left out then is said.
+fn asked(mut all: VecDeque<Part>) -> (VecDeque<Part>, BTreeSet<String>) {
+    let Ok(names) = std::env::var(ALONE) else {
+        let whole = whole(&all);
+        return (all, whole);
+    };
+    let names: BTreeSet<String> = names.split(',').map(str::to_owned).collect();
+    eprintln!("left out: all parts but those that {ALONE} names");
+    all.retain(|(name, _)| names.contains(name));
+    (all, names)
 }
 
 /// Tries every address of a node.
@@ -59,19 +102,21 @@ pub async fn each(config: &str) {
     let running = Arc::new(run(&format!("addresses-{config}"), config).await);
     let surface = Surface::new(running.address, &running.token);
     let document = surface.json("/fhir/openapi.json").await.expect("a document");
-    let waiting = Arc::new(Mutex::new(asked(parts(&document))));
-    let all = waiting.lock().expect("nobody panicked").len();
+    let (waiting, whole) = asked(parts(&document));
+    let all = waiting.len();
+    let (waiting, whole) = (Arc::new(Mutex::new(waiting)), Arc::new(whole));
     assert!(all > 0, "nothing is tried");
     let workers: Vec<_> = (0..AT_ONCE)
         .map(|_| {
-            let (running, waiting) = (Arc::clone(&running), Arc::clone(&waiting));
+            let (running, waiting, whole) = (Arc::clone(&running), Arc::clone(&waiting), Arc::clone(&whole));
             tokio::spawn(async move {
                 let mut tried: Vec<(String, Result<(), String>)> = Vec::new();
                 loop {
                     let next = waiting.lock().expect("nobody panicked").pop_front();
                     let Some(part) = next else { return tried };
                     let name = part.0.clone();
-                    tried.push((name, one(&running, part).await));
+                    let phases: &[&str] = if whole.contains(&name) { &[] } else { &BOUNDED };
+                    tried.push((name, one(&running, part, phases).await));
                 }
             })
         })
@@ -87,15 +132,16 @@ pub async fn each(config: &str) {
 }
 
 /// Tries one part; what was said when it did not go well.
-async fn one(running: &Running, (name, document): Part) -> Result<(), String> {
+async fn one(running: &Running, (name, document): Part, phases: &[&str]) -> Result<(), String> {
     let folder = running.pair.folder.join(&format!("addresses/{name}"));
     std::fs::create_dir_all(&folder).expect("a folder can be made");
     std::fs::write(folder.join("openapi.json"), document.to_string()).expect("a document can be written");
     let base = format!("http://{}/fhir", running.address);
     let token = format!("Authorization: Bearer {}", running.token);
     let checks = harness::root().join("tests/clients/schemathesis.toml").display().to_string();
-    let arguments =
+    let arguments: [&str; 9] =
         ["--config-file", &checks, "run", "openapi.json", "--url", &base, "--header", &token, "--no-color"];
+    let arguments = [&arguments, phases].concat();
     let program: PathBuf = packages().join("venv/bin/schemathesis");
     // It leaves a database of its own where it runs.
     let (is_well, words) = told(&program, &arguments, Path::new(&folder), PART_MAX).await;
@@ -120,4 +166,22 @@ fn every_address_is_in_one_part() {
         .collect();
     assert_eq!(told, [("Group", 1), ("Patient", 2), (SHARED, 3)]);
     assert!(parts.iter().all(|(_, own)| own["openapi"] == "3.1.0"));
+}
+
+#[test]
+fn every_kind_of_parameter_is_tried_whole_somewhere() {
+    let of = |names: &[&str]| {
+        let refs: Vec<Value> = names
+            .iter()
+            .map(|name| serde_json::json!({"$ref": format!("#/components/parameters/{name}")}))
+            .collect();
+        serde_json::json!({"get": {"parameters": refs}})
+    };
+    let kind = |name: &str| serde_json::json!({"x-fhir-type": name, "x-fhir-modifiers": ["missing"]});
+    let document = serde_json::json!({
+        "paths": {"/Patient": of(&["token"]), "/Basic": of(&["token"]), "/Flag": of(&["date", "_count"]),
+            "/Goal": of(&["date", "uri"])},
+        "components": {"parameters":
+            {"_count": {"name": "_count"}, "token": kind("token"), "date": kind("date"), "uri": kind("uri")}}});
+    assert_eq!(whole(&parts(&document)), BTreeSet::from(["Goal".to_owned(), "Patient".to_owned()]));
 }

@@ -114,10 +114,13 @@ fn steps(options: &Options) -> Vec<(&'static str, Vec<&'static str>)> {
     let mut portal =
         vec!["clippy", "--quiet", "-p", "tidegate", "--no-default-features", "--features", "portal"];
     portal.extend(["--", "-D", "warnings"]);
+    let mut portal_tests = vec!["clippy", "--quiet", "-p", "rest", "--no-default-features", "--all-targets"];
+    portal_tests.extend(["--", "-D", "warnings"]);
     let mut steps = vec![
         ("format", vec!["fmt", "--all", "--check"]),
         ("lints", vec!["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         ("cloud build", portal),
+        ("tests of the cloud build", portal_tests),
         ("binary", vec!["build", "--quiet", "-p", "tidegate"]),
     ];
     if options.full {

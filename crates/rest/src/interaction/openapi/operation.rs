@@ -100,7 +100,7 @@ const EXPORT: Operation = Operation {
 /// The same with its parameters in a resource.
 const EXPORT_POSTED: Operation = Operation {
     method: "post",
-    parameters: &["Prefer-async", "Content-Encoding"],
+    parameters: &["Prefer-async"],
     body: Some("Export"),
     refused: &[413, 415, 429, 501],
     ..EXPORT
