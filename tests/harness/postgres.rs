@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
-use crate::programs::{as_nobody, path};
+use crate::programs::{as_nobody, program_folders};
 
 /// What the server asks for. It is made up, and must stand in no log.
 pub const PASSWORD: &str = "Brindlewick-93";
@@ -91,7 +91,7 @@ impl PostgresServer {
             return None;
         }
         let mut script = as_nobody();
-        script.args(["sh", "-c", SCRIPT]).env("PATH", path()).current_dir("/");
+        script.args(["sh", "-c", SCRIPT]).env("PATH", program_folders()).current_dir("/");
         script.env("TIDEGATE_TEST_PASSWORD", PASSWORD).env("TIDEGATE_TEST_USER", USER);
         script.envs(more.iter().copied());
         script.stdin(Stdio::piped()).stdout(Stdio::piped());

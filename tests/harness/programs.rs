@@ -21,7 +21,7 @@ pub fn as_nobody() -> Command {
 ///
 /// # Panics
 /// When a folder's name is no text.
-pub fn path() -> String {
+pub fn program_folders() -> String {
     let mut folders: Vec<PathBuf> = std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
     let versions = std::fs::read_dir(Path::new(DEBIAN)).into_iter().flatten().flatten();
     folders.extend(versions.map(|version| version.path().join("bin")));

@@ -26,9 +26,6 @@ mod naive;
 mod outbox;
 #[cfg(feature = "postgres")]
 mod postgres;
-#[cfg(feature = "postgres")]
-#[path = "../../../../tests/harness/programs.rs"]
-mod programs;
 mod reindex;
 mod resources;
 mod retention;

@@ -83,13 +83,13 @@ mod server {
 
     use super::{Schemas, Server, is_absent};
     use crate::harness::Adapter as _;
-    use crate::programs::path;
     use crate::samples::{key, record, search, token, tokens, version};
+    use crate::server::programs::program_folders;
 
     /// Runs a statement beside the store; what it says of an error.
     fn psql(sql: &str) -> Result<(), String> {
         let mut psql = Command::new("psql");
-        let psql = psql.env("PATH", path()).arg("-h").arg(Server::running().folder());
+        let psql = psql.env("PATH", program_folders()).arg("-h").arg(Server::running().folder());
         let done = psql.args(["-U", "tidegate", "-d", "postgres", "-qtAc", sql]).output().expect("psql runs");
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
         if done.status.success() { Ok(()) } else { Err(said) }

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::OnceLock;
 
-use crate::programs::{as_nobody, path};
+#[path = "../../../../tests/harness/programs.rs"]
+pub mod programs;
+
+use programs::{as_nobody, program_folders};
 
 /// A running server. It ends, and its folder goes, when the pipe closes: with this process, however that ends.
 pub struct Server {
@@ -40,7 +43,7 @@ wait "$server" || true
 impl Server {
     fn start() -> Self {
         let mut script = as_nobody();
-        script.args(["sh", "-c", SCRIPT]).env("PATH", path()).current_dir("/");
+        script.args(["sh", "-c", SCRIPT]).env("PATH", program_folders()).current_dir("/");
         let mut script =
             script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the server starts");
         let pipe = script.stdin.take().expect("its input");

@@ -12,10 +12,11 @@ mod plain;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use fhir::{Audience, PREFIXES, ResourceType, SearchKind, SearchParameter, searchable};
 use serde_json::Value;
-use store::{Clause, SORTED_MAX, Search, Sort, SortBy};
+use store::{Clause, Resources, SORTED_MAX, Search, Sort, SortBy};
 
 use self::draw::Draw;
 use self::world::{World, text};
@@ -31,6 +32,8 @@ const OBSERVATIONS: usize = 160;
 const MANY_CASES: usize = 60;
 const MANY_CASES_FULL: usize = 3_000;
 const MANY_OBSERVATIONS: usize = SORTED_MAX + SORTED_MAX / 2;
+/// Searches that run at once.
+const AT_ONCE: usize = 4;
 /// Most links that lead from a question to the last that it stands on.
 const LINKS_MAX: usize = 3;
 
@@ -250,6 +253,47 @@ fn is_full() -> bool {
     std::env::var("TIDEGATE_FULL").is_ok_and(|full| full == "1")
 }
 
+/// A search, what it must find, and what is said when it does not.
+struct Case {
+    asked: Search,
+    expected: Vec<String>,
+    told: String,
+}
+
+impl Case {
+    fn draw(draw: &mut Draw, world: &World, number: usize, covered: &mut BTreeMap<String, usize>) -> Self {
+        let of = draw.one(&TYPES);
+        let questions: Vec<Asked> =
+            (0..1 + draw.below(2)).map(|_| question(draw, of, world, LINKS_MAX)).collect();
+        let covers: BTreeSet<&String> = questions.iter().flat_map(|one| &one.covers).collect();
+        let told = format!("case {number} of {of}: {covers:?}");
+        for one in covers {
+            *covered.entry(one.clone()).or_default() += 1;
+        }
+        let holds = |resource: &&Value| questions.iter().all(|one| (one.holds)(resource, world));
+        let expected = all_of(world, of).into_iter().filter(holds);
+        let mut expected: Vec<String> = expected.map(|resource| text(resource, "id").to_owned()).collect();
+        expected.sort();
+        let clauses = questions.iter().map(|one| one.clause.clone()).collect();
+        // Some in many pages, most in few.
+        let count = draw.one(&[3, 20, 100, 100, 100]) * world.scale();
+        let asked = Search { count, sort: sort(draw, of), ..search(of, clauses) };
+        Self { asked, expected, told }
+    }
+
+    async fn run(self, resources: Arc<dyn Resources>) {
+        let Self { asked, expected, told } = self;
+        let by_id = asked.sort.first().filter(|first| first.by == SortBy::Id).map(|first| first.descending);
+        let mut found = walk(&*resources, asked).await;
+        if let Some(descending) = by_id {
+            let follows = |one: &String, next: &String| if descending { one > next } else { one < next };
+            assert!(found.is_sorted_by(follows), "{told}");
+        }
+        found.sort();
+        assert_eq!(found, expected, "{told}");
+    }
+}
+
 /// Runs so many searches; how many were of each kind, modifier and prefix.
 async fn compare(adapter: &dyn Adapter, observations: usize, cases: usize) -> BTreeMap<String, usize> {
     let node = adapter.clinical().await;
@@ -257,33 +301,20 @@ async fn compare(adapter: &dyn Adapter, observations: usize, cases: usize) -> BT
     let world = World::make(observations, &mut draw);
     put(&node, 1, world.versions()).await;
     let (mut answered, mut covered) = (0, BTreeMap::new());
-    for case in 0..cases {
-        let of = draw.one(&TYPES);
-        let questions: Vec<Asked> =
-            (0..1 + draw.below(2)).map(|_| question(&mut draw, of, &world, LINKS_MAX)).collect();
-        let covers: BTreeSet<&String> = questions.iter().flat_map(|one| &one.covers).collect();
-        let told = format!("case {case} of {of}: {covers:?}");
-        for one in covers {
-            *covered.entry(one.clone()).or_default() += 1;
+    let mut running = tokio::task::JoinSet::new();
+    for number in 0..cases {
+        let case = Case::draw(&mut draw, &world, number, &mut covered);
+        answered += usize::from(!case.expected.is_empty());
+        running.spawn(case.run(node.resources.clone()));
+        while running.len() >= AT_ONCE {
+            running.join_next().await.expect("some run").expect("it finds what it must");
         }
-        let holds = |resource: &&Value| questions.iter().all(|one| (one.holds)(resource, &world));
-        let expected = all_of(&world, of).into_iter().filter(holds);
-        let mut expected: Vec<String> = expected.map(|resource| text(resource, "id").to_owned()).collect();
-        expected.sort();
-        answered += usize::from(!expected.is_empty());
-        let clauses = questions.iter().map(|one| one.clause.clone()).collect();
-        let count = draw.one(&[3, 20, 100, 100, 100]) * (observations / OBSERVATIONS);
-        let asked = Search { count, sort: sort(&mut draw, of), ..search(of, clauses) };
-        let by_id = asked.sort.first().filter(|first| first.by == SortBy::Id).map(|first| first.descending);
-        let mut found = walk(&*node.resources, asked).await;
-        if let Some(descending) = by_id {
-            assert!(
-                found.is_sorted_by(|one, next| if descending { one > next } else { one < next }),
-                "{told}"
-            );
+        if number.is_multiple_of(10_000) && number > 0 {
+            eprintln!("{number} searches over {observations} observations");
         }
-        found.sort();
-        assert_eq!(found, expected, "{told}");
+    }
+    while let Some(ended) = running.join_next().await {
+        ended.expect("it finds what it must");
     }
     assert!(answered > cases / 3, "many searches find something: {answered} of {cases}");
     covered

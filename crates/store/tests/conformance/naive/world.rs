@@ -78,6 +78,11 @@ impl World {
         self.all.iter().map(version).collect()
     }
 
+    /// How many times as large it is as the smallest.
+    pub fn scale(&self) -> usize {
+        self.all.len().div_ceil(400)
+    }
+
     pub fn at(&self, address: &str) -> Option<&Value> {
         self.places.get(address).map(|at| &self.all[*at])
     }
