@@ -1,6 +1,8 @@
 //! Clients that others wrote go through a portal's story against a real node, and schemathesis through every address of its
 //! OpenAPI document. They need packages from registries, so they run where `TIDEGATE_FULL=1` asks for all.
 
+mod addresses;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,10 +11,8 @@ use std::time::Duration;
 use harness::{NodeProcess, Pair, Surface};
 use serde_json::json;
 
-/// The longest story, and the longest run over all addresses, on a busy machine: the portal's took 20 minutes on one that
-/// others used as well, the clinical node has five times as many requests.
+/// The longest story, on a busy machine.
 const STORY_MAX: Duration = Duration::from_secs(300);
-const ADDRESSES_MAX: Duration = Duration::from_secs(3 * 3_600);
 /// As the gate names the packages.
 const TOOL: &str = "client-packages";
 
@@ -50,7 +50,7 @@ async fn run(name: &str, config: &str) -> Running {
     };
     let surface = Surface::new(address, &token);
     let (file, log) = (pair.folder.join(&format!("{config}.yaml")), pair.folder.join("node.log"));
-    let node = NodeProcess::start(&file, &log, &surface).await;
+    let node = NodeProcess::start_optimised(&file, &log, &surface).await;
     let description = pair.folder.join("client.json");
     let text = json!({"base": format!("http://{address}/fhir"), "token": token, "packages": packages()});
     std::fs::write(&description, text.to_string()).expect("a description can be written");
@@ -103,28 +103,12 @@ async fn fhirclient_of_python() {
     story(&python(), "tests/clients/smart_story.py").await;
 }
 
-/// Every address of a node's OpenAPI document with made-up and broken requests.
-async fn addresses(config: &str) {
-    if !is_asked() {
-        return;
-    }
-    let running = run(&format!("addresses-{config}"), config).await;
-    let document = format!("http://{}/fhir/openapi.json", running.address);
-    let token = format!("Authorization: Bearer {}", running.token);
-    let checks = harness::root().join("tests/clients/schemathesis.toml").display().to_string();
-    let arguments = ["--config-file", &checks, "run", &document, "--header", &token, "--no-color"];
-    // It leaves a database of its own where it runs.
-    let (program, folder) = (packages().join("venv/bin/schemathesis"), running.pair.folder.path());
-    let (is_well, words) = told(&program, &arguments, folder, ADDRESSES_MAX).await;
-    assert!(is_well, "{config}: {words}");
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_address_of_the_clinical_node() {
-    addresses("onprem").await;
+    addresses::each("onprem").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_address_of_the_portal() {
-    addresses("cloud").await;
+    addresses::each("cloud").await;
 }

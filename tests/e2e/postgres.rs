@@ -8,8 +8,10 @@ use audit::Kind;
 use harness::postgres::{PASSWORD, PostgresServer, USER};
 use harness::{NodeProcess, Pair, Person, Surface, eventually, stored, tidegate};
 use hl7v2::acknowledgment::ErrorCode;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::json;
 use store::DeliveryState;
+use store::postgres::{Address, Server, ServerTls};
 use store::sqlite::{Role, Sqlite};
 use tidegate::config;
 
@@ -267,4 +269,77 @@ fn init_writes_a_node_whose_store_is_a_database() {
     );
     let refused = tidegate(&["init", &site, "--postgres", "tg:hush@127.0.0.1/ward"]);
     assert_eq!(refused.code, 2, "a password is no argument: {refused:?}");
+}
+
+/// A certificate authority, and a certificate of its for a name with its key, PEM.
+struct Authority {
+    ca: String,
+    certificate: String,
+    key: String,
+}
+
+fn authority(name: &str) -> Authority {
+    let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    let ca = params.self_signed(&key).expect("signs").pem();
+    let issuer = Issuer::new(params, key);
+    let key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
+    let certificate = params.signed_by(&key, &issuer).expect("signs").pem();
+    Authority { ca, certificate, key: key.serialize_pem() }
+}
+
+/// Opens the store over the network; what went wrong, with all its causes.
+async fn over_the_network(port: u16, tls: Option<ServerTls<'_>>) -> Result<(), String> {
+    let server =
+        Server { host: "localhost", port, database: "postgres", user: USER, password: Some(PASSWORD), tls };
+    let address = Address::of(&server, None).expect("an address");
+    match Sqlite::open_postgres(&address, Role::Portal, 1).await {
+        Ok(store) => {
+            store.close().await.expect("closes");
+            Ok(())
+        }
+        Err(error) => {
+            let causes =
+                std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+            let words = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+            assert!(!words.contains(PASSWORD), "the password stands in an error");
+            Err(words)
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_on_the_network_proves_which_it_is_before_anything_is_told_to_it() {
+    let folder = harness::TempFolder::new("postgres-tls");
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).expect("written");
+        path
+    };
+    let tls = |ca| Some(ServerTls { ca, certificate: None });
+    let (right, other) = (authority("localhost"), authority("localhost"));
+    let (ca, other_ca) = (file("ca.pem", &right.ca), file("other.pem", &other.ca));
+    let port = harness::ports::free().port();
+    let Some(mut server) = PostgresServer::make_with_tls(port, &right.certificate, &right.key) else {
+        return;
+    };
+    server.start();
+    over_the_network(port, tls(&ca)).await.expect("it is the right one");
+    let refused = over_the_network(port, tls(&other_ca)).await.expect_err("another authority");
+    assert!(refused.contains("certificate"), "{refused}");
+    let refused = over_the_network(port, None).await.expect_err("the server speaks TLS alone");
+    assert!(refused.contains("28000"), "{refused}");
+    drop(server);
+
+    let elsewhere = authority("db.example.org");
+    let ca = file("elsewhere.pem", &elsewhere.ca);
+    let port = harness::ports::free().port();
+    let Some(mut server) = PostgresServer::make_with_tls(port, &elsewhere.certificate, &elsewhere.key) else {
+        return;
+    };
+    server.start();
+    let refused = over_the_network(port, tls(&ca)).await.expect_err("a certificate for another name");
+    assert!(refused.contains("certificate"), "{refused}");
 }

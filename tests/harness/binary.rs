@@ -20,11 +20,28 @@ pub struct Ran {
 /// # Panics
 /// When it was not built.
 pub fn path() -> PathBuf {
+    built(&profile(), "cargo build -p tidegate")
+}
+
+/// The binary as it is shipped, for what sends it more requests than a build for tests answers in time.
+///
+/// # Panics
+/// When it was not built.
+pub fn optimised() -> PathBuf {
+    let release = profile().parent().map(|folder| folder.join("release"));
+    built(&release.expect("a profile lies in a build folder"), "cargo build --release -p tidegate")
+}
+
+/// Where the running test was built.
+fn profile() -> PathBuf {
     let test = std::env::current_exe().expect("a process knows its executable");
-    let profile =
-        test.ancestors().find(|folder| folder.join("deps").is_dir()).expect("tests lie below a build folder");
+    let profile = test.ancestors().find(|folder| folder.join("deps").is_dir());
+    profile.expect("tests lie below a build folder").to_owned()
+}
+
+fn built(profile: &Path, how: &str) -> PathBuf {
     let binary = profile.join("tidegate");
-    assert!(binary.is_file(), "{} is not there; build it first: cargo build -p tidegate", binary.display());
+    assert!(binary.is_file(), "{} is not there; build it first: {how}", binary.display());
     binary
 }
 

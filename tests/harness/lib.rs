@@ -12,6 +12,7 @@ pub mod pair;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+pub mod programs;
 pub mod proxy;
 pub mod python;
 pub mod rig;

@@ -2,7 +2,9 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+
+use crate::programs::{as_nobody, program_folders};
 
 /// What the server asks for. It is made up, and must stand in no log.
 pub const PASSWORD: &str = "Brindlewick-93";
@@ -19,17 +21,25 @@ server=
 end() { [ -z "$server" ] || kill -QUIT "$server" 2>/dev/null || true; wait || true; rm -rf "$folder"; }
 trap end EXIT
 printf '%s\n' "$TIDEGATE_TEST_PASSWORD" >"$folder/password"
+network='-c listen_addresses='
 initdb -D "$folder/data" -U "$TIDEGATE_TEST_USER" -A scram-sha-256 --pwfile="$folder/password" -E UTF8 --locale=C --no-sync \
     >"$folder/log" 2>&1 || { cat "$folder/log" >&2; exit 1; }
+if [ -n "${TIDEGATE_TEST_CERTIFICATE:-}" ]; then
+    printf '%s' "$TIDEGATE_TEST_CERTIFICATE" >"$folder/data/server.crt"
+    printf '%s' "$TIDEGATE_TEST_KEY" >"$folder/data/server.key"
+    # Over the network by TLS alone.
+    printf 'local all all scram-sha-256\nhostssl all all 127.0.0.1/32 scram-sha-256\n' >"$folder/data/pg_hba.conf"
+    network="-c listen_addresses=127.0.0.1 -c port=$TIDEGATE_TEST_PORT -c ssl=on"
+fi
 echo "$folder"
 while read -r act; do
     case "$act" in
     start)
-        postgres -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off -c shared_buffers=64MB \
+        postgres -D "$folder/data" -k "$folder" $network -c fsync=off -c shared_buffers=64MB \
             >>"$folder/log" 2>&1 &
         server=$!
         tries=0
-        until pg_isready -q -h "$folder"; do
+        until pg_isready -q -h "$folder" -p "${TIDEGATE_TEST_PORT:-5432}"; do
             tries=$((tries + 1))
             [ "$tries" -lt 300 ] || { cat "$folder/log" >&2; exit 1; }
             sleep 0.1
@@ -46,9 +56,6 @@ while read -r act; do
 done
 "#;
 
-/// Where Debian keeps the programs of a server.
-const DEBIAN: &str = "/usr/lib/postgresql";
-
 /// A server on a socket in its own folder. It ends, and its folder goes, with this, or with this process however that ends.
 pub struct PostgresServer {
     folder: PathBuf,
@@ -63,12 +70,30 @@ impl PostgresServer {
     /// # Panics
     /// When it cannot be made.
     pub fn make() -> Option<Self> {
+        Self::make_with(&[])
+    }
+
+    /// One that is reached at a port of this machine as well, over TLS alone, with this certificate and key (PEM).
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn make_with_tls(port: u16, certificate: &str, key: &str) -> Option<Self> {
+        let port = port.to_string();
+        Self::make_with(&[
+            ("TIDEGATE_TEST_PORT", &port),
+            ("TIDEGATE_TEST_CERTIFICATE", certificate),
+            ("TIDEGATE_TEST_KEY", key),
+        ])
+    }
+
+    fn make_with(more: &[(&str, &str)]) -> Option<Self> {
         if !crate::tool_is_there("postgres") {
             return None;
         }
         let mut script = as_nobody();
-        script.args(["sh", "-c", SCRIPT]).env("PATH", path()).current_dir("/");
+        script.args(["sh", "-c", SCRIPT]).env("PATH", program_folders()).current_dir("/");
         script.env("TIDEGATE_TEST_PASSWORD", PASSWORD).env("TIDEGATE_TEST_USER", USER);
+        script.envs(more.iter().copied());
         script.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut script = script.spawn().expect("a shell starts");
         let acts = script.stdin.take();
@@ -119,23 +144,4 @@ impl Drop for PostgresServer {
         // It removes its folder before it ends.
         drop(self.script.wait());
     }
-}
-
-/// PostgreSQL refuses to run as root.
-fn as_nobody() -> Command {
-    let is_root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
-    if !is_root {
-        return Command::new("env");
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"]);
-    command
-}
-
-/// Where programs are looked for: as always, then where Debian keeps those of each version.
-fn path() -> String {
-    let mut folders: Vec<PathBuf> = std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
-    let versions = std::fs::read_dir(Path::new(DEBIAN)).into_iter().flatten().flatten();
-    folders.extend(versions.map(|version| version.path().join("bin")));
-    std::env::join_paths(folders).expect("a path").into_string().expect("a path of text")
 }

@@ -17,7 +17,19 @@ impl NodeProcess {
     /// # Panics
     /// When it does not come up.
     pub async fn start(config: &Path, log: &Path, surface: &Surface) -> Self {
-        let process = Self::spawn(config, log);
+        Self::spawn(config, log).ready(surface).await
+    }
+
+    /// As [`NodeProcess::start`], of a build as it is shipped.
+    ///
+    /// # Panics
+    /// When it does not come up, or was not built.
+    pub async fn start_optimised(config: &Path, log: &Path, surface: &Surface) -> Self {
+        Self::spawn_of(&binary::optimised(), config, log).ready(surface).await
+    }
+
+    async fn ready(self, surface: &Surface) -> Self {
+        let process = self;
         eventually("the node's readiness", || async {
             match surface.get("/readyz").await?.status {
                 200 => Ok(()),
@@ -33,9 +45,13 @@ impl NodeProcess {
     /// # Panics
     /// When the binary cannot be started.
     pub fn spawn(config: &Path, log: &Path) -> Self {
+        Self::spawn_of(&binary::path(), config, log)
+    }
+
+    fn spawn_of(program: &Path, config: &Path, log: &Path) -> Self {
         let file = std::fs::File::options().create(true).append(true).open(log).expect("a log file");
         let words = file.try_clone().expect("a second handle");
-        let child = Command::new(binary::path())
+        let child = Command::new(program)
             .args(["run", "--until-stdin-closes", "-c"])
             .arg(config)
             .stdin(Stdio::piped())

@@ -4,9 +4,11 @@ use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use fhir::IssueCode;
+#[cfg(feature = "clinical")]
 use flate2::read::GzDecoder;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
+#[cfg(feature = "clinical")]
 use std::io::Read;
 
 use crate::capacity::BODY_BYTES_MAX;
@@ -16,7 +18,10 @@ use crate::outcome::Failure;
 /// What a resource is sent as.
 const RESOURCE: [&str; 4] =
     ["application/fhir+json", "application/json", "application/json+fhir", "text/json"];
+/// How a body may be packed.
+const ENCODINGS: &str = if cfg!(feature = "clinical") { "gzip" } else { "identity" };
 /// What a patch is sent as (RFC 6902).
+#[cfg(feature = "clinical")]
 const PATCH: [&str; 1] = ["application/json-patch+json"];
 
 /// A body, unpacked.
@@ -35,14 +40,16 @@ pub(crate) async fn bytes(headers: &HeaderMap, body: Body) -> Result<Bytes, Fail
     match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase()).as_deref()
     {
         None | Some(b"" | b"identity") => Ok(sent),
+        #[cfg(feature = "clinical")]
         Some(b"gzip" | b"x-gzip") => unpacked(&sent),
         Some(_) => {
-            let text = "this Content-Encoding is not read here; valid: gzip";
+            let text = format!("this Content-Encoding is not read here; valid: {ENCODINGS}");
             Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, IssueCode::NotSupported, text))
         }
     }
 }
 
+#[cfg(feature = "clinical")]
 fn unpacked(packed: &[u8]) -> Result<Bytes, Failure> {
     let limit = u64::try_from(BODY_BYTES_MAX).unwrap_or(u64::MAX);
     let mut unpacked = Vec::new();
@@ -74,6 +81,7 @@ pub(crate) async fn resource(headers: &HeaderMap, body: Body) -> Result<Value, F
 }
 
 /// Whether a body is said to be a resource.
+#[cfg(feature = "clinical")]
 pub(crate) fn is_resource(headers: &HeaderMap) -> bool {
     media_type(headers).is_some_and(|media| RESOURCE.contains(&media.as_str()))
 }
@@ -82,6 +90,7 @@ pub(crate) fn is_resource(headers: &HeaderMap) -> bool {
 ///
 /// # Errors
 /// As [`resource`].
+#[cfg(feature = "clinical")]
 pub(crate) async fn patch(headers: &HeaderMap, body: Body) -> Result<Value, Failure> {
     expect(headers, &PATCH)?;
     parsed(&bytes(headers, body).await?)

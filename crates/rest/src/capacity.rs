@@ -16,12 +16,20 @@ pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause after a failed accept (out of file descriptors).
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Bytes of a request head.
-pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of the address of a request: a sealed cursor and a search beside it.
+pub(crate) const ADDRESS_BYTES_MAX: usize = CURSOR_CHARS_MAX + SEARCH_BYTES_MAX;
+/// Bytes of all names and values of the header fields of a request.
+pub(crate) const FIELDS_BYTES_MAX: usize = 32 * 1024;
+/// Header fields of a request.
+pub(crate) const FIELDS_MAX: usize = 100;
+/// Bytes of a request head that are read at all, and its fields; what is beyond is refused by the connection, before there
+/// is a request that could be answered or recorded.
+pub(crate) const HEAD_READ_BYTES_MAX: usize = 128 * 1024;
+/// See [`HEAD_READ_BYTES_MAX`].
+pub(crate) const FIELDS_READ_MAX: usize = 2 * FIELDS_MAX;
 /// Bytes of the form of `POST [type]/_search`.
 pub const SEARCH_FORM_BYTES_MAX: usize = 64 * 1024;
-/// Bytes of a resource, a bundle or a patch that is written, packed or unpacked.
-#[cfg(feature = "clinical")]
+/// Bytes of a resource, a bundle or a patch that is sent, packed or unpacked.
 pub const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Entries of a batch or transaction.
 #[cfg(feature = "clinical")]

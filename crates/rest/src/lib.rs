@@ -22,19 +22,18 @@
 mod audit;
 mod auth;
 mod authorization;
-#[cfg(feature = "clinical")]
 mod body;
 mod capacity;
 mod cors;
 mod edge;
 mod error;
 mod gauges;
+mod head;
 mod headers;
 mod health;
 mod indexing;
 mod interaction;
 mod issuers;
-#[cfg(feature = "clinical")]
 mod json;
 mod limits;
 mod metrics;
@@ -59,9 +58,10 @@ pub use crate::authorization::{
     SignInLimits, authorization,
 };
 #[cfg(feature = "clinical")]
-pub use crate::capacity::{BODY_BYTES_MAX, ENTRIES_MAX};
+pub use crate::capacity::ENTRIES_MAX;
 pub use crate::capacity::{
-    CONCURRENT_REQUESTS_MAX, CONNECTIONS_MAX, HEADER_TIMEOUT, REQUEST_TIMEOUT, SEARCH_FORM_BYTES_MAX,
+    BODY_BYTES_MAX, CONCURRENT_REQUESTS_MAX, CONNECTIONS_MAX, HEADER_TIMEOUT, REQUEST_TIMEOUT,
+    SEARCH_FORM_BYTES_MAX,
 };
 pub use crate::cors::{ORIGINS_MAX, Origins, is_origin};
 pub use crate::edge::unknown_route;

@@ -47,7 +47,6 @@ impl Failure {
         self
     }
 
-    #[cfg(feature = "clinical")]
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }

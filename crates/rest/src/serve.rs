@@ -20,7 +20,8 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::capacity::{
-    ACCEPT_PAUSE, CONNECTIONS_MAX, DRAIN_TIMEOUT, HANDSHAKE_TIMEOUT, HEAD_BYTES_MAX, HEADER_TIMEOUT,
+    ACCEPT_PAUSE, CONNECTIONS_MAX, DRAIN_TIMEOUT, FIELDS_READ_MAX, HANDSHAKE_TIMEOUT, HEAD_READ_BYTES_MAX,
+    HEADER_TIMEOUT,
 };
 use crate::error::Error;
 
@@ -150,7 +151,8 @@ async fn exchange(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEAD_BYTES_MAX)
+        .max_buf_size(HEAD_READ_BYTES_MAX)
+        .max_headers(FIELDS_READ_MAX)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);

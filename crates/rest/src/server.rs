@@ -13,6 +13,7 @@ use crate::auth::{TokenSet, open_to_all, require};
 use crate::authorization::Issued;
 use crate::cors::Origins;
 use crate::edge;
+use crate::head;
 use crate::interaction::Stated;
 use crate::interaction::smart_configuration::{Authorization, smart_configuration};
 #[cfg(feature = "clinical")]
@@ -167,7 +168,8 @@ fn router(mut fhir: Fhir, role: &'static Role) -> Router {
     let guarded = guarded(writes).layer(from_fn_with_state(server.clone(), require));
     let open = open().fallback(|| async { Failure::unknown_route() });
     let open = open.layer(from_fn_with_state(server.clone(), open_to_all));
-    let routes = origins.around(guarded.merge(open).with_state(server));
+    let all = guarded.merge(open).layer(from_fn_with_state(server.clone(), head::within));
+    let routes = origins.around(all.with_state(server));
     // As a service: `/fhir/` is the base as well, to which clients join what is to be done.
     Router::new().nest_service("/fhir", edge::around(routes, metrics))
 }
@@ -178,11 +180,11 @@ pub(crate) fn guarded(writes: bool) -> Router<Arc<Server>> {
         .route("/", get(unsupported::system_search))
         .route("/_search", post(unsupported::system_search))
         .route("/_history", get(history::of_system))
-        .route("/$export", get(export::of_system))
+        .route("/$export", get(export::of_system).post(export::of_system))
         .route("/$export/{id}", get(export::status).delete(export::end))
         .route("/$export/{id}/{file}", get(export::fetch))
-        .route("/{type}/$export", get(export::of_type))
-        .route("/{type}/{id}/$export", get(export::of_one))
+        .route("/Patient/$export", get(export::of_patients).post(export::of_patients))
+        .route("/Group/{id}/$export", get(export::of_group).post(export::of_group))
         .route("/$graphql", get(unsupported::graphql).post(unsupported::graphql))
         .route("/{type}/{id}/$graphql", get(unsupported::graphql))
         .route("/{type}", get(search::by_get))

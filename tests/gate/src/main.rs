@@ -83,7 +83,7 @@ fn main() -> ExitCode {
     };
     let needed = TOOLS.iter().filter(|tool| options.full || !tool.full);
     let absent: Vec<&Tool> = needed.filter(|tool| !is_there(tool)).collect();
-    for (name, arguments) in steps() {
+    for (name, arguments) in steps(&options) {
         say(&format!("gate: {name}"));
         if !cargo(&arguments, &options, &absent) {
             say(&format!("gate: {name} failed (cargo {})", arguments.join(" ")));
@@ -110,17 +110,25 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
     Ok(options)
 }
 
-fn steps() -> Vec<(&'static str, Vec<&'static str>)> {
+fn steps(options: &Options) -> Vec<(&'static str, Vec<&'static str>)> {
     let mut portal =
         vec!["clippy", "--quiet", "-p", "tidegate", "--no-default-features", "--features", "portal"];
     portal.extend(["--", "-D", "warnings"]);
-    vec![
+    let mut portal_tests = vec!["clippy", "--quiet", "-p", "rest", "--no-default-features", "--all-targets"];
+    portal_tests.extend(["--", "-D", "warnings"]);
+    let mut steps = vec![
         ("format", vec!["fmt", "--all", "--check"]),
         ("lints", vec!["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         ("cloud build", portal),
+        ("tests of the cloud build", portal_tests),
         ("binary", vec!["build", "--quiet", "-p", "tidegate"]),
-        ("tests", vec!["test", "--workspace", "--no-fail-fast"]),
-    ]
+    ];
+    if options.full {
+        // The clients of others send hundreds of thousands of requests to it.
+        steps.push(("binary as shipped", vec!["build", "--quiet", "--release", "-p", "tidegate"]));
+    }
+    steps.push(("tests", vec!["test", "--workspace", "--no-fail-fast"]));
+    steps
 }
 
 /// Tests read what they may use from the environment: the corpora, the size of the run, and tools that are absent.

@@ -6,6 +6,7 @@ mod evaluate;
 mod expression;
 mod fold;
 mod indexed;
+mod modifiers;
 mod query;
 mod reach;
 mod target;

@@ -260,3 +260,32 @@ async fn a_label_stays_when_a_client_does_not_know_it() {
     assert_eq!(body["meta"]["security"][0], restricted);
     assert!(sent(&rig).await.is_empty());
 }
+
+/// Content of so many bytes.
+fn content(id: &str, bytes: usize) -> Value {
+    json!({"resourceType": "Binary", "id": id, "contentType": "application/pdf", "data": "A".repeat(bytes)})
+}
+
+#[tokio::test]
+async fn what_clients_write_is_held_up_to_a_limit_and_then_let_go() {
+    let mut rig = Rig::new().await;
+    let watched = rig.watched();
+    let patient = json!({"resourceType": "Patient", "id": "by-a-client"});
+    let mut observed = observation(ID, "by-a-client");
+    assert_eq!(written(&mut rig, vec![put(&patient), put(&observed)]).await, [1, 1]);
+    let key = key("Observation", ID);
+    assert_eq!(watched.times(&key), 1);
+    for (version, value) in [(2, 63), (3, 64)] {
+        observed["valueQuantity"]["value"] = json!(value);
+        assert_eq!(written(&mut rig, vec![put(&observed)]).await, [version]);
+    }
+    assert_eq!(watched.times(&key), 1, "what was just written is known");
+    assert_eq!(written(&mut rig, vec![put(&content("small", 1 << 20))]).await, [1]);
+    observed["valueQuantity"]["value"] = json!(65);
+    assert_eq!(written(&mut rig, vec![put(&observed)]).await, [4]);
+    assert_eq!(watched.times(&key), 1, "there is place for a small content");
+    assert_eq!(written(&mut rig, vec![put(&content("large", 12 << 20))]).await, [1]);
+    observed["valueQuantity"]["value"] = json!(66);
+    assert_eq!(written(&mut rig, vec![put(&observed)]).await, [5], "and what is read again is the newest");
+    assert_eq!(watched.times(&key), 2, "a large content is not held, nor what was held beside it");
+}

@@ -15,5 +15,6 @@ mod rig;
 mod shared;
 mod union;
 mod validity;
+mod watched;
 mod withdrawal;
 mod worklist;

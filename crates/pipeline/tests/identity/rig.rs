@@ -21,6 +21,7 @@ use uuid::Uuid;
 use verifier::Grammar;
 
 use crate::feeds;
+use crate::watched::Watched;
 
 const PROFILE: &str = "safe-harbor-us";
 const NAMESPACE: Uuid = Uuid::from_u128(0x5eed);
@@ -206,6 +207,14 @@ impl Rig {
         let package = compiled_with(folder("mappings"), lines);
         self.pipeline = Pipeline::new(ports(&self.store), environment(), package, release());
         self.run().await;
+    }
+
+    /// Starts again over a store whose readers are counted.
+    pub fn watched(&mut self) -> Arc<Watched> {
+        let watched = Watched::new(Arc::clone(&self.store));
+        let ports = Ports { resources: watched.clone(), ..ports(&self.store) };
+        self.pipeline = Pipeline::new(ports, environment(), package(), release());
+        watched
     }
 
     /// A node that got these messages one after another.

@@ -72,29 +72,6 @@ pub(super) fn sorts(kind: SearchKind) -> bool {
     !matches!(kind, SearchKind::Composite | SearchKind::Special)
 }
 
-/// Modifiers of a parameter, beside the types of a reference. Those that read what is removed from de-identified
-/// resources (texts, identifiers) are of identified ones alone.
-pub(super) fn modifiers(parameter: &SearchParameter, role: &Role) -> &'static [&'static str] {
-    let identified = role.audience == Audience::Identified;
-    match parameter.kind {
-        SearchKind::Token if identified && finds_identifiers(parameter) => {
-            &["text", "not", "of-type", "missing"]
-        }
-        SearchKind::Token if identified => &["text", "not", "missing"],
-        SearchKind::Token => &["not", "missing"],
-        SearchKind::String => &["exact", "contains", "missing"],
-        SearchKind::Uri => &["below", "above", "missing"],
-        SearchKind::Reference if identified => &["identifier", "missing"],
-        // R4 has none for combinations.
-        SearchKind::Composite | SearchKind::Special => &[],
-        _ => &["missing"],
-    }
-}
-
-fn finds_identifiers(parameter: &SearchParameter) -> bool {
-    parameter.expression.split('|').any(|path| path.trim().to_ascii_lowercase().ends_with("identifier"))
-}
-
 /// Whether a parameter of a type leads to resources: what names a definition by its url does not.
 pub(super) fn leads(of: ResourceType, parameter: &SearchParameter) -> bool {
     parameter.kind == SearchKind::Reference && !reference_targets(of.as_str(), parameter).is_empty()

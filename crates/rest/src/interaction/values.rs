@@ -7,7 +7,6 @@ use fhir::{
 use store::{Clause, Micros, PartValue, QuantityValue, TextMatch, TokenValue, TypedValue, UriMatch};
 
 use super::refusal::{self, invalid};
-use super::registry::modifiers;
 use crate::capacity::OR_VALUES_MAX;
 use crate::outcome::Failure;
 use crate::server::Role;
@@ -85,7 +84,7 @@ impl Reader<'_> {
         modifier: Option<&'m str>,
     ) -> Result<Option<&'m str>, Failure> {
         let Some(modifier) = modifier else { return Ok(None) };
-        let known = modifiers(parameter, self.role);
+        let known = parameter.modifiers(self.role.audience);
         if known.contains(&modifier) {
             return Ok(None);
         }

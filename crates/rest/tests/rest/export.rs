@@ -220,7 +220,14 @@ async fn what_is_not_supported_is_refused_by_name() {
     for (role, router) in roles() {
         let router = router(later(&stored).fhir);
         for (asked, named) in [
-            ("$export?_typeFilter=Patient%3Factive=true", "valid: _type, _since, _outputFormat"),
+            ("$export?patient=Patient/a", "valid: _type, _since, _outputFormat, _typeFilter"),
+            ("$export?includeAssociatedData=LatestProvenanceResources", "valid: _type"),
+            ("$export?_typeFilter=Patient", "takes searches: type?parameter=value"),
+            ("$export?_typeFilter=Patience%3F_id=a", "did you mean `Patient`"),
+            ("$export?_typeFilter=Patient%3Fnonsense=a", "parameter 1 is not supported for Patient here"),
+            ("$export?_typeFilter=Patient%3F_id=a%26_sort=_id", "not `_sort`"),
+            ("$export?_typeFilter=Patient%3F_id=bad_id!", "`_id` takes resource ids"),
+            ("$export?_type=Group&_typeFilter=Patient%3F_id=a", "names Patient, which is not exported here"),
             ("$export?_elements=id", "valid: _type"),
             ("$export?_outputFormat=application/parquet", "application/fhir+ndjson"),
             ("$export?_type=Patience", "did you mean `Patient`"),
@@ -238,6 +245,102 @@ async fn what_is_not_supported_is_refused_by_name() {
         }
         let both = [("prefer", "handling=strict, respond-async")];
         assert_eq!(ask(&router, "good", "GET", "/fhir/$export", &both).await.status, 202);
+    }
+    stored.close().await;
+}
+
+#[tokio::test]
+async fn a_type_filter_narrows_its_type_alone_and_several_are_alternatives() {
+    let stored = stored().await;
+    for (_, router) in roles() {
+        let router = router(later(&stored).fhir);
+        for (asked, expected) in [
+            (
+                "$export?_type=Patient,Group&_typeFilter=Patient%3F_id=a,c",
+                &["Group/g", "Patient/a", "Patient/c"][..],
+            ),
+            (
+                "$export?_type=Patient&_typeFilter=Patient%3F_id=a&_typeFilter=Patient%3F_id=b",
+                &["Patient/a", "Patient/b"],
+            ),
+            (
+                "$export?_type=Patient,Observation&_typeFilter=Patient%3F_id=a,Observation%3Fsubject=Patient/c",
+                &["Observation/of-c", "Patient/a"],
+            ),
+            (
+                "$export?_type=Observation&_typeFilter=Observation%3Fcode=x%26subject=Patient/a",
+                &["Observation/of-a"],
+            ),
+            ("$export?_type=Observation&_typeFilter=Observation%3Fcode=y", &[]),
+            ("Group/g/$export?_type=Patient&_typeFilter=Patient%3F_id=a,b", &["Patient/a"]),
+        ] {
+            assert_eq!(exported(&router, "good", asked).await, names(expected), "{asked}");
+        }
+    }
+    stored.close().await;
+}
+
+/// What is posted begins an export: where to ask.
+async fn posted(router: &Router, asked: &str, parameters: &Value) -> Answer {
+    let sent = json!({"resourceType": "Parameters", "parameter": parameters}).to_string();
+    let headers = [ASYNC, ("authorization", "Bearer good"), ("content-type", "application/fhir+json")];
+    send(router, "POST", &format!("/fhir/{asked}"), &headers, &sent).await
+}
+
+#[tokio::test]
+async fn a_kick_off_by_post_has_its_parameters_in_its_body() {
+    let stored = stored().await;
+    let text = |name: &str, value: &str| json!({"name": name, "valueString": value});
+    let patient =
+        |id: &str| json!({"name": "patient", "valueReference": {"reference": format!("Patient/{id}")}});
+    for (_, router) in roles() {
+        let router = router(later(&stored).fhir);
+        for (asked, parameters, expected) in [
+            ("$export", json!([text("_type", "Patient")]), &["Patient/a", "Patient/b", "Patient/c"][..]),
+            (
+                "$export",
+                json!([text("_type", "Patient,Group"), text("_typeFilter", "Patient?_id=a")]),
+                &["Group/g", "Patient/a"],
+            ),
+            (
+                "Patient/$export",
+                json!([text("_type", "Patient,Observation"), patient("a"), patient("c")]),
+                &["Observation/of-a", "Observation/of-c", "Patient/a", "Patient/c"],
+            ),
+            (
+                "Group/g/$export",
+                json!([text("_type", "Patient,Observation"), patient("c")]),
+                &["Observation/of-c", "Patient/c"],
+            ),
+        ] {
+            let begun = posted(&router, asked, &parameters).await;
+            assert_eq!(begun.status, 202, "{asked}: {}", begun.body);
+            let manifest = manifest(&router, "good", &path(begun.header("content-location"))).await;
+            assert_eq!(manifest["request"], format!("{BASE}/{asked}"), "the parameters are not told");
+            let all: BTreeSet<String> = told(&router, "good", &manifest).await.into_iter().collect();
+            assert_eq!(all, names(expected), "{asked}");
+        }
+        for (asked, parameters, said) in [
+            ("$export", json!([patient("a")]), "for exports of patients and of a group"),
+            ("Group/g/$export", json!([patient("b")]), "no active member"),
+            (
+                "Patient/$export",
+                json!([{"name": "patient", "valueReference": {"reference": "Group/g"}}]),
+                "Patient/id",
+            ),
+            ("$export", json!([{"name": "_type", "valueCode": "Patient"}]), "`_type` takes valueString"),
+            ("$export", json!([text("_elements", "id")]), "valid: _type, _since"),
+            ("$export", json!([{"valueString": "x"}]), "no name"),
+            ("$export", json!("x"), "a list"),
+            ("$export?_type=Patient", json!([]), "in its body"),
+            ("Encounter/$export", json!([]), "not supported"),
+        ] {
+            let refused = posted(&router, asked, &parameters).await;
+            assert!(matches!(refused.status.as_u16(), 400 | 501), "{asked} {parameters}: {}", refused.body);
+            assert!(refused.body.contains(said), "{asked} {parameters}: {}", refused.body);
+        }
+        let headers = [ASYNC, ("authorization", "Bearer good"), ("content-type", "text/plain")];
+        assert_eq!(send(&router, "POST", "/fhir/$export", &headers, "x").await.status, 415);
     }
     stored.close().await;
 }
@@ -429,4 +532,21 @@ mod scoped {
             "who has nothing yet need delete nothing"
         );
     }
+}
+
+#[tokio::test]
+async fn an_export_that_cannot_be_planned_says_so_and_so_does_the_record_of_asking() {
+    let node = crate::fake::node();
+    node.memory.broken.store(true, Ordering::Relaxed);
+    let router = rest::portal(node.fhir.clone());
+    let status = begin(&router, "good", "$export?_type=Patient").await;
+    let mut told = ask(&router, "good", "GET", &status, &[]).await;
+    while told.status == 202 {
+        tokio::task::yield_now().await;
+        told = ask(&router, "good", "GET", &status, &[]).await;
+    }
+    assert_eq!((told.status.as_u16(), told.issue().as_str()), (503, "exception"), "{}", told.body);
+    let texts = node.records.texts();
+    let last: Value = serde_json::from_str(texts.last().expect("a record")).expect("JSON");
+    assert_eq!((&last["outcome"], &last["id"]), (&json!("failed"), &json!(told.header("x-request-id"))));
 }

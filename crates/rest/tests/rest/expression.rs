@@ -1,7 +1,9 @@
 //! What a resource must hold for a search parameter to find something in it: the paths of its expression.
 
 use fhir::{Element, SearchParameter, r4};
-use serde_json::{Value, json};
+#[cfg(feature = "clinical")]
+use serde_json::Value;
+use serde_json::json;
 
 use crate::made::Wanted;
 
@@ -205,6 +207,7 @@ fn element_at(of: &str, wanted: &Wanted) -> Option<(&'static Element, &'static s
 }
 
 /// A coded value for what stands at a path; `None` where no code stands or the value set has another.
+#[cfg(feature = "clinical")]
 pub fn coded(of: &str, wanted: &Wanted, code: &str) -> Option<Value> {
     let (element, type_code) = element_at(of, wanted)?;
     let required = element.binding.filter(|binding| binding.strength == fhir::Strength::Required);

@@ -11,6 +11,8 @@ use axum::http::Request;
 use http_body_util::BodyExt;
 use rest::{Allowance, Limiter, Limits, Rate};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
 
 use crate::answer::{get, send};
@@ -138,4 +140,55 @@ async fn every_request_that_is_refused_has_one_record() {
         let stranger = send(&router, method, path, &[], "x").await;
         assert_eq!(stranger.status.as_u16(), 503, "nor to who has no token: {row}");
     }
+}
+
+/// A request over a real connection, with this address and these header fields; the whole answer as it came.
+async fn over_the_wire(router: &Router, address: &str, fields: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+    let here = listener.local_addr().expect("an address");
+    let serving = tokio::spawn(rest::serve_plain(listener, router.clone(), std::future::pending()));
+    let mut stream = TcpStream::connect(here).await.expect("connects");
+    let head = format!("GET {address} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n{fields}\r\n");
+    // What comes after its end may be read by nobody.
+    stream.write_all(head.as_bytes()).await.unwrap_or_default();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap_or_default();
+    serving.abort();
+    String::from_utf8(answer).expect("text")
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_long_is_answered_with_an_outcome_and_recorded() {
+    let long = |bytes: usize| "x".repeat(bytes);
+    let many: String = (0..150).map(|number| format!("x-{number}: y\r\n")).collect();
+    for (address, fields, status) in [
+        (format!("/fhir/Patient?_id={}", long(41_000)), String::new(), "414 URI Too Long"),
+        (format!("/fhir/Patient?_id={}", long(65_000)), String::new(), "414 URI Too Long"),
+        (format!("/fhir/metadata?{}", long(41_000)), String::new(), "414 URI Too Long"),
+        (format!("/fhir/a/b/c/d/e/{}", long(41_000)), String::new(), "414 URI Too Long"),
+        ("/fhir/Patient".to_owned(), format!("x-long: {}\r\n", long(33_000)), "431 Request Header Fields"),
+        ("/fhir/Patient".to_owned(), format!("x-long: {}\r\n", long(120_000)), "431 Request Header Fields"),
+        ("/fhir/Patient".to_owned(), many, "431 Request Header Fields"),
+    ] {
+        let node = node();
+        let router = rest::portal(node.fhir.clone());
+        let answer = over_the_wire(&router, &address, &fields).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{}", &answer[..answer.len().min(300)]);
+        assert!(answer.contains("\"OperationOutcome\"") && answer.contains("too-long"), "{answer}");
+        assert!(!answer.contains("xxx"), "nothing of it is told back");
+        let records = records(&node);
+        let [record] = records.as_slice() else { panic!("{status}: {records:?}") };
+        assert_eq!((&record["outcome"], &record["network"]), (&"too-long".into(), &"127.0.0.1".into()));
+        node.records.broken.store(true, Ordering::Relaxed);
+        let answer = over_the_wire(&rest::portal(node.fhir.clone()), &address, &fields).await;
+        assert!(answer.starts_with("HTTP/1.1 503"), "without its record it is not told: {answer}");
+    }
+    let router = rest::portal(node().fhir);
+    let token = "Authorization: Bearer good\r\n";
+    let (longest, most) =
+        (format!("/fhir/Patient?_id={}", long(40_000)), format!("x-long: {}\r\n", long(32_000)));
+    let within = over_the_wire(&router, &longest, token).await;
+    assert!(within.starts_with("HTTP/1.1 400"), "it is read and looked at: {within}");
+    let within = over_the_wire(&router, "/fhir/Patient/p1", &format!("{token}{most}")).await;
+    assert!(within.starts_with("HTTP/1.1 200"), "{within}");
 }

@@ -61,6 +61,7 @@ const OPERATIONS: [&str; 31] = [
 const OPERATIONS_STRIDE: usize = 24;
 const FHIR: (&str, &str) = ("accept", "application/fhir+json");
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+#[cfg(feature = "clinical")]
 const PATCH: (&str, &str) = ("content-type", "application/json-patch+json");
 
 async fn ask(router: &Router, method: &str, path: &str, header: &[(&str, &str)], body: &str) -> Answer {

@@ -15,8 +15,12 @@ use store::{
 };
 use uuid::Uuid;
 
-use crate::answer::{get, send};
-use crate::fake::{AT, BASE, Node, node};
+use crate::answer::get;
+#[cfg(feature = "clinical")]
+use crate::answer::send;
+#[cfg(feature = "clinical")]
+use crate::fake::BASE;
+use crate::fake::{AT, Node, node};
 
 /// A store in a folder that goes with it.
 pub struct Stored {

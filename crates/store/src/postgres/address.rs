@@ -11,6 +11,8 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
 const STATEMENTS_KEPT: usize = 512;
 /// How long a read waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a statement that reads may take before the server ends it, unless a node says otherwise.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest name of a schema; `_journal` is put behind it, and PostgreSQL cuts names at 63 bytes.
 const NAME_BYTES_MAX: usize = 40;
 /// The schema that is used when none is named.
@@ -45,6 +47,7 @@ pub struct ServerTls<'a> {
 pub struct Address {
     options: PgConnectOptions,
     name: String,
+    read_timeout: Duration,
 }
 
 impl std::fmt::Debug for Address {
@@ -122,7 +125,14 @@ impl Address {
         if !is_verified && !is_local(&options) {
             return Err(AddressError::NotVerified);
         }
-        Ok(Self { options, name: name.to_owned() })
+        Ok(Self { options, name: name.to_owned(), read_timeout: READ_TIMEOUT })
+    }
+
+    /// The same, where the server ends a statement that reads after so long. Those that write have no such end: they are few,
+    /// and of known size.
+    #[must_use]
+    pub fn reading_within(self, read_timeout: Duration) -> Self {
+        Self { read_timeout, ..self }
     }
 
     /// The schema of resources and messages; the names of the others begin with it.
@@ -161,7 +171,13 @@ impl Address {
         PgPoolOptions::new()
             .max_connections(connections.max(1))
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_lazy_with(self.options(part))
+            .connect_lazy_with(self.reading(part))
+    }
+
+    /// How a schema is connected to in order to read.
+    fn reading(&self, part: &str) -> PgConnectOptions {
+        let longest = self.read_timeout.as_millis().to_string();
+        self.options(part).options([("statement_timeout", longest.as_str())])
     }
 }
 
@@ -173,7 +189,7 @@ impl Address {
             .max_connections(connections.max(1))
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .idle_timeout(idle)
-            .connect_lazy_with(self.options(part))
+            .connect_lazy_with(self.reading(part))
     }
 }
 

@@ -16,6 +16,7 @@ fn words(code: &str) -> &'static str {
         "3D000" => " (there is no such database)",
         "42501" => " (this user has not the right)",
         "53300" => " (too many connections)",
+        "57014" => " (it took too long, or somebody ended it)",
         "57P03" => " (it is starting or stopping)",
         _ => "",
     }

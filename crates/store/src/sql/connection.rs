@@ -248,7 +248,7 @@ impl Pool {
         }
         let runtime = tokio::runtime::Handle::current();
         let ran = tokio::task::spawn_blocking(move || runtime.block_on(whole)).await;
-        ran.map_err(|_| sqlx::Error::WorkerCrashed)?
+        ran.map_err(|error| super::failure::not_ended(&error))?
     }
 
     /// Whether they are closed.

@@ -1,4 +1,5 @@
-//! What SQLite reports to a reader, as the errors that everything else of the store gives.
+//! What SQLite reports to a reader, and why a statement has no answer, as the errors that everything else of the store
+//! gives.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -22,6 +23,28 @@ pub(super) fn failure(error: rusqlite::Error) -> sqlx::Error {
         })),
         other => sqlx::Error::Decode(Box::new(other)),
     }
+}
+
+/// Why a statement has no answer, where nothing is wrong with the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unanswered {
+    /// Its thread was not begun before the program ended.
+    #[error("the read was cut off: the program ends")]
+    Ending,
+    /// The one before it was given up with the connection that it ran on, and so the instant that both were to be of.
+    #[error("the read before it was given up")]
+    GivenUp,
+}
+
+impl From<Unanswered> for sqlx::Error {
+    fn from(why: Unanswered) -> Self {
+        Self::Io(std::io::Error::other(why))
+    }
+}
+
+/// The error of a statement whose thread did not come to its end: cut off, or by a panic.
+pub(super) fn not_ended(error: &tokio::task::JoinError) -> sqlx::Error {
+    if error.is_cancelled() { Unanswered::Ending.into() } else { sqlx::Error::WorkerCrashed }
 }
 
 impl fmt::Display for Failure {

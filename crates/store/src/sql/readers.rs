@@ -16,7 +16,7 @@ use rusqlite::{OpenFlags, ToSql, params_from_iter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use self::read_rows::{Held, ReadRow};
-use super::failure::failure;
+use super::failure::{Unanswered, failure, not_ended};
 use super::value::Value;
 
 /// Pages that a connection keeps, in KiB: what leads to the rows of a million resources, which SQLite's own 2 MB do not hold.
@@ -193,7 +193,7 @@ impl Reader {
         let (lent, begin, readers) = (self.connection.take(), self.begin, Arc::clone(&self.readers));
         if lent.is_none() && begin == Transaction::Open {
             // It was lost with a statement that was given up, and its instant with it.
-            return Err(sqlx::Error::WorkerCrashed);
+            return Err(Unanswered::GivenUp.into());
         }
         let statement = move || {
             let connection = match lent {
@@ -209,7 +209,7 @@ impl Reader {
         };
         let ran = match self.here {
             true => statement(),
-            false => tokio::task::spawn_blocking(statement).await.map_err(|_| sqlx::Error::WorkerCrashed)?,
+            false => tokio::task::spawn_blocking(statement).await.map_err(|error| not_ended(&error))?,
         };
         let (connection, acted) = ran.map_err(failure)?;
         if begin == Transaction::Wanted && !connection.is_autocommit() {

@@ -11,7 +11,7 @@ use store::{
 };
 
 use crate::harness::{Adapter, Indexed};
-use crate::naive::{self, Draw};
+use crate::naive;
 use crate::samples::{real, resource_type, search, set, tokens};
 
 /// Resources of one part of a walk.
@@ -438,9 +438,28 @@ fn named_anew() -> CustomParameters {
     ])
 }
 
-/// The same question by the codes of [`named_anew`].
-fn anew(clause: Clause) -> Clause {
-    let own = |parameter: String| format!("own-{parameter}");
+/// Parameters that [`named_anew`] defines once more.
+const NAMED: [(&str, &str); 11] = [
+    ("Observation", "code"),
+    ("Observation", "value-quantity"),
+    ("Observation", "date"),
+    ("Observation", "subject"),
+    ("Observation", "device"),
+    ("Observation", "code-value-quantity"),
+    ("Observation", "component-code-value-quantity"),
+    ("Patient", "family"),
+    ("Patient", "_profile"),
+    ("Patient", "identifier"),
+    ("RiskAssessment", "probability"),
+];
+
+/// The same question of a type, by the codes of [`named_anew`] where it has some.
+fn anew(of: &str, clause: Clause) -> Clause {
+    let own = |parameter: String| {
+        let code = parameter.split(':').next().unwrap_or_default();
+        if NAMED.contains(&(of, code)) { format!("own-{parameter}") } else { parameter }
+    };
+    let each = |clauses: Vec<Clause>| clauses.into_iter().map(|clause| anew(of, clause)).collect();
     match clause {
         Clause::Token { parameter, values, not } => Clause::Token { parameter: own(parameter), values, not },
         Clause::Reference { parameter, values } => Clause::Reference { parameter: own(parameter), values },
@@ -453,26 +472,31 @@ fn anew(clause: Clause) -> Clause {
         Clause::OfType { parameter, values } => Clause::OfType { parameter: own(parameter), values },
         Clause::Composite { parameter, values } => Clause::Composite { parameter: own(parameter), values },
         Clause::Chain { parameter, targets } => {
-            let targets = targets.into_iter().map(|(of, clause)| (of, anew(clause))).collect();
+            let targets = targets.into_iter().map(|(of, clause)| (of, anew(of.as_str(), clause))).collect();
             Clause::Chain { parameter: own(parameter), targets }
         }
         Clause::Has { source, parameter, clause } => {
-            Clause::Has { source, parameter: own(parameter), clause: Box::new(anew(*clause)) }
+            let named = NAMED.contains(&(source.as_str(), parameter.as_str()));
+            let parameter = if named { format!("own-{parameter}") } else { parameter };
+            Clause::Has { source, parameter, clause: Box::new(anew(source.as_str(), *clause)) }
         }
-        _ => panic!("another kind of clause is not drawn"),
+        Clause::Any(clauses) => Clause::Any(each(clauses)),
+        Clause::All(clauses) => Clause::All(each(clauses)),
+        Clause::None(clauses) => Clause::None(each(clauses)),
+        own @ (Clause::Id(_) | Clause::Updated(_) | Clause::Among { .. }) => own,
     }
 }
 
 pub async fn searches_by_them_agree_with_a_naive_reading(adapter: &dyn Adapter) {
-    let mut draw = Draw::new();
-    let all = naive::world(&mut draw);
-    let (before, after) = all.split_at(all.len() / 2);
+    let (world, mut draw) = naive::drawn(naive::OBSERVATIONS);
+    let mut before = world.versions();
+    let after = before.split_off(before.len() / 2);
     let store = adapter.indexing(&CustomParameters::default()).await;
-    write(&store, 1, before, 1).await;
+    store.apply.commit(WriteSet { versions: before, ..set(1) }).await.expect("commits");
     let store = adapter.indexing(&named_anew()).await;
-    write(&store, 2, after, 1).await;
+    store.apply.commit(WriteSet { versions: after, ..set(2) }).await.expect("commits");
     finish(&store).await;
-    naive::agree(&*store.resources, &all, &mut draw, NAIVE_CASES, anew).await;
+    naive::agree(&store.resources, &world, &mut draw, NAIVE_CASES, anew).await;
 }
 
 /// What a crash leaves: the files as they are in the middle of a walk, WAL and all.

@@ -131,7 +131,7 @@ macro_rules! conformance {
                 only_what_may_comes_along_and_the_rest_leaves_no_trace
                 none_of_many_is_tested_and_never_looked_for;
             naive:
-                searches_agree_with_a_naive_reading;
+                searches_agree_with_a_naive_reading searches_over_many_agree_with_a_naive_reading;
             model:
                 searches_agree_with_a_model;
             messages:

@@ -86,6 +86,7 @@ conformance!(crate::server::is_absent(); super::Schemas::new());
 /// What a schema of a server alone can go through.
 mod server {
     use std::process::Command;
+    use std::time::Duration;
 
     use store::sqlite::{Role, Sqlite};
     use store::{Arrived, Error, IntakeWrite, Ledger as _, Resources as _};
@@ -93,13 +94,13 @@ mod server {
 
     use super::{Schemas, Server, is_absent};
     use crate::harness::Adapter as _;
-    use crate::samples::{key, record, token, version};
-    use crate::server::path;
+    use crate::samples::{key, record, search, token, tokens, version};
+    use crate::server::programs::program_folders;
 
     /// Runs a statement beside the store; what it says of an error.
     fn psql(sql: &str) -> Result<(), String> {
         let mut psql = Command::new("psql");
-        let psql = psql.env("PATH", path()).arg("-h").arg(Server::running().folder());
+        let psql = psql.env("PATH", program_folders()).arg("-h").arg(Server::running().folder());
         let done = psql.args(["-U", "tidegate", "-d", "postgres", "-qtAc", sql]).output().expect("psql runs");
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
         if done.status.success() { Ok(()) } else { Err(said) }
@@ -148,6 +149,39 @@ mod server {
         assert_eq!(portal.intake.arrive(vec![write(2)]).await.expect("arrives"), [Arrived::New]);
         assert!(portal.resources.read(&key("Patient", "r2")).await.expect("reads").is_some());
         assert_eq!(portal.ledger.unsealed(10).await.expect("reads").len(), 2);
+    }
+
+    /// A table that somebody else keeps for themselves for so many seconds.
+    fn locked(schemas: &Schemas, seconds: u32) -> std::thread::JoinHandle<Result<(), String>> {
+        let name = schemas.address.schema().to_owned();
+        let act = format!("BEGIN; LOCK TABLE {name}.resources; SELECT pg_sleep({seconds}); COMMIT");
+        std::thread::spawn(move || psql(&act))
+    }
+
+    #[tokio::test]
+    async fn a_read_that_takes_too_long_is_ended_by_the_server() {
+        if is_absent() {
+            return;
+        }
+        let mut schemas = Schemas::new();
+        schemas.address = schemas.address.clone().reading_within(Duration::from_millis(200));
+        let portal = schemas.portal().await;
+        portal.intake.arrive(vec![write(1)]).await.expect("arrives");
+        let beside = locked(&schemas, 3);
+        let asked = search("Patient", vec![tokens("identifier", &[(None, Some("v"))])]);
+        let ended = loop {
+            match portal.resources.search(&asked).await {
+                Ok(page) if !beside.is_finished() => assert_eq!(page.matches.len(), 1, "no lock yet"),
+                Ok(_) => panic!("no read was ended: {:?}", beside.join()),
+                Err(error) => break error,
+            }
+        };
+        let Error::Unavailable(cause) = &ended else { panic!("{ended:?}") };
+        assert!(cause.to_string().contains("57014"), "{cause}");
+        assert!(!beside.is_finished(), "the read ended before the lock did");
+        beside.join().expect("no panic").expect("the lock goes");
+        assert_eq!(portal.resources.search(&asked).await.expect("reads again").matches.len(), 1);
+        assert_eq!(portal.intake.arrive(vec![write(2)]).await.expect("arrives"), [Arrived::New]);
     }
 
     #[tokio::test]

@@ -2,8 +2,13 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::OnceLock;
+
+#[path = "../../../../tests/harness/programs.rs"]
+pub mod programs;
+
+use programs::{as_nobody, program_folders};
 
 /// A running server. It ends, and its folder goes, when the pipe closes: with this process, however that ends.
 pub struct Server {
@@ -35,13 +40,10 @@ kill -INT "$server"
 wait "$server" || true
 "#;
 
-/// Where Debian keeps the programs of a server.
-const DEBIAN: &str = "/usr/lib/postgresql";
-
 impl Server {
     fn start() -> Self {
         let mut script = as_nobody();
-        script.args(["sh", "-c", SCRIPT]).env("PATH", path()).current_dir("/");
+        script.args(["sh", "-c", SCRIPT]).env("PATH", program_folders()).current_dir("/");
         let mut script =
             script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the server starts");
         let pipe = script.stdin.take().expect("its input");
@@ -68,25 +70,6 @@ impl Server {
     pub fn url(&self) -> String {
         format!("postgres://tidegate@localhost/postgres?host={}", self.folder.display())
     }
-}
-
-/// PostgreSQL refuses to run as root.
-fn as_nobody() -> Command {
-    let is_root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
-    if !is_root {
-        return Command::new("env");
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"]);
-    command
-}
-
-/// Where programs are looked for: as always, then where Debian keeps those of each version, the newest last.
-pub fn path() -> String {
-    let mut folders: Vec<PathBuf> = std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
-    let versions = std::fs::read_dir(Path::new(DEBIAN)).into_iter().flatten().flatten();
-    folders.extend(versions.map(|version| version.path().join("bin")));
-    std::env::join_paths(folders).expect("a path").into_string().expect("a path of text")
 }
 
 /// Whether the gate found no PostgreSQL; it names what is left out then.

@@ -4,7 +4,7 @@ use fhir::{IssueCode, Reference};
 use serde_json::Value;
 use store::Stored;
 
-use crate::capacity::{EXPORT_MEMBERS_MAX, OR_VALUES_MAX};
+use crate::capacity::EXPORT_MEMBERS_MAX;
 use crate::outcome::Failure;
 
 /// Ids of its patients, in parts that a search takes.
@@ -18,14 +18,13 @@ pub(super) fn members(group: &Stored) -> Result<Vec<Vec<String>>, Failure> {
     })?;
     let members = group.get("member").and_then(Value::as_array).into_iter().flatten();
     let active = members.filter(|member| member.get("inactive").and_then(Value::as_bool) != Some(true));
-    let mut ids: Vec<String> = active.filter_map(patient).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    if ids.len() > EXPORT_MEMBERS_MAX {
+    let ids: Vec<String> = active.filter_map(patient).collect();
+    let parts = super::in_parts(ids);
+    if parts.iter().map(Vec::len).sum::<usize>() > EXPORT_MEMBERS_MAX {
         let text = format!("a group of more than {EXPORT_MEMBERS_MAX} patients is not exported");
         return Err(Failure::bad_request(IssueCode::TooCostly, text));
     }
-    Ok(ids.chunks(OR_VALUES_MAX).map(<[String]>::to_vec).collect())
+    Ok(parts)
 }
 
 fn patient(member: &Value) -> Option<String> {

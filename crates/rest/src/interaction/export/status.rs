@@ -13,7 +13,7 @@ use super::super::Shared;
 use super::asked::Order;
 use super::jobs::{Known, State as Progress};
 use super::plan::{Content, File};
-use crate::audit::Access;
+use crate::audit::{Access, outcome_of};
 use crate::auth::Client;
 use crate::edge::Id;
 use crate::negotiation::Format;
@@ -41,6 +41,10 @@ pub(crate) async fn status(
             return Err(failure);
         }
     };
+    if let Progress::Failed { failure, .. } = &state {
+        access.read(&server, outcome_of(failure.status()), None).await?;
+        return Err(failure.clone());
+    }
     access.listed(&server, false, &[super::RECORDED], &[]).await?;
     match state {
         Progress::Running { types, rows } => in_work(types, order.types.len(), rows),

@@ -50,9 +50,10 @@ impl Walk<'_> {
     pub(super) async fn page(self, from: Place) -> Result<(Vec<Row>, Option<Place>), Failure> {
         let Some(membership) = self.membership(from.part) else { return Ok((Vec::new(), None)) };
         let since = self.order.since.map(|(since, _)| Clause::Updated(vec![since]));
+        let filter = self.order.filters.get(&self.of).cloned();
         let after = (from.number > 0).then_some(Position { keys: Vec::new(), number: from.number });
         let search = Search {
-            clauses: membership.into_iter().chain(since).collect(),
+            clauses: membership.into_iter().chain(since).chain(filter).collect(),
             after,
             total: Total::None,
             ..Search::of(self.of, EXPORT_PAGE_ROWS)

@@ -4,6 +4,7 @@ use fhir::{ResourceType, SearchKind};
 use serde_json::{Map, Value, json};
 
 use super::parameter::{ID, KINDS, of_search};
+use crate::capacity::{ADDRESS_BYTES_MAX, FIELDS_BYTES_MAX, FIELDS_MAX};
 use crate::server::{Fhir, Role};
 
 /// Media types that a resource is sent and answered in.
@@ -33,9 +34,15 @@ const FAILURES: [(u16, &str); 16] = [
     (429, "Too many requests of this client; Retry-After says when to try again."),
 ];
 
-/// What a connection answers before there is a request: without a body, and without any header of this surface.
-const OF_THE_CONNECTION: [(u16, &str); 2] =
-    [(414, "The address is longer than 64 kB."), (431, "The head of the request is longer than 64 kB.")];
+/// Answers to a head that is too long. Far beyond the limits it is the connection that answers, before there is a request:
+/// then without a body, and in any case perhaps without a header of this surface.
+fn of_the_head() -> [(u16, String); 2] {
+    let beyond = "; far beyond that there is no body";
+    [
+        (414, format!("The address is longer than {ADDRESS_BYTES_MAX} bytes{beyond}.")),
+        (431, format!("There are more than {FIELDS_BYTES_MAX} bytes or {FIELDS_MAX} header fields{beyond}.")),
+    ]
+}
 
 fn schema(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
@@ -123,8 +130,9 @@ pub(super) fn answers() -> Value {
         let answer = json!({"description": told, "headers": with(headers), "content": body});
         all.insert(status.to_string(), answer);
     }
-    for (status, told) in OF_THE_CONNECTION {
-        all.insert(status.to_string(), json!({"description": told}));
+    for (status, told) in of_the_head() {
+        let body = content(["application/fhir+json"], &schema("OperationOutcome"));
+        all.insert(status.to_string(), json!({"description": told, "content": body}));
     }
     Value::Object(all)
 }
@@ -142,8 +150,12 @@ pub(super) fn bodies(fhir: &Fhir, role: &Role, writes: bool) -> Value {
             json!({"application/x-www-form-urlencoded": {"schema": {"type": "object", "properties": form}}});
         all.insert(format!("{of}.search"), json!({"content": form}));
     }
+    let media = || RESOURCE.into_iter().chain(ALSO_READ);
+    all.insert(
+        "Export".to_owned(),
+        json!({"required": true, "content": content(media(), &schema("Parameters"))}),
+    );
     if writes {
-        let media = || RESOURCE.into_iter().chain(ALSO_READ);
         let names = fhir.types.iter().map(|of| of.as_str()).chain(["Resource"]);
         for name in names {
             all.insert(

@@ -92,10 +92,18 @@ const ABSENT: Operation = Operation { parameters: &[], refused: &[501], ..READ }
 
 /// Where an export begins.
 const EXPORT: Operation = Operation {
-    parameters: &["Prefer-async", "_type", "_since", "_outputFormat"],
+    parameters: &["Prefer-async", "_type", "_since", "_outputFormat", "_typeFilter"],
     done: &[(202, "Begun")],
     refused: &[429, 501],
     ..READ
+};
+/// The same with its parameters in a resource.
+const EXPORT_POSTED: Operation = Operation {
+    method: "post",
+    parameters: &["Prefer-async"],
+    body: Some("Export"),
+    refused: &[413, 415, 429, 501],
+    ..EXPORT
 };
 
 const SEARCH: &[&str] = &[
@@ -201,16 +209,34 @@ static OPERATIONS: &[Operation] = &[
         ..EXPORT
     },
     Operation {
-        route: "/{type}/$export",
-        name: "export-type",
-        summary: "Of Patient: begin an export of what belongs to patients",
+        route: "/$export",
+        name: "export-system-posted",
+        summary: "Begin an export of all that the client's system scopes cover (Bulk Data); the parameters are in the body",
+        ..EXPORT_POSTED
+    },
+    Operation {
+        route: "/Patient/$export",
+        name: "export-patients",
+        summary: "Begin an export of what belongs to patients",
         ..EXPORT
     },
     Operation {
-        route: "/{type}/{id}/$export",
-        name: "export-instance",
-        summary: "Of a Group: begin an export of what belongs to its members",
+        route: "/Patient/$export",
+        name: "export-patients-posted",
+        summary: "Begin an export of what belongs to patients; the parameters are in the body",
+        ..EXPORT_POSTED
+    },
+    Operation {
+        route: "/Group/{id}/$export",
+        name: "export-group",
+        summary: "Begin an export of what belongs to the members of a group",
         ..EXPORT
+    },
+    Operation {
+        route: "/Group/{id}/$export",
+        name: "export-group-posted",
+        summary: "Begin an export of what belongs to the members of a group; the parameters are in the body",
+        ..EXPORT_POSTED
     },
     Operation {
         route: "/$export/{id}",

@@ -4,7 +4,7 @@ use fhir::{ResourceType, SearchKind};
 use serde_json::{Map, Value, json};
 
 use crate::capacity::{CURSOR_CHARS_MAX, SEARCH_BYTES_MAX};
-use crate::interaction::registry::{modifiers, own_parameters, serves_lists, usable};
+use crate::interaction::registry::{own_parameters, serves_lists, usable};
 use crate::interaction::search::PAGE_MAX;
 use crate::server::{Fhir, Role};
 
@@ -66,7 +66,8 @@ pub(super) fn shared(fhir: &Fhir, role: &Role) -> Map<String, Value> {
     }
     for of in &fhir.types {
         for parameter in usable(*of, fhir, role) {
-            let described = search_parameter(parameter.code, parameter.kind, modifiers(parameter, role));
+            let described =
+                search_parameter(parameter.code, parameter.kind, parameter.modifiers(role.audience));
             all.insert(shared_name(*of, parameter.code), described);
         }
     }
@@ -110,6 +111,12 @@ fn fixed(fhir: &Fhir) -> Vec<Fixed> {
         ),
         ("file", "path", "Number of a file.", json!({"type": "string", "pattern": "^[1-9][0-9]{0,9}$"})),
         ("_type", "query", "Resource types by comma.", text()),
+        (
+            "_typeFilter",
+            "query",
+            "Searches of one type each (Type?parameter=value) by comma; escaped.",
+            text(),
+        ),
         (
             "_outputFormat",
             "query",

@@ -1,5 +1,7 @@
 //! What readers promise: one instant, an end, and no connection that nobody needs.
 
+use std::task::{Context, Poll, Waker};
+
 use super::*;
 
 /// A file with one number in it, and those who read it.
@@ -140,4 +142,55 @@ async fn one_that_stays_where_it_is_asked_opens_beside() {
     reader.stay_here_if_open();
     assert!(reader.here);
     assert_eq!(number(&mut reader).await.expect("reads"), 1);
+}
+
+/// What a read that has no answer says.
+fn said(read: Result<i64, sqlx::Error>) -> Unanswered {
+    match read {
+        Err(sqlx::Error::Io(error)) => *error.get_ref().and_then(|why| why.downcast_ref()).expect("a reason"),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A runtime whose one thread that may wait is busy until something is sent.
+fn busy() -> (tokio::runtime::Runtime, std::sync::mpsc::Sender<()>) {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().max_blocking_threads(1).build().expect("a runtime");
+    let (go_on, wait) = std::sync::mpsc::channel();
+    runtime.spawn_blocking(move || wait.recv());
+    (runtime, go_on)
+}
+
+/// Asks a future once; whether it waits.
+async fn waits(mut future: std::pin::Pin<&mut impl Future>) -> bool {
+    std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
+}
+
+#[test]
+fn a_read_that_the_end_of_the_program_cuts_off_says_so() {
+    let read = File::new(1, None);
+    let (ending, go_on) = busy();
+    let mut reader = ending.block_on(read.readers.acquire(false)).expect("a reader");
+    let ended = ending.handle().clone();
+    go_on.send(()).expect("the thread waits");
+    ending.shutdown_background();
+    // A task that still runs while its runtime ends: no thread is begun for it any more.
+    let _inside = ended.enter();
+    let mut reading = Box::pin(number(&mut reader));
+    let polled = reading.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    let Poll::Ready(answer) = polled else { panic!("it waits for a thread that does not come") };
+    assert_eq!(said(answer), Unanswered::Ending);
+}
+
+#[test]
+fn a_read_that_was_given_up_takes_its_instant_along() {
+    let read = File::new(1, None);
+    let (runtime, go_on) = busy();
+    let mut reader = runtime.block_on(read.readers.acquire(true)).expect("a reader");
+    reader.stay_here();
+    runtime.block_on(number(&mut reader)).expect("reads");
+    reader.here = false;
+    assert!(runtime.block_on(waits(Box::pin(number(&mut reader)).as_mut())));
+    go_on.send(()).expect("the thread waits");
+    assert_eq!(said(runtime.block_on(number(&mut reader))), Unanswered::GivenUp);
 }
