@@ -188,7 +188,9 @@ async fn stop(config: &Config, mut running: Running) -> Result<(), Failure> {
 /// Opens the store of a role, with the search parameters of the node's packages.
 pub(crate) async fn open_store(config: &Config, overrides: &Overrides) -> Result<Arc<Sqlite>, Failure> {
     let (parameters, lacked) = search_parameters::load(config)?;
-    lacked.iter().for_each(|one| tracing::warn!("{}", search_parameters::lacked(one)));
+    for (of, parameter) in &lacked {
+        tracing::warn!(kind = *of, code = parameter.code, "a search parameter of a package is not had here");
+    }
     database::open(config, !overrides.synchronous_off, &parameters).await
 }
 

@@ -79,7 +79,7 @@ pub async fn index(store: Arc<Sqlite>, mut stopped: watch::Receiver<bool>) {
     if index.pending().is_empty() {
         return;
     }
-    tracing::info!(parameters = all, ready, "the index of search parameters is made");
+    tracing::info!(count = all.saturating_sub(ready), "the index of search parameters is made");
     let mut failed_pause = FAILED_PAUSES.0;
     while !*stopped.borrow() {
         let begun = Instant::now();
@@ -89,7 +89,7 @@ pub async fn index(store: Arc<Sqlite>, mut stopped: watch::Receiver<bool>) {
                 begun.elapsed().min(PAUSE_MAX)
             }
             Ok(false) => {
-                tracing::info!(parameters = all, "the index of search parameters is made whole");
+                tracing::info!(count = all, "the index of search parameters is made whole");
                 return;
             }
             Err(error) => {
