@@ -33,8 +33,8 @@ pub const OBSERVATIONS: usize = 160;
 const MANY_CASES: usize = 60;
 const MANY_CASES_FULL: usize = 3_000;
 const MANY_OBSERVATIONS: usize = SORTED_MAX + SORTED_MAX / 2;
-/// Searches that run at once.
-const AT_ONCE: usize = 4;
+/// Searches that run at once: as many as a store of the suite has connections.
+const AT_ONCE: usize = 2;
 /// Most links that lead from a question to the last that it stands on.
 const LINKS_MAX: usize = 3;
 
