@@ -19,9 +19,6 @@ pub(crate) use self::read_rows::{Held, ReadRow};
 use super::failure::{Unanswered, failure, not_ended};
 use super::value::Value;
 
-/// Pages that a connection keeps, in KiB: what leads to the rows of a million resources, which SQLite's own 2 MB do not hold.
-const PAGES_KIB: i64 = 8 << 10;
-
 /// How a file is read.
 #[derive(Debug, Clone)]
 pub(crate) struct Reading {
@@ -100,7 +97,6 @@ impl Readers {
         connection.busy_timeout(self.reading.busy_timeout)?;
         connection.set_prepared_statement_cache_capacity(self.reading.statements_kept);
         connection.pragma_update(None, "query_only", true)?;
-        connection.pragma_update(None, "cache_size", -PAGES_KIB)?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         Ok(connection)
     }

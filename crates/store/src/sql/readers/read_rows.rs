@@ -7,8 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rusqlite::types::ValueRef;
 
-/// What is longer than this keeps a buffer of its own: a shared one would be copied as it grows.
-const SHARED_MAX: usize = 16 << 10;
+/// What is longer than this is its row's own and goes with it: a shared buffer is copied as it grows, and all of it is kept as
+/// long as any row.
+const SHARED_MAX: usize = 2 << 10;
 
 /// What one column of a row holds. Texts are not known to be UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,7 +34,8 @@ enum Cell {
 #[derive(Debug)]
 enum Place {
     Shared(Range<usize>),
-    Own(Bytes),
+    /// By its number among those of its row.
+    Own(usize),
 }
 
 #[derive(Debug)]
@@ -43,28 +45,12 @@ struct Table {
     shared: Bytes,
 }
 
-impl Table {
-    fn bytes(&self, place: &Place) -> Bytes {
-        match place {
-            Place::Shared(range) => self.shared.slice(range.clone()),
-            Place::Own(bytes) => bytes.clone(),
-        }
-    }
-
-    fn slice<'t>(&'t self, place: &'t Place) -> &'t [u8] {
-        match place {
-            // Ranges are made where the buffer is, of its length.
-            Place::Shared(range) => self.shared.get(range.clone()).unwrap_or_default(),
-            Place::Own(bytes) => bytes,
-        }
-    }
-}
-
 /// One row.
 #[derive(Debug)]
 pub(crate) struct ReadRow {
     table: Arc<Table>,
     first: usize,
+    own: Vec<Bytes>,
 }
 
 impl ReadRow {
@@ -74,21 +60,31 @@ impl ReadRow {
             Cell::Null => Held::Null,
             Cell::Integer(number) => Held::Integer(*number),
             Cell::Real(number) => Held::Real(*number),
-            Cell::Text(place) => Held::Text(self.table.slice(place)),
-            Cell::Blob(place) => Held::Blob(self.table.slice(place)),
+            Cell::Text(place) => Held::Text(self.slice(place)?),
+            Cell::Blob(place) => Held::Blob(self.slice(place)?),
         })
     }
 
     /// The bytes of a column, which are not copied.
     pub fn bytes(&self, column: usize) -> Option<Bytes> {
         match self.cell(column)? {
-            Cell::Text(place) | Cell::Blob(place) => Some(self.table.bytes(place)),
+            Cell::Text(Place::Shared(range)) | Cell::Blob(Place::Shared(range)) => {
+                Some(self.table.shared.slice(range.clone()))
+            }
+            Cell::Text(Place::Own(number)) | Cell::Blob(Place::Own(number)) => self.own.get(*number).cloned(),
             Cell::Null | Cell::Integer(_) | Cell::Real(_) => None,
         }
     }
 
     pub fn columns(&self) -> usize {
         self.table.columns
+    }
+
+    fn slice(&self, place: &Place) -> Option<&[u8]> {
+        match place {
+            Place::Shared(range) => self.table.shared.get(range.clone()),
+            Place::Own(number) => self.own.get(*number).map(|bytes| &**bytes),
+        }
     }
 
     fn cell(&self, column: usize) -> Option<&Cell> {
@@ -101,16 +97,18 @@ pub(super) fn read_all(
     columns: usize,
     mut rows: rusqlite::Rows<'_>,
 ) -> Result<Vec<ReadRow>, rusqlite::Error> {
-    let (mut cells, mut shared, mut count) = (Vec::new(), Vec::new(), 0);
-    let mut place = |bytes: &[u8]| {
-        if bytes.len() > SHARED_MAX {
-            return Place::Own(Bytes::copy_from_slice(bytes));
-        }
-        let from = shared.len();
-        shared.extend_from_slice(bytes);
-        Place::Shared(from..shared.len())
-    };
+    let (mut cells, mut shared, mut large) = (Vec::new(), Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
+        let mut own = Vec::new();
+        let mut place = |bytes: &[u8]| {
+            if bytes.len() > SHARED_MAX {
+                own.push(Bytes::copy_from_slice(bytes));
+                return Place::Own(own.len() - 1);
+            }
+            let from = shared.len();
+            shared.extend_from_slice(bytes);
+            Place::Shared(from..shared.len())
+        };
         for column in 0..columns {
             cells.push(match row.get_ref(column)? {
                 ValueRef::Null => Cell::Null,
@@ -120,8 +118,9 @@ pub(super) fn read_all(
                 ValueRef::Blob(bytes) => Cell::Blob(place(bytes)),
             });
         }
-        count += 1;
+        large.push(own);
     }
     let table = Arc::new(Table { columns, cells, shared: shared.into() });
-    Ok((0..count).map(|row| ReadRow { table: Arc::clone(&table), first: row * columns }).collect())
+    let row = |(number, own)| ReadRow { table: Arc::clone(&table), first: number * columns, own };
+    Ok(large.into_iter().enumerate().map(row).collect())
 }
