@@ -2,16 +2,16 @@
 //! §3.1.1.1; CompartmentDefinition). Membership is by the parameters of the definition that the role has.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
 
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use fhir::{Audience, ResourceType, r4};
+use fhir::{ResourceType, r4};
 use store::{Clause, ResourceKey};
 
 use super::Shared;
+use super::by_audience::ByAudience;
 use super::read::key;
 use super::refusal::not_supported;
 use super::registry::{points_at, registered};
@@ -66,13 +66,8 @@ pub(crate) fn parameters(
     compartment: ResourceType,
     role: &Role,
 ) -> &'static [&'static str] {
-    static IDENTIFIED: OnceLock<Memberships> = OnceLock::new();
-    static DEIDENTIFIED: OnceLock<Memberships> = OnceLock::new();
-    let known = match role.audience {
-        Audience::Identified => &IDENTIFIED,
-        Audience::Deidentified => &DEIDENTIFIED,
-    };
-    let known = known.get_or_init(|| memberships(role));
+    static KNOWN: ByAudience<Memberships> = ByAudience::new();
+    let known = KNOWN.of(role, || memberships(role));
     known.get(&(of, compartment)).map(Vec::as_slice).unwrap_or_default()
 }
 

@@ -3,16 +3,16 @@
 //! types that are in nobody's compartment. Another patient never comes along.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
 
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use fhir::{Audience, IssueCode, ResourceType, SearchKind, r4};
+use fhir::{IssueCode, ResourceType, SearchKind, r4};
 use store::{Clause, Include, ResourceKey, Search, Way};
 
 use super::bundle::{bundle, found};
+use super::by_audience::ByAudience;
 use super::compartment::{membership, named, parameters};
 use super::controls::page_size;
 use super::read::key;
@@ -191,13 +191,8 @@ struct Supporting {
 
 impl Supporting {
     fn of(role: &Role) -> &'static Self {
-        static IDENTIFIED: OnceLock<Supporting> = OnceLock::new();
-        static DEIDENTIFIED: OnceLock<Supporting> = OnceLock::new();
-        let known = match role.audience {
-            Audience::Identified => &IDENTIFIED,
-            Audience::Deidentified => &DEIDENTIFIED,
-        };
-        known.get_or_init(|| {
+        static KNOWN: ByAudience<Supporting> = ByAudience::new();
+        KNOWN.of(role, || {
             let belongs = |target: &ResourceType| {
                 let owned =
                     registered(*target, role).iter().any(|parameter| OWNERS.contains(&parameter.code));

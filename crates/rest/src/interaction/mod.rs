@@ -48,6 +48,7 @@ pub(crate) mod vread;
 
 mod binary;
 mod bundle;
+mod by_audience;
 mod controls;
 mod filters;
 mod instants;

@@ -1,11 +1,11 @@
 //! The search parameters of a role: what the router reads, the intake indexes and the CapabilityStatement tells.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
 
-use fhir::{Audience, ResourceType, SearchKind, SearchParameter, reference_targets, searchable};
+use fhir::{ResourceType, SearchKind, SearchParameter, reference_targets, searchable};
 use store::IndexState;
 
+use super::by_audience::ByAudience;
 use super::refusal;
 use crate::outcome::Failure;
 use crate::server::{Fhir, Role, every_type};
@@ -18,16 +18,11 @@ pub(super) const RESULT_PARAMETERS: [&str; 9] =
 /// Search parameters of R4 of a role that this resource type has, by code; `_id` and `_lastUpdated` beside them.
 /// They are looked for once: one request asks for those of a hundred types.
 pub(crate) fn registered(of: ResourceType, role: &Role) -> Vec<&'static SearchParameter> {
-    static IDENTIFIED: OnceLock<Registered> = OnceLock::new();
-    static DEIDENTIFIED: OnceLock<Registered> = OnceLock::new();
-    let known = match role.audience {
-        Audience::Identified => &IDENTIFIED,
-        Audience::Deidentified => &DEIDENTIFIED,
-    };
+    static KNOWN: ByAudience<Registered> = ByAudience::new();
     let of_all = || {
         every_type().into_iter().map(|of| (of, searchable(of.as_str(), role.audience).collect())).collect()
     };
-    known.get_or_init(of_all).get(&of).cloned().unwrap_or_default()
+    KNOWN.of(role, of_all).get(&of).cloned().unwrap_or_default()
 }
 
 /// By type.
