@@ -104,6 +104,12 @@ impl Denials {
         let mut known = Known::clone(&self.known());
         if known.through < newest {
             known.read(port).await?;
+            if known.through < newest {
+                tracing::error!("a change of a consent cannot be read");
+                return Err(Failure::unavailable(
+                    "what patients deny cannot be read, so nothing is answered",
+                ));
+            }
             *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
         }
         Ok(self.known())
@@ -226,6 +232,40 @@ fn is_other_scope(consent: &Value) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
+    use store::{HistoryPage, Page, ResourceKey, Search};
+
+    /// A store in which a consent changed and cannot be found.
+    struct Unread;
+
+    #[async_trait::async_trait]
+    impl Resources for Unread {
+        async fn read(&self, _: &ResourceKey) -> store::Result<Option<Stored>> {
+            Ok(None)
+        }
+        async fn vread(&self, _: &ResourceKey, _: u32) -> store::Result<Option<Stored>> {
+            Ok(None)
+        }
+        async fn search(&self, _: &Search) -> store::Result<Page> {
+            Ok(Page::default())
+        }
+        async fn history(&self, _: &History) -> store::Result<Option<HistoryPage>> {
+            Ok(Some(HistoryPage::default()))
+        }
+        async fn newest_change(&self, _: ResourceType) -> store::Result<i64> {
+            Ok(7)
+        }
+        async fn counts(&self) -> store::Result<Vec<(ResourceType, u64)>> {
+            Ok(Vec::new())
+        }
+    }
+
+    #[tokio::test]
+    async fn while_a_change_cannot_be_read_nothing_is_answered() {
+        let denials = Denials::default();
+        for _ in 0..2 {
+            assert!(denials.of(&Unread, "app").await.is_err());
+        }
+    }
 
     fn consent(provision: Value) -> Value {
         json!({"resourceType": "Consent", "status": "active", "patient": {"reference": "Patient/p"},
