@@ -57,10 +57,9 @@ impl CustomParameters {
                 let file = format!("{}/{name}", package.origin);
                 match Definition::read(bytes) {
                     Ok(Some(found)) => {
-                        let before = unused.len();
                         unused.retain(|canonical| !found.is_named(canonical));
-                        let excepted = except.iter().any(|canonical| found.is_named(canonical));
-                        if !excepted && before == unused.len() && !found.is_retired() {
+                        let is_excepted = except.iter().any(|canonical| found.is_named(canonical));
+                        if !is_excepted && !found.is_retired() {
                             definitions.push((file, found));
                         }
                     }

@@ -12,7 +12,7 @@ use rusqlite::types::ValueRef;
 const SHARED_MAX: usize = 2 << 10;
 
 /// What one column of a row holds. Texts are not known to be UTF-8.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Held<'r> {
     Null,
     Integer(i64),
@@ -21,7 +21,19 @@ pub(crate) enum Held<'r> {
     Blob(&'r [u8]),
 }
 
-#[derive(Debug)]
+impl std::fmt::Debug for Held<'_> {
+    /// The kind alone: what a column holds may be of a person.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Null => "null",
+            Self::Integer(_) => "an integer",
+            Self::Real(_) => "a real",
+            Self::Text(_) => "a text",
+            Self::Blob(_) => "bytes",
+        })
+    }
+}
+
 enum Cell {
     Null,
     Integer(i64),
@@ -31,14 +43,12 @@ enum Cell {
 }
 
 /// Where the bytes of a cell are.
-#[derive(Debug)]
 enum Place {
     Shared(Range<usize>),
     /// By its number among those of its row.
     Own(usize),
 }
 
-#[derive(Debug)]
 struct Table {
     columns: usize,
     cells: Vec<Cell>,
@@ -46,7 +56,6 @@ struct Table {
 }
 
 /// One row.
-#[derive(Debug)]
 pub(crate) struct ReadRow {
     table: Arc<Table>,
     first: usize,
