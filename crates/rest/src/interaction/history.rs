@@ -10,7 +10,7 @@ use axum::response::Response;
 use fhir::{ResourceType, is_resource_id};
 use store::{History, HistoryOf, Position, ResourceKey};
 
-use super::bundle::{bundle, version};
+use super::bundle::{bundle, versions};
 use super::instants;
 use super::refusal::not_supported;
 use super::unsupported;
@@ -102,8 +102,7 @@ async fn history(
         let after = Some(Position { keys: Vec::new(), number });
         links.push(("next", link(server, &scope, &Cursor { after, ..cursor.clone() }, asked.count)?));
     }
-    let entries =
-        page.versions.iter().map(|stored| version(stored, server)).collect::<Result<Vec<_>, _>>()?;
+    let entries = versions(&page.versions, server)?;
     let answer = bundle("history", &links, page.total, &entries);
     let of_one = matches!(of, Some(HistoryOf::Resource(_)));
     access.listed(server, of_one, &["_history"], &page.versions).await?;

@@ -12,27 +12,61 @@ use crate::time::{Precision, fhir_instant, instant};
 /// What may follow the two in a `meta` (R4, resource §2.27.3), and so tells that neither is there.
 const META_STARTS: [&str; 4] = ["\"source\"", "\"profile\"", "\"security\"", "\"tag\""];
 const META: &str = "\"meta\"";
+/// Room for the two.
+const META_LENGTH: usize = 96;
 
 /// The canonical JSON of a resource, or of what is asked of it.
 ///
 /// # Errors
 /// 500 when the stored bytes are no resource.
 pub(super) fn outward_json(stored: &Stored, role: &Role, subset: &Subset) -> Result<Vec<u8>, Failure> {
+    let mut json = Vec::with_capacity(stored.body.expose().len() + META_LENGTH);
+    write_outward(&mut json, stored, role, subset)?;
+    Ok(json)
+}
+
+/// Writes what [`outward_json`] gives behind what is there.
+///
+/// # Errors
+/// As there; then nothing is written.
+pub(super) fn write_outward(
+    json: &mut Vec<u8>,
+    stored: &Stored,
+    role: &Role,
+    subset: &Subset,
+) -> Result<(), Failure> {
     if *subset == Subset::Whole
-        && let Some(json) = spliced(stored, role.precision)
+        && let Some(parts) = spliced(stored, role.precision)
     {
-        return Ok(json);
+        parts.each(|part| json.extend_from_slice(part.as_bytes()));
+        return Ok(());
     }
     let mut resource = outward(stored, role)?;
     subset.apply(&mut resource);
-    Ok(fhir::canonical_json(&resource))
+    json.extend_from_slice(&fhir::canonical_json(&resource));
+    Ok(())
+}
+
+/// The stored text in two, and what comes between them.
+#[derive(Debug, PartialEq)]
+struct Spliced<'t> {
+    head: &'t str,
+    own: String,
+    rest: &'t str,
+}
+
+impl Spliced<'_> {
+    fn each(&self, write: impl FnMut(&str)) {
+        [self.head, &self.own, self.rest].into_iter().for_each(write);
+    }
 }
 
 /// The stored text with both put in; `None` where it cannot be told from its beginning where they belong.
-fn spliced(stored: &Stored, precision: Precision) -> Option<Vec<u8>> {
+fn spliced(stored: &Stored, precision: Precision) -> Option<Spliced<'_>> {
     let text = std::str::from_utf8(stored.body.expose()).ok()?;
-    let head = format!("{{\"resourceType\":\"{}\",\"id\":\"{}\"", stored.key.resource_type, stored.key.id);
-    let rest = text.strip_prefix(head.as_str())?;
+    let rest = text.strip_prefix("{\"resourceType\":\"")?.strip_prefix(stored.key.resource_type.as_str())?;
+    let rest = rest.strip_prefix("\",\"id\":\"")?.strip_prefix(stored.key.id.as_str())?.strip_prefix('"')?;
+    let head = text.get(..text.len() - rest.len())?;
     let updated = fhir_instant(instant(stored.updated_us, precision));
     let own = format!("\"versionId\":\"{}\",\"lastUpdated\":\"{updated}\"", stored.version);
     let (own, rest) = match rest.strip_prefix(",\"meta\":{") {
@@ -44,7 +78,7 @@ fn spliced(stored: &Stored, precision: Precision) -> Option<Vec<u8>> {
         None if rest.contains(META) => return None,
         None => (format!(",\"meta\":{{{own}}}"), rest),
     };
-    Some([head.as_str(), &own, rest].concat().into_bytes())
+    Some(Spliced { head, own, rest })
 }
 
 #[cfg(test)]

@@ -251,6 +251,20 @@ impl Pool {
         ran.map_err(|error| super::failure::not_ended(&error))?
     }
 
+    /// What a few short statements read of one instant; on a file, where it is asked for, as with [`Pool::look_up`].
+    pub async fn at_one_instant_here<T: Send + 'static>(
+        &self,
+        read: impl for<'c> FnOnce(&'c mut Connection) -> Boxed<'c, Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let mut lent = self.begin().await?;
+        if let Native::SqliteReading(reader) = lent.native() {
+            reader.stay_here_if_open();
+        }
+        let found = read(&mut lent).await;
+        lent.rollback().await?;
+        found
+    }
+
     /// Whether they are closed.
     #[cfg(feature = "clinical")]
     pub fn is_closed(&self) -> bool {

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{OpenFlags, ToSql, params_from_iter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -96,6 +97,8 @@ impl Readers {
         let connection = rusqlite::Connection::open_with_flags(&self.reading.path, flags)?;
         connection.busy_timeout(self.reading.busy_timeout)?;
         connection.set_prepared_statement_cache_capacity(self.reading.statements_kept);
+        // A statement that is run again with another limit is not prepared again for it.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.pragma_update(None, "query_only", true)?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         Ok(connection)

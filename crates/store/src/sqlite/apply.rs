@@ -97,7 +97,7 @@ impl Apply for Sqlite {
             "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body,
                 (SELECT o.hash FROM packages o WHERE o.pkg = r.pkg)
              FROM resources p CROSS JOIN comp c ON c.patient = p.rid CROSS JOIN resources r ON r.rid = c.rid
-             WHERE p.id = ? AND p.tid = ? ORDER BY c.tid, c.newness, c.rid",
+             WHERE p.id = ? AND p.tid = ? AND r.patient = p.id ORDER BY c.tid, c.newness, c.rid",
         )
         .bind(patient)
         .bind(tid)

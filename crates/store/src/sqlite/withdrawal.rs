@@ -67,7 +67,7 @@ impl Withdrawals for Sqlite {
                 "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body,
                     (SELECT o.hash FROM packages o WHERE o.pkg = r.pkg)
                  FROM resources p CROSS JOIN comp c ON c.patient = p.rid AND c.tid = ?3
-                 CROSS JOIN resources r ON r.rid = c.rid WHERE p.id = ?1 AND p.tid = ?2",
+                 CROSS JOIN resources r ON r.rid = c.rid AND r.patient = p.id WHERE p.id = ?1 AND p.tid = ?2",
             )
             .bind(patient)
             .bind(of_patient)
@@ -93,7 +93,7 @@ impl Withdrawals for Sqlite {
                 (SELECT o.hash FROM packages o WHERE o.pkg = r.pkg), asked.column1 FROM (",
             ") AS asked CROSS JOIN resources p ON p.id = asked.column1 AND p.tid = asked.column2
              CROSS JOIN comp c ON c.patient = p.rid AND c.tid = asked.column3
-             CROSS JOIN resources r ON r.rid = c.rid",
+             CROSS JOIN resources r ON r.rid = c.rid AND r.patient = p.id",
             3,
         );
         let tids: Vec<i64> = types.iter().filter_map(|of| names.type_number(of.as_str())).collect();

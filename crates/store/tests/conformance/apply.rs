@@ -264,6 +264,12 @@ pub async fn a_compartment_has_the_live_resources_of_its_patient(adapter: &dyn A
         dated("gone", 15),
         of_patient(version("Encounter", "e1", 1), "p1"),
         of_patient(version("Observation", "other", 1), "p2"),
+        // It names p1, and is kept with p2.
+        with(
+            of_patient(version("Observation", "shared", 1), "p2"),
+            "patient",
+            IndexValue::Reference { resource_type: Some("Patient".into()), id: "p1".into() },
+        ),
     ];
     apply.commit(first).await.expect("commits");
     let mut second = set(2);

@@ -24,6 +24,7 @@ mod messages;
 mod model;
 mod modifiers;
 mod naive;
+mod newest;
 mod outbox;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -117,6 +118,9 @@ macro_rules! conformance {
                 a_parameter_that_went_leaves_no_rows an_empty_store_is_ready_at_once
                 one_more_parameter_leaves_the_others_usable every_kind_is_found_and_sorted
                 a_part_is_bounded_by_bytes searches_by_them_agree_with_a_naive_reading;
+            newest:
+                they_come_as_every_other_way_has_them what_changes_moves_and_what_goes_is_gone
+                of_a_patient_with_many_a_page_is_a_page;
             modifiers:
                 units_of_one_dimension_are_compared a_bound_stands_for_all_that_it_can_be
                 uris_are_compared_along_their_path words_beside_codes_are_found identifiers_are_found_by_their_type

@@ -58,7 +58,8 @@ async fn an_index_of_an_earlier_program_is_made_again_at_the_start() {
     for (state, again) in [
         ("epoch = 0, through = 0", 3),
         ("epoch = 0, through = (SELECT min(rid) FROM resources WHERE id = 'o1')", 2),
-        ("epoch = 1, through = 0", 0),
+        ("epoch = 1, through = 0", 3),
+        ("epoch = 2, through = 0", 0),
     ] {
         tamper(&file, &format!("UPDATE index_state SET {state}; DELETE FROM tok; DELETE FROM num; UPDATE resources SET entries = x''")).await;
         let store = Sqlite::open(&folder.0, Role::Clinical, options()).await.expect("opens");

@@ -1,5 +1,6 @@
 //! What stands where, sweeps, and requests about consent.
 
+use fhir::IndexValue;
 use store::{
     Answers, ConsentRequest, DecidedSet, DeliveryState, Effect, Error, NewDelivery, ResourceVersion, Seq,
     Settlement, Standing, Sweep, SweepCounts, SweepUnit, Unsettled, WithdrawalReason,
@@ -8,7 +9,7 @@ use uuid::Uuid;
 
 use crate::harness::{Adapter, Clinical};
 use crate::samples::{
-    NOW_US, delivery, key, message, of_patient, pseudonym, record, resource_type, set, version,
+    NOW_US, delivery, key, message, of_patient, pseudonym, record, resource_type, set, version, with,
 };
 
 const BASIS: &str = "b1";
@@ -226,6 +227,11 @@ pub async fn dead_content_is_revived_unless_something_newer_was_queued(adapter: 
 
 pub async fn a_compartment_has_the_live_resources_of_the_types_asked_for(adapter: &dyn Adapter) {
     let node = adapter.clinical().await;
+    // It is found by the patient that it names, and stays with the one that it is kept with.
+    let names_another = |id| {
+        let named = IndexValue::Reference { resource_type: Some("Patient".into()), id: "p1".into() };
+        with(of_patient(version("Consent", id, 1), "p2"), "patient", named)
+    };
     let mut gone = of_patient(version("Consent", "c2", 2), "p1");
     gone.deleted = true;
     let mut one = set(1);
@@ -234,6 +240,7 @@ pub async fn a_compartment_has_the_live_resources_of_the_types_asked_for(adapter
         of_patient(version("Consent", "c1", 1), "p1"),
         of_patient(version("Consent", "c2", 1), "p1"),
         of_patient(version("Consent", "c3", 1), "p2"),
+        names_another("c4"),
         of_patient(version("Observation", "o1", 1), "p1"),
         of_patient(version("Condition", "d1", 1), "p1"),
     ];
@@ -249,6 +256,12 @@ pub async fn a_compartment_has_the_live_resources_of_the_types_asked_for(adapter
         keys
     };
     assert_eq!(of("p1", &["Consent", "Condition"]).await, ["c1", "d1"]);
+    assert_eq!(of("p2", &["Consent"]).await, ["c3", "c4"]);
+    let both = ["p1".to_owned(), "p2".to_owned()];
+    let found = node.withdrawals.compartments_of(&both, &[resource_type("Consent")]).await.expect("reads");
+    let mut pairs: Vec<_> = found.iter().map(|(patient, stored)| (&**patient, &*stored.key.id)).collect();
+    pairs.sort_unstable();
+    assert_eq!(pairs, [("p1", "c1"), ("p2", "c3"), ("p2", "c4")]);
     assert!(of("p1", &[]).await.is_empty());
     assert!(of("p9", &["Consent"]).await.is_empty());
 }

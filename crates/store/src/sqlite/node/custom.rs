@@ -339,7 +339,7 @@ impl Sqlite {
         }
         let is_last = taken == sizes.len() && i64::try_from(taken).unwrap_or(i64::MAX) < PART_ROWS;
         let rows = query(
-            "SELECT id, version, updated_us, body FROM resources
+            "SELECT id, version, body FROM resources
              WHERE tid = ? AND rid > ? AND rid <= ? AND version > 0 AND deleted = 0",
         )
         .bind(tid)
@@ -350,13 +350,12 @@ impl Sqlite {
         let audience = audience(self.role);
         let mut resources = Vec::with_capacity(rows.len());
         for row in &rows {
-            let body = unpack(row.try_get(3)?)?;
+            let body = unpack(row.try_get(2)?)?;
             let resource: Value = serde_json::from_slice(&body).map_err(|_| Error::Corrupt("a body"))?;
             resources.push(Indexed {
                 resource_type: of,
                 id: row.try_get(0)?,
                 version: number(row.try_get(1)?)?,
-                updated_us: row.try_get(2)?,
                 // The row of its compartment stays.
                 patient: None,
                 index: self.index.entries(&resource, audience),

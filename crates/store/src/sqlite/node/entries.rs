@@ -8,10 +8,18 @@ use crate::{Error, Result};
 /// Longest key text of the index, in characters; longer values are found by their beginning.
 pub(in crate::sqlite) const KEY_CHARS_MAX: usize = 256;
 
+/// The parameter by whose values the resources of a patient lie newest first.
+pub(in crate::sqlite) const DATE: &str = "date";
+/// The parameter whose patients have a resource among theirs.
+pub(in crate::sqlite) const OF_PATIENT: &str = "patient";
+/// The newness of what has no date.
+pub(in crate::sqlite) const UNDATED: i64 = i64::MAX;
+
 /// One row of an index table, without the resource's own number. `T` is the text: its own, or that of a stored form.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::sqlite) enum IndexRow<T = String> {
-    /// `comp`: (patient, newness)
+    /// `comp`: (patient, newness). One of the patient that a resource is kept with, and of each that its parameter `patient`
+    /// names.
     Compartment { patient: i64, newness: i64 },
     /// `tok`
     Token { pid: i64, code: T, sys: i64 },

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use fhir::{IndexValue, bounded_name};
 
-use super::entries::{IndexRow, cut, decode, encode, fold, text_row};
+use super::entries::{DATE, IndexRow, OF_PATIENT, UNDATED, cut, decode, encode, fold, text_row};
 use super::index_change::IndexChange;
 use super::names::{NO_TYPE, Names};
 use super::prepare::PreparedVersion;
@@ -15,8 +15,6 @@ use crate::{Error, IndexEntry, Result};
 
 /// The type whose compartments exist.
 const PATIENT: &str = "Patient";
-/// The parameter whose value orders a compartment.
-const DATE: &str = "date";
 
 /// (type number, id)
 pub(super) type SlotKey = (i64, String);
@@ -52,7 +50,6 @@ struct Slot {
 pub(in crate::sqlite) struct IndexedRef<'a> {
     resource_type: &'static str,
     id: &'a str,
-    updated_us: i64,
     patient: Option<&'a str>,
     index: &'a [IndexEntry],
 }
@@ -62,7 +59,6 @@ pub(in crate::sqlite) struct Indexed {
     pub resource_type: &'static str,
     pub id: String,
     pub version: u32,
-    pub updated_us: i64,
     pub patient: Option<String>,
     pub index: Vec<IndexEntry>,
 }
@@ -70,8 +66,8 @@ pub(in crate::sqlite) struct Indexed {
 impl Indexed {
     /// What its index rows are made of.
     pub fn of(&self) -> IndexedRef<'_> {
-        let Self { resource_type, id, updated_us, patient, index, .. } = self;
-        IndexedRef { resource_type, id, updated_us: *updated_us, patient: patient.as_deref(), index }
+        let Self { resource_type, id, patient, index, .. } = self;
+        IndexedRef { resource_type, id, patient: patient.as_deref(), index }
     }
 }
 
@@ -80,7 +76,6 @@ impl<'a> From<&'a PreparedVersion> for IndexedRef<'a> {
         Self {
             resource_type: version.resource_type,
             id: &version.id,
-            updated_us: version.updated_us,
             patient: version.patient.as_deref(),
             index: &version.index,
         }
@@ -248,12 +243,11 @@ impl Plan {
     ) -> Result<Vec<IndexRow>> {
         let tid = names.intern_type(version.resource_type);
         let mut rows = BTreeSet::new();
+        let newness = newness(version, names);
+        let names_patients = names.index.find(version.resource_type, OF_PATIENT).is_none();
         if let Some(patient) = version.patient {
             let patient = self.rid(key(names, PATIENT, patient), counters);
-            rows.insert(IndexRow::Compartment {
-                patient,
-                newness: newest_instant(version, names).saturating_neg(),
-            });
+            rows.insert(IndexRow::Compartment { patient, newness });
         }
         for entry in version.index {
             let pid = match &entry.value {
@@ -265,13 +259,17 @@ impl Plan {
                 }
                 _ => names.intern_parameter(tid, &entry.parameter),
             };
-            rows.insert(match &entry.value {
+            let row = match &entry.value {
                 IndexValue::Token { system, code } => {
                     IndexRow::Token { pid, code: fold(code), sys: names.intern_system(system.as_deref()) }
                 }
                 IndexValue::Reference { resource_type, id } => {
                     let target = target(names, resource_type.as_deref(), id);
-                    IndexRow::Reference { pid, target: self.rid(target, counters) }
+                    let target = self.rid(target, counters);
+                    if names_patients && entry.parameter == OF_PATIENT {
+                        rows.insert(IndexRow::Compartment { patient: target, newness });
+                    }
+                    IndexRow::Reference { pid, target }
                 }
                 IndexValue::String(text) => text_row(pid, text),
                 IndexValue::Date { low_us, high_us } => {
@@ -285,7 +283,8 @@ impl Plan {
                 IndexValue::Number(value) => {
                     IndexRow::Number { pid, sys: 0, unit: String::new(), bits: bits(value)? }
                 }
-            });
+            };
+            rows.insert(row);
         }
         Ok(rows.into_iter().collect())
     }
@@ -429,15 +428,17 @@ fn target(names: &mut Names, resource_type: Option<&str>, id: &str) -> SlotKey {
     (resource_type.map_or(NO_TYPE, |name| names.intern_type(name)), id.to_owned())
 }
 
-fn newest_instant(version: IndexedRef<'_>, names: &Names) -> i64 {
+/// Where a version stands among the newest of a patient: the negated beginning of the latest of its dates, as a search in the
+/// order `-date` has it, and behind all others where it has none.
+fn newness(version: IndexedRef<'_>, names: &Names) -> i64 {
     // A package's parameter of that code decides nothing: it may go.
     let is_own = names.index.find(version.resource_type, DATE).is_none();
     let dates = version.index.iter().filter(|entry| is_own && entry.parameter == DATE);
-    let mut dates = dates.filter_map(|entry| match entry.value {
-        IndexValue::Date { low_us, .. } => Some(low_us),
+    let dates = dates.filter_map(|entry| match entry.value {
+        IndexValue::Date { low_us, .. } => Some(low_us.saturating_neg()),
         _ => None,
     });
-    dates.next().unwrap_or(version.updated_us)
+    dates.min().unwrap_or(UNDATED)
 }
 
 /// A number as an index key; the exact decimal stays in the body.

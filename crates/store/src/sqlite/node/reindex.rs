@@ -12,8 +12,8 @@ use crate::sqlite::Role;
 use crate::sqlite::body::unpack;
 use crate::{Error, IndexEntry, Result, SearchIndex};
 
-/// Raised whenever [`fhir::index_entries`] gives something else for the same resource.
-const EPOCH: i64 = 1;
+/// Raised whenever [`fhir::index_entries`] gives something else for the same resource, or its rows are made otherwise.
+const EPOCH: i64 = 2;
 /// Resources of one transaction.
 const CHUNK: i64 = 500;
 
@@ -73,7 +73,7 @@ async fn chunk(
     connection: &mut Connection,
 ) -> Result<Option<i64>> {
     let rows = query(
-        "SELECT rid, tid, id, version, updated_us, patient, body FROM resources
+        "SELECT rid, tid, id, version, patient, body FROM resources
          WHERE rid > ? AND version > 0 AND deleted = 0 ORDER BY rid LIMIT ?",
     )
     .bind(after)
@@ -84,7 +84,7 @@ async fn chunk(
     let mut read = Vec::with_capacity(rows.len());
     for row in &rows {
         last = Some(row.try_get::<i64, _>(0)?);
-        let body = unpack(row.try_get(6)?)?;
+        let body = unpack(row.try_get(5)?)?;
         let resource: Value = serde_json::from_slice(&body).map_err(|_| Error::Corrupt("a body"))?;
         let mut index = IndexEntry::all_of(&resource, audience);
         index.extend(state.names.index.entries(&resource, audience));
@@ -92,8 +92,7 @@ async fn chunk(
             resource_type: state.names.resource_type(row.try_get(1)?)?.as_str(),
             id: row.try_get(2)?,
             version: number(row.try_get(3)?)?,
-            updated_us: row.try_get(4)?,
-            patient: row.try_get(5)?,
+            patient: row.try_get(4)?,
             index,
         });
     }

@@ -9,6 +9,7 @@ mod include;
 mod indexed;
 mod linked;
 mod many;
+mod newest;
 mod order;
 mod range;
 mod reader;
@@ -28,7 +29,7 @@ use super::Sqlite;
 use super::file::READ_ROWS_MAX;
 use super::node::names::Names;
 use crate::sql::Connection;
-use crate::{Clause, Error, Page, Position, Result, SORTED_MAX, Search, Total};
+use crate::{Clause, EXAMINED_MAX, Error, Page, Position, Result, SORTED_MAX, Search, Total};
 
 /// One search as it runs.
 struct Engine<'c> {
@@ -68,6 +69,11 @@ struct Found {
 impl Sqlite {
     /// One page of a search, read in one transaction.
     pub(super) async fn page(&self, search: &Search) -> Result<Page> {
+        if newest::is_short(search)
+            && let Some(page) = self.newest(search.clone()).await?
+        {
+            return Ok(page);
+        }
         let (search, names) = (search.clone(), self.published.names());
         self.node
             .at_one_instant(move |connection| {
@@ -84,37 +90,56 @@ pub(in crate::sqlite) async fn read(
     connection: &mut Connection,
 ) -> Result<Page> {
     indexed::demand(search, &names.index)?;
-    let mut engine = Engine { reader: Reader { names, connection }, targets: HashMap::new(), looked: 0 };
+    let mut engine = Engine::new(names, connection);
     let found = engine.find(search).await?;
-    let numbers: Vec<i64> = found.matches.iter().map(|candidate| candidate.rid).collect();
-    let included = engine.included(&search.includes, search.along.as_ref(), &found.matches).await?;
-    let Found { next, total, examined_cut, .. } = found;
-    let matches = engine.reader.stored(&numbers).await?;
-    Ok(Page {
-        matches,
-        numbers,
-        next,
-        total,
-        included: engine.reader.stored(&included.numbers).await?,
-        included_cut: included.cut,
-        examined_cut,
-    })
+    engine.whole(search, found).await
+}
+
+impl<'c> Engine<'c> {
+    fn new(names: &'c Names, connection: &'c mut Connection) -> Self {
+        Self { reader: Reader::new(names, connection), targets: HashMap::new(), looked: 0 }
+    }
 }
 
 impl Engine<'_> {
-    async fn find(&mut self, search: &Search) -> Result<Found> {
-        if !search.beside.is_empty() {
-            return self.of_several_types(search).await;
-        }
-        let Some(scope) = self.scope(search.resource_type, &search.clauses).await? else {
-            return Ok(Found { total: Some(0), ..Found::default() });
-        };
+    /// A page with its bodies and what comes along.
+    async fn whole(&mut self, search: &Search, found: Found) -> Result<Page> {
+        let numbers: Vec<i64> = found.matches.iter().map(|candidate| candidate.rid).collect();
+        let included = self.included(&search.includes, search.along.as_ref(), &found.matches).await?;
+        let Found { next, total, examined_cut, .. } = found;
+        let matches = self.reader.stored(&numbers).await?;
+        Ok(Page {
+            matches,
+            numbers,
+            next,
+            total,
+            included: self.reader.stored(&included.numbers).await?,
+            included_cut: included.cut,
+            examined_cut,
+        })
+    }
+
+    /// What a search needs to know of its type; `None` where there is no resource of it.
+    async fn frame<'s>(&mut self, search: &'s Search) -> Result<Option<Frame<'s>>> {
+        let Some(scope) = self.scope(search.resource_type, &search.clauses).await? else { return Ok(None) };
         let order = Order::new(&search.sort, scope.tid, self.reader.names);
         if search.after.as_ref().is_some_and(|after| !order.fits(after)) {
             return Err(Error::Corrupt("a position of another search"));
         }
-        let mut frame = Frame { search, scope, order, live: 0 };
-        // Most searches have one clause that finds a patient's few: that is one statement.
+        Ok(Some(Frame { search, scope, order, live: 0 }))
+    }
+
+    async fn find(&mut self, search: &Search) -> Result<Found> {
+        if !search.beside.is_empty() {
+            return self.of_several_types(search).await;
+        }
+        let Some(mut frame) = self.frame(search).await? else {
+            return Ok(Found { total: Some(0), ..Found::default() });
+        };
+        if let Some(found) = self.newest(&frame, EXAMINED_MAX).await? {
+            return Ok(found);
+        }
+        // Most other searches have one clause that finds a patient's few: that is one statement.
         if let [only] = frame.scope.drivers.as_slice()
             && let Some(mut candidates) = self.reader.few(&only.ranges).await?
         {
@@ -199,7 +224,8 @@ impl Engine<'_> {
         if !ranges.iter().all(range::Range::is_ordered) || ranges.len() > SEVERAL_MAX {
             return Err(NO_DRIVER);
         }
-        let few = self.reader.count(&ranges, SORTED_MAX).await? <= SORTED_MAX;
+        let counted = self.reader.count(&ranges, SORTED_MAX).await?;
+        let few = counted <= SORTED_MAX;
         let start = search.after.as_ref().map_or(0, |after| after.number);
         let count = search.count.min(READ_ROWS_MAX);
         let mut found = Found::default();
@@ -207,7 +233,11 @@ impl Engine<'_> {
         let limit = if few { SORTED_MAX + 1 } else { many::CHUNK };
         let mut held = 0_u64;
         loop {
-            let chunk = self.reader.merged(&ranges, None, at, limit).await?;
+            // Where one page holds all of them, they are read once.
+            let chunk = match counted <= count {
+                true => self.reader.merged_whole(&ranges, limit).await?,
+                false => self.reader.merged(&ranges, None, at, limit).await?,
+            };
             let full = chunk.len() == limit;
             at = chunk.last().map_or(at, |candidate| candidate.rid);
             let mut passed = Vec::new();

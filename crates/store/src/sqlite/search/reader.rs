@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use fhir::SearchKind;
 use sqlx::AssertSqlSafe;
 
+use super::newest::{Newest, Through};
 use super::order::system_text;
 use super::range::{LISTED_MAX, Range, list};
 use super::test::Candidate;
@@ -18,7 +19,10 @@ use crate::{Error, Ids, Position, Result, SortValue, Stored};
 /// Resources that are read at once without counting them first.
 const FEW_MAX: usize = 256;
 /// Columns of a candidate, first in every statement that reads some.
-const COLUMNS: &str = "r.rid, r.tid, r.id, r.updated_us, r.entries";
+pub(super) const COLUMNS: &str = "r.rid, r.tid, r.id, r.updated_us, r.entries";
+/// What [`stored`] reads, and after it what a candidate has beside.
+pub(super) const WHOLE: &str = "r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body,
+    (SELECT o.hash FROM packages o WHERE o.pkg = r.pkg), r.rid, r.entries";
 const LIVE: &str = "r.version > 0 AND r.deleted = 0";
 /// Keeps PostgreSQL from walking over a table in the order of its numbers, in the hope of so many that match.
 const APART: &str = " /*pg OFFSET 0 */";
@@ -40,6 +44,14 @@ pub(super) enum Walk {
 pub(super) struct Reader<'c> {
     pub names: &'c Names,
     pub connection: &'c mut Connection,
+    /// Resources that were read whole on the way, by number.
+    whole: HashMap<i64, Row>,
+}
+
+impl<'c> Reader<'c> {
+    pub fn new(names: &'c Names, connection: &'c mut Connection) -> Self {
+        Self { names, connection, whole: HashMap::new() }
+    }
 }
 
 impl Reader<'_> {
@@ -142,12 +154,28 @@ impl Reader<'_> {
         after: i64,
         limit: usize,
     ) -> Result<Vec<Candidate>> {
-        let (sql, values) = merged_statement(ranges, tid, after, limit);
-        let found = self.candidates(sql, values).await?;
-        if !found.is_sorted_by_key(|candidate| candidate.rid) {
-            return Err(Error::Corrupt("the order of a page"));
-        }
-        Ok(found)
+        let (sql, values) = merged_statement(COLUMNS, ranges, tid, after, limit);
+        in_order(self.candidates(sql, values).await?)
+    }
+
+    /// As [`Reader::merged`], of any type, read whole.
+    pub async fn merged_whole(&mut self, ranges: &[Range], limit: usize) -> Result<Vec<Candidate>> {
+        let (sql, values) = merged_statement(WHOLE, ranges, None, 0, limit);
+        let rows = query_with(AssertSqlSafe(sql), values).fetch_all(&mut *self.connection).await?;
+        in_order(rows.into_iter().map(|row| self.keep(row)).collect::<Result<_>>()?)
+    }
+
+    /// A candidate of a row of [`WHOLE`], which is kept for when its body is wanted.
+    fn keep(&mut self, row: Row) -> Result<Candidate> {
+        let candidate = Candidate {
+            rid: row.try_get(8)?,
+            tid: row.try_get(0)?,
+            id: row.try_get(1)?,
+            updated_us: row.try_get(3)?,
+            entries: Entries::new(row.try_get(9)?)?,
+        };
+        self.whole.insert(candidate.rid, row);
+        Ok(candidate)
     }
 
     /// Up to `limit` candidates of a walk after a position, each with the value that it walks by.
@@ -174,6 +202,24 @@ impl Reader<'_> {
                 Walk::Numbers | Walk::Updates { .. } => None,
             };
             found.push((candidate(row)?, key));
+        }
+        Ok(found)
+    }
+
+    /// Up to `limit` of a patient's newest beyond one, read whole, each with where it stands.
+    pub async fn newest(
+        &mut self,
+        newest: Newest,
+        through: Through,
+        limit: usize,
+    ) -> Result<Vec<(Through, Candidate)>> {
+        let (sql, values) = newest_statement(newest, through, limit);
+        let rows = query_with(AssertSqlSafe(sql), values).fetch_all(&mut *self.connection).await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in rows {
+            let newness = row.try_get(10)?;
+            let candidate = self.keep(row)?;
+            found.push((Through { newness, rid: candidate.rid }, candidate));
         }
         Ok(found)
     }
@@ -251,17 +297,20 @@ impl Reader<'_> {
 
     /// The current versions of these resources in this order; of what is not stored, nothing.
     pub async fn stored(&mut self, numbers: &[i64]) -> Result<Vec<Stored>> {
-        let mut asked = Rows::statement(
-            "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body,
-                (SELECT o.hash FROM packages o WHERE o.pkg = r.pkg), r.rid FROM resources r
-             WHERE r.rid IN (",
-            ") AND r.version > 0",
-            1,
-        );
-        numbers.iter().for_each(|number| asked.push([(*number).into()]));
+        let mut asked = Rows::statement(STORED, ") AND r.version > 0", 1);
         let mut read = HashMap::with_capacity(numbers.len());
-        for row in asked.fetch(&mut *self.connection).await? {
-            read.insert(row.try_get::<i64, _>(8)?, stored(&row, self.names)?);
+        for number in numbers {
+            match self.whole.get(number) {
+                Some(row) => {
+                    read.insert(*number, stored(row, self.names)?);
+                }
+                None => asked.push([(*number).into()]),
+            }
+        }
+        if !asked.is_empty() {
+            for row in asked.fetch(&mut *self.connection).await? {
+                read.insert(row.try_get::<i64, _>(8)?, stored(&row, self.names)?);
+            }
         }
         Ok(numbers.iter().filter_map(|number| read.remove(number)).collect())
     }
@@ -277,6 +326,18 @@ const SYSTEMS_OF_CODE: &str = "WITH RECURSIVE found (sys) AS (
 const TARGETS_OF_ID: &str = "SELECT rid FROM resources WHERE id = ?";
 /// The target of one type and id, and of the id where the type is not known.
 const TARGETS_OF_KEY: &str = "SELECT rid FROM resources WHERE id = ? AND tid IN (?, 0)";
+
+/// The statement of [`Reader::stored`], up to the numbers; its columns are the first of [`WHOLE`].
+const STORED: &str = "SELECT r.tid, r.id, r.version, r.updated_us, r.deleted, r.patient, r.body,
+    (SELECT o.hash FROM packages o WHERE o.pkg = r.pkg), r.rid FROM resources r WHERE r.rid IN (";
+
+fn in_order(found: Vec<Candidate>) -> Result<Vec<Candidate>> {
+    if found.is_sorted_by_key(|candidate| candidate.rid) {
+        Ok(found)
+    } else {
+        Err(Error::Corrupt("the order of a page"))
+    }
+}
 
 /// One text of all parts, each with a condition on `rid` at its end.
 fn joined(ranges: &[Range], by: &str, condition: &str, values: &[Value]) -> (String, Vec<Value>) {
@@ -316,6 +377,7 @@ pub(super) fn distinct_statement(ranges: &[Range], most: usize) -> (String, Vec<
 
 /// The statement of [`Reader::merged`].
 pub(super) fn merged_statement(
+    columns: &str,
     ranges: &[Range],
     tid: Option<i64>,
     after: i64,
@@ -326,10 +388,20 @@ pub(super) fn merged_statement(
     let of_type = if tid.is_some() { "r.tid = ? AND " } else { "" };
     // `LIMIT -1` keeps SQLite from sorting later what it can merge.
     let sql = format!(
-        "SELECT {COLUMNS} FROM ({union} ORDER BY 1 LIMIT -1) AS d CROSS JOIN resources r ON r.rid = d.rid
+        "SELECT {columns} FROM ({union} ORDER BY 1 LIMIT -1) AS d CROSS JOIN resources r ON r.rid = d.rid
          WHERE {of_type}{LIVE} /*pg ORDER BY d.rid */ LIMIT {limit}"
     );
     (sql, values)
+}
+
+/// The statement of [`Reader::newest`].
+pub(super) fn newest_statement(newest: Newest, through: Through, limit: usize) -> (String, Vec<Value>) {
+    let sql = format!(
+        "SELECT {WHOLE}, c.newness FROM comp c CROSS JOIN resources r ON r.rid = c.rid
+         WHERE c.patient = ? AND c.tid = ? AND (c.newness, c.rid) > (?, ?)
+         ORDER BY c.newness, c.rid LIMIT {limit}"
+    );
+    (sql, [newest.patient, newest.tid, through.newness, through.rid].map(Value::from).to_vec())
 }
 
 /// The statement of [`Reader::load`].

@@ -3,16 +3,15 @@
 #[cfg(feature = "postgres")]
 mod postgres;
 
-use std::collections::HashMap;
-
 use fhir::{Comparator, DateMatch, NumberMatch, PREFIXES, Prefix, ResourceType, SearchKind};
 use sqlx::AssertSqlSafe;
 
 use super::compile::{Driver, Of};
+use super::newest::{Newest, Through};
 use super::range::{LISTED_MAX, Range};
 use super::reader::{
-    Reader, Walk, count_statement, distinct_statement, few_statement, load_statement, merged_statement,
-    sources_statement,
+    COLUMNS, WHOLE, Walk, count_statement, distinct_statement, few_statement, load_statement,
+    merged_statement, newest_statement, sources_statement,
 };
 use super::{Engine, TOO_MANY_LINKED, TOO_MANY_TO_COUNT, TOO_MANY_TO_SORT};
 use crate::sql::{Connection, Value, query_with};
@@ -83,8 +82,7 @@ async fn drivers(connection: &mut Connection) -> Vec<Vec<Range>> {
         names.intern_parameter(tid, &fhir::bounded_name("p", comparator));
     }
     let resource_type = ResourceType::parse("Observation").expect("a type");
-    let reader = Reader { names: &names, connection };
-    let mut engine = Engine { reader, targets: HashMap::new(), looked: 0 };
+    let mut engine = Engine::new(&names, connection);
     let mut drivers = Vec::new();
     for clause in clauses() {
         let compiled = engine.compile(&clause, Of { resource_type, tid }).await.expect("compiles");
@@ -113,14 +111,15 @@ async fn statements(connection: &mut Connection) -> Vec<(String, Vec<Value>)> {
         (LOOKED_AT_OF_ALL.to_owned(), numbers(4)),
         load_statement(&[1, 2, 3]),
         sources_statement(1, &[1, 2, 3], 10),
+        newest_statement(Newest { patient: 1, tid: 1 }, Through { newness: 0, rid: 0 }, 25),
     ];
     for ranges in drivers(connection).await {
         statements.push(count_statement(&ranges, SORTED_MAX));
         statements.push(distinct_statement(&ranges, SORTED_MAX));
         statements.push(few_statement(&ranges));
         if ranges.iter().all(Range::is_ordered) {
-            statements.push(merged_statement(&ranges, Some(tid), 0, 10));
-            statements.push(merged_statement(&ranges, None, 7, 10));
+            statements.push(merged_statement(COLUMNS, &ranges, Some(tid), 0, 10));
+            statements.push(merged_statement(WHOLE, &ranges, None, 7, 10));
         }
     }
     statements.extend(walked());
@@ -185,6 +184,7 @@ fn a_refusal_names_its_limit() {
 
 /// Every way into a table that a search takes.
 const USED: &[&str] = &[
+    "SEARCH c USING PRIMARY KEY (patient=? AND tid=? AND (newness,rid)>(?,?))",
     "SEARCH changes USING COVERING INDEX changes_by_type (tid=? AND rowid>? AND rowid<?)",
     "SEARCH changes USING INDEX changes_by_type (tid=? AND rowid>? AND rowid<?)",
     "SEARCH changes USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",

@@ -31,7 +31,8 @@ const ROWS: &[&str] = &[
     "INSERT INTO str (pid, folded, text, rid) SELECT 1 + g % 5, 'x' || g, '', g FROM generate_series(1, 20000) g",
     "INSERT INTO uri (pid, uri, rid) SELECT 1 + g % 5, 'http://x/' || g, g FROM generate_series(1, 20000) g",
     "INSERT INTO num (pid, value, sys, unit, rid) SELECT 1 + g % 5, g, 0, 'mg', g FROM generate_series(1, 20000) g",
-    "ANALYZE resources, resource_versions, changes, tok, ref, dat, str, uri, num",
+    "INSERT INTO comp (patient, tid, newness, rid) SELECT g % 200, 1 + g % 5, -g, g FROM generate_series(1, 20000) g",
+    "ANALYZE resources, resource_versions, changes, tok, ref, dat, str, uri, num, comp",
 ];
 
 /// The lines of a plan.
@@ -135,6 +136,7 @@ fn a_walk_over_a_table_is_noticed() {
 const USED: &[&str] = &[
     "changes by changes_by_type (tid =, change <, change >)",
     "changes by changes_pkey (change <, change >)",
+    "comp by comp_pkey (patient =, tid =, ROW(newness, rid) >)",
     "dat by dat_by_high (pid =)",
     "dat by dat_by_high (pid =, high_us <=)",
     "dat by dat_by_high (pid =, high_us >)",
