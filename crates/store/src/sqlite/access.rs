@@ -105,10 +105,17 @@ impl Writer {
 
     async fn run(mut self, mut receiver: mpsc::Receiver<Request>) {
         while let Some(first) = receiver.recv().await {
-            // Whoever is about to ask as well does so first: one sync is for all of them, and the next is a whole sync later.
-            tokio::task::yield_now().await;
             let mut batch = vec![first];
-            fill(&mut batch, &mut receiver);
+            // Whoever is about to ask as well does so first, as long as somebody does: one sync is for all of them, and the
+            // next is a whole sync later.
+            loop {
+                let before = batch.len();
+                tokio::task::yield_now().await;
+                fill(&mut batch, &mut receiver);
+                if batch.len() == before {
+                    break;
+                }
+            }
             let outcome = self.write(&batch).await;
             for request in batch {
                 answer(request.reply, outcome.as_ref().copied().map_err(again));

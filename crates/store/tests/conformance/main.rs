@@ -7,6 +7,7 @@ mod access;
 mod acknowledgments;
 mod along;
 mod apply;
+mod beside;
 mod bulk;
 mod code_items;
 mod coverage;
@@ -118,6 +119,8 @@ macro_rules! conformance {
                 a_parameter_that_went_leaves_no_rows an_empty_store_is_ready_at_once
                 one_more_parameter_leaves_the_others_usable every_kind_is_found_and_sorted
                 a_part_is_bounded_by_bytes searches_by_them_agree_with_a_naive_reading;
+            beside:
+                a_large_write_holds_up_no_reader_and_shows_no_part_of_itself;
             newest:
                 they_come_as_every_other_way_has_them what_changes_moves_and_what_goes_is_gone
                 of_a_patient_with_many_a_page_is_a_page;

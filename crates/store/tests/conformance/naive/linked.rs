@@ -36,6 +36,18 @@ pub fn by_reference(draw: &mut Draw) -> Asked {
     )
 }
 
+/// `patient=X`, which a store has an order for.
+pub fn by_patient(draw: &mut Draw) -> Asked {
+    let id = format!("p{:02}", draw.below(PATIENTS));
+    let named = format!("Patient/{id}");
+    let of = draw.one(&[None, Some("Patient")]);
+    Asked::several(
+        Clause::Reference { parameter: "patient".into(), values: vec![(of.map(Into::into), id)] },
+        vec![of.map_or("reference", |_| "reference:[type]").to_owned()],
+        move |resource: &Value, _: &World| text(&resource["subject"], "reference") == named,
+    )
+}
+
 /// `subject:identifier`: a reference to what is known by a number alone.
 pub fn by_identifier(draw: &mut Draw) -> Asked {
     let asked = draw.some(|draw| (draw.one(&[None, Some("urn:mrn"), Some("")]), draw.one(&CODES)));

@@ -264,8 +264,11 @@ struct Case {
 impl Case {
     fn draw(draw: &mut Draw, world: &World, number: usize, covered: &mut BTreeMap<String, usize>) -> Self {
         let of = draw.one(&TYPES);
-        let questions: Vec<Asked> =
-            (0..1 + draw.below(2)).map(|_| question(draw, of, world, LINKS_MAX)).collect();
+        let newest = of == "Observation" && draw.seldom(20);
+        let questions: Vec<Asked> = match newest {
+            true => vec![linked::by_patient(draw)],
+            false => (0..1 + draw.below(2)).map(|_| question(draw, of, world, LINKS_MAX)).collect(),
+        };
         let covers: BTreeSet<&String> = questions.iter().flat_map(|one| &one.covers).collect();
         let told = format!("case {number} of {of}: {covers:?}");
         for one in covers {
@@ -278,7 +281,11 @@ impl Case {
         let clauses = questions.iter().map(|one| one.clause.clone()).collect();
         // Some in many pages, most in few.
         let count = draw.one(&[3, 20, 100, 100, 100]) * world.scale();
-        let asked = Search { count, sort: sort(draw, of), ..search(of, clauses) };
+        let sort = match newest {
+            true => vec![Sort { by: SortBy::Parameter("date".into()), descending: true }],
+            false => sort(draw, of),
+        };
+        let asked = Search { count, sort, ..search(of, clauses) };
         Self { asked, expected, told }
     }
 

@@ -7,7 +7,8 @@ use store::sqlite::limits::ReadLimits;
 
 use super::super::figures::{Spread, build, cores};
 use super::super::millis;
-use super::Loaded;
+use super::traffic::LARGE;
+use super::{Beside, Loaded};
 use crate::disk;
 
 /// What one run found.
@@ -17,6 +18,7 @@ pub(super) struct Run {
     pub(super) search: Loaded,
     pub(super) everything: Loaded,
     pub(super) transactions: Loaded,
+    pub(super) beside: Beside,
     pub(super) raw: ReadLimits,
     pub(super) inserts: f64,
 }
@@ -52,12 +54,14 @@ struct Figure {
 /// How the figures came about; it stands below each of them.
 const METHOD: &str = "Closed loop over HTTP/1.1 on loopback with kept connections; the on-prem node is a process of its own, its \
     access record of every answer is durable before the answer is given, and load, node and disk share this machine. Resources are \
-    generated: patients with 9 encounters and 90 observations each. Read: one Observation by id. Search: the newest 20 Observations \
-    of one patient, sorted. Everything: a patient with all 100 resources. Transactions: bundles of new resources, validated, each \
-    durable before it is answered. Bulk: transactions of a whole patient over 4 connections, into an empty store. The policy releases \
-    nothing. Raw: the same file through the same driver without HTTP, JSON and records, by 4 readers: body by key; 20 bodies by \
-    the index of the compartment; all bodies of a compartment. Raw inserts: rows of 600 bytes, 256 a durable commit. Disk: node.db after a \
-    stop, with its indexes and with another version of 1 in 100. Compare ratios; absolute figures move with the machine's other work.";
+    generated: patients with 9 encounters and 90 observations each. Read: one Observation by id. Large writes: one transaction \
+    of 5,000 new resources after another, beside the reads. Search: the newest 20 Observations of one patient, sorted. \
+    Everything: a patient with all 100 resources. Transactions: bundles of new resources, validated, each durable before it is \
+    answered. Bulk: transactions of a whole patient over 4 connections, into an empty store. The policy releases nothing. Raw: \
+    the same file through the same driver without HTTP, JSON and records, by 4 readers: body by key; 20 bodies by the index of \
+    the compartment; all bodies of a compartment. Raw inserts: rows of 600 bytes, 256 a durable commit. Disk: node.db after a \
+    stop, with its indexes and with another version of 1 in 100. Compare ratios; absolute figures move with the machine's other \
+    work.";
 
 impl Report {
     fn figures(&self) -> Vec<Figure> {
@@ -80,9 +84,27 @@ impl Report {
         };
         vec![
             of("read", "read", |run| &run.read, |run| run.raw.points_per_s),
+            of(
+                "read_beside_large",
+                "read beside large writes",
+                |run| &run.beside.reads,
+                |run| run.raw.points_per_s,
+            ),
             of("search", "search of a patient, sorted", |run| &run.search, |run| run.raw.ranges_per_s),
             of("everything", "$everything of 100", |run| &run.everything, |run| run.raw.compartments_per_s),
             of("transaction", "transactions, resources", |run| &run.transactions, |run| run.inserts),
+        ]
+    }
+
+    /// How long large transactions took, and the longest that a read beside them waited: ms.
+    fn large(&self) -> [Spread; 2] {
+        let spread = |longest: &dyn Fn(&Beside) -> Option<Duration>| {
+            let longest = |run: &Run| millis(longest(&run.beside).unwrap_or_default());
+            Spread::of(self.runs.iter().map(longest).collect())
+        };
+        [
+            spread(&|beside| disk::percentile(&beside.transactions, 50)),
+            spread(&|beside| beside.reads.latencies.last().copied()),
         ]
     }
 
@@ -101,6 +123,8 @@ impl Report {
             "rss_bytes": {"empty": self.rss_bytes[0], "full": self.rss_bytes[1]},
             "method": METHOD,
         });
+        let [whole, longest] = self.large();
+        made["large_transaction"] = json!({"ms": whole.json(), "longest_read_ms": longest.json()});
         for figure in self.figures() {
             let Figure { per_s, p50_ms, p99_ms, raw_per_s, of_raw, .. } = figure;
             made[figure.name] = json!({"per_s": per_s.json(), "p50_ms": p50_ms.json(), "p99_ms": p99_ms.json(),
@@ -137,6 +161,7 @@ impl Report {
                 of_raw.text(2)
             ));
         }
+        let [whole, longest] = self.large();
         let [empty_ms, full_ms] = self.ready.map(millis);
         let [empty_mb, full_mb] = self.rss_bytes.map(|bytes| bytes >> 20);
         lines.extend([
@@ -146,6 +171,11 @@ impl Report {
                 self.bulk_per_s,
                 "",
                 self.bulk_of_raw().text(2)
+            ),
+            format!(
+                "large write of {LARGE}, ms        {}; the longest read beside it {}",
+                whole.text(0),
+                longest.text(1)
             ),
             String::new(),
             format!("disk, bytes a resource         {:.0}", self.bytes_each),

@@ -31,6 +31,13 @@ impl Made {
         json!({"resourceType": "Bundle", "type": "transaction", "entry": entries}).to_string()
     }
 
+    /// The first so many resources of each of these, as one transaction.
+    pub(super) fn together(all: impl Iterator<Item = Self>, resources: u32) -> String {
+        let entries: Vec<Value> =
+            all.flat_map(|made| (0..resources).map(move |at| put(made.resource(at)))).collect();
+        json!({"resourceType": "Bundle", "type": "transaction", "entry": entries}).to_string()
+    }
+
     /// One result, changed: another version of it.
     pub(super) fn corrected(self, at: u32) -> Value {
         let mut observation = self.observation(at);

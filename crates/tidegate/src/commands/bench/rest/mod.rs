@@ -13,7 +13,7 @@ use store::sqlite::limits;
 
 use self::figures::{Report, Run};
 use self::made::OF_PATIENT;
-use self::traffic::{Loaded, Reading, TRANSACTION, Target};
+use self::traffic::{Beside, Loaded, Reading, TRANSACTION, Target};
 use super::output;
 use super::place::Place;
 use crate::cli::{BenchOutput, RestArgs};
@@ -91,11 +91,12 @@ async fn measure(args: &RestArgs, place: &mut Place) -> Result<Report, Failure> 
         let (read, search) = (reads(Reading::Read).await?, reads(Reading::Search).await?);
         let everything = reads(Reading::Everything).await?;
         let transactions = traffic::transactions(&target, args.connections, number, slice).await?;
+        let beside = traffic::beside(&target, patients, args.connections, number, slice).await?;
         let io = |error: store::Error| Failure::because(Exit::Io, &error);
         let data = place.folder.join("onprem/data");
         let raw = limits::reads(&data, "Observation", RAW_READERS, slice).await.map_err(io)?;
         let inserts = limits::inserts(&place.limits, RAW_ROWS, RAW_ROW_BYTES, slice).await.map_err(io)?;
-        runs.push(Run { read, search, everything, transactions, raw, inserts });
+        runs.push(Run { read, search, everything, transactions, beside, raw, inserts });
     }
     Ok(Report {
         resources: patients * OF_PATIENT,

@@ -19,6 +19,9 @@ pub(super) const PAGE: usize = 20;
 pub(super) const TRANSACTION: u32 = 20;
 /// Connections that load in bulk, a patient with everything in each transaction.
 const LOADERS: u16 = 4;
+/// Resources of the transaction that reads are made beside, and patients that they are of.
+pub(super) const LARGE: u32 = LARGE_PATIENTS * OF_PATIENT;
+const LARGE_PATIENTS: u32 = 50;
 /// Results of a patient that get another version.
 pub(super) const CORRECTED: u32 = 10;
 
@@ -102,6 +105,48 @@ pub(super) async fn read(
         });
     }
     collected(tasks, begun, 1).await
+}
+
+/// What reads came to while one large transaction after another was written.
+#[derive(Debug, Clone)]
+pub(super) struct Beside {
+    pub(super) reads: Loaded,
+    /// From asked to answered of each transaction of [`LARGE`] resources, in order of length.
+    pub(super) transactions: Vec<Duration>,
+}
+
+/// As [`read`], beside transactions of [`LARGE`] new resources, as many as begin in the time of `slice`. `run` makes patients
+/// of its own.
+pub(super) async fn beside(
+    target: &Target,
+    patients: u32,
+    connections: u16,
+    run: u32,
+    slice: Duration,
+) -> Result<Beside, Failure> {
+    let mut client = target.connect().await?;
+    let begun = Instant::now();
+    let writes = tokio::spawn(async move {
+        let mut latencies = Vec::new();
+        while begun.elapsed() < slice {
+            let first =
+                run * 10_000_000 + u32::try_from(latencies.len()).unwrap_or(u32::MAX) * LARGE_PATIENTS;
+            let each = (first..first + LARGE_PATIENTS).map(|number| Made { series: "w", number });
+            let bundle = Made::together(each, OF_PATIENT);
+            let asked = Instant::now();
+            let answer = client.send("POST", "/fhir", &bundle).await?;
+            if answer.status != 200 {
+                return Err(format!("a transaction is answered with {}", answer.status));
+            }
+            latencies.push(asked.elapsed());
+        }
+        Ok(latencies)
+    });
+    let reads = read(target, Reading::Read, patients, connections, slice).await?;
+    let written = writes.await.map_err(|error| failed(error.to_string()))?;
+    let mut transactions = written.map_err(failed)?;
+    transactions.sort();
+    Ok(Beside { reads, transactions })
 }
 
 async fn collected(
