@@ -5,22 +5,22 @@
 //! done again by itself from what is durable.
 
 use audit::{Actor, Kind, Record};
-use fhir::{Issue, IssueCode, Reference, ResourceType};
+use fhir::{Issue, IssueCode, ResourceType};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use store::{
-    Act, Answers, ClientOutcome, ClientRefusal, DecidedSet, Guard, GuardedSet, ResourceBody, ResourceKey,
-    WriteMethod, Written,
+    Act, Answers, ClientOutcome, ClientRefusal, DecidedSet, Guard, GuardedSet, ResourceKey, WriteMethod,
+    Written,
 };
 use tokio::sync::mpsc;
 use verifier::KnownIdentifiers;
 
 use crate::derive::{self, Write};
-use crate::desk::{Asked, Desk, WAITING_MAX, unavailable};
+use crate::desk::{Asked, Content, Desk, Image, Link, WAITING_MAX, unavailable};
 use crate::follow::Pipeline;
 use crate::index::patient_key;
-use crate::owner::owner_of;
 use crate::release::Outcome;
 use crate::state::{Current, permit};
 use crate::{Error, events, row};
@@ -67,11 +67,11 @@ impl Pipeline {
 
     /// Does what clients asked for; `true` when there was anything. Nothing may be uncommitted when this is called.
     pub(crate) async fn client_writes(&mut self) -> Result<bool, Error> {
-        let group = self.next_group();
+        let mut group = self.next_group();
         if group.is_empty() {
             return Ok(false);
         }
-        match caught(self.together(&group)).await {
+        match caught(self.together(&mut group)).await {
             Ok(Some(outcomes)) => {
                 group.into_iter().zip(outcomes).for_each(|(asked, outcome)| answer(asked, Ok(outcome)));
                 return Ok(true);
@@ -80,8 +80,8 @@ impl Pipeline {
             Err(error) if error.is_waited_for() => return self.failed(group, error),
             Err(_) => self.forget(),
         }
-        for asked in group {
-            let outcome = match caught(self.alone(&asked)).await {
+        for mut asked in group {
+            let outcome = match caught(self.alone(&mut asked)).await {
                 Ok(outcome) => Ok(outcome),
                 Err(error) => {
                     // Whatever is wrong with it is this request's: messages go on.
@@ -118,9 +118,10 @@ impl Pipeline {
     }
 
     /// All of a group in one commit; `None` when a guard failed and nothing was written.
-    async fn together(&mut self, group: &[Asked]) -> Result<Option<Vec<ClientOutcome>>, Error> {
+    async fn together(&mut self, group: &mut [Asked]) -> Result<Option<Vec<ClientOutcome>>, Error> {
+        self.foresee(group).await?;
         let (mut sets, mut outcomes) = (Vec::new(), Vec::new());
-        for asked in group {
+        for asked in group.iter_mut() {
             match self.work_out(asked).await? {
                 Worked::Set(set, written) => {
                     sets.push(set);
@@ -146,7 +147,7 @@ impl Pipeline {
     }
 
     /// One request from what is durable.
-    async fn alone(&mut self, asked: &Asked) -> Result<ClientOutcome, Error> {
+    async fn alone(&mut self, asked: &mut Asked) -> Result<ClientOutcome, Error> {
         for _ in 0..ATTEMPTS_MAX {
             let (set, written) = match self.work_out(asked).await? {
                 Worked::Refused(refusal) => return Ok(ClientOutcome::Refused(refusal)),
@@ -186,48 +187,51 @@ impl Pipeline {
     }
 
     /// What a request comes to over what stands. What it writes counts as standing from here on, unless it is refused.
-    async fn work_out(&mut self, asked: &Asked) -> Result<Worked, Error> {
+    async fn work_out(&mut self, asked: &mut Asked) -> Result<Worked, Error> {
         self.load_all(asked).await?;
         if let Some(position) = asked.write.guards.iter().position(|guard| !self.may_hold(guard)) {
             return Ok(Worked::Refused(ClientRefusal::Guard(position)));
         }
         let now_us = (self.environment.now_us)();
-        let (mut writes, mut written) = (Vec::new(), Vec::new());
-        for (position, (act, content)) in asked.write.acts.iter().zip(&asked.contents).enumerate() {
-            let current = self.state.peek(&act.key).unwrap_or(&Current::ABSENT);
-            if current.version > 0 && current.client.is_none() {
-                return Ok(Worked::Refused(ClientRefusal::Derived(position)));
-            }
-            let (write, told) = change(
-                &asked.write.client,
-                act,
-                content.as_ref().map(|content| &content.body),
-                current,
-                now_us,
-            );
-            writes.extend(write);
-            written.push(told);
+        let derived = asked.write.acts.iter().position(|act| {
+            self.state.peek(&act.key).is_some_and(|current| current.version > 0 && current.client.is_none())
+        });
+        if let Some(position) = derived {
+            return Ok(Worked::Refused(ClientRefusal::Derived(position)));
         }
         if let Some(refusal) = self.unresolved(asked).await? {
             return Ok(Worked::Refused(refusal));
         }
+        let (mut writes, mut images, mut written) = (Vec::new(), Vec::new(), Vec::new());
+        for (act, content) in asked.write.acts.iter().zip(&mut asked.contents) {
+            let current = self.state.peek(&act.key).unwrap_or(&Current::ABSENT);
+            let (write, image, told) = change(&asked.write.client, act, content.as_mut(), current, now_us);
+            if let Some(write) = write {
+                writes.push(write);
+                images.push(image);
+            }
+            written.push(told);
+        }
         let mut guards = asked.write.guards.clone();
         guards.extend(self.grounds(asked));
-        let set = self.decided(asked, &writes, now_us).await?;
+        let set = self.decided(asked, writes, images, now_us).await?;
         Ok(Worked::Set(GuardedSet { guards, set }, written))
+    }
+
+    /// Loads at once what each request of a group will ask for.
+    async fn foresee(&mut self, group: &[Asked]) -> Result<(), Error> {
+        self.state.load_all(&self.ports, group.iter().flat_map(keys_of)).await?;
+        let contents = || group.iter().flat_map(|asked| asked.contents.iter().flatten());
+        let is_patient = |key: &&ResourceKey| key.resource_type.as_str() == "Patient";
+        let referred = contents().flat_map(|content| content.targets().filter(is_patient));
+        self.state.prefetch_survivors(&self.ports, &referred.map(|key| key.id.clone()).collect()).await?;
+        let owners = contents().filter_map(|content| content.owner.clone()).collect();
+        self.release.prefetch_surroundings(&self.ports, &owners).await
     }
 
     /// Loads all that a request changes, refers to or is guarded by.
     async fn load_all(&mut self, asked: &Asked) -> Result<(), Error> {
-        let mut keys: BTreeSet<ResourceKey> = asked.write.acts.iter().map(|act| act.key.clone()).collect();
-        keys.extend(asked.write.guards.iter().filter_map(|guard| match guard {
-            Guard::Version { key, .. } | Guard::Live(key) | Guard::Absent(key) => Some(key.clone()),
-            Guard::NoMatch(_) | Guard::OnlyMatch { .. } => None,
-        }));
-        for content in asked.contents.iter().flatten() {
-            keys.extend(content.references.iter().filter_map(|(_, reference)| target(reference)));
-        }
-        self.state.load_all(&self.ports, keys).await
+        self.state.load_all(&self.ports, keys_of(asked)).await
     }
 
     /// Guards on a version are known to fail before anything is worked out; the writer looks again.
@@ -243,39 +247,35 @@ impl Pipeline {
 
     /// What the request was worked out from, as guards.
     fn grounds(&self, asked: &Asked) -> Vec<Guard> {
-        let own: BTreeSet<&ResourceKey> = asked.write.acts.iter().map(|act| &act.key).collect();
-        let mut guards: Vec<Guard> = own
-            .iter()
-            .map(|key| {
+        let own: HashSet<&ResourceKey> = asked.write.acts.iter().map(|act| &act.key).collect();
+        let acts = asked.write.acts.iter();
+        let mut guards: Vec<Guard> = acts
+            .map(|Act { key, .. }| {
                 let version = self.state.peek(key).map_or(0, |current| current.version);
-                Guard::Version { key: (*key).clone(), version }
+                Guard::Version { key: key.clone(), version }
             })
             .collect();
-        let contents = asked.contents.iter().flatten();
-        let targets: BTreeSet<ResourceKey> = contents
-            .flat_map(|content| &content.references)
-            .filter_map(|(_, reference)| target(reference))
-            .filter(|key| !own.contains(key))
-            .collect();
-        guards.extend(targets.into_iter().map(Guard::Live));
+        let targets = asked.contents.iter().flatten().flat_map(Content::targets);
+        let others: BTreeSet<&ResourceKey> = targets.filter(|key| !own.contains(key)).collect();
+        guards.extend(others.into_iter().cloned().map(Guard::Live));
         guards
     }
 
     /// A reference to what is not there, or to a patient who goes by another id today.
     async fn unresolved(&mut self, asked: &Asked) -> Result<Option<ClientRefusal>, Error> {
-        let becomes: BTreeMap<&ResourceKey, bool> =
-            asked.write.acts.iter().map(|act| (&act.key, act.body.is_some())).collect();
+        let becomes: HashMap<&ResourceKey, bool> =
+            asked.write.acts.iter().map(|act| (&act.key, act.content.is_some())).collect();
         for (position, content) in asked.contents.iter().enumerate() {
             let mut issues = Vec::new();
-            for (location, reference) in content.iter().flat_map(|content| &content.references) {
+            for (location, link) in content.iter().flat_map(|content| &content.links) {
                 let wrong = |code, text| Issue::error(code, location.clone(), text);
-                if matches!(Reference::parse(reference), Reference::Conditional { .. }) {
+                let Link::Here(key) = link else {
                     let text = "a reference by a search is resolved in a transaction alone";
                     issues.push(wrong(IssueCode::NotSupported, text));
-                }
-                let Some(key) = target(reference) else { continue };
-                let stands = || self.state.peek(&key).is_some_and(|current| current.body.is_some());
-                if !becomes.get(&key).copied().unwrap_or_else(stands) {
+                    continue;
+                };
+                let stands = || self.state.peek(key).is_some_and(|current| current.body.is_some());
+                if !becomes.get(key).copied().unwrap_or_else(stands) {
                     issues
                         .push(wrong(IssueCode::NotFound, "the resource that is referred to does not exist"));
                 } else if key.resource_type.as_str() == "Patient"
@@ -293,16 +293,25 @@ impl Pipeline {
     }
 
     /// Releases, records and notes what is written.
-    async fn decided(&mut self, asked: &Asked, writes: &[Write], now_us: i64) -> Result<DecidedSet, Error> {
-        let mut known = self.people_of(writes).await?;
-        let Outcome { deliveries, pseudonyms, decisions, refused, .. } =
-            self.release.release(&self.ports, &self.environment, &mut self.state, writes, &mut known).await?;
-        derive::note(&mut self.state, writes);
+    async fn decided(
+        &mut self,
+        asked: &Asked,
+        writes: Vec<Write>,
+        images: Vec<Image>,
+        now_us: i64,
+    ) -> Result<DecidedSet, Error> {
+        let mut known = self.people_of(&writes).await?;
+        let Outcome { deliveries, pseudonyms, decisions, refused, .. } = self
+            .release
+            .release(&self.ports, &self.environment, &mut self.state, &writes, &mut known)
+            .await?;
         let code = if refused.is_some() { "release-refused" } else { "ok" };
-        let mut records = self.client_records(asked, writes, code, &decisions)?;
+        let mut records = self.client_records(asked, &writes, code, &decisions)?;
         records.extend(row::withdrawn_records(&self.environment, None, &deliveries)?);
         records.extend(row::released_records(&self.environment, &deliveries)?);
-        let versions = writes.iter().map(|write| row::resource_version(write, "", now_us)).collect();
+        let versions = writes.iter().zip(images);
+        let versions = versions.map(|(write, image)| row::version_of(write, image, "", now_us)).collect();
+        derive::keep(&mut self.state, writes);
         Ok(DecidedSet { at_us: now_us, versions, deliveries, pseudonyms, records, answers: Answers::Client })
     }
 
@@ -316,14 +325,15 @@ impl Pipeline {
             .filter(|write| write.body.is_some())
             .flat_map(|write| write.patient.iter().chain(&write.moved_from))
             .collect();
-        for patient in patients {
+        for patient in &patients {
             let permit = permit();
             let patient_itself = patient_key(patient).and_then(|key| self.state.peek(&key)?.exposed(&permit));
             patient_itself.into_iter().for_each(|body| known.add_resource(body));
-            for stored in self.ports.withdrawals.compartment_of(patient, &types).await? {
-                let body: Value = serde_json::from_slice(stored.body.expose()).map_err(Error::Body)?;
-                known.add_resource(&body);
-            }
+        }
+        let patients: Vec<String> = patients.into_iter().cloned().collect();
+        for (_, stored) in self.ports.withdrawals.compartments_of(&patients, &types).await? {
+            let body: Value = serde_json::from_slice(stored.body.expose()).map_err(Error::Body)?;
+            known.add_resource(&body);
         }
         Ok(known)
     }
@@ -361,10 +371,14 @@ impl Pipeline {
                         record = record.object("decision", &format!("{destination}|{decision}|{number}"))?;
                     }
                 }
-                for Write { key, version, patient, .. } in chunk.iter().copied() {
+                for Write { key, version, .. } in chunk.iter().copied() {
                     record =
                         record.object("resource", &format!("{}/{}|{version}", key.resource_type, key.id))?;
-                    if let Some(patient) = patient {
+                }
+                // A request is most often about one patient, and a token costs a digest.
+                let mut named = HashSet::new();
+                for patient in chunk.iter().filter_map(|write| write.patient.as_deref()) {
+                    if named.insert(patient) {
                         record = record.patient_token(&(self.environment.patient_token)(patient));
                     }
                 }
@@ -377,6 +391,16 @@ impl Pipeline {
         }
         Ok(records)
     }
+}
+
+/// All that a request changes, refers to or is guarded by.
+fn keys_of(asked: &Asked) -> impl Iterator<Item = &ResourceKey> {
+    let own = asked.write.acts.iter().map(|act| &act.key);
+    let guarded = asked.write.guards.iter().filter_map(|guard| match guard {
+        Guard::Version { key, .. } | Guard::Live(key) | Guard::Absent(key) => Some(key),
+        Guard::NoMatch(_) | Guard::OnlyMatch { .. } => None,
+    });
+    own.chain(guarded).chain(asked.contents.iter().flatten().flat_map(Content::targets))
 }
 
 /// A panic over what a client sent costs that request, and never the pipeline.
@@ -402,29 +426,35 @@ fn answer(asked: Asked, outcome: store::Result<ClientOutcome>) {
 fn change(
     client: &str,
     act: &Act,
-    body: Option<&Value>,
+    mut content: Option<&mut Content>,
     current: &Current,
     now_us: i64,
-) -> (Option<Write>, Written) {
+) -> (Option<Write>, Image, Written) {
     let permit = permit();
     let standing = current.exposed(&permit);
-    let body = body.map(|body| match act.method {
-        WriteMethod::Patch => body.clone(),
-        _ => with_labels(body.clone(), standing),
+    let body = content.as_ref().map(|content| match act.method {
+        WriteMethod::Patch => Arc::clone(&content.body),
+        _ => with_labels(Arc::clone(&content.body), standing),
     });
+    let image = match (&mut content, &body) {
+        (Some(content), Some(body)) => content.image_of(body),
+        _ => Image::of_deletion(),
+    };
     let told = |version, updated_us| Written {
         version,
         updated_us,
         created: standing.is_none() && body.is_some(),
-        body: body.as_ref().map(|body| ResourceBody::new(fhir::canonical_json(body))),
+        body: body.is_some().then(|| image.body.clone()),
     };
-    if body.as_ref() == standing {
-        return (None, told(current.version, UNTOLD));
+    if body.as_deref() == standing {
+        let told = told(current.version, UNTOLD);
+        return (None, image, told);
     }
     let version = current.version + 1;
     let owner = current.patient.clone().filter(|_| standing.is_some());
-    let patient = match &body {
-        Some(body) => owner_of(&act.key, body),
+    // Labels do not tell whose it is.
+    let patient = match content {
+        Some(content) => content.owner.clone(),
         None => current.patient.clone(),
     };
     let written = told(version, now_us);
@@ -437,37 +467,31 @@ fn change(
         body,
         is_stored: false,
     };
-    (Some(write), written)
+    (Some(write), image, written)
 }
 
 /// Tags and security labels that stand stay, unless a patch takes them away (R4, resource §2.26.3.4): a client that does
 /// not know a label must not lift it.
-fn with_labels(mut body: Value, standing: Option<&Value>) -> Value {
+fn with_labels(mut body: Arc<Value>, standing: Option<&Value>) -> Arc<Value> {
+    let Some(standing) = standing else { return body };
     for name in ["security", "tag"] {
-        let kept = standing.and_then(|standing| standing.pointer(&format!("/meta/{name}"))?.as_array());
+        let place = format!("/meta/{name}");
+        let kept = standing.pointer(&place).and_then(Value::as_array);
         for label in kept.into_iter().flatten() {
             let is_same =
                 |other: &Value| ["system", "code"].iter().all(|part| other.get(*part) == label.get(*part));
-            let Some(resource) = body.as_object_mut() else { continue };
+            let own = body.pointer(&place).and_then(Value::as_array);
+            if own.is_some_and(|own| own.iter().any(is_same)) {
+                continue;
+            }
+            let Some(resource) = Arc::make_mut(&mut body).as_object_mut() else { continue };
             let meta = resource.entry("meta").or_insert_with(|| Value::Object(serde_json::Map::new()));
             let Some(meta) = meta.as_object_mut() else { continue };
             let labels = meta.entry(name).or_insert_with(|| Value::Array(Vec::new()));
-            if let Some(labels) = labels.as_array_mut()
-                && !labels.iter().any(is_same)
-            {
+            if let Some(labels) = labels.as_array_mut() {
                 labels.push(label.clone());
             }
         }
     }
     body
-}
-
-/// The resource of this node that a reference names.
-fn target(reference: &str) -> Option<ResourceKey> {
-    match Reference::parse(reference) {
-        Reference::Relative { resource_type, id, .. } => {
-            Some(ResourceKey { resource_type, id: id.to_owned() })
-        }
-        _ => None,
-    }
 }

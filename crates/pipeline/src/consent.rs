@@ -1,5 +1,7 @@
 //! What a person says about a patient's consent becomes a Consent of that patient, and decides like any other.
 
+use std::sync::Arc;
+
 use audit::{Kind, Record};
 use fhir::ResourceType;
 use residency::DESTINATION_SYSTEM;
@@ -78,7 +80,7 @@ impl Pipeline {
             patient: owner,
             moved_from: None,
             client: None,
-            body: Some(body),
+            body: Some(Arc::new(body)),
             is_stored: false,
         };
         Ok(if is_said { Vec::new() } else { vec![write] })

@@ -1,6 +1,7 @@
 //! From what a message says and what stands to what is written: pure once the state is loaded.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use mapping::{Change, PatientMerge, ReplacedSet, ResourceSet};
 use serde_json::Value;
@@ -24,7 +25,7 @@ pub struct Write {
     /// The client of the REST API whose resource it is, and what it did; `None` for what messages make.
     pub client: Option<(String, WriteMethod)>,
     /// Content; `None`: deleted.
-    pub body: Option<Value>,
+    pub body: Option<Arc<Value>>,
     /// This version is stored already: it is only released again.
     pub is_stored: bool,
 }
@@ -238,7 +239,7 @@ impl Draft<'_> {
             patient,
             moved_from,
             client,
-            body,
+            body: body.map(Arc::new),
             is_stored: false,
         })
     }
@@ -278,9 +279,13 @@ pub fn keep(state: &mut State, writes: Vec<Write>) {
     }
 }
 
-fn current(version: u32, patient: Option<String>, client: Option<String>, body: Option<Value>) -> Current {
-    let body = body.map(|body| std::sync::Arc::new(residency::Clinical::new(body)));
-    Current { version, patient, client, body }
+fn current(
+    version: u32,
+    patient: Option<String>,
+    client: Option<String>,
+    body: Option<Arc<Value>>,
+) -> Current {
+    Current { version, patient, client, body: body.map(residency::Clinical::new) }
 }
 
 /// What names the resource that a message sets.

@@ -1,20 +1,26 @@
 //! Where clients of the REST API ask for changes: each is checked where it is asked, and waits for its turn between messages.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use fhir::{Issue, IssueCode, Severity};
+use fhir::{Issue, IssueCode, Reference, Severity};
 use mapping::Package;
 use serde_json::Value;
 use store::{
-    ACTS_MAX, Act, ClientOutcome, ClientRefusal, ClientWrite, ClientWrites, ResourceBody, ResourceKey,
+    ACTS_MAX, Act, ClientOutcome, ClientRefusal, ClientWrite, ClientWrites, IndexEntry, ResourceBody,
+    ResourceContent, ResourceKey,
 };
 use tokio::sync::{mpsc, oneshot};
 
+use crate::owner::owner_of;
 use crate::packages::Packages;
+use crate::row;
+use crate::state::weight_of;
 
 /// Requests that wait for their turn; more wait where they are asked.
 pub(crate) const WAITING_MAX: usize = 256;
-/// Bytes of a request above which it is checked on a thread of its own.
-const INLINE_BYTES_MAX: usize = 64 * 1024;
+/// Weight of the contents of a request above which it is checked on a thread of its own.
+const INLINE_WEIGHT_MAX: usize = 256 * 1024;
 
 /// The port of the pipeline for clients. It lasts as long as the pipeline runs; afterwards it refuses.
 #[derive(Clone)]
@@ -31,21 +37,72 @@ pub(crate) struct Asked {
     pub(crate) reply: oneshot::Sender<store::Result<ClientOutcome>>,
 }
 
-/// What an act writes.
+/// What an act writes, with all that can be told of it by itself. It is worked out where the content is checked, for the
+/// pipeline is one and those who ask are many.
 pub(crate) struct Content {
-    pub(crate) body: Value,
-    /// Every literal reference of it with its location. They are looked for where the content is checked, for the pipeline is
-    /// one and those who ask are many.
-    pub(crate) references: Vec<(String, String)>,
+    pub(crate) body: Arc<Value>,
+    /// Whose resource it is.
+    pub(crate) owner: Option<String>,
+    /// Its literal references that are resolved here, each with its location.
+    pub(crate) links: Vec<(String, Link)>,
+    /// What is stored of it, until it is taken to be stored.
+    image: Option<Image>,
+}
+
+/// What a reference names.
+pub(crate) enum Link {
+    /// A resource of this node.
+    Here(ResourceKey),
+    /// What a search finds.
+    Conditional,
+}
+
+/// What is stored of a content: its canonical form, and what it is found by.
+pub(crate) struct Image {
+    pub(crate) body: ResourceBody,
+    pub(crate) index: Vec<IndexEntry>,
 }
 
 impl Content {
-    fn of(body: Value) -> Self {
-        let mut references = Vec::new();
+    fn of(key: &ResourceKey, body: Arc<Value>) -> Self {
+        let mut links = Vec::new();
         fhir::references(&body, &mut |location, reference| {
-            references.push((location.to_owned(), reference.to_owned()));
+            let link = match Reference::parse(reference) {
+                Reference::Relative { resource_type, id, .. } => {
+                    Link::Here(ResourceKey { resource_type, id: id.to_owned() })
+                }
+                Reference::Conditional { .. } => Link::Conditional,
+                _ => return,
+            };
+            links.push((location.to_owned(), link));
         });
-        Self { body, references }
+        let (owner, image) = (owner_of(key, &body), Some(Image::of(&body)));
+        Self { body, owner, links, image }
+    }
+
+    /// Resources of this node that it refers to.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &ResourceKey> {
+        self.links.iter().filter_map(|(_, link)| match link {
+            Link::Here(key) => Some(key),
+            Link::Conditional => None,
+        })
+    }
+
+    /// What is stored of this body, which is most often the content's own.
+    pub(crate) fn image_of(&mut self, body: &Arc<Value>) -> Image {
+        let own = if Arc::ptr_eq(body, &self.body) { self.image.take() } else { None };
+        own.unwrap_or_else(|| Image::of(body))
+    }
+}
+
+impl Image {
+    pub(crate) fn of(body: &Value) -> Self {
+        Self { body: ResourceBody::new(fhir::canonical_json(body)), index: row::index_of(body) }
+    }
+
+    /// What is stored of a deletion.
+    pub(crate) fn of_deletion() -> Self {
+        Self { body: ResourceBody::new(Vec::new()), index: Vec::new() }
     }
 }
 
@@ -71,8 +128,9 @@ impl ClientWrites for Desk {
             return Err(store::Error::TooCostly("more acts than one write may have"));
         }
         let package = self.packages.current();
-        let bytes: usize = write.acts.iter().filter_map(|act| Some(act.body.as_ref()?.expose().len())).sum();
-        let checked = if bytes > INLINE_BYTES_MAX {
+        let contents = write.acts.iter().filter_map(|act| act.content.as_ref());
+        let weight: usize = contents.map(|content| weight_of(content.expose())).sum();
+        let checked = if weight > INLINE_WEIGHT_MAX {
             let checking = tokio::task::spawn_blocking(move || (checked(&package, &write.acts), write));
             checking.await.map_err(|_| unavailable("a check did not finish"))?
         } else {
@@ -88,11 +146,8 @@ impl ClientWrites for Desk {
         answer.await.map_err(|_| ended())?
     }
 
-    fn check(&self, body: &ResourceBody) -> Vec<Issue> {
-        match serde_json::from_slice(body.expose()) {
-            Ok(value) => issues(&self.packages.current(), &value),
-            Err(_) => vec![Issue::error(IssueCode::Structure, "", "the content is no JSON")],
-        }
+    fn check(&self, content: &ResourceContent) -> Vec<Issue> {
+        issues(&self.packages.current(), content.expose())
     }
 }
 
@@ -100,20 +155,17 @@ impl ClientWrites for Desk {
 fn checked(package: &Package, acts: &[Act]) -> Result<Vec<Option<Content>>, ClientRefusal> {
     let mut contents = Vec::with_capacity(acts.len());
     for (position, act) in acts.iter().enumerate() {
-        let Some(body) = &act.body else {
+        let Some(content) = &act.content else {
             contents.push(None);
             continue;
         };
-        let invalid = |issues| ClientRefusal::Invalid(position, issues);
-        let value: Value = serde_json::from_slice(body.expose())
-            .map_err(|_| invalid(vec![Issue::error(IssueCode::Structure, "", "the content is no JSON")]))?;
-        let mut found = issues(package, &value);
-        found.extend(misnamed(&act.key, &value));
+        let mut found = issues(package, content.expose());
+        found.extend(misnamed(&act.key, content.expose()));
         if found.iter().any(Issue::is_error) {
             found.retain(Issue::is_error);
-            return Err(invalid(found));
+            return Err(ClientRefusal::Invalid(position, found));
         }
-        contents.push(Some(Content::of(value)));
+        contents.push(Some(Content::of(&act.key, content.clone().into_exposed())));
     }
     Ok(contents)
 }

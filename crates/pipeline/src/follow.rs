@@ -450,7 +450,7 @@ pub(crate) fn translate_safely(package: &Package, namespace: uuid::Uuid, entry: 
 /// Checks what is written, as it would stand, and adds what is wrong to the issues of the message. The reason when it
 /// may not be stored: issue code and element, no value.
 pub(crate) fn invalid(package: &Package, translation: &mut Translation, writes: &[Write]) -> Option<String> {
-    let bodies = writes.iter().filter_map(|write| write.body.as_ref());
+    let bodies = writes.iter().filter_map(|write| write.body.as_deref());
     let mapping::Validated { issues, refused } = package.validate(translation.site.as_deref(), bodies);
     translation.issues.extend(issues);
     refused

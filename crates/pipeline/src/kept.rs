@@ -2,6 +2,7 @@
 //! wrote, filed under whom its patients are today.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 use store::{History, HistoryOf, Origin, ResourceKey, WriteMethod};
@@ -40,7 +41,7 @@ impl Pipeline {
             patient,
             moved_from,
             client: moved_by_message(current),
-            body: Some(body),
+            body: Some(Arc::new(body)),
             is_stored: false,
         }))
     }

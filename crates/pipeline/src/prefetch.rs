@@ -53,7 +53,12 @@ impl State {
         Ok(patients)
     }
 
-    async fn prefetch_survivors(&mut self, ports: &Ports, ids: &BTreeSet<String>) -> Result<(), Error> {
+    /// Loads for whom these ids stand, of which that is not known yet.
+    pub(crate) async fn prefetch_survivors(
+        &mut self,
+        ports: &Ports,
+        ids: &BTreeSet<String>,
+    ) -> Result<(), Error> {
         let unknown: Vec<String> = ids.iter().filter(|id| !self.knows_alias(id)).cloned().collect();
         if unknown.is_empty() {
             return Ok(());

@@ -213,7 +213,7 @@ impl Pipeline {
             }
             let Some(stored) = self.ports.resources.read(&key).await? else { continue };
             let Current { version, patient, body, .. } = to_current(&stored)?;
-            let body = body.map(|body| body.expose(&permit()).clone());
+            let body = body.map(|body| body.into_exposed(&permit()));
             unsent.push(Write {
                 key,
                 version,
@@ -385,7 +385,7 @@ fn change_of(before: Option<&Current>, key: &ResourceKey, current: &Current) -> 
     let standing = before.and_then(|before| before.exposed(&permit));
     let is_moved = standing.is_some() && before.is_some_and(|before| before.patient != current.patient);
     let differs = standing != current.exposed(&permit) || is_moved;
-    let body = current.exposed(&permit).cloned();
+    let body = current.shared(&permit);
     differs.then(|| write(key, before, current.patient.clone(), body))
 }
 
@@ -393,7 +393,7 @@ pub(crate) fn write(
     key: &ResourceKey,
     before: Option<&Current>,
     patient: Option<String>,
-    body: Option<serde_json::Value>,
+    body: Option<Arc<serde_json::Value>>,
 ) -> Write {
     let version = before.map_or(0, |current| current.version) + 1;
     let owner = before.filter(|current| current.body.is_some()).and_then(|current| current.patient.clone());

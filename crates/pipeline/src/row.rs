@@ -7,10 +7,11 @@ use mapping::{KeyKind, LeafFate, Translation};
 use serde_json::{Value, json};
 use store::{
     Cause, Effect, Entry, IndexEntry, Key, MessageRow, MessageState, NewDelivery, NewReview, Origin,
-    ResourceBody, ResourceVersion, WithdrawalReason,
+    ResourceVersion, WithdrawalReason,
 };
 
 use crate::derive::Write;
+use crate::desk::Image;
 use crate::id::new_id;
 use crate::identity::{self, Conflict, Identified};
 use crate::release::Outcome;
@@ -113,18 +114,20 @@ fn key_name(kind: KeyKind) -> &'static str {
 
 /// The stored form of one write.
 pub fn resource_version(write: &Write, package_hash: &str, now_us: i64) -> ResourceVersion {
-    let (body, index) = match &write.body {
-        Some(body) => (fhir::canonical_json(body), index_of(body)),
-        None => (Vec::new(), Vec::new()),
-    };
+    let image = write.body.as_deref().map_or_else(Image::of_deletion, Image::of);
+    version_of(write, image, package_hash, now_us)
+}
+
+/// The stored form of one write of which it is known already what is stored of its content.
+pub fn version_of(write: &Write, image: Image, package_hash: &str, now_us: i64) -> ResourceVersion {
     ResourceVersion {
         key: write.key.clone(),
         version: write.version,
         updated_us: now_us,
         patient: write.patient.clone(),
         deleted: write.body.is_none(),
-        body: ResourceBody::new(body),
-        index,
+        body: image.body,
+        index: image.index,
         origin: match &write.client {
             Some((client, method)) => Origin::Client { client: client.clone(), method: *method },
             None => Origin::Package(package_hash.to_owned()),
@@ -133,7 +136,7 @@ pub fn resource_version(write: &Write, package_hash: &str, now_us: i64) -> Resou
 }
 
 /// Values of the clinical role's search parameters.
-fn index_of(body: &Value) -> Vec<IndexEntry> {
+pub fn index_of(body: &Value) -> Vec<IndexEntry> {
     IndexEntry::all_of(body, fhir::Audience::Identified)
 }
 

@@ -1,6 +1,6 @@
 //! Current state of resources as the next message must see it: the store, plus what is on its way there.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use fhir::ResourceType;
@@ -28,7 +28,7 @@ pub struct Current {
     /// The client of the REST API that wrote it; `None` for what messages made.
     pub client: Option<String>,
     /// `None`: never written, or deleted.
-    pub body: Option<Arc<Clinical<Value>>>,
+    pub body: Option<Clinical<Arc<Value>>>,
 }
 
 impl Current {
@@ -37,7 +37,12 @@ impl Current {
 
     /// The body, for code of this zone.
     pub fn exposed<'a>(&'a self, permit: &Permit<OnPrem>) -> Option<&'a Value> {
-        self.body.as_deref().map(|body| body.expose(permit))
+        self.body.as_ref().map(|body| &**body.expose(permit))
+    }
+
+    /// The body, shared, for code of this zone.
+    pub fn shared(&self, permit: &Permit<OnPrem>) -> Option<Arc<Value>> {
+        self.body.as_ref().map(|body| Arc::clone(body.expose(permit)))
     }
 }
 
@@ -98,12 +103,16 @@ impl State {
     }
 
     /// Loads those of the keys that are not there, all at once.
-    pub async fn load_all(&mut self, ports: &Ports, keys: BTreeSet<ResourceKey>) -> Result<(), Error> {
-        let unknown: Vec<ResourceKey> =
-            keys.into_iter().filter(|key| !self.resources.contains_key(key)).collect();
+    pub async fn load_all<'k>(
+        &mut self,
+        ports: &Ports,
+        keys: impl Iterator<Item = &'k ResourceKey>,
+    ) -> Result<(), Error> {
+        let unknown: HashSet<&ResourceKey> = keys.filter(|key| !self.resources.contains_key(key)).collect();
         if unknown.is_empty() {
             return Ok(());
         }
+        let unknown: Vec<ResourceKey> = unknown.into_iter().cloned().collect();
         let found = ports.resources.read_all(&unknown).await?;
         for key in unknown {
             self.put(key, Current::ABSENT);
@@ -198,7 +207,7 @@ fn weight(current: &Current) -> usize {
 }
 
 /// What a value takes in memory, about.
-fn weight_of(value: &Value) -> usize {
+pub(crate) fn weight_of(value: &Value) -> usize {
     let inner = match value {
         Value::String(text) => text.len(),
         Value::Array(list) => list.iter().map(weight_of).sum(),
@@ -214,7 +223,7 @@ pub fn to_current(stored: &Stored) -> Result<Current, Error> {
         None
     } else {
         let value = serde_json::from_slice(stored.body.expose()).map_err(Error::Body)?;
-        Some(Arc::new(Clinical::new(value)))
+        Some(Clinical::new(Arc::new(value)))
     };
     let client = stored.origin.client().map(str::to_owned);
     Ok(Current { version: stored.version, patient: stored.patient.clone(), client, body })
@@ -236,7 +245,7 @@ mod tests {
 
     fn of(text: usize) -> Current {
         let body = serde_json::json!({"valueString": "x".repeat(text)});
-        Current { version: 1, patient: None, client: None, body: Some(Arc::new(Clinical::new(body))) }
+        Current { version: 1, patient: None, client: None, body: Some(Clinical::new(Arc::new(body))) }
     }
 
     #[test]

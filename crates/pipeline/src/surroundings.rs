@@ -174,7 +174,7 @@ impl Known {
                 let Some(surroundings) = self.0.get_mut(patient) else { continue };
                 let before = surroundings.clone();
                 let is_owner = write.patient.as_deref() == Some(patient);
-                surroundings.note(policy, &write.key, write.body.as_ref().filter(|_| is_owner));
+                surroundings.note(policy, &write.key, write.body.as_deref().filter(|_| is_owner));
                 if *surroundings != before {
                     changed.insert(patient.to_owned());
                 }

@@ -104,7 +104,7 @@ impl Pipeline {
                 }
                 self.state.load(&self.ports, &key).await?;
                 let Some(current) = self.state.peek(&key) else { continue };
-                let body = current.exposed(&permit()).cloned();
+                let body = current.shared(&permit());
                 let (version, owner) = (current.version, current.patient.clone());
                 // One that is another patient's now is decided as theirs, which withdraws what stands of it here.
                 let patient = owner.or_else(|| Some(patient.to_owned()));
@@ -125,7 +125,7 @@ impl Pipeline {
     async fn shared(&mut self, unit: &SweepUnit) -> Result<Vec<Write>, Error> {
         let Some(stored) = self.ports.resources.read(&unit.resource).await? else { return Ok(Vec::new()) };
         let current = to_current(&stored)?;
-        let body = current.exposed(&permit()).cloned();
+        let body = current.shared(&permit());
         let key = unit.resource.clone();
         let (version, patient) = (current.version, current.patient.clone());
         Ok(vec![Write { key, version, patient, moved_from: None, client: None, body, is_stored: true }])

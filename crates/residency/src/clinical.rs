@@ -21,6 +21,7 @@ use std::marker::PhantomData;
 /// use residency::{Clinical, Cloud, Permit, Purpose};
 /// let permit: Permit<Cloud> = Permit::on_prem(Purpose::Store);
 /// ```
+#[derive(Clone)]
 pub struct Clinical<T>(T);
 
 impl<T> Clinical<T> {

@@ -1,7 +1,10 @@
 //! What clients of the REST API change: the port they are asked through, and the guards under which it is written.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use fhir::Issue;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{DecidedSet, Micros, ResourceBody, ResourceKey, Result, Search, WriteMethod};
@@ -56,6 +59,39 @@ pub struct ClientWrite {
     pub acts: Vec<Act>,
 }
 
+/// The content of a resource as its elements: read once where it comes from, and shared by all that look at it. PHI: `Debug`
+/// prints `[phi]`, and there is no `Serialize`, `Display` or `AsRef`.
+#[derive(Clone)]
+pub struct ResourceContent(Arc<Value>);
+
+impl ResourceContent {
+    /// A content of these elements.
+    pub fn new(elements: Value) -> Self {
+        Self(Arc::new(elements))
+    }
+
+    /// The elements, for who may see them.
+    pub fn expose(&self) -> &Value {
+        &self.0
+    }
+
+    /// The elements, to be changed; they are copied when others share them.
+    pub fn expose_mut(&mut self) -> &mut Value {
+        Arc::make_mut(&mut self.0)
+    }
+
+    /// The elements, shared.
+    pub fn into_exposed(self) -> Arc<Value> {
+        self.0
+    }
+}
+
+impl std::fmt::Debug for ResourceContent {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("[phi]")
+    }
+}
+
 /// What becomes of one resource.
 #[derive(Debug, Clone)]
 pub struct Act {
@@ -63,8 +99,8 @@ pub struct Act {
     pub key: ResourceKey,
     /// How it was asked for.
     pub method: WriteMethod,
-    /// Its new content, JSON with this id; `None`: it is deleted.
-    pub body: Option<ResourceBody>,
+    /// Its new content, with this id; `None`: it is deleted.
+    pub content: Option<ResourceContent>,
 }
 
 /// What became of a write.
@@ -112,5 +148,5 @@ pub trait ClientWrites: Send + Sync {
     async fn write(&self, write: ClientWrite) -> Result<ClientOutcome>;
 
     /// What [`ClientWrites::write`] would find in a resource: errors refuse it, the rest is only said.
-    fn check(&self, body: &ResourceBody) -> Vec<Issue>;
+    fn check(&self, content: &ResourceContent) -> Vec<Issue>;
 }

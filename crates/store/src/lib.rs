@@ -81,7 +81,8 @@ pub use apply::{
 };
 #[cfg(feature = "clinical")]
 pub use client_writes::{
-    ACTS_MAX, Act, ClientOutcome, ClientRefusal, ClientWrite, ClientWrites, Guard, GuardedSet, Written,
+    ACTS_MAX, Act, ClientOutcome, ClientRefusal, ClientWrite, ClientWrites, Guard, GuardedSet,
+    ResourceContent, Written,
 };
 #[cfg(feature = "clinical")]
 pub use code_items::{

@@ -302,7 +302,20 @@ fn of_items(kind: SearchKind, items: &[Item<'_>]) -> Vec<IndexValue> {
             Item::Truth(_) | Item::Target(_) => {}
         }
     }
+    if found.len() <= COMPARED_MAX {
+        // Of most parameters a resource has one value or two.
+        let mut distinct: Vec<IndexValue> = Vec::with_capacity(found.len());
+        for value in found {
+            if !distinct.contains(&value) {
+                distinct.push(value);
+            }
+        }
+        return distinct;
+    }
     let mut seen = HashSet::with_capacity(found.len());
     found.retain(|value| seen.insert(value.clone()));
     found
 }
+
+/// So many values are compared with one another; more are hashed.
+const COMPARED_MAX: usize = 8;

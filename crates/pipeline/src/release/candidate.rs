@@ -92,7 +92,7 @@ pub(super) fn coverage_of(
     for (patient, surroundings) in surroundings.iter().filter(|(_, one)| one.has_covered_visits()) {
         let owned = all.iter().filter(|(write, _)| write.patient.as_ref() == Some(patient));
         let bodies: Vec<_> =
-            owned.filter_map(|(write, _)| Some((&write.key, write.body.as_ref()?))).collect();
+            owned.filter_map(|(write, _)| Some((&write.key, write.body.as_deref()?))).collect();
         coverage.extend(surroundings.coverage(&bodies));
     }
     coverage

@@ -130,6 +130,16 @@ impl Release {
         Ok(())
     }
 
+    /// Loads at once what decides about resources of these patients.
+    pub(crate) async fn prefetch_surroundings(
+        &mut self,
+        ports: &Ports,
+        patients: &BTreeSet<String>,
+    ) -> Result<(), Error> {
+        let policy = Arc::clone(&self.policy);
+        self.surroundings.prefetch(ports, &policy, patients).await
+    }
+
     /// Everything of `writes` that a policy lets out, sealed, and the withdrawal of all that may not stand any more:
     /// of the writes, and of what else their patients' consents or sensitive visits decide about. `state` holds what
     /// stood before the writes.
@@ -209,7 +219,7 @@ pub(crate) fn standing_writes(state: &State, patient: &str, writes: &[Write]) ->
             patient: current.patient.clone(),
             moved_from: None,
             client: None,
-            body: current.exposed(&permit()).cloned(),
+            body: current.shared(&permit()),
             is_stored: true,
         })
         .collect()

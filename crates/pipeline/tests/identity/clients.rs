@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 use store::{
-    Act, ClientOutcome, ClientRefusal, ClientWrite, Guard, Ledger, Origin, Outbox, ResourceBody, ResourceKey,
-    Resources, Search, Settlement, WriteMethod,
+    Act, ClientOutcome, ClientRefusal, ClientWrite, Guard, Ledger, Origin, Outbox, ResourceContent,
+    ResourceKey, Resources, Search, Settlement, WriteMethod,
 };
 use uuid::Uuid;
 
@@ -20,11 +20,11 @@ fn key(name: &str, id: &str) -> ResourceKey {
 fn put(resource: &Value) -> Act {
     let name = resource["resourceType"].as_str().expect("a type");
     let key = key(name, resource["id"].as_str().expect("an id"));
-    Act { key, method: WriteMethod::Put, body: Some(ResourceBody::new(fhir::canonical_json(resource))) }
+    Act { key, method: WriteMethod::Put, content: Some(ResourceContent::new(resource.clone())) }
 }
 
 fn delete(name: &str, id: &str) -> Act {
-    Act { key: key(name, id), method: WriteMethod::Delete, body: None }
+    Act { key: key(name, id), method: WriteMethod::Delete, content: None }
 }
 
 fn observation(id: &str, patient: &str) -> Value {

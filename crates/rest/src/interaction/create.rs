@@ -36,9 +36,8 @@ pub(crate) async fn create(
             None => Address::New(id),
         };
         let read = Sent::read(of, &headers, content, &server.fhir.base_url).await?;
-        let resource = sent(of, read.resource())?;
-        let wanted =
-            Wanted { of, to, content: Content::Resource(resource), conditions: Preconditions::default() };
+        let content = Content::of(sent(of, read.resource())?);
+        let wanted = Wanted { of, to, content, conditions: Preconditions::default() };
         let done = caller.run(&wanted).await?;
         if let Some(found) = done.found() {
             let access = Access { client: &client, request, resource_type: of };

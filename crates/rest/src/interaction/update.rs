@@ -34,7 +34,7 @@ pub(crate) async fn update(
         let read = Sent::read(of, &headers, content, &server.fhir.base_url).await?;
         let resource = sent(of, read.under(&id))?;
         named(&resource, &id)?;
-        let wanted = Wanted { of, to: Address::Id(id), content: Content::Resource(resource), conditions };
+        let wanted = Wanted { of, to: Address::Id(id), content: Content::of(resource), conditions };
         caller.run(&wanted).await?.reply().response(&server, Prefer::of(&headers), form)
     };
     caller.change(&name, Permission::Update, work).await
@@ -56,7 +56,7 @@ pub(crate) async fn conditional(
         let conditions = Preconditions::of(&headers)?;
         let read = Sent::read(of, &headers, content, &server.fhir.base_url).await?;
         let resource = sent(of, read.resource())?;
-        let (to, content) = (Address::Match(search), Content::Resource(resource));
+        let (to, content) = (Address::Match(search), Content::of(resource));
         let wanted = Wanted { of, to, content, conditions };
         caller.run(&wanted).await?.reply().response(&server, Prefer::of(&headers), form)
     };

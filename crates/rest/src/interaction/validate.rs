@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use fhir::IssueCode;
 use serde_json::Value;
-use store::ResourceBody;
+use store::ResourceContent;
 
 use super::write::{not_served, sent};
 use super::{Shared, ok, presentation};
@@ -31,7 +31,7 @@ pub(crate) async fn of_type(
     let form = presentation(query.as_deref(), &headers)?;
     let writes = server.fhir.writes.as_ref().ok_or_else(not_served)?;
     let resource = sent(of, asked(body::resource(&headers, content).await?)?)?;
-    let found = writes.check(&ResourceBody::new(fhir::canonical_json(&resource)));
+    let found = writes.check(&ResourceContent::new(resource));
     Access { client: &client, request, resource_type: of }.refused(&server, "validated").await?;
     Ok(ok(fhir::canonical_json(&fhir::operation_outcome(&found)), form, None))
 }

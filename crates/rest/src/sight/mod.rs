@@ -174,12 +174,12 @@ impl<'a> Sight<'a> {
     /// 403 when the content is not covered, 422 as for a reference to nothing.
     #[cfg(feature = "clinical")]
     pub(crate) async fn admit(self, act: &Act, among: &HashSet<ResourceKey>) -> Result<(), Failure> {
-        let Some(body) = act.body.as_ref().filter(|_| !self.is_whole()) else { return Ok(()) };
-        let content: Value = serde_json::from_slice(body.expose()).map_err(|_| Failure::internal())?;
+        let Some(content) = act.content.as_ref().filter(|_| !self.is_whole()) else { return Ok(()) };
+        let content = content.expose();
         let creates = act.method == WriteMethod::Post;
-        self.accept(&content, if creates { Permission::Create } else { Permission::Update })?;
+        self.accept(content, if creates { Permission::Create } else { Permission::Update })?;
         let mut targets = Vec::new();
-        fhir::references(&content, &mut |location, text| {
+        fhir::references(content, &mut |location, text| {
             if let Reference::Relative { resource_type, id, .. } = Reference::parse(text) {
                 targets.push((location.to_owned(), ResourceKey { resource_type, id: id.to_owned() }));
             }

@@ -13,7 +13,8 @@ use serde_json::Value;
 use store::sqlite::{Options, Role, Sqlite};
 use store::{
     Answers, Apply, ClientOutcome, ClientRefusal, ClientWrite, ClientWrites, DecidedSet, Error, Guard,
-    GuardedSet, IndexEntry, Origin, ResourceBody, ResourceVersion, Resources, Result, Written,
+    GuardedSet, IndexEntry, Origin, ResourceBody, ResourceContent, ResourceVersion, Resources, Result,
+    Written,
 };
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -138,11 +139,9 @@ impl ClientWrites for Desk {
         let mut guards = write.guards.clone();
         let (mut versions, mut written) = (Vec::new(), Vec::new());
         for (position, act) in write.acts.iter().enumerate() {
-            let body = act
-                .body
-                .as_ref()
-                .map(|body| -> Value { serde_json::from_slice(body.expose()).expect("JSON") });
-            let mut issues = body.as_ref().map(fhir::validate).unwrap_or_default();
+            let content = act.content.as_ref().map(ResourceContent::expose);
+            let body = content.map(|content| ResourceBody::new(fhir::canonical_json(content)));
+            let mut issues = content.map(fhir::validate).unwrap_or_default();
             issues.retain(Issue::is_error);
             if !issues.is_empty() {
                 return Ok(ClientOutcome::Refused(ClientRefusal::Invalid(position, issues)));
@@ -157,17 +156,17 @@ impl ClientWrites for Desk {
             let told = |version: u32, updated_us| Written {
                 version,
                 updated_us,
-                created: live.is_none() && act.body.is_some(),
-                body: act.body.clone(),
+                created: live.is_none() && body.is_some(),
+                body: body.clone(),
             };
-            if live.as_ref().map(|stored| &stored.body) == act.body.as_ref() {
+            if live.as_ref().map(|stored| &stored.body) == body.as_ref() {
                 written.push(told(last, live.as_ref().map_or(0, |stored| stored.updated_us)));
                 continue;
             }
             written.push(told(last + 1, AT + i64::from(last + 1)));
             let origin = Origin::Client { client: write.client.clone(), method: act.method };
-            versions.push(match &body {
-                Some(body) => version(body, last + 1, origin),
+            versions.push(match content {
+                Some(content) => version(content, last + 1, origin),
                 None => {
                     let name = act.key.resource_type.as_str();
                     let bare = serde_json::json!({"resourceType": name, "id": act.key.id});
@@ -185,7 +184,7 @@ impl ClientWrites for Desk {
         }
     }
 
-    fn check(&self, body: &ResourceBody) -> Vec<Issue> {
-        fhir::validate(&serde_json::from_slice(body.expose()).expect("JSON"))
+    fn check(&self, content: &ResourceContent) -> Vec<Issue> {
+        fhir::validate(content.expose())
     }
 }

@@ -1,5 +1,7 @@
 //! Multi-row statements: many rows for the price of one statement. SQLite takes them as a list, PostgreSQL as arrays.
 
+use std::borrow::Cow;
+
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::connection::{Boxed, Connection, Native};
@@ -26,6 +28,8 @@ pub(crate) struct Rows {
     columns: usize,
     values: Vec<Value>,
     repeated: bool,
+    /// What a refused statement wrote is taken back by who runs it.
+    undone: bool,
 }
 
 impl Rows {
@@ -34,9 +38,15 @@ impl Rows {
         Self::statement(head, "", columns)
     }
 
+    /// As [`Rows::insert`], inside a transaction or savepoint that is rolled back when a row is refused. SQLite need not keep for
+    /// that what each page was before the statement (https://www.sqlite.org/lang_conflict.html, FAIL).
+    pub fn put(head: &'static str, columns: usize) -> Self {
+        Self { undone: true, ..Self::insert(head, columns) }
+    }
+
     /// A statement that reads the rows between `head` and `tail`.
     pub fn statement(head: &'static str, tail: &'static str, columns: usize) -> Self {
-        Self { head, tail, columns, values: Vec::new(), repeated: false }
+        Self { head, tail, columns, values: Vec::new(), repeated: false, undone: false }
     }
 
     /// A statement of its own for each row, with the row as its arguments.
@@ -58,7 +68,11 @@ impl Rows {
 
     /// The statements, each with its values; most often one.
     pub fn into_statements(self) -> Vec<(String, Vec<Value>)> {
-        let Self { head, tail, columns, values, repeated } = self;
+        let Self { head, tail, columns, values, repeated, undone } = self;
+        let head = match head.strip_prefix("INSERT INTO ").filter(|_| undone) {
+            Some(rest) => Cow::Owned(format!("INSERT OR FAIL INTO {rest}")),
+            None => Cow::Borrowed(head),
+        };
         let rows_max = if repeated { REPEATED_ROWS_MAX } else { STATEMENT_ROWS_MAX };
         let mut statements = Vec::new();
         let mut values = values.into_iter().peekable();
@@ -66,7 +80,7 @@ impl Rows {
             let mut chunk: Vec<Value> = values.by_ref().take(rows_max * columns).collect();
             let rows = padded(chunk.len() / columns);
             chunk.resize(rows * columns, Value::Null);
-            let text = if repeated { vec![head; rows].join(";") } else { sql(head, tail, columns, rows) };
+            let text = if repeated { vec![&*head; rows].join(";") } else { sql(&head, tail, columns, rows) };
             statements.push((text, chunk));
         }
         statements
@@ -156,9 +170,14 @@ fn padded(rows: usize) -> usize {
 
 fn sql(head: &str, tail: &str, columns: usize, rows: usize) -> String {
     let row = format!("({})", ["?"].repeat(columns).join(","));
-    let values = vec![row; rows].join(",");
     let names: Vec<String> = (1..=columns).map(|column| format!("column{column}")).collect();
-    format!("{head} SELECT {} FROM (VALUES {values}) WHERE column1 IS NOT NULL {tail}", names.join(","))
+    let mut text = String::with_capacity(head.len() + tail.len() + 64 + columns * 8 + rows * (row.len() + 1));
+    text.extend([head, " SELECT ", &names.join(","), " FROM (VALUES "]);
+    for number in 0..rows {
+        text.extend([if number > 0 { "," } else { "" }, &row]);
+    }
+    text.extend([") WHERE column1 IS NOT NULL ", tail]);
+    text
 }
 
 #[cfg(test)]

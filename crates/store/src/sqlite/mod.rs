@@ -63,7 +63,7 @@ use self::node::writer::{Published, Request, Writer};
 use self::queue::Queue;
 use self::upkeep::Upkeep;
 use self::watched::{Kind, Watched};
-use crate::sql::{Connection, Pool};
+use crate::sql::{Connection, Pool, query};
 use crate::{Condition, Micros, Result, SearchIndex};
 
 /// Which node a folder belongs to. Portal folders have no journal, no pseudonyms and no outbox, and are refused by a
@@ -86,6 +86,10 @@ pub struct Options {
     /// The clock. No port reads it: instants are arguments.
     pub now_us: fn() -> Micros,
 }
+
+/// Pages of `node.db` that its writer keeps, 8 MB: what a batch changes stays in memory until it is committed, where SQLite's
+/// default of 2 MB let a large one write its pages twice.
+const CACHE_SIZE: &str = "PRAGMA cache_size = -8000";
 
 /// An open store.
 #[derive(Debug)]
@@ -159,6 +163,7 @@ impl Sqlite {
         let lock = file::lock(folder)?;
         let path = folder.join("node.db");
         let mut connection = Connection::from(file::open_writer(&path, schema(role)?, settings).await?);
+        query(CACHE_SIZE).execute(&mut connection).await?;
         #[cfg(feature = "clinical")]
         if role == Role::Clinical {
             let home = journal::Home::Folder(folder.join("journal"), settings);

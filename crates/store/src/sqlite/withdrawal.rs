@@ -276,26 +276,7 @@ impl Job for CommitDecided {
     type Done = ();
 
     async fn run(&self, state: &mut State, connection: &mut Connection) -> Result<()> {
-        answered(&self.answers, self.at_us, connection).await?;
-        let mut plan = Plan::load(self.versions.iter(), &mut state.names, connection).await?;
-        plan.check(&mut state.names, &self.versions)?;
-        for version in &self.versions {
-            plan.put(
-                version,
-                version.body.clone(),
-                version.version,
-                0,
-                &mut state.names,
-                &mut state.counters,
-            )?;
-        }
-        plan.write(&mut state.counters, connection).await?;
-        let mut rows = DeliveryRows::default();
-        for delivery in &self.deliveries {
-            rows.delivery(delivery, OF_NO_MESSAGE, self.at_us, &mut state.counters);
-        }
-        self.pseudonyms.iter().for_each(|pseudonym| rows.pseudonym(pseudonym));
-        rows.write(connection).await
+        write_all([self].into_iter(), state, connection).await
     }
 
     fn weight(&self) -> (usize, usize) {
@@ -303,6 +284,41 @@ impl Job for CommitDecided {
         let deliveries: usize = self.deliveries.iter().map(|one| one.sealed.bytes.len()).sum();
         (1 + self.versions.len() + self.deliveries.len(), versions + deliveries)
     }
+}
+
+impl CommitDecided {
+    /// What each resource is after it: type, id, version and whether that is the deletion.
+    pub fn leaves(&self) -> impl Iterator<Item = (&'static str, &str, u32, bool)> {
+        let versions = self.versions.iter();
+        versions.map(|version| (version.resource_type, version.id.as_str(), version.version, version.deleted))
+    }
+}
+
+/// Writes sets that follow one another, merged into one plan: many requests for the statements of one.
+pub(super) async fn write_all<'s>(
+    sets: impl Iterator<Item = &'s CommitDecided> + Clone + Send,
+    state: &mut State,
+    connection: &mut Connection,
+) -> Result<()> {
+    for set in sets.clone() {
+        answered(&set.answers, set.at_us, connection).await?;
+    }
+    let versions = sets.clone().flat_map(|set| &set.versions);
+    let mut plan = Plan::load(versions, &mut state.names, connection).await?;
+    let mut rows = DeliveryRows::default();
+    for set in sets {
+        plan.check(&mut state.names, &set.versions)?;
+        for version in &set.versions {
+            let (body, number) = (version.body.clone(), version.version);
+            plan.put(version, body, number, 0, &mut state.names, &mut state.counters)?;
+        }
+        for delivery in &set.deliveries {
+            rows.delivery(delivery, OF_NO_MESSAGE, set.at_us, &mut state.counters);
+        }
+        set.pseudonyms.iter().for_each(|pseudonym| rows.pseudonym(pseudonym));
+    }
+    plan.write(&mut state.counters, connection).await?;
+    rows.write(connection).await
 }
 
 /// The journal position of a delivery that no message caused.

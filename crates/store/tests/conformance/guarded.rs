@@ -1,6 +1,9 @@
 //! What clients change: written after its guards held, all of it or none.
 
-use store::{Answers, DecidedSet, Error, Guard, GuardedSet, Origin, Resources, Result, Search, WriteMethod};
+use store::{
+    Answers, DecidedSet, Error, Guard, GuardedSet, History, HistoryOf, Origin, Resources, Result, Search,
+    WriteMethod,
+};
 
 use crate::harness::{Adapter, Clinical};
 use crate::samples::{NOW_US, key, record, search, token, tokens, version};
@@ -103,6 +106,36 @@ pub async fn sets_see_those_before_them_and_fail_together(adapter: &dyn Adapter)
     let sets = vec![patient("a", 1, none()), patient("b", 1, vec![Guard::Live(key("Patient", "a"))])];
     commit(&node, sets).await.expect("commits");
     assert_eq!(found(&*node.resources).await, ["a", "b"]);
+}
+
+pub async fn sets_of_one_commit_follow_one_another(adapter: &dyn Adapter) {
+    let node = adapter.clinical().await;
+    let at = |id, version| vec![Guard::Version { key: key("Patient", id), version }];
+    let live = |id| vec![Guard::Live(key("Patient", id))];
+    let only_a = vec![Guard::OnlyMatch { search: by_number(), key: key("Patient", "a") }];
+    let sets = vec![
+        patient("a", 1, at("a", 0)),
+        patient("b", 1, live("a")),
+        patient("a", 2, at("a", 1)),
+        deletion("b", 2, live("b")),
+        patient("c", 1, only_a),
+        patient("a", 3, at("a", 2)),
+    ];
+    commit(&node, sets).await.expect("commits");
+    assert_eq!(found(&*node.resources).await, ["a", "c"]);
+    let versions = || async {
+        let asked = History::of(HistoryOf::Resource(key("Patient", "a")), 10);
+        let page = node.resources.history(&asked).await.expect("reads").expect("it was written");
+        page.versions.iter().map(|stored| stored.version).collect::<Vec<_>>()
+    };
+    assert_eq!(versions().await, [3, 2, 1]);
+    let sets = vec![patient("a", 4, at("a", 3)), deletion("a", 5, at("a", 4)), patient("d", 1, live("a"))];
+    assert_eq!(refused(commit(&node, sets).await), (2, 0));
+    assert_eq!(
+        (versions().await, found(&*node.resources).await),
+        (vec![3, 2, 1], vec!["a".into(), "c".into()])
+    );
+    assert_eq!(node.ledger.unsealed(100).await.expect("reads").len(), 6);
 }
 
 pub async fn of_many_at_once_one_finds_nothing_there(adapter: &dyn Adapter) {

@@ -94,6 +94,7 @@ macro_rules! conformance {
             guarded:
                 guards_on_a_version_hold_for_it_alone guards_on_a_resource_tell_what_stands
                 guards_on_a_search_see_what_is_written sets_see_those_before_them_and_fail_together
+                sets_of_one_commit_follow_one_another
                 of_many_at_once_one_finds_nothing_there an_origin_is_read_back;
             resources:
                 old_versions_are_kept a_deletion_is_a_version_that_no_search_finds

@@ -208,7 +208,7 @@ fn post(
         Some(parameters) => Address::Unless(id, criteria(caller, place.of, &parameters)?),
         None => Address::New(id),
     };
-    let content = Content::Resource(place.resource(resource)?);
+    let content = Content::of(place.resource(resource)?);
     Ok(Wanted { of: place.of, to, content, conditions: Preconditions::default() })
 }
 
@@ -223,7 +223,7 @@ fn put(
     if let Address::Id(id) = &to {
         named(&resource, id)?;
     }
-    let content = Content::Resource(resource);
+    let content = Content::of(resource);
     Ok(Wanted { of: place.of, to, content, conditions: Preconditions::of(headers)? })
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use fhir::{Reference, ResourceType, r4};
 use serde_json::Value;
-use store::{Guard, ResourceKey};
+use store::{Guard, ResourceContent, ResourceKey};
 
 use crate::interaction::write::{Caller, Failing, conditional_reference};
 use crate::outcome::Failure;
@@ -29,13 +29,16 @@ impl Links {
     pub(super) async fn find(
         &mut self,
         caller: Caller<'_>,
-        resource: &mut Value,
+        resource: &Value,
         guards: &mut Vec<(Guard, Failing)>,
     ) -> Result<(), Failure> {
+        if !any_text(resource, 0, &mut |text| text.contains('?')) {
+            return Ok(());
+        }
         let mut conditional = Vec::new();
-        fhir::for_each_reference(resource, &mut |_, text| {
+        fhir::references(resource, &mut |_, text| {
             if matches!(Reference::parse(text), Reference::Conditional { .. }) {
-                conditional.push(text.clone());
+                conditional.push(text.to_owned());
             }
         });
         for text in conditional {
@@ -56,18 +59,40 @@ impl Links {
 
     /// Rewrites every link of a resource, narrative apart. `full_url`: what the resource itself is called, against which its
     /// relative references are resolved (R4, bundle §2.36.4.1).
-    pub(super) fn rewrite(&self, resource: &mut Value, full_url: Option<&str>) {
+    pub(super) fn rewrite(&self, resource: &mut ResourceContent, full_url: Option<&str>) {
+        if self.targets.is_empty() {
+            return;
+        }
         let base = full_url.and_then(|url| match Reference::parse(url) {
             Reference::Absolute { base, .. } => Some(base),
             _ => None,
         });
-        for_each_link(resource, &mut |text| {
-            let absolute = base.map(|base| format!("{base}/{text}"));
-            let target = self.targets.get(text.as_str());
-            if let Some(target) = target.or_else(|| self.targets.get(&absolute?)) {
+        let target = |text: &str| {
+            let absolute = || self.targets.get(&format!("{}/{text}", base?));
+            self.targets.get(text).or_else(absolute)
+        };
+        // Most resources of most bundles call the others by their ids; those are neither copied nor looked through by element.
+        if !any_text(resource.expose(), 0, &mut |text| target(text).is_some()) {
+            return;
+        }
+        for_each_link(resource.expose_mut(), &mut |text| {
+            if let Some(target) = target(text) {
                 text.clone_from(target);
             }
         });
+    }
+}
+
+/// Whether any text of a value is such a one; wherever it stands, and so a superset of the links.
+fn any_text(value: &Value, depth: usize, is_such: &mut dyn FnMut(&str) -> bool) -> bool {
+    if depth > DEPTH_MAX {
+        return false;
+    }
+    match value {
+        Value::String(text) => is_such(text),
+        Value::Array(items) => items.iter().any(|item| any_text(item, depth + 1, is_such)),
+        Value::Object(members) => members.values().any(|member| any_text(member, depth + 1, is_such)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

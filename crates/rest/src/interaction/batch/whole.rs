@@ -132,7 +132,7 @@ impl Plan {
             let mut guards = Vec::new();
             let mut wanted = wanted;
             if let Content::Resource(resource) = &mut wanted.content {
-                links.find(caller, resource, &mut guards).await.map_err(within)?;
+                links.find(caller, resource.expose(), &mut guards).await.map_err(within)?;
                 links.rewrite(resource, asked.full_url.as_deref());
             }
             let resolved = wanted.resolve(caller.sight(), &among).await.map_err(within)?;
@@ -196,7 +196,7 @@ async fn meant(caller: Caller<'_>, wanted: &Wanted) -> Result<(Wanted, ResourceK
         Address::Match(search) => match (only_match(caller.sight(), search).await?, &wanted.content) {
             (Some(found), _) => Ok((wanted.clone(), found.key)),
             (None, Content::Resource(resource)) => {
-                let id = own_id(resource)?.map_or_else(new_id, str::to_owned);
+                let id = own_id(resource.expose())?.map_or_else(new_id, str::to_owned);
                 let content = Content::Resource(with_id(resource.clone(), &id));
                 Ok((Wanted { content, ..wanted.clone() }, key(&id)))
             }

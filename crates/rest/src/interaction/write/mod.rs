@@ -15,7 +15,7 @@ use axum::response::Response;
 use fhir::{IssueCode, ResourceType};
 use serde_json::Value;
 use smart::Permission;
-use store::{ClientOutcome, ClientRefusal, ClientWrite, Guard};
+use store::{ClientOutcome, ClientRefusal, ClientWrite, Guard, ResourceContent};
 
 pub(super) use self::answer::Done;
 pub(super) use self::answer::status_text;
@@ -205,10 +205,16 @@ pub(super) fn own_id(resource: &Value) -> Result<Option<&str>, Failure> {
     }
 }
 
-/// Gives a resource its id.
-pub(super) fn with_id(mut resource: Value, id: &str) -> Value {
+/// Gives a resource its id, unless it has it.
+pub(super) fn with_id(mut resource: ResourceContent, id: &str) -> ResourceContent {
+    if resource.expose().get("id").and_then(Value::as_str) != Some(id) {
+        set_id(resource.expose_mut(), id);
+    }
+    resource
+}
+
+fn set_id(resource: &mut Value, id: &str) {
     if let Some(members) = resource.as_object_mut() {
         members.insert("id".to_owned(), Value::String(id.to_owned()));
     }
-    resource
 }

@@ -63,7 +63,10 @@ impl Sent {
     pub(in crate::interaction) fn under(self, id: &str) -> Value {
         match self {
             Self::Resource(resource) => resource,
-            Self::Content(content) => super::with_id(content, id),
+            Self::Content(mut content) => {
+                super::set_id(&mut content, id);
+                content
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use fhir::{IssueCode, ResourceType};
 use serde_json::Value;
 use smart::Permission;
-use store::{Act, Guard, ResourceBody, ResourceKey, Stored, WriteMethod};
+use store::{Act, Guard, ResourceContent, ResourceKey, Stored, WriteMethod};
 
 use super::criteria::only_match;
 use super::headers::{IfMatch, Preconditions};
@@ -49,9 +49,16 @@ pub(in crate::interaction) enum Address {
 /// What becomes of it.
 #[derive(Clone)]
 pub(in crate::interaction) enum Content {
-    Resource(Value),
+    Resource(ResourceContent),
     Patch(Patch),
     Nothing,
+}
+
+impl Content {
+    /// A resource of these elements.
+    pub(in crate::interaction) fn of(resource: Value) -> Self {
+        Self::Resource(ResourceContent::new(resource))
+    }
 }
 
 /// What a failed guard means.
@@ -166,7 +173,7 @@ impl Wanted {
         guards.extend(self.conditions(&found.key.id));
         match &self.content {
             Content::Resource(resource) => {
-                if own_id(resource)?.is_some_and(|id| id != found.key.id) {
+                if own_id(resource.expose())?.is_some_and(|id| id != found.key.id) {
                     let text = "the resource's id is not that of the match";
                     return Err(Failure::bad_request(IssueCode::Invalid, text));
                 }
@@ -184,7 +191,7 @@ impl Wanted {
         }
         match &self.content {
             Content::Resource(_) if !sight.may_create(self.of) => Err(sight.forbidden()),
-            Content::Resource(resource) => match own_id(resource)? {
+            Content::Resource(resource) => match own_id(resource.expose())? {
                 // Whether it is taken would tell of what the client does not see.
                 Some(_) if !sight.is_whole() => Err(Failure::precondition(UNCHOSEN)),
                 Some(id) => {
@@ -192,7 +199,7 @@ impl Wanted {
                     self.write(id, WriteMethod::Put, vec![none(search), taken])
                 }
                 None => {
-                    sight.accept(resource, Permission::Create)?;
+                    sight.accept(resource.expose(), Permission::Create)?;
                     self.write(&new_id(), WriteMethod::Put, vec![none(search)])
                 }
             },
@@ -227,22 +234,21 @@ impl Wanted {
         method: WriteMethod,
         guards: Vec<(Guard, Failing)>,
     ) -> Result<Resolved, Failure> {
-        let body = match &self.content {
+        let content = match &self.content {
             Content::Resource(resource) => Some(with_id(resource.clone(), id)),
             Content::Patch(_) | Content::Nothing => None,
         };
-        Ok(self.act(self.key(id), method, body.as_ref(), guards))
+        Ok(self.act(self.key(id), method, content, guards))
     }
 
     fn act(
         &self,
         key: ResourceKey,
         method: WriteMethod,
-        body: Option<&Value>,
+        content: Option<ResourceContent>,
         guards: Vec<(Guard, Failing)>,
     ) -> Resolved {
-        let body = body.map(|body| ResourceBody::new(fhir::canonical_json(body)));
-        let act = Act { key: key.clone(), method, body };
+        let act = Act { key: key.clone(), method, content };
         Resolved { key: Some(key), act: Some(act), guards, found: None }
     }
 
@@ -269,9 +275,9 @@ impl Wanted {
             return Err(Failure::precondition(EXISTS));
         }
         let patched = patch.apply(&outward(&standing, role)?).map_err(unfit)?;
-        let patched = with_id(sent(self.of, patched)?, &key.id);
+        let patched = with_id(ResourceContent::new(sent(self.of, patched)?), &key.id);
         guards.push((Guard::Version { key: key.clone(), version }, Failing::Again));
-        Ok(self.act(key, WriteMethod::Patch, Some(&patched), guards))
+        Ok(self.act(key, WriteMethod::Patch, Some(patched), guards))
     }
 }
 

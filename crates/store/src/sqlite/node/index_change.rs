@@ -27,25 +27,28 @@ impl Default for IndexChange {
                 ),
             ],
             put: [
-                Rows::insert("INSERT INTO comp (patient, tid, newness, rid)", 4),
-                Rows::insert("INSERT INTO tok (pid, code, sys, rid)", 4),
-                Rows::insert("INSERT INTO ref (pid, target, rid)", 3),
-                Rows::insert("INSERT INTO dat (pid, low_us, high_us, rid)", 4),
-                Rows::insert("INSERT INTO str (pid, folded, text, rid)", 4),
-                Rows::insert("INSERT INTO uri (pid, uri, rid)", 3),
-                Rows::insert("INSERT INTO num (pid, value, sys, unit, rid)", 5),
+                Rows::put("INSERT INTO comp (patient, tid, newness, rid)", 4),
+                Rows::put("INSERT INTO tok (pid, code, sys, rid)", 4),
+                Rows::put("INSERT INTO ref (pid, target, rid)", 3),
+                Rows::put("INSERT INTO dat (pid, low_us, high_us, rid)", 4),
+                Rows::put("INSERT INTO str (pid, folded, text, rid)", 4),
+                Rows::put("INSERT INTO uri (pid, uri, rid)", 3),
+                Rows::put("INSERT INTO num (pid, value, sys, unit, rid)", 5),
             ],
         }
     }
 }
 
 impl IndexChange {
-    /// The change of one resource: only rows that differ.
-    pub fn replace(&mut self, tid: i64, rid: i64, old: Vec<IndexRow>, new: &[IndexRow]) {
-        let old: BTreeSet<IndexRow> = old.into_iter().collect();
-        let new: BTreeSet<IndexRow> = new.iter().cloned().collect();
-        old.difference(&new).for_each(|row| push(&mut self.out, tid, rid, row));
-        new.difference(&old).for_each(|row| push(&mut self.put, tid, rid, row));
+    /// The change of one resource: only rows that differ. No row stands twice in either list.
+    pub fn replace(&mut self, tid: i64, rid: i64, old: Vec<IndexRow>, new: Vec<IndexRow>) {
+        if old.is_empty() {
+            new.into_iter().for_each(|row| push(&mut self.put, tid, rid, row));
+            return;
+        }
+        let (old, new) = (BTreeSet::from_iter(old), BTreeSet::from_iter(new));
+        old.difference(&new).for_each(|row| push(&mut self.out, tid, rid, row.clone()));
+        new.difference(&old).for_each(|row| push(&mut self.put, tid, rid, row.clone()));
     }
 
     /// The statements, those that take out first.
@@ -54,9 +57,9 @@ impl IndexChange {
     }
 }
 
-fn push(tables: &mut [Rows; 7], tid: i64, rid: i64, row: &IndexRow) {
+fn push(tables: &mut [Rows; 7], tid: i64, rid: i64, row: IndexRow) {
     let [comp, tok, refs, dat, strs, uris, num] = tables;
-    match row.clone() {
+    match row {
         IndexRow::Compartment { patient, newness } => {
             comp.push([patient.into(), tid.into(), newness.into(), rid.into()]);
         }

@@ -16,43 +16,72 @@ pub(in crate::sqlite) const NO_TYPE: i64 = 0;
 /// All names of a database. The writer adds to its own and publishes a copy with each commit that made new ones.
 #[derive(Debug, Clone, Default)]
 pub(in crate::sqlite) struct Names {
-    types: Table<String>,
-    parameters: Table<(i64, String)>,
-    systems: Table<String>,
-    packages: Table<String>,
+    types: Table,
+    parameters: Parameters,
+    systems: Table,
+    packages: Table,
     /// What packages define, whose values stand under a name of their generation.
     pub index: SearchIndex,
 }
 
-#[derive(Debug, Clone)]
-struct Table<K> {
-    numbers: HashMap<K, i64>,
-    names: HashMap<i64, K>,
+#[derive(Debug, Clone, Default)]
+struct Table {
+    numbers: HashMap<String, i64>,
+    names: HashMap<i64, String>,
     /// Made since the last commit.
-    new: Vec<(i64, K)>,
+    new: Vec<(i64, String)>,
 }
 
-impl<K> Default for Table<K> {
-    fn default() -> Self {
-        Self { numbers: HashMap::new(), names: HashMap::new(), new: Vec::new() }
-    }
-}
-
-impl<K: Clone + Eq + std::hash::Hash> Table<K> {
-    fn enter(&mut self, number: i64, name: K) {
+impl Table {
+    fn enter(&mut self, number: i64, name: String) {
         self.numbers.insert(name.clone(), number);
         self.names.insert(number, name);
     }
 
-    fn intern(&mut self, name: K) -> i64 {
-        if let Some(number) = self.numbers.get(&name) {
+    fn intern(&mut self, name: &str) -> i64 {
+        if let Some(number) = self.numbers.get(name) {
             return *number;
         }
-        let number = i64::try_from(self.numbers.len()).unwrap_or(i64::MAX).saturating_add(1);
-        self.new.push((number, name.clone()));
-        self.enter(number, name);
+        let number = next(self.names.len());
+        self.new.push((number, name.to_owned()));
+        self.enter(number, name.to_owned());
         number
     }
+}
+
+/// The parameters of each type. A resource asks for some twenty, by names that are not copied for it.
+#[derive(Debug, Clone, Default)]
+struct Parameters {
+    numbers: HashMap<i64, HashMap<String, i64>>,
+    names: HashMap<i64, (i64, String)>,
+    /// Made since the last commit.
+    new: Vec<(i64, (i64, String))>,
+}
+
+impl Parameters {
+    fn enter(&mut self, number: i64, tid: i64, name: String) {
+        self.numbers.entry(tid).or_default().insert(name.clone(), number);
+        self.names.insert(number, (tid, name));
+    }
+
+    fn number(&self, tid: i64, name: &str) -> Option<i64> {
+        self.numbers.get(&tid)?.get(name).copied()
+    }
+
+    fn intern(&mut self, tid: i64, name: &str) -> i64 {
+        if let Some(number) = self.number(tid, name) {
+            return number;
+        }
+        let number = next(self.names.len());
+        self.new.push((number, (tid, name.to_owned())));
+        self.enter(number, tid, name.to_owned());
+        number
+    }
+}
+
+/// The number after so many.
+fn next(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX).saturating_add(1)
 }
 
 impl Names {
@@ -63,7 +92,7 @@ impl Names {
             names.types.enter(row.try_get(0)?, row.try_get(1)?);
         }
         for row in query("SELECT pid, tid, name FROM parameters").fetch_all(&mut *connection).await? {
-            names.parameters.enter(row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?));
+            names.parameters.enter(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         }
         for row in query("SELECT sys, uri FROM systems").fetch_all(&mut *connection).await? {
             names.systems.enter(row.try_get(0)?, row.try_get(1)?);
@@ -76,13 +105,13 @@ impl Names {
 
     /// The number of a type, made when it is new.
     pub fn intern_type(&mut self, name: &str) -> i64 {
-        self.types.intern(name.to_owned())
+        self.types.intern(name)
     }
 
     /// The number of a parameter of a type, made when it is new.
     pub fn intern_parameter(&mut self, tid: i64, name: &str) -> i64 {
-        let name = self.own_name(tid, name).unwrap_or_else(|| name.to_owned());
-        self.parameters.intern((tid, name))
+        let own = self.own_name(tid, name);
+        self.parameters.intern(tid, own.as_deref().unwrap_or(name))
     }
 
     /// The name under which values stand of a parameter that a package defines, with the mark behind its code.
@@ -103,12 +132,12 @@ impl Names {
 
     /// The number of a system, made when it is new.
     pub fn intern_system(&mut self, uri: Option<&str>) -> i64 {
-        uri.filter(|uri| !uri.is_empty()).map_or(NO_SYSTEM, |uri| self.systems.intern(uri.to_owned()))
+        uri.filter(|uri| !uri.is_empty()).map_or(NO_SYSTEM, |uri| self.systems.intern(uri))
     }
 
     /// The number of an origin by its text, which for what messages made is the package's hash; made when it is new.
     pub fn intern_package(&mut self, text: &str) -> i64 {
-        self.packages.intern(text.to_owned())
+        self.packages.intern(text)
     }
 
     /// The number of a type that has rows.
@@ -124,8 +153,8 @@ impl Names {
 
     /// The number of a parameter that has rows.
     pub fn parameter_number(&self, tid: i64, name: &str) -> Option<i64> {
-        let name = self.own_name(tid, name).unwrap_or_else(|| name.to_owned());
-        self.parameters.numbers.get(&(tid, name)).copied()
+        let own = self.own_name(tid, name);
+        self.parameters.number(tid, own.as_deref().unwrap_or(name))
     }
 
     /// The number of a system that has rows; the empty one is "no system".

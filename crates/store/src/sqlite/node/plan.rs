@@ -312,16 +312,20 @@ impl Plan {
     fn tables(self, counters: &mut Counters) -> Vec<Rows> {
         let Self { slots, passed, changes } = self;
         let mut archive = Rows::statement(ARCHIVE_STORED, ") AND r.version > 0", 1);
-        let mut versions = Rows::insert(INSERT_VERSIONS, 8);
+        let mut versions = Rows::put(INSERT_VERSIONS, 8);
+        let mut added = Rows::put(INSERT_RESOURCES, 11);
         let mut resources = Rows::statement(INSERT_RESOURCES, UPSERT_RESOURCE, 11);
         let mut live: HashMap<i64, i64> = HashMap::new();
         let mut index = IndexChange::default();
         let mut entries = Rows::each(UPDATE_ENTRIES, 2);
+        // In the order of their numbers, in which they lie.
+        let mut slots: Vec<(SlotKey, Slot)> = slots.into_iter().collect();
+        slots.sort_unstable_by_key(|(_, slot)| slot.rid);
         for ((tid, id), slot) in slots {
             let Slot { rid, stored, stored_live, stored_rows, known, current, reindexed, .. } = slot;
             if let Some(rows) = reindexed.filter(|_| current.is_none()) {
-                index.replace(tid, rid, stored_rows, &rows);
                 entries.push([encode(&rows).into(), rid.into()]);
+                index.replace(tid, rid, stored_rows, rows);
                 continue;
             }
             match current {
@@ -330,17 +334,20 @@ impl Plan {
                         archive.push([rid.into()]);
                     }
                     *live.entry(tid).or_default() += i64::from(!current.deleted) - i64::from(stored_live);
-                    index.replace(tid, rid, stored_rows, &current.rows);
-                    resources.push(resource_row(rid, tid, id, current));
+                    let mut current = current;
+                    let rows = std::mem::take(&mut current.rows);
+                    let stored = if known { &mut resources } else { &mut added };
+                    stored.push(resource_row(rid, tid, id, encode(&rows), current));
+                    index.replace(tid, rid, stored_rows, rows);
                 }
-                None if !known && rid > 0 => resources.push(unstored_row(rid, tid, id)),
+                None if !known && rid > 0 => added.push(unstored_row(rid, tid, id)),
                 None => {}
             }
         }
         for (rid, current) in passed {
             versions.push(version_row(rid, current));
         }
-        let mut change_rows = Rows::insert("INSERT INTO changes (change, tid, rid, version, latest_us)", 5);
+        let mut change_rows = Rows::put("INSERT INTO changes (change, tid, rid, version, latest_us)", 5);
         for (tid, rid, version, at_us) in changes {
             counters.change += 1;
             counters.latest_us = counters.latest_us.max(at_us);
@@ -351,7 +358,7 @@ impl Plan {
         live.into_iter()
             .filter(|(_, by)| *by != 0)
             .for_each(|(tid, by)| counts.push([tid.into(), by.into()]));
-        let mut tables = vec![archive, versions, resources, entries, change_rows, counts];
+        let mut tables = vec![archive, versions, added, resources, entries, change_rows, counts];
         tables.extend(index.into_tables());
         tables
     }
@@ -372,7 +379,7 @@ const UPDATE_ENTRIES: &str = "UPDATE resources SET entries = ? WHERE rid = ?";
 const INSERT_COUNTS: &str = "INSERT INTO type_counts (tid, live)";
 const UPSERT_COUNT: &str = "ON CONFLICT (tid) DO UPDATE SET live = type_counts.live + excluded.live";
 
-fn resource_row(rid: i64, tid: i64, id: String, current: Current) -> [Value; 11] {
+fn resource_row(rid: i64, tid: i64, id: String, entries: Vec<u8>, current: Current) -> [Value; 11] {
     [
         rid.into(),
         tid.into(),
@@ -383,7 +390,7 @@ fn resource_row(rid: i64, tid: i64, id: String, current: Current) -> [Value; 11]
         current.source_version.into(),
         current.patient.into(),
         current.pkg.into(),
-        encode(&current.rows).into(),
+        entries.into(),
         current.body.into(),
     ]
 }

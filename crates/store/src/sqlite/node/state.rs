@@ -70,7 +70,7 @@ impl State {
         records: impl Iterator<Item = PreparedRecord>,
         connection: &mut Connection,
     ) -> Result<()> {
-        let mut rows = Rows::insert("INSERT INTO records (record, at_us, message, bytes)", 4);
+        let mut rows = Rows::put("INSERT INTO records (record, at_us, message, bytes)", 4);
         for record in records {
             self.counters.record += 1;
             let message = record.message.map(|id| id.as_bytes().to_vec());

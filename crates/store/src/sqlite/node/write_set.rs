@@ -308,9 +308,9 @@ impl Default for Tables {
     fn default() -> Self {
         let ignore = "ON CONFLICT DO NOTHING";
         Self {
-            applied: Rows::insert(INSERT_MESSAGES, 16),
+            applied: Rows::put(INSERT_MESSAGES, 16),
             reprocessed: Rows::statement(INSERT_MESSAGES, REPLACE_MESSAGE, 16),
-            message_resources: Rows::insert("INSERT INTO message_resources (seq, rid, version)", 3),
+            message_resources: Rows::put("INSERT INTO message_resources (seq, rid, version)", 3),
             keys: Rows::statement("INSERT INTO message_keys (value, seq, kind, system)", ignore, 4),
             patients: Rows::statement("INSERT INTO message_patients (patient, seq)", ignore, 2),
             deliveries: DeliveryRows::default(),

@@ -57,7 +57,7 @@ const METHOD: &str = "Closed loop over HTTP/1.1 on loopback with kept connection
     generated: patients with 9 encounters and 90 observations each. Read: one Observation by id. Large writes: one transaction \
     of 5,000 new resources after another, beside the reads. Search: the newest 20 Observations of one patient, sorted. \
     Everything: a patient with all 100 resources. Transactions: bundles of new resources, validated, each durable before it is \
-    answered. Bulk: transactions of a whole patient over 4 connections, into an empty store. The policy releases nothing. Raw: \
+    answered. Bulk: transactions of a whole patient over the same connections, into an empty store. The policy releases nothing. Raw: \
     the same file through the same driver without HTTP, JSON and records, by 4 readers: body by key; 20 bodies by the index of \
     the compartment; all bodies of a compartment. Raw inserts: rows of 600 bytes, 256 a durable commit. Disk: node.db after a \
     stop, with its indexes and with another version of 1 in 100. Compare ratios; absolute figures move with the machine's other \

@@ -78,7 +78,7 @@ async fn measure(args: &RestArgs, place: &mut Place) -> Result<Report, Failure> 
     let empty_rss = at_rest(place).await?;
     let target = target(place);
     output::words(&format!("loading {} resources", patients * OF_PATIENT));
-    let bulk = traffic::bulk(&target, 0, patients).await?;
+    let bulk = traffic::bulk(&target, args.connections, 0, patients).await?;
     let corrected = traffic::correct(&target, patients / CORRECTED_SHARE).await?;
     place.stop().await?;
     let stored = bytes(&place.folder.join("onprem/data/node.db"))?;

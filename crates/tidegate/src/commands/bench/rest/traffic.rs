@@ -17,8 +17,6 @@ use crate::{Exit, Failure};
 pub(super) const PAGE: usize = 20;
 /// Resources of one transaction.
 pub(super) const TRANSACTION: u32 = 20;
-/// Connections that load in bulk, a patient with everything in each transaction.
-const LOADERS: u16 = 4;
 /// Resources of the transaction that reads are made beside, and patients that they are of.
 pub(super) const LARGE: u32 = LARGE_PATIENTS * OF_PATIENT;
 const LARGE_PATIENTS: u32 = 50;
@@ -179,9 +177,9 @@ async fn look(target: &Target, reading: Reading) -> Result<(), Failure> {
     if is_right { Ok(()) } else { Err(failed(format!("{path} does not answer what is stored"))) }
 }
 
-/// Puts patients `from..to` of the first series, each in one transaction; resources a second.
-pub(super) async fn bulk(target: &Target, from: u32, to: u32) -> Result<Loaded, Failure> {
-    write(target, LOADERS, OF_PATIENT, move |taken| {
+/// Puts patients `from..to` of the first series, each with everything in one transaction; resources a second.
+pub(super) async fn bulk(target: &Target, connections: u16, from: u32, to: u32) -> Result<Loaded, Failure> {
+    write(target, connections, OF_PATIENT, move |taken| {
         let number = from + taken;
         (number < to).then_some(Made { series: "p", number })
     })
@@ -236,13 +234,13 @@ pub(super) async fn correct(target: &Target, patients: u32) -> Result<u32, Failu
     let mut client = target.connect().await?;
     for number in 0..patients {
         let made = Made { series: "p", number };
-        let entries: Vec<Value> = (0..CORRECTED)
-            .map(|at| {
-                let resource = made.corrected(at);
-                let url = format!("Observation/{}", resource["id"].as_str().unwrap_or_default());
-                serde_json::json!({"resource": resource, "request": {"method": "PUT", "url": url}})
-            })
-            .collect();
+        let corrected = (0..CORRECTED).map(|at| {
+            let resource = made.corrected(at)?;
+            let url = format!("Observation/{}", resource["id"].as_str().unwrap_or_default());
+            Ok(serde_json::json!({"resource": resource, "request": {"method": "PUT", "url": url}}))
+        });
+        let entries: serde_json::Result<Vec<Value>> = corrected.collect();
+        let entries = entries.map_err(|error| failed(error.to_string()))?;
         let bundle = serde_json::json!({"resourceType": "Bundle", "type": "transaction", "entry": entries});
         let answer = client.send("POST", "/fhir", &bundle.to_string()).await.map_err(failed)?;
         if answer.status != 200 {
