@@ -26,7 +26,8 @@ pub(crate) struct Rows {
     head: &'static str,
     tail: &'static str,
     columns: usize,
-    values: Vec<Value>,
+    /// The values of each statement: many rows are neither moved as they grow nor when they are run.
+    statements: Vec<Vec<Value>>,
     repeated: bool,
     /// What a refused statement wrote is taken back by who runs it.
     undone: bool,
@@ -46,7 +47,7 @@ impl Rows {
 
     /// A statement that reads the rows between `head` and `tail`.
     pub fn statement(head: &'static str, tail: &'static str, columns: usize) -> Self {
-        Self { head, tail, columns, values: Vec::new(), repeated: false, undone: false }
+        Self { head, tail, columns, statements: Vec::new(), repeated: false, undone: false }
     }
 
     /// A statement of its own for each row, with the row as its arguments.
@@ -58,32 +59,37 @@ impl Rows {
     pub fn push<const N: usize>(&mut self, row: [Value; N]) {
         debug_assert_eq!(N, self.columns);
         debug_assert!(row.first() != Some(&Value::Null));
-        self.values.extend(row);
+        let most = N * if self.repeated { REPEATED_ROWS_MAX } else { STATEMENT_ROWS_MAX };
+        match self.statements.last_mut() {
+            Some(values) if values.len() < most => values.extend(row),
+            Some(_) => {
+                let mut values = Vec::with_capacity(most);
+                values.extend(row);
+                self.statements.push(values);
+            }
+            None => self.statements.push(Vec::from(row)),
+        }
     }
 
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.statements.is_empty()
     }
 
     /// The statements, each with its values; most often one.
     pub fn into_statements(self) -> Vec<(String, Vec<Value>)> {
-        let Self { head, tail, columns, values, repeated, undone } = self;
+        let Self { head, tail, columns, statements, repeated, undone } = self;
         let head = match head.strip_prefix("INSERT INTO ").filter(|_| undone) {
             Some(rest) => Cow::Owned(format!("INSERT OR FAIL INTO {rest}")),
             None => Cow::Borrowed(head),
         };
-        let rows_max = if repeated { REPEATED_ROWS_MAX } else { STATEMENT_ROWS_MAX };
-        let mut statements = Vec::new();
-        let mut values = values.into_iter().peekable();
-        while values.peek().is_some() {
-            let mut chunk: Vec<Value> = values.by_ref().take(rows_max * columns).collect();
-            let rows = padded(chunk.len() / columns);
-            chunk.resize(rows * columns, Value::Null);
+        let statement = |mut values: Vec<Value>| {
+            let rows = padded(values.len() / columns);
+            values.resize(rows * columns, Value::Null);
             let text = if repeated { vec![&*head; rows].join(";") } else { sql(&head, tail, columns, rows) };
-            statements.push((text, chunk));
-        }
-        statements
+            (text, values)
+        };
+        statements.into_iter().map(statement).collect()
     }
 
     /// Runs the statements.
@@ -98,7 +104,10 @@ impl Rows {
                     Ok(())
                 }
                 #[cfg(feature = "postgres")]
-                Native::Postgres(connection) => execute_rows(connection, &self.shape(), self.values).await,
+                Native::Postgres(connection) => {
+                    let shape = self.shape();
+                    execute_rows(connection, &shape, self.statements.into_iter().flatten().collect()).await
+                }
             }
         })
     }
@@ -118,7 +127,10 @@ impl Rows {
                     Ok(found)
                 }
                 #[cfg(feature = "postgres")]
-                Native::Postgres(connection) => fetch_rows(connection, &self.shape(), self.values).await,
+                Native::Postgres(connection) => {
+                    let shape = self.shape();
+                    fetch_rows(connection, &shape, self.statements.into_iter().flatten().collect()).await
+                }
             }
         })
     }
