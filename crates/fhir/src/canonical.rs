@@ -74,7 +74,7 @@ fn write_object(out: &mut Vec<u8>, object: &Map<String, Value>, node: Option<&No
         }
         write_string(out, name);
         out.push(b':');
-        write_value(out, value, slot.and_then(|slot| r4().nodes.get(slot.child?)));
+        write_value(out, value, slot.and_then(Slot::node));
     }
     out.push(b'}');
 }
@@ -82,7 +82,7 @@ fn write_object(out: &mut Vec<u8>, object: &Map<String, Value>, node: Option<&No
 /// `resourceType` is 0, element n is 2n + 2, its `_` form one more, what is unknown comes last.
 fn rank(name: &str, slot: Option<&Slot>) -> usize {
     match slot {
-        Some(slot) => 2 * slot.position + 2 + usize::from(name.starts_with('_')),
+        Some(slot) => 2 * usize::from(slot.position) + 2 + usize::from(name.starts_with('_')),
         None if name == "resourceType" => 0,
         None => usize::MAX,
     }

@@ -20,7 +20,6 @@ pub fn r4() -> &'static Definitions {
 /// Definitions of R4 (4.0.1): elements, code sets, search parameters, the Patient compartment.
 #[derive(Default)]
 pub struct Definitions {
-    pub(crate) elements: Table<&'static Element>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) node_index: Table<usize>,
     pub(crate) types: Table<TypeKind>,
@@ -52,47 +51,57 @@ impl TypeKind {
 #[derive(Default)]
 pub(crate) struct Node {
     pub(crate) path: &'static str,
-    pub(crate) children: Vec<&'static Element>,
+    pub(crate) children: Box<[&'static Element]>,
     pub(crate) properties: Table<Slot>,
     /// A bit for each child that has to be there, by position.
     pub(crate) required: u128,
     /// Invariants of the type or backbone element, those of its base types first.
-    pub(crate) constraints: Vec<&'static Constraint>,
+    pub(crate) constraints: Box<[&'static Constraint]>,
 }
 
-/// One JSON property of a [`Node`].
+/// One JSON property of a [`Node`]. There are some ten thousand, so it holds only what is not found by one step more.
 #[derive(Clone, Copy)]
 pub(crate) struct Slot {
     pub(crate) element: &'static Element,
-    pub(crate) type_ref: TypeRef,
-    pub(crate) child_path: &'static str,
-    /// Index of the node of `child_path`.
-    pub(crate) child: Option<usize>,
+    pub(crate) type_ref: &'static TypeRef,
+    /// Index of the node of its value.
+    pub(crate) child: Option<u16>,
     pub(crate) primitive: Option<Primitive>,
     /// Position of the element among its siblings, in specification order.
-    pub(crate) position: usize,
+    pub(crate) position: u8,
     /// Invariants of the element where its type has others.
     pub(crate) constraints: &'static [&'static Constraint],
+}
+
+impl Slot {
+    /// Where the children of its value are defined.
+    pub(crate) fn node(&self) -> Option<&'static Node> {
+        r4().nodes.get(usize::from(self.child?))
+    }
 }
 
 impl Definitions {
     /// Element by its StructureDefinition path (`Patient.contact.name`, `Observation.value[x]`, `HumanName.family`);
     /// data types and resources alike. Paths do not run through types or content references.
     pub fn element(&self, path: &str) -> Option<&'static Element> {
-        self.elements.get(path).copied()
+        let (parent, _) = path.rsplit_once('.')?;
+        self.children(parent).iter().find(|element| element.path == path).copied()
     }
 
     /// Direct children of a type or backbone element, in specification order, inherited ones (id, meta, extension …)
     /// included; follows content references. Empty when the path has no children.
     pub fn children(&self, path: &str) -> &[&'static Element] {
-        self.node(path).map_or(&[], |node| node.children.as_slice())
+        self.node(path).map_or(&[], |node| &node.children)
     }
 
     /// Resolves one JSON property under a type or backbone path: `valueQuantity` under `Observation` gives the element
     /// `Observation.value[x]` with type `Quantity`. `_birthDate` is the caller's matter.
     pub fn property(&self, parent: &str, json_name: &str) -> Option<Property<'static>> {
         let slot = self.node(parent)?.properties.get(json_name)?;
-        Some(Property { element: slot.element, type_code: slot.type_ref.code, child_path: slot.child_path })
+        let type_code = slot.type_ref.code;
+        // What has no node is a type of FHIRPath, which has no children.
+        let child_path = slot.node().map_or(type_code, |node| node.path);
+        Some(Property { element: slot.element, type_code, child_path })
     }
 
     /// Whether the name is a resource type that can be instantiated (`Resource` and `DomainResource` cannot).
@@ -141,9 +150,13 @@ impl Definitions {
 
     /// Keys of all invariants.
     pub(crate) fn constraint_keys(&self) -> impl Iterator<Item = &'static str> {
-        let slots =
-            self.nodes.iter().flat_map(|node| node.properties.values()).flat_map(|slot| slot.constraints);
-        let of_types = self.nodes.iter().flat_map(|node| &node.constraints);
+        let slots = self
+            .nodes
+            .iter()
+            .flat_map(|node| node.properties.values())
+            .flat_map(|slot| slot.constraints)
+            .copied();
+        let of_types = self.nodes.iter().flat_map(|node| node.constraints.iter().copied());
         of_types.chain(slots).map(|constraint| &*constraint.key)
     }
 
@@ -156,7 +169,7 @@ impl std::fmt::Debug for Definitions {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Definitions")
-            .field("elements", &self.elements.len())
+            .field("nodes", &self.nodes.len())
             .field("resources", &self.resources.len())
             .finish_non_exhaustive()
     }

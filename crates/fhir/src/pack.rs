@@ -26,7 +26,7 @@ pub(crate) fn decode(pack: &[u8]) -> Result<Definitions, Error> {
         .take(UNPACKED_BYTES_MAX)
         .read_to_string(&mut text)
         .map_err(|_| Error::Pack { line: 0, problem: "not zlib data of UTF-8 text" })?;
-    let text: &'static str = String::leak(text);
+    let text: &'static str = Box::leak(text.into_boxed_str());
     let mut decoder = Decoder::default();
     for (index, line) in text.lines().enumerate() {
         decoder.line(index, line).map_err(|problem| Error::Pack { line: index + 1, problem })?;
@@ -44,6 +44,9 @@ type Step = Result<(), &'static str>;
 struct Decoder {
     definitions: Definitions,
     elements: Vec<Element>,
+    /// Lists of types and of names as the pack writes them: most elements share theirs with many others.
+    type_lists: Table<&'static [TypeRef]>,
+    name_lists: Table<&'static [&'static str]>,
     constraints: Table<Vec<&'static Constraint>>,
     value_set: &'static str,
     system: &'static str,
@@ -115,12 +118,13 @@ impl Decoder {
     fn element_record(&mut self, record: [&'static str; 7]) -> Step {
         let [path, min, max, flags, types, binding, content] = record;
         let (_, name) = path.rsplit_once('.').ok_or("element path without parent")?;
+        let types = self.type_refs(types)?;
         self.elements.push(Element {
             path,
             name,
             min: min.parse().map_err(|_| "min is no number")?,
             max: if max == "*" { None } else { Some(max.parse().map_err(|_| "max is no number")?) },
-            types: type_refs(types)?,
+            types,
             binding: binding_of(binding)?,
             is_modifier: flags.contains('M'),
             is_summary: flags.contains('S'),
@@ -142,6 +146,8 @@ impl Decoder {
         if entries.is_empty() {
             set.order.push(code);
         }
+        // Two systems of one set seldom have one code.
+        entries.reserve_exact(1);
         entries.push(CodeEntry { system: self.system, display });
         Ok(())
     }
@@ -149,7 +155,7 @@ impl Decoder {
     fn parameter_record(&mut self, record: [&'static str; 7]) -> Step {
         let [id, code, kind, bases, targets, expression, ..] = record;
         let kind = SearchKind::parse(kind).ok_or("unknown search parameter type")?;
-        let targets = names(targets);
+        let targets = self.names(targets);
         self.parameters.push(ParameterRecord {
             id,
             code,
@@ -164,12 +170,9 @@ impl Decoder {
 
     fn finish(mut self) -> Result<Definitions, Error> {
         self.resolve_content_types();
-        let elements: &'static [Element] = Vec::leak(std::mem::take(&mut self.elements));
-        for element in elements {
-            self.definitions.elements.insert(element.path, element);
-        }
+        let elements = leak(std::mem::take(&mut self.elements));
         self.definitions.resources.sort_unstable();
-        self.index_nodes(elements);
+        self.index_nodes(elements)?;
         self.index_constraints()?;
         self.index_search_parameters()?;
         Ok(self.definitions)
@@ -185,24 +188,31 @@ impl Decoder {
         }
     }
 
-    fn index_nodes(&mut self, elements: &'static [Element]) {
+    fn index_nodes(&mut self, elements: &'static [Element]) -> Result<(), Error> {
         let definitions = &mut self.definitions;
         let mut paths: Vec<&'static str> = definitions.types.keys().copied().collect();
         paths.sort_unstable();
+        let mut nodes: Vec<(&'static str, Vec<&'static Element>)> = Vec::new();
         for path in paths {
-            definitions.node_index.insert(path, definitions.nodes.len());
-            definitions.nodes.push(Node { path, ..Node::default() });
+            definitions.node_index.insert(path, nodes.len());
+            nodes.push((path, Vec::new()));
         }
         for element in elements {
             let parent = parent_path(element.path);
             let at = *definitions.node_index.entry(parent).or_insert_with(|| {
-                definitions.nodes.push(Node { path: parent, ..Node::default() });
-                definitions.nodes.len() - 1
+                nodes.push((parent, Vec::new()));
+                nodes.len() - 1
             });
-            if let Some(node) = definitions.nodes.get_mut(at) {
-                node.children.push(element);
+            if let Some((_, children)) = nodes.get_mut(at) {
+                children.push(element);
             }
         }
+        let whole = |(path, children): (&'static str, Vec<_>)| Node {
+            path,
+            children: children.into(),
+            ..Node::default()
+        };
+        definitions.nodes = nodes.into_iter().map(whole).collect();
         for element in elements {
             if let Some(at) = element.content_reference.and_then(|target| definitions.node_index.get(target))
             {
@@ -210,10 +220,12 @@ impl Decoder {
                 definitions.node_index.insert(element.path, at);
             }
         }
-        self.index_properties();
+        self.index_properties()
     }
 
-    fn index_properties(&mut self) {
+    fn index_properties(&mut self) -> Result<(), Error> {
+        const TOO_MANY: Error =
+            Error::Pack { line: 0, problem: "more nodes, or elements of one, than there may be" };
         let Definitions { nodes, node_index, .. } = &mut self.definitions;
         for node in nodes {
             for (position, element) in node.children.iter().enumerate() {
@@ -222,35 +234,31 @@ impl Decoder {
                 }
                 let has_node = element.content_reference.is_some() || node_index.contains_key(element.path);
                 let constraints: &'static [&'static Constraint] = match self.constraints.get(element.path) {
-                    Some(own) if !has_node => Vec::leak(own.clone()),
+                    Some(own) if !has_node => leak(own.clone()),
                     _ => &[],
                 };
+                let position = u8::try_from(position).map_err(|_| TOO_MANY)?;
                 for type_ref in element.types {
-                    node.properties.insert(json_name(element, type_ref.code), {
-                        let child_path = match element.content_reference {
-                            Some(target) => target,
-                            None if node_index.contains_key(element.path) => element.path,
-                            None => type_ref.code,
-                        };
-                        Slot {
-                            element,
-                            type_ref: *type_ref,
-                            child_path,
-                            child: node_index.get(child_path).copied(),
-                            primitive: Primitive::parse(type_ref.code),
-                            position,
-                            constraints,
-                        }
-                    });
+                    let child_path = match element.content_reference {
+                        Some(target) => target,
+                        None if node_index.contains_key(element.path) => element.path,
+                        None => type_ref.code,
+                    };
+                    let child = node_index.get(child_path).map(|at| u16::try_from(*at)).transpose();
+                    let child = child.map_err(|_| TOO_MANY)?;
+                    let primitive = Primitive::parse(type_ref.code);
+                    let slot = Slot { element, type_ref, child, primitive, position, constraints };
+                    node.properties.insert(json_name(element, type_ref.code), slot);
                 }
             }
         }
+        Ok(())
     }
 
     /// Each invariant at the node of its type or backbone element, and at those of the types that derive from it.
     fn index_constraints(&mut self) -> Result<(), Error> {
         let known = |path: &str| {
-            self.definitions.node_index.contains_key(path) || self.definitions.elements.contains_key(path)
+            self.definitions.node_index.contains_key(path) || self.definitions.element(path).is_some()
         };
         if !self.constraints.keys().all(|path| known(path)) {
             return Err(Error::Pack { line: 0, problem: "invariant of an unknown element" });
@@ -287,13 +295,16 @@ impl Decoder {
             }
             let mut parameter = SearchParameter::parse(record.code, record.kind, record.expression)?;
             parameter.targets = record.targets;
-            parameter.components = Vec::leak(components);
+            parameter.components = leak(components);
             let bases: Vec<&str> = record.bases.split(',').collect();
             for (resource, direct_base) in &resources {
                 let types = [*resource, *direct_base, "Resource"];
                 if bases.iter().any(|base| types.contains(base)) {
-                    let program =
-                        parameter.program.map(|program| &*Box::leak(Box::new(program.restricted(&types))));
+                    let program = parameter.program.map(|program| match program {
+                        Expression::Union(_) => &*Box::leak(Box::new(program.restricted(&types))),
+                        // Without branches there is nothing to leave out.
+                        whole => whole,
+                    });
                     let parameter = SearchParameter { program, ..parameter };
                     self.definitions.search_parameters.entry(resource).or_default().push(parameter);
                 }
@@ -302,9 +313,42 @@ impl Decoder {
         self.definitions.search_definitions = kinds;
         for parameters in self.definitions.search_parameters.values_mut() {
             parameters.sort_by_key(|parameter| parameter.code);
+            parameters.shrink_to_fit();
         }
         Ok(())
     }
+
+    /// Resource types, separated by commas.
+    fn names(&mut self, list: &'static str) -> &'static [&'static str] {
+        if list.is_empty() {
+            return &[];
+        }
+        self.name_lists.entry(list).or_insert_with(|| leak(list.split(',').collect()))
+    }
+
+    fn type_refs(&mut self, list: &'static str) -> Result<&'static [TypeRef], &'static str> {
+        if let Some(known) = self.type_lists.get(list) {
+            return Ok(known);
+        }
+        let mut types = Vec::new();
+        for item in list.split('|').filter(|item| !item.is_empty()) {
+            let (code, targets) = match item.split_once('(') {
+                Some((code, targets)) => {
+                    (code, self.names(targets.strip_suffix(')').ok_or("target list not closed")?))
+                }
+                None => (item, &[][..]),
+            };
+            types.push(TypeRef { code, targets });
+        }
+        let types = leak(types);
+        self.type_lists.insert(list, types);
+        Ok(types)
+    }
+}
+
+/// What lives as long as the process, without room to grow.
+fn leak<T>(all: Vec<T>) -> &'static [T] {
+    Box::leak(all.into_boxed_slice())
 }
 
 /// Exactly `N` columns.
@@ -315,27 +359,6 @@ fn columns<const N: usize>(line: &'static str) -> Result<[&'static str; N], &'st
         *slot = found.next().unwrap_or_default();
     }
     if found.next().is_some() { Err("too many columns") } else { Ok(out) }
-}
-
-fn names(list: &'static str) -> &'static [&'static str] {
-    if list.is_empty() { &[] } else { Vec::leak(list.split(',').collect()) }
-}
-
-fn type_refs(list: &'static str) -> Result<&'static [TypeRef], &'static str> {
-    if list.is_empty() {
-        return Ok(&[]);
-    }
-    let mut types = Vec::new();
-    for item in list.split('|') {
-        let (code, targets) = match item.split_once('(') {
-            Some((code, targets)) => {
-                (code, names(targets.strip_suffix(')').ok_or("target list not closed")?))
-            }
-            None => (item, names("")),
-        };
-        types.push(TypeRef { code, targets });
-    }
-    Ok(Vec::leak(types))
 }
 
 fn binding_of(text: &'static str) -> Result<Option<Binding>, &'static str> {

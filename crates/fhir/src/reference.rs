@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::definitions::{Node, r4};
+use crate::definitions::{Node, Slot, r4};
 use crate::location::Location;
 use crate::resource_type::{ResourceType, is_resource_id};
 
@@ -158,7 +158,7 @@ macro_rules! walk {
                 }
                 let json_name = name.strip_prefix('_').unwrap_or(name);
                 let slot = node.and_then(|node| node.properties.get(json_name));
-                let child = slot.and_then(|slot| r4().nodes.get(slot.child?));
+                let child = slot.and_then(Slot::node);
                 let here = at.child(slot.map_or(name, |slot| slot.element.base_name()));
                 match value {
                     Value::Array(items) => {

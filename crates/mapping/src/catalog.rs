@@ -261,6 +261,8 @@ fn ignored(list: &[Ignore], source: &str) -> Vec<(V2Path, String)> {
     let root =
         |ignore: &Ignore| if ignore.segment.is_empty() { source } else { ignore.segment.as_str() }.to_owned();
     list.iter()
-        .map(|ignore| (V2Path { root: root(ignore), numbers: ignore.numbers.clone() }, ignore.reason.clone()))
+        .map(|ignore| {
+            (V2Path { root: root(ignore), numbers: ignore.numbers.to_vec() }, ignore.reason.clone())
+        })
         .collect()
 }

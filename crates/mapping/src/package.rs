@@ -4,7 +4,7 @@ use crate::check::{self, Trees};
 use crate::diagnostic::{Diagnostic, Findings, Place};
 use crate::plan::Program;
 use crate::site::Site;
-use crate::test_file::{self, TestFile};
+use crate::test_file::{self, TestSource};
 use crate::validation;
 use crate::yaml::{self, Node};
 use crate::{Context, Rejection, TestOutcome, Translation, execute};
@@ -26,7 +26,7 @@ pub struct Package {
     pub(crate) files: Arc<[String]>,
     pub(crate) base: Program,
     pub(crate) sites: Vec<Program>,
-    pub(crate) tests: Vec<TestFile>,
+    pub(crate) tests: Box<[TestSource]>,
     pub(crate) answers: Vec<crate::Answer>,
     pub(crate) profiles: Profiles,
 }
@@ -75,8 +75,11 @@ impl Package {
                 validation::prove(asked, &profiles, &mut findings);
             }
         }
-        let tests =
-            read.tests.iter().filter_map(|(file, node)| test_file::read(file, node, &mut findings)).collect();
+        let tests = read
+            .tests
+            .iter()
+            .filter_map(|(file, node)| TestSource::proven(file, node, sources.0.get(file)?, &mut findings))
+            .collect();
         let answers = check::answers(read.answers.as_ref(), &mut findings);
         if !findings.list.is_empty() {
             findings.list.sort_by(|a, b| {
@@ -221,7 +224,7 @@ impl Read {
             if let ["codes", name] = rest
                 && name.ends_with(".csv")
             {
-                read.trees(site.as_deref()).tables.insert((*name).to_owned(), text.clone());
+                read.trees(site.as_deref()).tables.insert((*name).to_owned(), text.as_str().into());
                 continue;
             }
             let Some(node) = yaml::read(file, text, findings) else { continue };
@@ -255,8 +258,8 @@ impl Read {
         match (site, rest) {
             (None, ["package.yaml"]) => self.package = Some(node),
             (None, ["ig.yaml"]) => self.answers = Some(node),
-            (None, ["systems.yaml"]) => self.base.systems = Some(node),
-            (None, ["extensions.yaml"]) => self.base.extensions = Some(node),
+            (None, ["systems.yaml"]) => self.base.systems = Some(Arc::new(node)),
+            (None, ["extensions.yaml"]) => self.base.extensions = Some(Arc::new(node)),
             (Some(site), ["site.yaml"]) => {
                 named(&node, "site", site, findings);
                 self.sites.entry(site.to_owned()).or_default().1 = Some(node);
@@ -277,7 +280,7 @@ impl Read {
                     "codes" => &mut trees.codes,
                     _ => &mut trees.maps,
                 };
-                if kind.insert(stem.clone(), node).is_some() {
+                if kind.insert(stem.clone(), Arc::new(node)).is_some() {
                     findings.add(start, "E0102", format!("{stem} stands in two folders"));
                 }
             }

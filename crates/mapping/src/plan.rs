@@ -76,7 +76,7 @@ pub(crate) struct Map {
     pub place: Place,
     pub body: Elements,
     pub id: Option<Expression>,
-    pub ignore: Vec<Ignore>,
+    pub ignore: Box<[Ignore]>,
     pub merges: bool,
     /// What it makes depends on the bytes of its value and the header alone.
     pub is_local: bool,
@@ -88,7 +88,7 @@ pub(crate) struct Ignore {
     /// Segment name; empty in a type map.
     pub segment: String,
     /// Field, component, subcomponent; empty for a whole segment.
-    pub numbers: Vec<u16>,
+    pub numbers: Box<[u16]>,
     pub reason: String,
 }
 
@@ -98,15 +98,15 @@ pub(crate) struct Elements {
     pub each: Option<Box<Path>>,
     pub when: Option<Box<Test>>,
     /// Elements without which FHIR knows no such object; one that a value did not fill undoes it.
-    pub needs: Vec<&'static str>,
-    pub fields: Vec<Field>,
+    pub needs: Box<[&'static str]>,
+    pub fields: Box<[Field]>,
 }
 
 /// The rules of one element.
 #[derive(PartialEq)]
 pub(crate) struct Field {
     pub slot: Slot,
-    pub rules: Vec<Rule>,
+    pub rules: Box<[Rule]>,
     /// Rules of dotted keys: they fill one object.
     pub nested: Option<Box<Nested>>,
     pub basis: Basis,
@@ -129,7 +129,7 @@ pub(crate) struct Slot {
     pub repeats: bool,
     pub primitive: bool,
     /// Property names that a removal of this element names.
-    pub removal: Vec<String>,
+    pub removal: Box<[String]>,
 }
 
 #[derive(PartialEq)]
@@ -173,16 +173,16 @@ pub(crate) enum Action {
     Take(Box<Take>),
     Build(Box<Elements>),
     /// The first that yields.
-    First(Vec<Rule>),
+    First(Box<[Rule]>),
     Refer {
         handle: Handle,
         /// Anywhere in the message, where each value there equals the value here: (there, here).
-        pairs: Vec<(Expression, Expression)>,
+        pairs: Box<[(Expression, Expression)]>,
     },
     Dispatch {
         by: Box<Expression>,
-        branches: Vec<(Vec<String>, Vec<Rule>)>,
-        otherwise: Vec<Rule>,
+        branches: Box<[(Box<[String]>, Box<[Rule]>)]>,
+        otherwise: Box<[Rule]>,
     },
 }
 
@@ -263,10 +263,10 @@ pub(crate) enum Expression {
     Path(Path),
     Literal(String),
     Absent,
-    First(Vec<Expression>),
+    First(Box<[Expression]>),
     Call {
         function: Function,
-        arguments: Vec<Expression>,
+        arguments: Box<[Expression]>,
     },
     /// `id(handle)`.
     IdOf(Handle),
@@ -308,7 +308,7 @@ pub(crate) enum Keyed {
 #[derive(PartialEq)]
 pub(crate) struct Path {
     pub root: Root,
-    pub steps: Vec<u16>,
+    pub steps: Box<[u16]>,
     pub text: String,
     pub keyed: Keyed,
     /// For an authority component: what stands around it, to find the type code.
@@ -320,7 +320,7 @@ pub(crate) enum Root {
     Item,
     Segment {
         name: String,
-        groups: Vec<String>,
+        groups: Box<[String]>,
         every: bool,
         absolute: bool,
         filter: Option<Box<Test>>,
@@ -339,12 +339,12 @@ pub(crate) enum Selector {
 
 #[derive(PartialEq)]
 pub(crate) enum Test {
-    All(Vec<Test>),
-    Any(Vec<Test>),
+    All(Box<[Test]>),
+    Any(Box<[Test]>),
     Not(Box<Test>),
     Valued(Expression),
     Null(Expression),
-    Compare { left: Expression, operator: Operator, right: Vec<Expression> },
+    Compare { left: Expression, operator: Operator, right: Box<[Expression]> },
     Constant(bool),
 }
 
@@ -353,18 +353,18 @@ pub(crate) enum Test {
 pub(crate) struct MessagePlan {
     pub name: String,
     pub structure: Option<String>,
-    pub require: Vec<Path>,
-    pub make: Vec<Make>,
+    pub require: Box<[Path]>,
+    pub make: Box<[Make]>,
     /// Of which segments each handle is made: number of the handle, code of the segment's name.
-    pub origins: Vec<(usize, u32)>,
+    pub origins: Box<[(usize, u32)]>,
     pub events: BTreeMap<String, Event>,
-    pub ignore: Vec<Ignore>,
+    pub ignore: Box<[Ignore]>,
     /// Records of which one stands for both from here on.
-    pub merges: Vec<Pair>,
+    pub merges: Box<[Pair]>,
     /// Records under the number they have now, and the one they had.
-    pub renumbers: Vec<Pair>,
+    pub renumbers: Box<[Pair]>,
     /// Records that belong to another patient from here on.
-    pub moves: Vec<Moved>,
+    pub moves: Box<[Moved]>,
     /// Handle of the Patients that the message says are one (`true`), or are two.
     pub link: Option<(String, bool)>,
     pub join_text: bool,
@@ -414,7 +414,7 @@ pub(crate) struct Moved {
 pub(crate) struct Make {
     pub handle: Handle,
     pub segment: String,
-    pub groups: Vec<String>,
+    pub groups: Box<[String]>,
     pub every: bool,
     pub map: usize,
     pub when: Option<Test>,

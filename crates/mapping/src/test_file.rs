@@ -5,7 +5,7 @@ mod running;
 
 use crate::check::only_keys;
 use crate::diagnostic::Findings;
-use crate::yaml::Node;
+use crate::yaml::{self, Node};
 
 pub(crate) use running::run;
 
@@ -25,6 +25,27 @@ pub struct TestOutcome {
     pub name: String,
     /// What did not come out as written.
     pub failures: Vec<String>,
+}
+
+/// A test file as it is written. A node holds its package for months and runs no test of it, so the tests are read anew
+/// by whoever runs them.
+pub(crate) struct TestSource {
+    file: String,
+    text: Box<str>,
+}
+
+impl TestSource {
+    /// Reads a test file and keeps its text; what could not be executed is a finding.
+    pub fn proven(file: &str, node: &Node, text: &str, findings: &mut Findings) -> Option<Self> {
+        read(file, node, findings).map(|_| Self { file: file.to_owned(), text: text.into() })
+    }
+
+    /// Its tests; it has some, since it was proven when the package was compiled.
+    pub fn read(&self) -> Option<TestFile> {
+        let mut findings = Findings::default();
+        let node = yaml::read(0, &self.text, &mut findings)?;
+        read(&self.file, &node, &mut findings)
+    }
 }
 
 /// A test file, read.
@@ -55,7 +76,7 @@ pub(crate) struct Case {
 }
 
 /// Reads a test file; what it cannot execute is an error.
-pub(crate) fn read(file: &str, node: &Node, findings: &mut Findings) -> Option<TestFile> {
+fn read(file: &str, node: &Node, findings: &mut Findings) -> Option<TestFile> {
     only_keys(node, &["tests", "doc"], findings);
     let (subject, folder_site) = subject(file)?;
     let mut cases = Vec::new();

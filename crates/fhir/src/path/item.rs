@@ -51,7 +51,7 @@ impl<'a> Typed<'a> {
         {
             return resource;
         }
-        let node = slot.child.and_then(|child| r4().nodes.get(child));
+        let node = slot.node();
         Self { value, sidecar, type_code: slot.type_ref.code, node, primitive: slot.primitive }
     }
 

@@ -114,7 +114,7 @@ fn children<'a>(parent: Found<'a>, name: &str, out: &mut Vec<Item<'a>>) {
 }
 
 fn child<'a>(value: &'a Value, slot: &'static Slot, out: &mut Vec<Item<'a>>) {
-    let node = slot.child.and_then(|child| r4().nodes.get(child));
+    let node = slot.node();
     let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
     for value in values.iter().filter(|value| !value.is_null()) {
         let found = Found { value, type_code: slot.type_ref.code, node, element: Some(slot.element) };

@@ -32,7 +32,7 @@ impl Walk {
         }
         // Resources within it, entries of a bundle, have spent theirs.
         self.renew_budget(scope);
-        let constraints = context.node.map_or(&[][..], |node| node.constraints.as_slice());
+        let constraints = context.node.map_or(&[][..], |node| &node.constraints);
         self.constraints(constraints, context, at, scope);
     }
 
@@ -49,8 +49,8 @@ impl Walk {
         if let Value::Object(object) = value {
             self.has_more_than_an_id(object, at);
         }
-        let node = if slot.primitive.is_none() { slot.child } else { None };
-        let of_type = node.and_then(|node| r4().nodes.get(node)).map_or(&[][..], |node| &node.constraints);
+        let node = if slot.primitive.is_none() { slot.node() } else { None };
+        let of_type = node.map_or(&[][..], |node| &node.constraints);
         if of_type.is_empty() && slot.constraints.is_empty() {
             return;
         }

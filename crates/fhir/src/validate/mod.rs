@@ -137,7 +137,7 @@ impl Walk {
                 }
                 continue;
             }
-            let bit = position_bit(slot.position);
+            let bit = position_bit(usize::from(slot.position));
             if present & bit != 0 {
                 self.error(IssueCode::Structure, &here, "only one type of a choice may be given");
             }
@@ -218,7 +218,7 @@ impl Walk {
         scope: Scope<'a>,
     ) {
         let Some(items) = self.items(value, slot, &here) else { return };
-        let Some(node) = slot.child.and_then(|child| r4().nodes.get(child)) else { return };
+        let Some(node) = slot.node() else { return };
         for (index, item) in items.iter().enumerate() {
             let at = if slot.element.repeats() { here.repetition(index) } else { here };
             if node.path == "Resource" {
@@ -277,7 +277,7 @@ impl Walk {
             match sidecar {
                 None => {}
                 Some(Value::Object(object)) => {
-                    if let Some(node) = slot.child.and_then(|child| r4().nodes.get(child)) {
+                    if let Some(node) = slot.node() {
                         self.properties(object, node, &at, scope.deeper());
                     }
                     if values.get(index).is_none_or(Value::is_null) {

@@ -32,9 +32,9 @@ impl Checker<'_> {
             Condition::Null(value) => Test::Null(self.tested(value, place, source)?),
             Condition::Compare { left, operator, right } => {
                 let left = self.tested(left, place, source)?;
-                let right: Vec<Expression> =
+                let right: Box<[Expression]> =
                     right.iter().filter_map(|value| self.tested(value, place, source)).collect();
-                if matches!((&left, right.as_slice()), (Expression::Literal(_), all) if all.iter().all(|value| matches!(value, Expression::Literal(_))))
+                if matches!((&left, &*right), (Expression::Literal(_), all) if all.iter().all(|value| matches!(value, Expression::Literal(_))))
                     && !mentions_fact(condition)
                 {
                     self.findings.add(place, "E0203", "this condition is always the same");
@@ -44,8 +44,9 @@ impl Checker<'_> {
         })
     }
 
-    fn conditions(&mut self, parts: &[Condition], place: Place, source: &Source) -> Option<Vec<Test>> {
-        let tests: Vec<Test> = parts.iter().filter_map(|part| self.condition(part, place, source)).collect();
+    fn conditions(&mut self, parts: &[Condition], place: Place, source: &Source) -> Option<Box<[Test]>> {
+        let tests: Box<[Test]> =
+            parts.iter().filter_map(|part| self.condition(part, place, source)).collect();
         (tests.len() == parts.len()).then_some(tests)
     }
 

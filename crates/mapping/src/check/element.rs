@@ -63,8 +63,8 @@ impl Checker<'_> {
         Some(Elements {
             each: each.map(Box::new),
             when: when.map(Box::new),
-            needs: needs(shape, completeness),
-            fields,
+            needs: needs(shape, completeness).into(),
+            fields: fields.into(),
         })
     }
 
@@ -136,7 +136,7 @@ impl Checker<'_> {
         }
         rules.shrink_to_fit();
         let nested = nested.map(Box::new);
-        Some(Field { slot: found.slot, rules, nested, basis: Basis::Nothing })
+        Some(Field { slot: found.slot, rules: rules.into(), nested, basis: Basis::Nothing })
     }
 
     fn nested(
@@ -178,8 +178,8 @@ impl Checker<'_> {
             Completeness::Whole
         };
         let fields = self.fields(keys, shape, source, completeness, at);
-        let needs = needs(shape, completeness);
-        let elements = Elements { needs, fields, ..Elements::default() };
+        let needs = needs(shape, completeness).into();
+        let elements = Elements { needs, fields: fields.into(), ..Elements::default() };
         Some(Some(Nested { suffix: chosen.clone(), elements }))
     }
 

@@ -119,7 +119,7 @@ impl Checker<'_> {
             .map(|(value, _)| value)
             .collect();
         (compiled.len() == arguments.len())
-            .then_some(Expression::Call { function: *function, arguments: compiled })
+            .then_some(Expression::Call { function: *function, arguments: compiled.into() })
     }
 
     /// `lookup(TABLE, value)`.
@@ -136,7 +136,7 @@ impl Checker<'_> {
         };
         let table = self.table(table, at)?;
         let (value, _) = self.expression(value, place, source, Use::First)?;
-        Some(Expression::Call { function: Function::Lookup(table), arguments: vec![value] })
+        Some(Expression::Call { function: Function::Lookup(table), arguments: [value].into() })
     }
 
     fn check_literal(&mut self, text: &str, at: Place) {

@@ -83,7 +83,7 @@ impl Checker<'_> {
             let source = self.map_source(node, &source, is_type);
             let body = self.body(node, &target, &source);
             let id = self.map_id(node, &target, &source);
-            let ignore = self.ignored(node, &source);
+            let ignore = self.ignored(node, &source).into();
             let merges = node.get("merge").and_then(Node::scalar) == Some("true");
             self.map_handles.push(std::mem::take(&mut self.handles));
             self.map_calls.push(std::mem::take(&mut self.calls));
@@ -156,7 +156,7 @@ impl Checker<'_> {
             form: Form::Element,
             repeats: false,
             primitive: true,
-            removal: Vec::new(),
+            removal: Box::default(),
         };
         let shape = Shape::of_type("string");
         let found =
@@ -165,7 +165,8 @@ impl Checker<'_> {
         let when = node.get("$when").and_then(|when| self.condition_node(when, source));
         Elements {
             when: when.map(Box::new),
-            fields: vec![Field { slot: found.slot, rules, nested: None, basis: Basis::Nothing }],
+            fields: [Field { slot: found.slot, rules: rules.into(), nested: None, basis: Basis::Nothing }]
+                .into(),
             ..Elements::default()
         }
     }

@@ -11,6 +11,7 @@ use crate::segment_code;
 use crate::syntax;
 use crate::yaml::{Kind, Node};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub(crate) const MESSAGE_KEYS: &[&str] = &[
     "message",
@@ -53,9 +54,9 @@ impl Checker<'_> {
     }
 
     /// The tree with everything it extends.
-    fn inherited(&mut self, name: &str, trees: &Trees, chain: &mut Vec<String>) -> Option<Node> {
+    fn inherited(&mut self, name: &str, trees: &Trees, chain: &mut Vec<String>) -> Option<Arc<Node>> {
         let node = trees.messages.get(name)?;
-        let Some(base) = node.get("extends") else { return Some(node.clone()) };
+        let Some(base) = node.get("extends") else { return Some(Arc::clone(node)) };
         let base_name = self.text(base)?.to_owned();
         if chain.contains(&base_name) || base_name == name {
             self.findings.add(base.place, "E0406", "this goes round in a circle");
@@ -73,7 +74,7 @@ impl Checker<'_> {
         }
         chain.push(name.to_owned());
         let parent = self.inherited(&base_name, trees, chain)?;
-        Some(merged(&parent, node))
+        Some(Arc::new(merged(&parent, node)))
     }
 
     fn message(&mut self, name: &str, node: &Node) -> MessagePlan {
@@ -123,12 +124,12 @@ impl Checker<'_> {
             structure,
             require,
             origins: origins.into_iter().collect(),
-            make,
+            make: make.into(),
             events,
-            ignore,
-            merges,
-            renumbers,
-            moves,
+            ignore: ignore.into(),
+            merges: merges.into(),
+            renumbers: renumbers.into(),
+            moves: moves.into(),
             link,
             join_text,
         }
@@ -205,7 +206,7 @@ impl Checker<'_> {
         };
         let is_transient = stated == Some("transient");
         let handle = self.handle(handle);
-        Some(Make { handle, segment: name, groups, every, map, when, mode, is_transient })
+        Some(Make { handle, segment: name, groups: groups.into(), every, map, when, mode, is_transient })
     }
 
     /// `link: HANDLE` or `unlink: HANDLE`: what the message says of the Patients of that handle.
@@ -372,7 +373,7 @@ impl Checker<'_> {
         let source = Source { segment: Some(line.segment.clone()), ..Source::default() };
         let keys = vec![Keyed { parts: rest.split('.').collect(), place, node: value }];
         let fields = self.fields(keys, &shape, &source, Completeness::Partial, place);
-        Some((handle.to_owned(), Elements { fields, ..Elements::default() }))
+        Some((handle.to_owned(), Elements { fields: fields.into(), ..Elements::default() }))
     }
 
     fn triggers(&mut self, name: &str, node: &Node, plan: usize, triggers: &mut Triggers) -> Vec<String> {

@@ -36,16 +36,16 @@ pub(crate) use message::MESSAGE_KEYS;
 pub(crate) use rule::RULE_KEYS;
 pub(crate) use site::{MATCH_KEYS, SITE_KEYS, overlay};
 
-/// The trees of one package (or package with overlay), by kind and name.
+/// The trees of one package (or package with overlay), by kind and name. A site shares those that it does not change.
 #[derive(Default, Clone)]
 pub(crate) struct Trees {
-    pub messages: BTreeMap<String, Node>,
-    pub maps: BTreeMap<String, Node>,
-    pub codes: BTreeMap<String, Node>,
-    pub systems: Option<Node>,
-    pub extensions: Option<Node>,
+    pub messages: BTreeMap<String, Arc<Node>>,
+    pub maps: BTreeMap<String, Arc<Node>>,
+    pub codes: BTreeMap<String, Arc<Node>>,
+    pub systems: Option<Arc<Node>>,
+    pub extensions: Option<Arc<Node>>,
     /// Rows of `codes/*.csv`, by file name.
-    pub tables: BTreeMap<String, String>,
+    pub tables: BTreeMap<String, Arc<str>>,
 }
 
 /// What the header of a map says, known before any body is compiled.

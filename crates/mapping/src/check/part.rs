@@ -73,11 +73,12 @@ impl Checker<'_> {
     /// What a part leaves out on purpose, every map that has it leaves out.
     pub(super) fn ignored_in_parts(&self, maps: &mut [Map]) {
         let of_part = |index: &usize| self.headers.get(*index).is_some_and(|header| !header.is_type);
-        let own: Vec<Vec<Ignore>> = maps.iter().map(|map| map.ignore.clone()).collect();
+        let own: Vec<Box<[Ignore]>> = maps.iter().map(|map| map.ignore.clone()).collect();
         for (index, map) in maps.iter_mut().enumerate() {
             let parts = self.reached(BTreeSet::from([index]));
             let parts = parts.iter().filter(|part| **part != index && of_part(part));
-            map.ignore.extend(parts.filter_map(|part| own.get(*part)).flatten().cloned());
+            let all = std::iter::once(&index).chain(parts).filter_map(|part| own.get(*part)).flatten();
+            map.ignore = all.cloned().collect();
         }
     }
 }

@@ -24,10 +24,10 @@ pub(crate) enum Content {
 
 impl Checker<'_> {
     pub(super) fn registries(&mut self, trees: &Trees) {
-        for entry in trees.systems.iter().flat_map(Node::entries) {
+        for entry in trees.systems.iter().flat_map(|node| node.entries()) {
             self.system(entry);
         }
-        for entry in trees.extensions.iter().flat_map(Node::entries) {
+        for entry in trees.extensions.iter().flat_map(|node| node.entries()) {
             self.extension(entry);
         }
     }

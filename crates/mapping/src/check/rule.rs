@@ -8,7 +8,7 @@ use crate::basis::Basis;
 use crate::diagnostic::Place;
 use crate::plan::{Action, Convert, Elements, Expression, Into, Rule, Take, Test};
 use crate::syntax::{self, Conversion};
-use crate::yaml::{Kind, Node};
+use crate::yaml::{Entry, Kind, Node};
 
 pub(crate) const RULE_KEYS: &[&str] = &[
     "from", "as", "code", "when", "unless", "fill", "set", "join", "unit", "ref", "into", "of", "keep",
@@ -49,16 +49,21 @@ impl Checker<'_> {
         let value = self.parsed(by.place, syntax::value(text))?;
         let (by, _) = self.expression(&value, by.place, source, Use::First)?;
         let mut branches = Vec::new();
-        let mut otherwise = Vec::new();
+        let mut otherwise = Box::default();
         for entry in node.entries().iter().filter(|entry| entry.key != "$by") {
             let rules = self.rules(&entry.value, found, source);
             if entry.key == "else" {
-                otherwise = rules;
+                otherwise = rules.into();
             } else {
-                branches.push((entry.key.split('/').map(|key| key.trim().to_owned()).collect(), rules));
+                branches
+                    .push((entry.key.split('/').map(|key| key.trim().to_owned()).collect(), rules.into()));
             }
         }
-        Some(plain(node.place, None, Action::Dispatch { by: Box::new(by), branches, otherwise }))
+        Some(plain(
+            node.place,
+            None,
+            Action::Dispatch { by: Box::new(by), branches: branches.into(), otherwise },
+        ))
     }
 
     /// An element map as a rule.
@@ -169,7 +174,7 @@ impl Checker<'_> {
         Some(match tests.len() {
             0 => None,
             1 => tests.pop(),
-            _ => Some(Test::All(tests)),
+            _ => Some(Test::All(tests.into())),
         })
     }
 
@@ -185,11 +190,12 @@ impl Checker<'_> {
             return;
         };
         let anywhere = Source::default();
-        for entry in node.entries() {
+        let pair = |entry: &Entry| {
             let there = self.argument(&entry.key, entry.place, &anywhere);
             let here = entry.value.scalar().and_then(|text| self.argument(text, entry.value.place, source));
-            pairs.extend(there.zip(here));
-        }
+            there.zip(here)
+        };
+        *pairs = node.entries().iter().filter_map(pair).collect();
     }
 
     fn argument(&mut self, text: &str, place: Place, source: &Source) -> Option<Expression> {
@@ -285,7 +291,7 @@ impl Checker<'_> {
         let path = self.text(target)?;
         let keys = vec![Keyed { parts: path.split('.').collect(), place: target.place, node: from }];
         let fields = self.fields(keys, &shape.clone(), source, Completeness::Partial, node.place);
-        let action = Action::Build(Box::new(Elements { fields, ..Elements::default() }));
+        let action = Action::Build(Box::new(Elements { fields: fields.into(), ..Elements::default() }));
         let deviates = node.get("deviates").and_then(Node::scalar).map(str::to_owned);
         Some(Rule { into: Some(into), when: when.map(Box::new), deviates, ..plain(node.place, None, action) })
     }
@@ -310,7 +316,7 @@ impl Checker<'_> {
         if count == 1 {
             return rules.pop();
         }
-        Some(plain(place, rules.first().and_then(|rule| rule.suffix.clone()), Action::First(rules)))
+        Some(plain(place, rules.first().and_then(|rule| rule.suffix.clone()), Action::First(rules.into())))
     }
 
     fn alternative(
@@ -410,7 +416,7 @@ impl Checker<'_> {
         if handle != "*" {
             self.handles.push((handle.clone(), at, false));
         }
-        let action = Action::Refer { handle: self.handle(&handle), pairs: Vec::new() };
+        let action = Action::Refer { handle: self.handle(&handle), pairs: Box::default() };
         Some(plain(place, chosen.clone(), action))
     }
 

@@ -180,7 +180,7 @@ fn extension_found(
         form: Form::Extension { url, suffix: value_suffix },
         repeats,
         primitive,
-        removal,
+        removal: removal.into(),
     };
     Found { slot, choices, element: None, targets: Vec::new() }
 }
@@ -220,7 +220,13 @@ fn found(parent: &Shape, element: &'static fhir::Element) -> Found {
         .collect();
     let form = if is_choice { Form::Choice } else { Form::Element };
     Found {
-        slot: Slot { name: base.to_owned(), form, repeats: element.repeats(), primitive, removal },
+        slot: Slot {
+            name: base.to_owned(),
+            form,
+            repeats: element.repeats(),
+            primitive,
+            removal: removal.into(),
+        },
         choices,
         element: Some(element),
         targets,

@@ -6,6 +6,7 @@ use crate::diagnostic::{Findings, Place};
 use crate::site::Site;
 use crate::yaml::{Entry, Kind, Node};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub(crate) const SITE_KEYS: KeyList = &[
     "site",
@@ -39,7 +40,7 @@ pub(crate) fn overlay(base: &Trees, own: &Trees, node: &Node, findings: &mut Fin
     for patch in node.get("patch").map(Node::entries).unwrap_or_default() {
         let target = trees.maps.get_mut(&patch.key).map_or_else(|| trees.messages.get_mut(&patch.key), Some);
         match target {
-            Some(target) => apply(target, &patch.value, findings),
+            Some(target) => apply(Arc::make_mut(target), &patch.value, findings),
             None => {
                 let names: Vec<&str> =
                     base.maps.keys().chain(base.messages.keys()).map(String::as_str).collect();
@@ -55,7 +56,7 @@ pub(crate) fn overlay(base: &Trees, own: &Trees, node: &Node, findings: &mut Fin
     }
     for table in node.get("codes").map(Node::entries).unwrap_or_default() {
         match trees.codes.get_mut(&table.key) {
-            Some(target) => add_rows(target, table, findings),
+            Some(target) => add_rows(Arc::make_mut(target), table, findings),
             None => findings.add_near(
                 table.place,
                 "E0402",

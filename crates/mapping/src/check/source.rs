@@ -73,7 +73,7 @@ impl Checker<'_> {
                 let many = *every || matches!(selector, Selector::Every);
                 let root = Root::Segment {
                     name: name.clone(),
-                    groups: groups.clone(),
+                    groups: groups.as_slice().into(),
                     every: *every,
                     absolute: *absolute,
                     filter,
@@ -97,7 +97,7 @@ impl Checker<'_> {
         }
         let plan = Path {
             root,
-            steps: path.steps.clone(),
+            steps: path.steps.as_slice().into(),
             text: path.text.clone(),
             keyed: keyed(&datatype),
             authority_of,

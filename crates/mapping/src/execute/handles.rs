@@ -195,7 +195,7 @@ impl<'a> Executor<'a> {
         pairs: &'a [(Expression, Expression)],
     ) -> HashMap<Vec<String>, Few<usize>> {
         let mut index: HashMap<Vec<String>, Few<usize>> = HashMap::new();
-        let lines = self.plan.map(|plan| plan.make.as_slice()).unwrap_or_default();
+        let lines = self.plan.map(|plan| &*plan.make).unwrap_or_default();
         for number in 0..self.instances.len() {
             let Some(instance) = self.instances.get(number) else { continue };
             if lines.get(instance.make).is_none_or(|make| make.handle.number != handle.number) {

@@ -221,7 +221,7 @@ impl<'a> Executor<'a> {
                 let key = |argument| self.key(argument, scope).map(Cow::into_owned).unwrap_or_default();
                 let keys: Vec<String> = arguments.iter().map(key).collect();
                 // Lines of `make` that use one map count together, for their ids may not meet.
-                let lines = self.plan.map(|plan| plan.make.as_slice()).unwrap_or_default();
+                let lines = self.plan.map(|plan| &*plan.make).unwrap_or_default();
                 let map = scope.make.and_then(|make| lines.get(make)).map(|make| make.map);
                 let seen = self.ordinals.entry((map, scope.own, keys.clone())).or_default();
                 if *seen == 0 {

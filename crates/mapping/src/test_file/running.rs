@@ -1,7 +1,7 @@
 //! Runs the tests of a package.
 
 use super::matching::{expect, find};
-use super::{Case, Subject, TestFile, TestOutcome};
+use super::{Case, Subject, TestFile, TestOutcome, TestSource};
 use crate::execute::{Executor, Item, Level, Scope};
 use crate::package::Package;
 use crate::plan::Program;
@@ -19,12 +19,13 @@ const TYPE_HEADER: &str = "MSH|^~\\&|APP|FAC|||20240102030405-0500||ADT^A01|1|P|
 /// Runs every test, and tallies the rules that they run if it is asked to; a map without a test is a failed outcome.
 pub(crate) fn run(package: &Package, mut tally: Option<&mut Tally>) -> Vec<TestOutcome> {
     let mut outcomes = Vec::new();
-    for file in &package.tests {
+    let files: Vec<TestFile> = package.tests.iter().filter_map(TestSource::read).collect();
+    for file in &files {
         for case in &file.cases {
             outcomes.push(outcome(package, file, case, tally.as_deref_mut()));
         }
     }
-    let tested = |subject: &Subject| package.tests.iter().any(|file| file.subject == *subject);
+    let tested = |subject: &Subject| files.iter().any(|file| file.subject == *subject);
     for program in std::iter::once(&package.base).chain(&package.sites) {
         for map in &program.maps {
             let subjects = [Subject::Segment(map.name.clone()), Subject::Type(map.name.clone())];

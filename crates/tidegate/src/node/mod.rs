@@ -35,6 +35,7 @@ mod retention;
 mod routes;
 mod sampler;
 mod sealer;
+mod settle;
 mod search_parameters;
 mod smart;
 mod tls;
@@ -134,6 +135,7 @@ pub async fn run_changing(
         Role::Portal => portal::start(&config, &overrides).await?,
     };
     tracing::info!(node = config.node, "node is up");
+    settle::begin();
     loop {
         tokio::select! {
             () = &mut until => break,
