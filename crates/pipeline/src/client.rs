@@ -29,6 +29,8 @@ use crate::{Error, events, row};
 const GROUP_REQUESTS_MAX: usize = 64;
 /// Acts that are committed together, but for those of one request.
 const GROUP_ACTS_MAX: usize = 1_000;
+/// Acts of a request beyond which others have their turn between the steps that work it out.
+const TURN_ACTS: usize = 256;
 /// How often a request is derived again because what it was derived from was not what stood.
 const ATTEMPTS_MAX: usize = 3;
 /// Resources that one record names: as many as it can name patients.
@@ -202,6 +204,7 @@ impl Pipeline {
         if let Some(refusal) = self.unresolved(asked).await? {
             return Ok(Worked::Refused(refusal));
         }
+        turn(asked).await;
         let (mut writes, mut images, mut written) = (Vec::new(), Vec::new(), Vec::new());
         for (act, content) in asked.write.acts.iter().zip(&mut asked.contents) {
             let current = self.state.peek(&act.key).unwrap_or(&Current::ABSENT);
@@ -214,6 +217,7 @@ impl Pipeline {
         }
         let mut guards = asked.write.guards.clone();
         guards.extend(self.grounds(asked));
+        turn(asked).await;
         let set = self.decided(asked, writes, images, now_us).await?;
         Ok(Worked::Set(GuardedSet { guards, set }, written))
     }
@@ -301,10 +305,12 @@ impl Pipeline {
         now_us: i64,
     ) -> Result<DecidedSet, Error> {
         let mut known = self.people_of(&writes).await?;
+        turn(asked).await;
         let Outcome { deliveries, pseudonyms, decisions, refused, .. } = self
             .release
             .release(&self.ports, &self.environment, &mut self.state, &writes, &mut known)
             .await?;
+        turn(asked).await;
         let code = if refused.is_some() { "release-refused" } else { "ok" };
         let mut records = self.client_records(asked, &writes, code, &decisions)?;
         records.extend(row::withdrawn_records(&self.environment, None, &deliveries)?);
@@ -401,6 +407,13 @@ fn keys_of(asked: &Asked) -> impl Iterator<Item = &ResourceKey> {
         Guard::NoMatch(_) | Guard::OnlyMatch { .. } => None,
     });
     own.chain(guarded).chain(asked.contents.iter().flatten().flat_map(Content::targets))
+}
+
+/// A request of thousands of acts takes a thread of all requests for no longer than one of its steps.
+async fn turn(asked: &Asked) {
+    if asked.write.acts.len() > TURN_ACTS {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// A panic over what a client sent costs that request, and never the pipeline.

@@ -77,6 +77,7 @@ async fn changes(caller: Caller<'_>, entries: &[Asked], prefer: Prefer) -> Resul
             }
         };
         for ((index, key, act), written) in acts.into_iter().zip(written) {
+            tokio::task::consume_budget().await;
             let reply = Done::written(key, act.method, written).reply();
             put(&mut answered, index, reply.entry(caller.server, prefer)?);
         }
@@ -111,12 +112,13 @@ async fn record_found(caller: Caller<'_>, found: &[(usize, Option<Stored>)]) -> 
 }
 
 impl Plan {
-    /// `None`: something was written meanwhile, look again.
+    /// `None`: something was written meanwhile, look again. Thousands of entries let other requests have their turn in between.
     async fn of(caller: Caller<'_>, entries: &[Asked]) -> Result<Option<Self>, Failure> {
         let mut changes: Vec<(usize, &Change, Wanted, ResourceKey)> = Vec::new();
         let mut links = Links::default();
         distinct_creates(entries)?;
         for (index, asked) in entries.iter().enumerate() {
+            tokio::task::consume_budget().await;
             let Asked::Change(asked) = asked else { continue };
             let (wanted, key) =
                 meant(caller, &asked.wanted).await.map_err(|failure| failure.within(&place(index)))?;
@@ -128,6 +130,7 @@ impl Plan {
         let among: HashSet<ResourceKey> = changes.iter().map(|(.., key)| key.clone()).collect();
         let mut plan = Self::default();
         for (index, asked, wanted, key) in changes {
+            tokio::task::consume_budget().await;
             let within = |failure: Failure| failure.within(&place(index));
             let mut guards = Vec::new();
             let mut wanted = wanted;
