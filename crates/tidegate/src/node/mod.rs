@@ -35,8 +35,8 @@ mod retention;
 mod routes;
 mod sampler;
 mod sealer;
-mod settle;
 mod search_parameters;
+mod settle;
 mod smart;
 mod tls;
 #[cfg(feature = "clinical")]
