@@ -168,6 +168,9 @@ pub(crate) enum Into {
     New,
 }
 
+/// Some values, and the rules where there is one of them.
+pub(crate) type Branch = (Box<[String]>, Box<[Rule]>);
+
 #[derive(PartialEq)]
 pub(crate) enum Action {
     Take(Box<Take>),
@@ -181,7 +184,7 @@ pub(crate) enum Action {
     },
     Dispatch {
         by: Box<Expression>,
-        branches: Box<[(Box<[String]>, Box<[Rule]>)]>,
+        branches: Box<[Branch]>,
         otherwise: Box<[Rule]>,
     },
 }
