@@ -120,9 +120,9 @@ pub use retention::{
     Dropped, HOLD_REASONS, Hold, HoldOn, JournalMonth, KeptFor, Retention, Verified, drop_due,
 };
 pub use search::{
-    Along, COUNTED_MAX, Clause, EXAMINED_MAX, History, HistoryOf, HistoryPage, INCLUDED_MAX, Ids, Include,
-    LINKED_MAX, ORDERED_MAX, Page, PartValue, Position, QuantityValue, SORTED_MAX, Search, Sort, SortBy,
-    SortValue, TextMatch, TokenValue, Total, TypedValue, UriMatch, Way,
+    Along, COUNTED_MAX, Clause, Drive, EXAMINED_MAX, History, HistoryOf, HistoryPage, INCLUDED_MAX, Ids,
+    Include, LINKED_MAX, ORDERED_MAX, Page, PartValue, Position, QuantityValue, SORTED_MAX, Search, Sort,
+    SortBy, SortValue, TextMatch, TokenValue, Total, TypedValue, UriMatch, Way,
 };
 pub use search_index::{IndexState, Indexing, KeptIndex, Pending, SearchIndex};
 #[cfg(feature = "clinical")]

@@ -372,6 +372,50 @@ pub enum Way {
     Reverse,
 }
 
+impl Clause {
+    /// The code of what it is a condition on; `several` where that are conditions themselves.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Id(_) => "_id",
+            Self::Updated(_) => "_lastUpdated",
+            Self::Token { parameter, .. }
+            | Self::Reference { parameter, .. }
+            | Self::Date { parameter, .. }
+            | Self::Text { parameter, .. }
+            | Self::Uri { parameter, .. }
+            | Self::Number { parameter, .. }
+            | Self::Missing { parameter, .. }
+            | Self::Words { parameter, .. }
+            | Self::OfType { parameter, .. }
+            | Self::Composite { parameter, .. }
+            | Self::Chain { parameter, .. } => parameter,
+            Self::Has { .. } => "_has",
+            Self::Among { parameter, .. } => parameter.as_deref().unwrap_or("_id"),
+            Self::Any(_) | Self::All(_) | Self::None(_) => "several",
+        }
+    }
+}
+
+/// How the matches of a page were found. A clause is told by its place in [`Search::clauses`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Drive {
+    /// Nothing was looked at: what is asked for is nowhere.
+    #[default]
+    Nothing,
+    /// All that a clause selects was looked at and put in order.
+    Clause(usize),
+    /// What a clause selects, in the order of the index.
+    Merged(usize),
+    /// The newest of a patient, in their order.
+    Newest,
+    /// Along an index that has the order of the search.
+    Order,
+    /// All of the type.
+    Type,
+    /// What the first clauses of several types select, together.
+    Several,
+}
+
 /// One page of a search.
 #[derive(Debug, Default)]
 pub struct Page {
@@ -389,6 +433,10 @@ pub struct Page {
     pub included_cut: bool,
     /// The page ended because [`EXAMINED_MAX`] resources were looked at.
     pub examined_cut: bool,
+    /// How they were found.
+    pub drive: Drive,
+    /// Resources of which the index was looked at, those behind references among them.
+    pub looked_at: usize,
 }
 
 /// Versions, newest first (R4, http §3.1.0.10).

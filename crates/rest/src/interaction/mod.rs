@@ -50,6 +50,7 @@ mod binary;
 mod bundle;
 mod by_audience;
 mod controls;
+mod explain;
 mod filters;
 mod instants;
 mod outward;

@@ -11,6 +11,7 @@ use store::{COUNTED_MAX, Page, ResourceKey};
 
 use super::bundle::{bundle, found};
 use super::compartment::membership;
+use super::explain;
 use super::parameters::{Query, is_lenient};
 use super::small_cells;
 use super::{Shared, ok};
@@ -110,6 +111,8 @@ pub(super) async fn search(
     let presentation = parameters.take_presentation()?;
     let format = Format::negotiate(headers, presentation.format.as_deref())?;
     let resource_type = searched.resource_type;
+    let sight = server.sight(client);
+    let explains = explain::asked(&mut parameters, server.role, sight.is_whole())?;
     let mut cursor = continued(server, &searched.path(), parameters)?;
     let asked = Parameters(cursor.parameters.clone());
     let mut query = Query::parse(&asked, resource_type, server, is_lenient(headers, server))?;
@@ -118,9 +121,11 @@ pub(super) async fn search(
     if let Some(of) = &searched.compartment {
         query.search.clauses.insert(0, membership(resource_type, of, server)?);
     }
-    let sight = server.sight(client);
     let bound = sight.bind(query.search.clone())?;
     let mut page = sight.search(&bound).await?;
+    if explains {
+        query.left_out.push(explain::told(&page, &bound.as_search().clauses));
+    }
     if query.needs_total() && page.total.is_none() {
         let text = format!("more than {COUNTED_MAX} matches are not counted; narrow the search");
         return Err(Failure::bad_request(IssueCode::TooCostly, text));

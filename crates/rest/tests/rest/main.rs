@@ -21,6 +21,7 @@ mod consent;
 mod custom;
 #[cfg(feature = "clinical")]
 mod desk;
+mod explain;
 mod export;
 mod health;
 mod identity;

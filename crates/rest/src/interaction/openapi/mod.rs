@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use self::operation::{Guard, OF_TYPE, Operation, operations};
 use super::capabilities::{tag_of, writes};
+use super::explain::{self, EXPLAIN};
 use super::{Shared, not_modified, presentation};
 use crate::headers::Validators;
 use crate::outcome::Failure;
@@ -47,12 +48,12 @@ pub(crate) fn document(fhir: &Fhir, role: &Role) -> Bytes {
     let mut paths: Map<String, Value> = Map::new();
     for operation in operations(writes) {
         if !OF_TYPE.contains(&operation.route) {
-            place(&mut paths, operation.route.to_owned(), operation, described(operation, None));
+            place(&mut paths, operation.route.to_owned(), operation, described(operation, None, role));
             continue;
         }
         for of in &fhir.types {
             let path = operation.route.replace("{type}", of.as_str());
-            let mut value = described(operation, Some(*of));
+            let mut value = described(operation, Some(*of), role);
             if operation.searches {
                 let own = parameter::of_search(*of, fhir, role).map(|(name, _)| parameter::named(&name));
                 let given = value["parameters"].as_array().cloned().unwrap_or_default();
@@ -91,7 +92,7 @@ fn place(paths: &mut Map<String, Value>, path: String, operation: &Operation, de
 }
 
 /// One operation, of a type where its address names one.
-fn described(operation: &Operation, of: Option<ResourceType>) -> Value {
+fn described(operation: &Operation, of: Option<ResourceType>, role: &Role) -> Value {
     let name = match of {
         Some(of) => format!("{}-{of}", operation.name),
         None => operation.name.to_owned(),
@@ -99,8 +100,8 @@ fn described(operation: &Operation, of: Option<ResourceType>) -> Value {
     let in_path = ["type", "id", "version", "of", "file"];
     let in_path =
         in_path.iter().filter(|name| of.is_none() && operation.route.contains(&format!("{{{name}}}")));
-    let parameters: Vec<Value> =
-        in_path.chain(operation.parameters).map(|name| parameter::named(name)).collect();
+    let offered = operation.parameters.iter().filter(|name| **name != EXPLAIN || explain::is_offered(role));
+    let parameters: Vec<Value> = in_path.chain(offered).map(|name| parameter::named(name)).collect();
     let mut answers = Map::new();
     for (status, name) in operation.done {
         answers.insert(status.to_string(), json!({"$ref": format!("#/components/responses/{name}")}));

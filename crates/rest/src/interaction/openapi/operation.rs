@@ -1,5 +1,7 @@
 //! What can be done at each route: one row an operation.
 
+use crate::interaction::explain::EXPLAIN;
+
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Guard {
@@ -117,6 +119,7 @@ const SEARCH: &[&str] = &[
     "_format",
     "_pretty",
     "_cursor",
+    EXPLAIN,
     "Prefer-handling",
 ];
 const HISTORY: &[&str] = &["_format", "_pretty", "_count", "_since", "_at", "_cursor"];

@@ -4,6 +4,7 @@ use fhir::{ResourceType, SearchKind};
 use serde_json::{Map, Value, json};
 
 use crate::capacity::{CURSOR_CHARS_MAX, SEARCH_BYTES_MAX};
+use crate::interaction::explain::{EXPLAIN, is_offered};
 use crate::interaction::registry::{own_parameters, serves_lists, usable};
 use crate::interaction::search::PAGE_MAX;
 use crate::server::{Fhir, Role};
@@ -55,7 +56,8 @@ fn shared_name(of: ResourceType, code: &str) -> String {
 /// Every parameter by its name.
 pub(super) fn shared(fhir: &Fhir, role: &Role) -> Map<String, Value> {
     let mut all = Map::new();
-    for (name, place, told, schema) in fixed(fhir) {
+    let offered = fixed(fhir).into_iter().filter(|(name, ..)| *name != EXPLAIN || is_offered(role));
+    for (name, place, told, schema) in offered {
         let (own, _) = name.split_once("-of-").or_else(|| name.split_once("-any")).unwrap_or((name, ""));
         let own = if own.starts_with("Prefer-") { "Prefer" } else { own };
         let mut parameter = json!({"name": own, "in": place, "description": told, "schema": schema});
@@ -148,6 +150,12 @@ fn of_results() -> Vec<Fixed> {
             json!({"type": "string", "enum": formats}),
         ),
         ("_pretty", "query", "Whether the JSON is indented.", json!({"type": "boolean"})),
+        (
+            EXPLAIN,
+            "query",
+            "How the search was driven, in an outcome.",
+            json!({"type": "string", "enum": ["plan"]}),
+        ),
         ("_count", "query", "Matches on a page; 0 asks for the total alone.", count),
         ("_cursor", "query", "Out of a link of this server; it goes with _format and _pretty alone.", cursor),
         (

@@ -27,11 +27,13 @@ pub(super) struct Driver {
     pub ranges: Vec<Range>,
     /// Whether all that it selects matches.
     pub exact: bool,
+    /// The place of its clause.
+    pub clause: usize,
 }
 
 impl Driver {
     fn exact(ranges: Vec<Range>) -> Self {
-        Self { ranges, exact: true }
+        Self { ranges, exact: true, clause: 0 }
     }
 
     /// Whether what it selects can be merged by number.

@@ -7,7 +7,8 @@ use super::test::Candidate;
 use super::{Engine, Found, Frame, TOO_MANY_TO_COUNT, TOO_MANY_TO_SORT};
 use crate::sqlite::file::READ_ROWS_MAX;
 use crate::{
-    COUNTED_MAX, EXAMINED_MAX, ORDERED_MAX, Position, Result, SORTED_MAX, Sort, SortBy, SortValue, Total,
+    COUNTED_MAX, Drive, EXAMINED_MAX, ORDERED_MAX, Position, Result, SORTED_MAX, Sort, SortBy, SortValue,
+    Total,
 };
 
 /// Candidates read at a time by a walk.
@@ -35,7 +36,14 @@ impl Engine<'_> {
         if frame.search.count == 0 {
             return Ok(Found { total, ..Found::default() });
         }
-        let found = match self.way(frame, driver).await? {
+        let way = self.way(frame, driver).await?;
+        self.drive = match (&way, driver) {
+            (Way::Along(Walk::Numbers), _) | (Way::All, None) => Drive::Type,
+            (Way::Along(_), _) => Drive::Order,
+            (Way::Merged, driver) => Drive::Merged(driver.map_or(0, |driver| driver.clause)),
+            (Way::All, Some(driver)) => Drive::Clause(driver.clause),
+        };
+        let found = match way {
             Way::Merged => self.merged(frame, driver).await?,
             Way::Along(walk) if frame.search.sort.len() > 1 => self.grouped(frame, walk).await?,
             Way::Along(walk) => self.walked(frame, walk).await?,

@@ -1,7 +1,7 @@
 //! Searching. The clause with the fewest rows drives. Where those are few, all of them are read, tested against the other
 //! clauses by their own index rows, counted and sorted in memory; where they are many, an index is walked in the order of
 //! the search until the page is full or [`EXAMINED_MAX`] resources were looked at, or, where no index has that order, all
-//! candidates are looked at, up to [`ORDERED_MAX`].
+//! candidates are looked at, up to [`ORDERED_MAX`]. The newest of a patient lie in their order, and a page of them is all that is read.
 
 mod body;
 mod compile;
@@ -29,7 +29,7 @@ use super::Sqlite;
 use super::file::READ_ROWS_MAX;
 use super::node::names::Names;
 use crate::sql::Connection;
-use crate::{Clause, EXAMINED_MAX, Error, Page, Position, Result, SORTED_MAX, Search, Total};
+use crate::{Clause, Drive, EXAMINED_MAX, Error, Page, Position, Result, SORTED_MAX, Search, Total};
 
 /// One search as it runs.
 struct Engine<'c> {
@@ -38,6 +38,7 @@ struct Engine<'c> {
     targets: HashMap<(Option<i64>, String), Vec<i64>>,
     /// Resources looked at behind references so far.
     looked: usize,
+    drive: Drive,
 }
 
 /// One type of a search, ready to run.
@@ -97,7 +98,12 @@ pub(in crate::sqlite) async fn read(
 
 impl<'c> Engine<'c> {
     fn new(names: &'c Names, connection: &'c mut Connection) -> Self {
-        Self { reader: Reader::new(names, connection), targets: HashMap::new(), looked: 0 }
+        Self {
+            reader: Reader::new(names, connection),
+            targets: HashMap::new(),
+            looked: 0,
+            drive: Drive::Nothing,
+        }
     }
 }
 
@@ -105,6 +111,7 @@ impl Engine<'_> {
     /// A page with its bodies and what comes along.
     async fn whole(&mut self, search: &Search, found: Found) -> Result<Page> {
         let numbers: Vec<i64> = found.matches.iter().map(|candidate| candidate.rid).collect();
+        let looked_at = self.reader.looked_at;
         let included = self.included(&search.includes, search.along.as_ref(), &found.matches).await?;
         let Found { next, total, examined_cut, .. } = found;
         let matches = self.reader.stored(&numbers).await?;
@@ -116,6 +123,8 @@ impl Engine<'_> {
             included: self.reader.stored(&included.numbers).await?,
             included_cut: included.cut,
             examined_cut,
+            drive: self.drive,
+            looked_at,
         })
     }
 
@@ -143,6 +152,7 @@ impl Engine<'_> {
         if let [only] = frame.scope.drivers.as_slice()
             && let Some(mut candidates) = self.reader.few(&only.ranges).await?
         {
+            self.drive = Drive::Clause(only.clause);
             if only.exact && frame.scope.tests.len() == 1 {
                 candidates.retain(|candidate| candidate.tid == frame.scope.tid);
                 return Ok(frame.sorted(candidates));
@@ -153,6 +163,7 @@ impl Engine<'_> {
         match &best {
             Some((0, _)) => return Ok(Found { total: Some(0), ..Found::default() }),
             Some((rows, driver)) if *rows <= SORTED_MAX => {
+                self.drive = Drive::Clause(driver.clause);
                 let numbers = self.reader.numbers(&driver.ranges, SORTED_MAX).await?;
                 let candidates = self.reader.load(&numbers).await?;
                 return self.of_few(&frame, candidates).await;
@@ -161,6 +172,7 @@ impl Engine<'_> {
         }
         frame.live = self.reader.live(frame.scope.tid).await?;
         if frame.live <= SORTED_MAX {
+            self.drive = Drive::Type;
             let read = self.reader.walk(Walk::Numbers, frame.scope.tid, None, SORTED_MAX + 1).await?;
             let candidates = read.into_iter().map(|(candidate, _)| candidate).collect();
             return self.of_few(&frame, candidates).await;
@@ -190,9 +202,9 @@ impl Engine<'_> {
     async fn scope(&mut self, of: ResourceType, clauses: &[Clause]) -> Result<Option<Scope>> {
         let Some(tid) = self.reader.names.type_number(of.as_str()) else { return Ok(None) };
         let mut scope = Scope { tid, tests: Vec::with_capacity(clauses.len()), drivers: Vec::new() };
-        for clause in clauses {
+        for (place, clause) in clauses.iter().enumerate() {
             let compiled = self.compile(clause, Of { resource_type: of, tid }).await?;
-            scope.drivers.extend(compiled.driver);
+            scope.drivers.extend(compiled.driver.map(|driver| Driver { clause: place, ..driver }));
             scope.tests.push(compiled.test);
         }
         Ok(Some(scope))
@@ -224,6 +236,7 @@ impl Engine<'_> {
         if !ranges.iter().all(range::Range::is_ordered) || ranges.len() > SEVERAL_MAX {
             return Err(NO_DRIVER);
         }
+        self.drive = Drive::Several;
         let counted = self.reader.count(&ranges, SORTED_MAX).await?;
         let few = counted <= SORTED_MAX;
         let start = search.after.as_ref().map_or(0, |after| after.number);

@@ -8,7 +8,7 @@ use crate::sqlite::Sqlite;
 use crate::sqlite::file::READ_ROWS_MAX;
 use crate::sqlite::node::entries::{DATE, OF_PATIENT, UNDATED};
 use crate::sqlite::node::names::Names;
-use crate::{Clause, Page, Position, Result, SORTED_MAX, Search, Sort, SortBy, SortValue, Total};
+use crate::{Clause, Drive, Page, Position, Result, SORTED_MAX, Search, Sort, SortBy, SortValue, Total};
 
 /// Read at once beyond a page: the one that tells of a next page, and a few of the same instant.
 const BEYOND: usize = 4;
@@ -129,6 +129,7 @@ impl Engine<'_> {
         }
         let mut placed: Vec<(Position, Candidate)> = placed.into_iter().map(|(_, placed)| placed).collect();
         placed.sort_unstable_by(|(one, _), (other, _)| frame.order.compare(one, other));
+        self.drive = Drive::Newest;
         Ok(Some(Found { total, ..frame.cut(placed) }))
     }
 }

@@ -46,11 +46,13 @@ pub(super) struct Reader<'c> {
     pub connection: &'c mut Connection,
     /// Resources that were read whole on the way, by number.
     whole: HashMap<i64, Row>,
+    /// Resources of which the index was read.
+    pub looked_at: usize,
 }
 
 impl<'c> Reader<'c> {
     pub fn new(names: &'c Names, connection: &'c mut Connection) -> Self {
-        Self { names, connection, whole: HashMap::new() }
+        Self { names, connection, whole: HashMap::new(), looked_at: 0 }
     }
 }
 
@@ -99,6 +101,7 @@ impl Reader<'_> {
         }
         let (sql, values) = few_statement(ranges);
         let rows = query_with(AssertSqlSafe(sql), values).fetch_all(&mut *self.connection).await?;
+        self.looked_at += rows.len();
         if rows.len() > FEW_MAX {
             return Ok(None);
         }
@@ -174,6 +177,7 @@ impl Reader<'_> {
             updated_us: row.try_get(3)?,
             entries: Entries::new(row.try_get(9)?)?,
         };
+        self.looked_at += 1;
         self.whole.insert(candidate.rid, row);
         Ok(candidate)
     }
@@ -189,6 +193,7 @@ impl Reader<'_> {
         let (sql, values) = walk.statement(tid, after, limit)?;
         let query = query_with(AssertSqlSafe(sql), values);
         let rows = query.fetch_all(&mut *self.connection).await?;
+        self.looked_at += rows.len();
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {
             let key = match walk {
@@ -238,7 +243,9 @@ impl Reader<'_> {
 
     async fn candidates(&mut self, sql: String, values: Vec<Value>) -> Result<Vec<Candidate>> {
         let query = query_with(AssertSqlSafe(sql), values);
-        query.fetch_all(&mut *self.connection).await?.iter().map(candidate).collect()
+        let rows = query.fetch_all(&mut *self.connection).await?;
+        self.looked_at += rows.len();
+        rows.iter().map(candidate).collect()
     }
 
     /// What refers to these by a parameter: (target, what refers), no more than one beyond `most`.
