@@ -40,6 +40,7 @@ mod metrics;
 mod negotiation;
 mod outcome;
 mod outgoing;
+mod packed;
 mod paging;
 #[cfg(feature = "clinical")]
 mod patch;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, get, post};
 use fhir::{Audience, ResourceType};
 use store::{Access, Micros, SearchIndex};
@@ -25,6 +25,7 @@ use crate::issuers::Issuers;
 use crate::limits::Limiter;
 use crate::metrics::Metrics;
 use crate::outcome::Failure;
+use crate::packed;
 use crate::paging::CursorKey;
 use crate::refusals::Refusals;
 use crate::sight::{Denials, Protected};
@@ -168,7 +169,8 @@ fn router(mut fhir: Fhir, role: &'static Role) -> Router {
     let guarded = guarded(writes).layer(from_fn_with_state(server.clone(), require));
     let open = open().fallback(|| async { Failure::unknown_route() });
     let open = open.layer(from_fn_with_state(server.clone(), open_to_all));
-    let all = guarded.merge(open).layer(from_fn_with_state(server.clone(), head::within));
+    let all = guarded.merge(open).layer(from_fn(packed::answers));
+    let all = all.layer(from_fn_with_state(server.clone(), head::within));
     let routes = origins.around(all.with_state(server));
     // As a service: `/fhir/` is the base as well, to which clients join what is to be done.
     Router::new().nest_service("/fhir", edge::around(routes, metrics))

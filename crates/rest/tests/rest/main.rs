@@ -21,6 +21,7 @@ mod consent;
 mod custom;
 #[cfg(feature = "clinical")]
 mod desk;
+#[cfg(feature = "clinical")]
 mod explain;
 mod export;
 mod health;
@@ -31,6 +32,8 @@ mod limits;
 mod linked;
 mod made;
 mod openapi;
+#[cfg(feature = "clinical")]
+mod packed;
 mod portal;
 #[cfg(feature = "clinical")]
 mod read;
