@@ -118,7 +118,7 @@ async fn indexed(node: &Writing) {
 }
 
 #[tokio::test]
-async fn nothing_is_found_by_a_part_of_an_index_and_progress_is_told() {
+pub async fn nothing_is_found_by_a_part_of_an_index_and_progress_is_told() {
     let node = defining(&world(), &parameters(), |_| {}).await;
     for lenient in [&[][..], &[("prefer", "handling=lenient")]] {
         for (query, _) in ASKED {
@@ -157,7 +157,7 @@ async fn stated(router: &Router, of: &str) -> Vec<(String, String, String)> {
 }
 
 #[tokio::test]
-async fn what_is_stated_is_what_can_be_asked_for() {
+pub async fn what_is_stated_is_what_can_be_asked_for() {
     let node = defining(&world(), &parameters(), |_| {}).await;
     let before = node.get("/fhir/metadata").await;
     let described = node.get("/fhir/openapi.json").await;

@@ -191,9 +191,10 @@ static REST: &[Row] = &[
     (
         63,
         "search parameters of one's own",
-        Shown::Not(
-            "Parameters of packages are not read yet: the parameters are those of R4. That an index of an older release is made again before the first read is shown by the reindex behaviours of the store.",
-        ),
+        Shown::Tests(&[
+            crate::custom::nothing_is_found_by_a_part_of_an_index_and_progress_is_told,
+            crate::custom::what_is_stated_is_what_can_be_asked_for,
+        ]),
     ),
     (
         64,
