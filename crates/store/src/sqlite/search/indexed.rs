@@ -36,17 +36,6 @@ fn ready(of: ResourceType, name: &str, index: &SearchIndex) -> Result<()> {
 
 fn by(clause: &Clause, of: ResourceType, index: &SearchIndex) -> Result<()> {
     match clause {
-        Clause::Id(_) | Clause::Updated(_) => Ok(()),
-        Clause::Token { parameter, .. }
-        | Clause::Reference { parameter, .. }
-        | Clause::Date { parameter, .. }
-        | Clause::Text { parameter, .. }
-        | Clause::Uri { parameter, .. }
-        | Clause::Number { parameter, .. }
-        | Clause::Missing { parameter, .. }
-        | Clause::Words { parameter, .. }
-        | Clause::OfType { parameter, .. }
-        | Clause::Composite { parameter, .. } => ready(of, parameter, index),
         Clause::Chain { parameter, targets } => {
             ready(of, parameter, index)?;
             targets.iter().try_for_each(|(target, clause)| by(clause, *target, index))
@@ -58,8 +47,6 @@ fn by(clause: &Clause, of: ResourceType, index: &SearchIndex) -> Result<()> {
         Clause::Any(all) | Clause::All(all) | Clause::None(all) => {
             all.iter().try_for_each(|clause| by(clause, of, index))
         }
-        Clause::Among { parameter, .. } => {
-            parameter.iter().try_for_each(|parameter| ready(of, parameter, index))
-        }
+        one => ready(of, one.code(), index),
     }
 }

@@ -1,7 +1,8 @@
 //! Searching. The clause with the fewest rows drives. Where those are few, all of them are read, tested against the other
 //! clauses by their own index rows, counted and sorted in memory; where they are many, an index is walked in the order of
 //! the search until the page is full or [`EXAMINED_MAX`] resources were looked at, or, where no index has that order, all
-//! candidates are looked at, up to [`ORDERED_MAX`]. The newest of a patient lie in their order, and a page of them is all that is read.
+//! candidates are looked at, up to [`ORDERED_MAX`]. The newest of a patient lie in their order, and a page of them is all
+//! that is read.
 
 mod body;
 mod compile;

@@ -56,7 +56,8 @@ pub(super) fn is_short(search: &Search) -> bool {
         Clause::Reference { parameter, values } => parameter == OF_PATIENT && values.len() == 1,
         _ => false,
     };
-    let by_date = |sort: &Sort| sort.descending && sort.by == SortBy::Parameter(DATE.to_owned());
+    let by_date =
+        |sort: &Sort| sort.descending && matches!(&sort.by, SortBy::Parameter(code) if code == DATE);
     matches!(search.clauses.as_slice(), [clause] if by_patient(clause))
         && matches!(search.sort.as_slice(), [sort] if by_date(sort))
         && search.includes.is_empty()

@@ -131,14 +131,9 @@ pub(super) async fn beside(
                 run * 10_000_000 + u32::try_from(latencies.len()).unwrap_or(u32::MAX) * LARGE_PATIENTS;
             let each = (first..first + LARGE_PATIENTS).map(|number| Made { series: "w", number });
             let bundle = Made::together(each, OF_PATIENT);
-            let asked = Instant::now();
-            let answer = client.send("POST", "/fhir", &bundle).await?;
-            if answer.status != 200 {
-                return Err(format!("a transaction is answered with {}", answer.status));
-            }
-            latencies.push(asked.elapsed());
+            latencies.push(post(&mut client, &bundle).await?);
         }
-        Ok(latencies)
+        Ok::<_, String>(latencies)
     });
     let reads = read(target, Reading::Read, patients, connections, slice).await?;
     let written = writes.await.map_err(|error| failed(error.to_string()))?;
@@ -200,6 +195,16 @@ pub(super) async fn transactions(
     .await
 }
 
+/// Posts a transaction; from asked to answered.
+async fn post(client: &mut Client, bundle: &str) -> Result<Duration, String> {
+    let asked = Instant::now();
+    let answer = client.send("POST", "/fhir", bundle).await?;
+    match answer.status {
+        200 => Ok(asked.elapsed()),
+        other => Err(format!("a transaction is answered with {other}")),
+    }
+}
+
 async fn write(
     target: &Target,
     connections: u16,
@@ -216,12 +221,7 @@ async fn write(
             let mut latencies = Vec::new();
             while let Some(made) = next(taken.fetch_add(1, Ordering::Relaxed)) {
                 let bundle = made.transaction(resources);
-                let asked = Instant::now();
-                let answer = client.send("POST", "/fhir", &bundle).await?;
-                if answer.status != 200 {
-                    return Err(format!("a transaction is answered with {}", answer.status));
-                }
-                latencies.push(asked.elapsed());
+                latencies.push(post(&mut client, &bundle).await?);
             }
             Ok(latencies)
         });
