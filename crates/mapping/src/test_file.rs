@@ -40,11 +40,21 @@ impl TestSource {
         read(file, node, findings).map(|_| Self { file: file.to_owned(), text: text.into() })
     }
 
-    /// Its tests; it has some, since it was proven when the package was compiled.
-    pub fn read(&self) -> Option<TestFile> {
+    /// Its tests. It has some, since it was proven when the package was compiled; were it not so, that is a failed outcome.
+    pub fn read_or_tell(&self, outcomes: &mut Vec<TestOutcome>) -> Option<TestFile> {
         let mut findings = Findings::default();
-        let node = yaml::read(0, &self.text, &mut findings)?;
-        read(&self.file, &node, &mut findings)
+        let node = yaml::read(0, &self.text, &mut findings);
+        let tests = node.and_then(|node| read(&self.file, &node, &mut findings));
+        if tests.is_none() {
+            let failures = vec!["it cannot be read again".to_owned()];
+            outcomes.push(TestOutcome {
+                file: self.file.clone(),
+                line: 1,
+                name: self.file.clone(),
+                failures,
+            });
+        }
+        tests
     }
 }
 

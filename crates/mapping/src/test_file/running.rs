@@ -1,7 +1,7 @@
 //! Runs the tests of a package.
 
 use super::matching::{expect, find};
-use super::{Case, Subject, TestFile, TestOutcome, TestSource};
+use super::{Case, Subject, TestFile, TestOutcome};
 use crate::execute::{Executor, Item, Level, Scope};
 use crate::package::Package;
 use crate::plan::Program;
@@ -19,7 +19,8 @@ const TYPE_HEADER: &str = "MSH|^~\\&|APP|FAC|||20240102030405-0500||ADT^A01|1|P|
 /// Runs every test, and tallies the rules that they run if it is asked to; a map without a test is a failed outcome.
 pub(crate) fn run(package: &Package, mut tally: Option<&mut Tally>) -> Vec<TestOutcome> {
     let mut outcomes = Vec::new();
-    let files: Vec<TestFile> = package.tests.iter().filter_map(TestSource::read).collect();
+    let files: Vec<TestFile> =
+        package.tests.iter().filter_map(|source| source.read_or_tell(&mut outcomes)).collect();
     for file in &files {
         for case in &file.cases {
             outcomes.push(outcome(package, file, case, tally.as_deref_mut()));
